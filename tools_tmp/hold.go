@@ -1,0 +1,20 @@
+package tmp
+import (
+ _ "github.com/cockroachdb/pebble/v2"
+ _ "go.etcd.io/raft/v3"
+ _ "github.com/anishathalye/porcupine"
+ _ "pgregory.net/rapid"
+ _ "github.com/pingcap/kvproto/pkg/kvrpcpb"
+ _ "github.com/pingcap/kvproto/pkg/pdpb"
+ _ "github.com/pingcap/kvproto/pkg/raft_cmdpb"
+ _ "github.com/pingcap/kvproto/pkg/raft_serverpb"
+ _ "github.com/pelletier/go-toml/v2"
+ _ "github.com/spf13/cobra"
+ _ "github.com/cespare/xxhash/v2"
+ _ "github.com/rogpeppe/go-internal/testscript"
+ _ "github.com/cockroachdb/datadriven"
+ _ "github.com/schollz/progressbar/v3"
+ _ "github.com/quasilyte/go-ruleguard/dsl"
+ _ "olympos.io/encoding/edn"
+ _ "github.com/jedib0t/go-pretty/v6/table"
+)
