@@ -1,0 +1,62 @@
+package rpc
+
+// Method names a service of a node.
+type Method uint8
+
+// The methods of stores (Kv, Raw, Raft) and of the placement driver (Pd).
+const (
+	Raft Method = iota
+	RaftSnapshot
+	KvGet
+	KvBatchGet
+	KvScan
+	KvPrewrite
+	KvCommit
+	KvBatchRollback
+	KvCleanup
+	KvCheckTxnStatus
+	KvResolveLock
+	KvTxnHeartBeat
+	KvScanLock
+	RawGet
+	RawBatchGet
+	RawPut
+	RawBatchPut
+	RawDelete
+	RawBatchDelete
+	RawScan
+	RawCompareAndSwap
+	SplitRegion
+	TransferLeader
+	PdTso
+	PdAllocID
+	PdGetRegion
+	PdGetRegionByID
+	PdScanRegions
+	PdGetStore
+	PdGetAllStores
+	PdPutStore
+	PdStoreHeartbeat
+	PdRegionHeartbeat
+	PdAskBatchSplit
+	PdReportBatchSplit
+	PdGetMembers
+	numMethods
+)
+
+var methodNames = [numMethods]string{ //nolint:gochecknoglobals // a constant table
+	"Raft", "RaftSnapshot",
+	"KvGet", "KvBatchGet", "KvScan", "KvPrewrite", "KvCommit", "KvBatchRollback", "KvCleanup",
+	"KvCheckTxnStatus", "KvResolveLock", "KvTxnHeartBeat", "KvScanLock",
+	"RawGet", "RawBatchGet", "RawPut", "RawBatchPut", "RawDelete", "RawBatchDelete", "RawScan", "RawCompareAndSwap",
+	"SplitRegion", "TransferLeader",
+	"PdTso", "PdAllocID", "PdGetRegion", "PdGetRegionByID", "PdScanRegions", "PdGetStore", "PdGetAllStores",
+	"PdPutStore", "PdStoreHeartbeat", "PdRegionHeartbeat", "PdAskBatchSplit", "PdReportBatchSplit", "PdGetMembers",
+}
+
+func (m Method) String() string {
+	if m < numMethods {
+		return methodNames[m]
+	}
+	return "unknown method"
+}

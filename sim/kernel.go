@@ -1,0 +1,148 @@
+package sim
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"simrun/sim/stream"
+)
+
+// Order says in which order simultaneous events happen.
+type Order uint8
+
+const (
+	// Arrival runs them in the order in which they were scheduled.
+	Arrival Order = iota
+	// Seeded runs them in an order drawn from the seed, so that schedules are
+	// explored too.
+	Seeded
+)
+
+// ErrBudget is returned when a run has used up its number of events.
+var ErrBudget = errors.New("event budget used up")
+
+// Kernel is the event loop. It belongs to one goroutine.
+type Kernel struct {
+	Trace Trace
+
+	now      int64
+	queue    queue
+	budget   uint64 // events still allowed
+	fired    uint64 // events popped
+	order    Order
+	orderKey uint64
+	tasks    []*task // of the harness
+	idle     []*task // coroutines without a task, for reuse
+	wakes    []*wake // free list
+	timers   []*timer
+	failure  error // ends the run after the current event
+	// afterEvent, if set, runs after each event.
+	afterEvent func()
+}
+
+// Failure is a panic in simulated code, with the stack of the task or callback
+// that raised it.
+type Failure struct {
+	Value any
+	At    time.Duration
+	Task  string // empty: a callback
+	Stack []byte
+}
+
+func (f *Failure) Error() string {
+	where := "callback"
+	if f.Task != "" {
+		where = "task " + f.Task
+	}
+	return fmt.Sprintf("panic at %v in %s: %v", f.At, where, f.Value)
+}
+
+// Unwrap returns the panic's value if it is an error.
+func (f *Failure) Unwrap() error {
+	err, _ := f.Value.(error)
+	return err
+}
+
+// NewKernel returns a kernel at virtual time zero.
+func NewKernel(seed uint64, order Order) *Kernel {
+	return &Kernel{budget: 1<<64 - 1, order: order, orderKey: stream.Key(seed, "order")}
+}
+
+// Now returns the virtual time in nanoseconds since the start.
+func (k *Kernel) Now() int64 { return k.now }
+
+// Fired returns the number of events that the loop has run.
+func (k *Kernel) Fired() uint64 { return k.fired }
+
+// Post schedules e at the virtual time at, which must not be in the past.
+func (k *Kernel) Post(at int64, e Event) { k.queue.push(at, e) }
+
+// Limit sets the number of events that the kernel may still run.
+func (k *Kernel) Limit(events uint64) { k.budget = events }
+
+// Fail ends the run after the current event with err, unless it has failed
+// before.
+func (k *Kernel) Fail(err error) {
+	if k.failure == nil {
+		k.failure = err
+	}
+}
+
+// Run runs all events up to and including the virtual time until. It returns a
+// *Failure if simulated code panicked, ErrBudget if the number of events is
+// used up, or what Fail was given.
+func (k *Kernel) Run(until int64) error {
+	for k.failure == nil && k.queue.ready(until) {
+		if k.budget == 0 {
+			return ErrBudget
+		}
+		k.burst(until)
+	}
+	if k.failure == nil {
+		k.now = max(k.now, until)
+	}
+	return k.failure
+}
+
+// burst runs events until one panics, the time is over or the run has failed.
+// The recover is set up once per burst, not once per event.
+func (k *Kernel) burst(until int64) {
+	defer func() {
+		if r := recover(); r != nil {
+			k.Fail(asFailure(r, k.now))
+		}
+	}()
+	for k.failure == nil && k.budget > 0 && k.queue.ready(until) {
+		if k.order == Seeded {
+			k.choose()
+		}
+		e := k.queue.pop()
+		k.now = e.at
+		k.fired++
+		k.budget--
+		e.event.Fire()
+		if k.afterEvent != nil {
+			k.afterEvent()
+		}
+	}
+}
+
+// choose draws which of several simultaneous events comes first. The draw is
+// keyed by time and number, so that it does not depend on earlier draws.
+func (k *Kernel) choose() {
+	n, at := k.queue.simultaneous()
+	if n > 1 {
+		k.queue.prefer(int(stream.At(k.orderKey, uint64(at)<<8^uint64(n)) % uint64(n)))
+	}
+}
+
+// asFailure wraps the value of a panic; a task's panic has been wrapped by the
+// task already, with the task's own stack.
+func asFailure(r any, now int64) *Failure {
+	if f, ok := r.(*Failure); ok {
+		return f
+	}
+	return &Failure{Value: r, At: time.Duration(now), Stack: debug.Stack()}
+}

@@ -1,0 +1,137 @@
+package sim
+
+import (
+	"time"
+
+	"github.com/cespare/xxhash/v2"
+
+	"simrun/nodes/env"
+	"simrun/sim/clock"
+	"simrun/sim/disk"
+	"simrun/sim/stream"
+)
+
+// NodeConfig describes a node.
+type NodeConfig struct {
+	// Name names the node in plans, reports and logs. Names are unique.
+	Name string
+	// Disk, if not nil, gives the node a disk.
+	Disk *disk.Config
+	// Main starts one process of the node. It must not wait. What it returns, if
+	// not nil, runs after the process has ended, when nothing that it does has an
+	// effect any more: it frees what the garbage collector would not.
+	Main func(e *env.Env) (teardown func())
+}
+
+// Node is a machine: a disk and clocks, which outlive its processes, and at
+// most one process.
+type Node struct {
+	world *World
+	addr  env.Addr
+	name  string
+	main  func(*env.Env) func()
+
+	disk        *disk.Disk
+	clock       clock.Clock
+	process     *process // nil: down
+	boots       uint64   // processes started so far
+	pausedUntil int64
+}
+
+// Name returns the node's name.
+func (n *Node) Name() string { return n.name }
+
+// Addr returns the node's address.
+func (n *Node) Addr() env.Addr { return n.addr }
+
+// Disk returns the node's disk, nil if it has none.
+func (n *Node) Disk() *disk.Disk { return n.disk }
+
+// Up reports whether the node has a running process.
+func (n *Node) Up() bool { return n.process != nil && n.process.alive() }
+
+// Boots returns how many processes the node has had.
+func (n *Node) Boots() uint64 { return n.boots }
+
+// Start starts a process, unless the node is up.
+func (n *Node) Start() bool {
+	w := n.world
+	if n.process != nil {
+		return false
+	}
+	n.boots++
+	p := &process{node: n}
+	n.process = p
+	e := &env.Env{
+		Self: n.addr, Name: n.name,
+		Clock: p, Sched: p, Net: p, Log: p, Streams: p,
+		Exit: func(reason string) { p.doom(reason) },
+	}
+	if n.disk != nil {
+		e.Disk = diskPort{p, n.disk.FS()}
+	}
+	w.Trace.record(w.now, TraceProcess, uint32(n.addr), 1, n.name)
+	p.teardown = n.main(e)
+	return true
+}
+
+// Crash ends the node's process: as if it was killed, or as if the machine had
+// lost power. It reports whether there was one.
+func (n *Node) Crash(kind disk.CrashKind) bool {
+	p := n.process
+	if p == nil {
+		return false
+	}
+	p.end(kind)
+	return true
+}
+
+// Pause stops the process for d: timers, tasks and datagrams wait. It reports
+// whether the node was up.
+func (n *Node) Pause(d time.Duration) bool {
+	n.pausedUntil = max(n.pausedUntil, n.world.now+int64(d))
+	return n.Up()
+}
+
+// Resume ends a pause for what has not happened yet.
+func (n *Node) Resume() { n.pausedUntil = n.world.now }
+
+// SetDrift makes the node's clocks run fast (> 0) or slow, in parts per million.
+func (n *Node) SetDrift(partsPerMillion int64) { n.clock.SetDrift(n.world.now, partsPerMillion) }
+
+// JumpClock moves the node's wall clock.
+func (n *Node) JumpClock(d time.Duration) { n.clock.Jump(int64(d)) }
+
+// Clock returns the node's clocks, for reports.
+func (n *Node) Clock() clock.Clock { return n.clock }
+
+func (n *Node) pausedAt(now int64) (until int64, paused bool) {
+	return n.pausedUntil, n.pausedUntil > now
+}
+
+// observeDisk folds an operation of the disk into the trace. It may run on a
+// goroutine of the storage engine, while the loop waits for that engine.
+func (n *Node) observeDisk(op disk.Op) {
+	t := &n.world.Trace
+	subject := ""
+	if t.watched() {
+		subject = op.String()
+	}
+	t.record(n.world.now, TraceDisk, uint32(n.addr), op.Fingerprint(), subject)
+}
+
+// diskDied is called by the disk when it has taken the node down.
+func (n *Node) diskDied(reason string) {
+	if n.process != nil {
+		n.process.doom(reason)
+	}
+}
+
+// stream returns the stream of that name of the current process.
+func (n *Node) stream(name string) *stream.Stream {
+	return stream.New(n.world.cfg.Seed, name, uint64(n.addr), n.boots)
+}
+
+func hashDatagram(from env.Addr, payload []byte) uint64 {
+	return xxhash.Sum64(payload) + uint64(from)
+}

@@ -1,0 +1,178 @@
+package sim
+
+import (
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"simrun/nodes/env"
+	"simrun/sim/disk"
+)
+
+// process is one life of a node, from start to crash. It implements the ports
+// of env.Env. Nothing that it does after its end has an effect.
+type process struct {
+	node     *Node
+	tasks    []*task // alive, in no particular but a deterministic order
+	receive  func(from env.Addr, payload []byte)
+	durable  []func() // callbacks of Barrier, in the order of the calls
+	teardown func()
+	// dead is set before the process is unwound, perhaps on a goroutine of the
+	// storage engine: from then on its sends and timers are void.
+	dead atomic.Bool
+}
+
+func (p *process) alive() bool { return !p.dead.Load() }
+
+// doom marks the end of the process; the loop carries it out after the event.
+func (p *process) doom(reason string) {
+	if p.dead.Swap(true) {
+		return
+	}
+	w := p.node.world
+	w.doomedMu.Lock()
+	w.doomed = append(w.doomed, doom{p, reason})
+	w.hasDoomed.Store(true)
+	w.doomedMu.Unlock()
+}
+
+// end unwinds the process and leaves its disk as the crash left it.
+func (p *process) end(kind disk.CrashKind) {
+	n := p.node
+	w := n.world
+	p.dead.Store(true)
+	n.process = nil
+	w.Trace.record(w.now, TraceProcess, uint32(n.addr), 0, n.name)
+	if n.disk != nil && !n.disk.Dead() {
+		n.disk.Crash(kind)
+	}
+	killAll(&p.tasks)
+	p.receive, p.durable = nil, nil
+	if p.teardown != nil {
+		p.teardown()
+		p.teardown = nil
+	}
+}
+
+// duration translates a duration on the node's monotonic clock into true time.
+func (p *process) duration(d int64) int64 {
+	if p == nil {
+		return d
+	}
+	return p.node.clock.Duration(d)
+}
+
+// Wall implements env.Clock.
+func (p *process) Wall() time.Time {
+	return time.Unix(0, p.node.clock.Wall(p.node.world.now)).UTC()
+}
+
+// Monotonic implements env.Clock.
+func (p *process) Monotonic() time.Duration {
+	return time.Duration(p.node.clock.Monotonic(p.node.world.now))
+}
+
+// Go implements env.Scheduler.
+func (p *process) Go(name string, fn func(env.Task)) {
+	if p.alive() {
+		p.node.world.spawn(p, name, fn)
+	}
+}
+
+// Send implements env.Network.
+func (p *process) Send(to env.Addr, payload []byte) {
+	w := p.node.world
+	if int(to) >= len(w.nodes) || to == 0 {
+		panic(fmt.Sprintf("sim: %s sends to address %d, which no node has", p.node.name, to))
+	}
+	if p.alive() {
+		w.Network.Send(p.node.addr, to, payload)
+	}
+}
+
+// Receive implements env.Network.
+func (p *process) Receive(fn func(from env.Addr, payload []byte)) { p.receive = fn }
+
+// Resolve implements env.Network.
+func (p *process) Resolve(name string) (env.Addr, bool) {
+	n := p.node.world.byName[name]
+	if n == nil {
+		return 0, false
+	}
+	return n.addr, true
+}
+
+// arrive hands a datagram to the process.
+func (p *process) arrive(from env.Addr, payload []byte) {
+	t := &p.node.world.Trace
+	subject := ""
+	if t.watched() {
+		subject = fmt.Sprintf("from %s, %d bytes", p.node.world.nodes[from].name, len(payload))
+	}
+	t.record(p.node.world.now, TraceMessage, uint32(p.node.addr), hashDatagram(from, payload), subject)
+	p.receive(from, payload)
+}
+
+// Stream implements env.Streams.
+func (p *process) Stream(name string) env.Rand { return p.node.stream(name) }
+
+// Enabled implements env.Logger.
+func (p *process) Enabled() bool { return p.node.world.cfg.Logf != nil }
+
+// Logf implements env.Logger.
+func (p *process) Logf(format string, args ...any) { p.node.world.logf(p.node, format, args...) }
+
+// diskPort implements env.Disk for one process.
+type diskPort struct {
+	p  *process
+	fs vfs.FS
+}
+
+func (d diskPort) FS() vfs.FS { return d.fs }
+
+func (d diskPort) Unsynced(fn func()) { d.p.node.disk.Unsynced(fn) }
+
+// Barrier implements env.Disk. Each call schedules one event, and each event
+// runs the first callback in line, so that callbacks keep their order even
+// where simultaneous events do not.
+func (d diskPort) Barrier(fn func()) {
+	p := d.p
+	if !p.alive() {
+		return
+	}
+	w := p.node.world
+	p.durable = append(p.durable, fn)
+	b := take(&w.barriers)
+	b.process = p
+	w.queue.push(max(p.node.disk.Durable(), w.now), b)
+}
+
+// barrier is the instant at which the first callback in line may run.
+type barrier struct{ process *process }
+
+// Fire implements Event.
+func (b *barrier) Fire() {
+	p := b.process
+	w := p.node.world
+	if p.alive() {
+		if until, paused := p.node.pausedAt(w.now); paused {
+			w.queue.push(until, b)
+			return
+		}
+		w.Trace.record(w.now, TraceBarrier, uint32(p.node.addr), 0, "")
+		fn := p.durable[0]
+		p.durable[0] = nil
+		p.durable = p.durable[1:]
+		w.freeBarrier(b)
+		fn()
+		return
+	}
+	w.freeBarrier(b)
+}
+
+func (w *World) freeBarrier(b *barrier) {
+	b.process = nil
+	w.barriers = append(w.barriers, b)
+}

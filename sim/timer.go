@@ -1,0 +1,67 @@
+package sim
+
+import (
+	"time"
+
+	"simrun/nodes/env"
+)
+
+// timer is a pending callback of a process. A stopped timer stays in the queue
+// until it is due; it is reused only then, under another number.
+type timer struct {
+	owner   *process
+	fn      func()
+	gen     uint64
+	pending bool
+}
+
+// After implements env.Scheduler.
+func (p *process) After(d time.Duration, fn func()) env.Timer {
+	k := p.node.world.Kernel
+	if !p.alive() {
+		return env.Timer{}
+	}
+	var t *timer
+	if n := len(k.timers); n > 0 {
+		t = k.timers[n-1]
+		k.timers = k.timers[:n-1]
+	} else {
+		t = new(timer)
+	}
+	t.owner, t.fn, t.pending = p, fn, true
+	t.gen++
+	k.queue.push(k.now+p.duration(int64(max(d, 0))), t)
+	return env.NewTimer(t, t.gen)
+}
+
+// StopTimer implements env.Stoppable.
+func (t *timer) StopTimer(gen uint64) bool {
+	if t.gen != gen || !t.pending {
+		return false
+	}
+	t.pending, t.fn = false, nil
+	return true
+}
+
+// Fire implements Event.
+func (t *timer) Fire() {
+	p := t.owner
+	k := p.node.world.Kernel
+	if t.pending && p.alive() {
+		if until, paused := p.node.pausedAt(k.now); paused {
+			k.queue.push(until, t)
+			return
+		}
+		k.Trace.record(k.now, TraceTimer, uint32(p.node.addr), 0, "")
+		fn := t.fn
+		k.freeTimer(t)
+		fn()
+		return
+	}
+	k.freeTimer(t)
+}
+
+func (k *Kernel) freeTimer(t *timer) {
+	t.owner, t.fn, t.pending = nil, nil, false
+	k.timers = append(k.timers, t)
+}
