@@ -1,0 +1,25 @@
+// Package codec encodes keys so that the order of the encoded bytes is the
+// order of what they mean.
+//
+// A user key is stored in memcomparable form (AppendBytes): any byte string,
+// and no encoded key is a prefix of another one, so that a fixed-size suffix
+// such as a version never disturbs the order of the keys themselves. A version
+// (AppendTS) is the timestamp with all bits inverted, so that the newest
+// version of a key sorts first:
+//
+//	lock    column family: enc(key)
+//	default column family: enc(key) + version(start_ts)
+//	write   column family: enc(key) + version(commit_ts)
+//
+// The encodings are those of TiKV, byte for byte.
+//
+// Every encoder appends to a buffer of the caller; every decoder rejects what
+// no encoder produces, so that decoding followed by encoding gives back the
+// same bytes.
+package codec
+
+import "errors"
+
+// ErrMalformed is wrapped by every error of a decoder: the bytes were not
+// written by the matching encoder.
+var ErrMalformed = errors.New("malformed encoding")
