@@ -1,0 +1,46 @@
+// Package faults holds what can go wrong as values, and the scheduler that
+// makes it go wrong.
+//
+// A Fault says when, for how long, what and to whom. It prints as one line of
+// text and parses back to itself:
+//
+//	at 1.5s partition store1,client2 | store2,store3 for 800ms
+//	at 1.5s partition store1 -> store2 for 800ms
+//	at 2s isolate leader(k017) for 1s
+//	at 2s clog store1 -> store3 for 300ms
+//	at 2s network loss 5% duplicate 2% reorder 0.5% latency 20ms on store1 | store2 for 2s
+//	at 3s power-loss store2 for 500ms
+//	at 3s power-loss store2 at-op 17 within 1s for 400ms
+//	at 3s kill leader(k003) for 200ms
+//	at 4s pause store3 for 700ms
+//	at 4s clock-jump pd1 -2s
+//	at 4s clock-drift store1 +2000ppm for 3s
+//	at 5s disk-stall store1 for 300ms
+//	at 5s disk-slow store2 x20 for 1s
+//	at 5s disk-error store1 read 3
+//	at 5s disk-full store2 for 500ms
+//	at 6s split k0042
+//	at 6s transfer-leader k0042
+//
+// Instants count from the start of the schedule. A fault without "for" lasts
+// until the calm, when everything is undone; the ones that only have an
+// instant take no "for". split and transfer-leader are no faults but what an
+// administrator does; they stand in the same schedule because they belong to
+// the same story.
+//
+// Where a fault names nodes it may name them late: leader(KEY) is the store
+// that leads the region of KEY at the instant of the fault, follower(KEY) the
+// first other store of that region, all-stores and placement are what they
+// say. A key that is more than letters, digits and _./:- is quoted as in Go.
+//
+// # Driving it
+//
+//	schedule := faults.Storm(seed, config)              // or faults.Parse, line by line
+//	s := faults.NewScheduler(loop, world, schedule, observe)
+//	s.Start()                                           // the storm begins
+//	...
+//	s.Calm()                                            // everything is undone
+//	s.Counts()                                          // what was armed, and what took effect
+//
+// The world implements Injector.
+package faults

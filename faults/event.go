@@ -1,0 +1,80 @@
+package faults
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Stage is a step in the life of a scheduled fault.
+type Stage uint8
+
+// The stages. The zero value is none.
+const (
+	_        Stage = iota
+	Began          // applied, or armed; Event.Effect says whether it took effect at once
+	Happened       // what was armed or asked for has taken effect
+	Ended          // undone, at its end or by the calm
+	Expired        // what was armed did not happen in time, or not before the calm
+	Skipped        // the calm came first
+	stageEnd       // not a stage
+)
+
+func (s Stage) String() string {
+	switch s {
+	case Began:
+		return "began"
+	case Happened:
+		return "happened"
+	case Ended:
+		return "ended"
+	case Expired:
+		return "expired"
+	case Skipped:
+		return "skipped"
+	case stageEnd:
+	}
+	return fmt.Sprintf("Stage(%d)", uint8(s))
+}
+
+// Event is one step in the life of a scheduled fault, for trace and report.
+type Event struct {
+	At    int64 // virtual ns since the start of the loop
+	Index int   // of the fault in the schedule
+	Fault Fault
+	Stage Stage
+	// Targets and Peers are the nodes that were meant, when Stage is Began.
+	// With Happened and Ended, Targets is the one node that it concerns; it is
+	// empty where the whole fault is meant.
+	Targets, Peers []string
+	// Effect reports whether this step changed anything.
+	Effect bool
+}
+
+// String is the event as a line of text.
+func (e Event) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s fault %d %v: %v", seconds(time.Duration(e.At)), e.Index, e.Stage, e.Fault)
+	if len(e.Targets) > 0 {
+		b.WriteString(" [" + strings.Join(e.Targets, " "))
+		if len(e.Peers) > 0 {
+			b.WriteString(" / " + strings.Join(e.Peers, " "))
+		}
+		b.WriteString("]")
+	}
+	if e.Stage == Began && !e.Effect {
+		b.WriteString(" (no effect yet)")
+	}
+	return b.String()
+}
+
+// Count says how often faults of one kind were applied.
+type Count struct {
+	Kind Kind `json:"kind"`
+	// Scheduled is how many stand in the schedule.
+	Scheduled int `json:"scheduled"`
+	// Armed is how many of them came up.
+	Armed int `json:"armed"`
+	// Effective is how many of those took effect.
+	Effective int `json:"effective"`
+}

@@ -1,0 +1,64 @@
+package faults
+
+import "time"
+
+// Injector is what a world must offer so that faults can be applied to it. All
+// methods are called from the loop. Nodes are given by name.
+//
+// A method that begins something returns how to undo it and whether it took
+// effect: a crash of a node that is down takes none, and its undo is not
+// called. Overlapping faults of one kind nest: what two of them have begun ends
+// when both are undone. undo may be nil if there is no effect.
+type Injector interface {
+	// Nodes returns the names of all nodes, in a fixed order.
+	Nodes() []string
+	// Resolve returns the names of the nodes that a target means at this
+	// instant, in a fixed order; none if, say, the region has no leader.
+	Resolve(target Target) []string
+
+	// Partition cuts every link from a node of one list to a node of the other,
+	// in that direction only. A node in both is not cut off from itself.
+	Partition(from, to []string) (undo func(), effect bool)
+	// Clog makes the same links hold what arrives until it is undone.
+	Clog(from, to []string) (undo func(), effect bool)
+	// Degrade makes the same links worse. Two nil lists mean all links.
+	Degrade(d Degradation, from, to []string) (undo func(), effect bool)
+
+	// Crash ends the process of a node at once. undo starts a new one.
+	Crash(node string, how Kind) (undo func(), effect bool)
+	// CrashAtOp arms a crash at the op-th disk operation from now on. When it
+	// happens, happened is called, from the loop, with the undo of the crash.
+	// disarm prevents it if it has not happened. A node that is down cannot be
+	// armed (false).
+	CrashAtOp(node string, how Kind, op int, happened func(undo func())) (disarm func(), armed bool)
+	// Pause stops a process: its timers and what arrives for it wait.
+	Pause(node string) (undo func(), effect bool)
+
+	// ClockJump moves a node's wall clock at once.
+	ClockJump(node string, by time.Duration) (effect bool)
+	// ClockDrift adds ppm parts per million to the speed of a node's clocks.
+	ClockDrift(node string, ppm int) (undo func(), effect bool)
+
+	// DiskStall lets no operation of a node's disk complete until it is undone.
+	DiskStall(node string) (undo func(), effect bool)
+	// DiskSlow makes a node's disk operations take factor times as long.
+	DiskSlow(node string, factor int) (undo func(), effect bool)
+	// DiskFull leaves no space on a node's disk.
+	DiskFull(node string) (undo func(), effect bool)
+	// DiskError arms the failure of the nth access from now on. When it happens,
+	// happened is called, from the loop. A node without a disk, or one that is
+	// down, cannot be armed (false).
+	DiskError(node string, access Access, nth int, happened func()) (disarm func(), armed bool)
+
+	// Split asks the leader of the region of key to split it there, and
+	// TransferLeader asks it to hand its leadership to another peer. When that
+	// has happened, happened is called, from the loop; false says that nobody
+	// could be asked.
+	Split(key string, happened func()) (asked bool)
+	TransferLeader(key string, happened func()) (asked bool)
+
+	// HealAll is called at the calm, after every fault has been undone: the
+	// world makes sure that nothing is left, restarts what is down and resets
+	// what has no undo.
+	HealAll()
+}

@@ -1,0 +1,159 @@
+package faults
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// StormConfig is the range from which Storm draws. Its text form is a table of
+// a scenario file; what depends on the cluster is filled in by the scenario.
+type StormConfig struct {
+	// Length is the storm's; faults begin before it is over. It must be
+	// positive.
+	Length Duration `toml:"length"`
+	// Kinds are the kinds allowed. Each is on or off for the whole storm.
+	Kinds []Kind `toml:"kinds"`
+	// KindChance is the chance of an allowed kind to be on, per mille. Zero
+	// means 500.
+	KindChance int `toml:"kind-chance"`
+
+	// PeriodMin and PeriodMax bound the mean time between two faults of one
+	// kind; each kind draws its own. Zero means an eighth of Length, and Length.
+	PeriodMin Duration `toml:"period-min"`
+	PeriodMax Duration `toml:"period-max"`
+	// ForMin and ForMax bound how long a fault lasts. Zero means 10ms, and a
+	// quarter of Length.
+	ForMin Duration `toml:"for-min"`
+	ForMax Duration `toml:"for-max"`
+
+	// Stores, Placement and Clients are the names of the nodes. A fault of one
+	// node hits a store in most cases.
+	Stores    []string `toml:"-"`
+	Placement []string `toml:"-"`
+	Clients   []string `toml:"-"`
+	// Keys are the keys by which leaders and followers are named, regions are
+	// split and leaders are moved: the hot ones, usually. Without them, there
+	// are no such targets.
+	Keys []string `toml:"-"`
+	// Replicas is the number of peers of a region. Zero means 3.
+	Replicas int `toml:"-"`
+
+	// MajorityDown allows more stores to be down at once than leave every
+	// region its quorum: a minority of Replicas.
+	MajorityDown bool `toml:"majority-down"`
+	// Blackout is the chance of a power loss to hit all stores at once, per
+	// mille. MajorityDown does not matter to it: the disks persist. Zero means
+	// never.
+	Blackout int `toml:"blackout"`
+
+	// LossMax, DuplicateMax and ReorderMax, per mille, and LatencyMax bound
+	// what a network fault adds. Zero means 100, 100, 200 and 50ms.
+	LossMax      int      `toml:"loss-max"`
+	DuplicateMax int      `toml:"duplicate-max"`
+	ReorderMax   int      `toml:"reorder-max"`
+	LatencyMax   Duration `toml:"latency-max"`
+	// JumpMax bounds jumps of the wall clock in both directions, DriftMax the
+	// drift of clocks in ppm. Zero means 5s and 10000.
+	JumpMax  Duration `toml:"jump-max"`
+	DriftMax int      `toml:"drift-max"`
+	// SlowMax bounds the factor by which a disk is slow. Zero means 50.
+	SlowMax int `toml:"slow-max"`
+	// OpMax bounds the number of disk operations after which an armed crash
+	// happens. Zero means 200.
+	OpMax int `toml:"op-max"`
+}
+
+// withDefaults returns the configuration with zero values replaced.
+func (c StormConfig) withDefaults() StormConfig {
+	orInt := func(field *int, value int) {
+		if *field == 0 {
+			*field = value
+		}
+	}
+	orDuration := func(field *Duration, value Duration) {
+		if *field == 0 {
+			*field = value
+		}
+	}
+	orInt(&c.KindChance, 500)
+	orDuration(&c.PeriodMin, max(c.Length/8, 1))
+	orDuration(&c.PeriodMax, max(c.Length, c.PeriodMin))
+	orDuration(&c.ForMin, Duration(10*time.Millisecond))
+	orDuration(&c.ForMax, max(c.Length/4, c.ForMin))
+	orInt(&c.Replicas, 3)
+	orInt(&c.LossMax, 100)
+	orInt(&c.DuplicateMax, 100)
+	orInt(&c.ReorderMax, 200)
+	orDuration(&c.LatencyMax, Duration(50*time.Millisecond))
+	orDuration(&c.JumpMax, Duration(5*time.Second))
+	orInt(&c.DriftMax, 10_000)
+	orInt(&c.SlowMax, 50)
+	orInt(&c.OpMax, 200)
+	return c
+}
+
+// Validate reports the first field that is out of range.
+func (c StormConfig) Validate() error {
+	d := c.withDefaults()
+	durations := []struct {
+		name          string
+		value, lo, hi Duration
+	}{
+		{"length", d.Length, 1, Duration(TimeMax)},
+		{"period-min", d.PeriodMin, Duration(time.Millisecond), d.PeriodMax},
+		{"period-max", d.PeriodMax, d.PeriodMin, Duration(TimeMax)},
+		{"for-min", d.ForMin, Duration(resolution), d.ForMax},
+		{"for-max", d.ForMax, d.ForMin, Duration(TimeMax)},
+		{"latency-max", d.LatencyMax, Duration(resolution), Duration(TimeMax)},
+		{"jump-max", d.JumpMax, Duration(resolution), Duration(TimeMax)},
+	}
+	for _, f := range durations {
+		if f.value < f.lo || f.value > f.hi {
+			return fmt.Errorf("storm: %s is %v: write %v to %v", f.name, f.value, f.lo, f.hi)
+		}
+	}
+	numbers := []struct {
+		name          string
+		value, lo, hi int
+	}{
+		{"kind-chance", d.KindChance, 1, perMille},
+		{"replicas", d.Replicas, 1, 1000},
+		{"blackout", d.Blackout, 0, perMille},
+		{"loss-max", d.LossMax, 1, perMille},
+		{"duplicate-max", d.DuplicateMax, 1, perMille},
+		{"reorder-max", d.ReorderMax, 1, perMille},
+		{"drift-max", d.DriftMax, 1, driftMax},
+		{"slow-max", d.SlowMax, 2, factorMax},
+		{"op-max", d.OpMax, 1, opMax},
+	}
+	for _, f := range numbers {
+		if f.value < f.lo || f.value > f.hi {
+			return fmt.Errorf("storm: %s is %d: write %d to %d", f.name, f.value, f.lo, f.hi)
+		}
+	}
+	return c.validateNames()
+}
+
+func (c StormConfig) validateNames() error {
+	for _, k := range c.Kinds {
+		if !k.valid() {
+			return fmt.Errorf("storm: %v is no kind of fault; known are %s", k, kindNames())
+		}
+	}
+	nodes := c.nodes()
+	for i, name := range nodes {
+		if !ValidName(name) {
+			return fmt.Errorf("storm: %q is no name of a node: write letters, digits, _, - and .", name)
+		}
+		if slices.Contains(nodes[:i], name) {
+			return fmt.Errorf("storm: two nodes are called %q: names are unique", name)
+		}
+	}
+	return nil
+}
+
+// nodes returns all names.
+func (c StormConfig) nodes() []string {
+	return slices.Concat(c.Stores, c.Placement, c.Clients)
+}

@@ -1,0 +1,188 @@
+package faults
+
+import (
+	"slices"
+
+	"simrun/sim/stream"
+)
+
+// draw is the stream of one fault of a storm, and what it draws from.
+type draw struct {
+	*stream.Stream
+	c *StormConfig
+}
+
+// body draws what is particular to the kind.
+func (d draw) body(f *Fault) {
+	switch f.Kind {
+	case Partition:
+		d.partition(f)
+	case Isolate, DiskStall, DiskFull:
+		f.Targets = []Target{d.store()}
+	case Clog:
+		a, b := d.twoStores()
+		f.Targets, f.Peers, f.Directed = []Target{a}, []Target{b}, d.PerMille(500)
+	case Network:
+		d.network(f)
+	case PowerLoss, Kill:
+		d.crash(f)
+	case Pause:
+		f.Targets = []Target{d.anyNode()}
+	case ClockJump:
+		f.Targets = []Target{d.anyNode()}
+		jump := max(rounded(magnitude(d.Stream, int64(resolution), int64(d.c.JumpMax))), resolution)
+		if d.PerMille(500) {
+			jump = -jump
+		}
+		f.Jump = jump
+	case ClockDrift:
+		f.Targets = []Target{d.anyNode()}
+		f.Drift = int(magnitude(d.Stream, 1, int64(d.c.DriftMax)))
+		if d.PerMille(500) {
+			f.Drift = -f.Drift
+		}
+	case DiskSlow:
+		f.Targets = []Target{d.storeOrPlacement()}
+		f.Factor = int(magnitude(d.Stream, 2, int64(d.c.SlowMax)))
+	case DiskError:
+		f.Targets = []Target{d.store()}
+		f.Access = []Access{Read, Write}[d.IntN(2)]
+		f.Nth = int(magnitude(d.Stream, 1, int64(d.c.OpMax)))
+	case Split, TransferLeader:
+		f.Key = d.key()
+	case kindEnd:
+	}
+}
+
+// partition draws one of the shapes that have found bugs: a minority against
+// the rest, one direction between two nodes, and a pair that does not see each
+// other while both see everybody else.
+func (d draw) partition(f *Fault) {
+	nodes := d.shuffled(d.c.nodes())
+	if d.PerMille(500) && len(d.c.Stores) > 1 {
+		// Some stores, never all, with whichever others fall to them.
+		stores := d.shuffled(d.c.Stores)
+		most := len(stores) - 1
+		if !d.c.MajorityDown {
+			most = max(min(most, (d.c.Replicas-1)/2), 1)
+		}
+		side := stores[:1+d.IntN(most)]
+		for _, name := range nodes {
+			if !slices.Contains(d.c.Stores, name) && d.PerMille(500) {
+				side = append(side, name)
+			}
+		}
+		f.Targets = named(side)
+		f.Peers = named(without(d.c.nodes(), side))
+		f.Directed = d.PerMille(200)
+		return
+	}
+	f.Targets, f.Peers = named(nodes[:1]), named(nodes[1:2])
+	f.Directed = d.PerMille(500)
+}
+
+// network draws at least one way in which links get worse, for all links or
+// for those between two stores.
+func (d draw) network(f *Fault) {
+	g := &f.Degradation
+	for *g == (Degradation{}) {
+		if d.PerMille(500) {
+			g.Loss = int(magnitude(d.Stream, 1, int64(d.c.LossMax)))
+		}
+		if d.PerMille(500) {
+			g.Duplicate = int(magnitude(d.Stream, 1, int64(d.c.DuplicateMax)))
+		}
+		if d.PerMille(500) {
+			g.Reorder = int(magnitude(d.Stream, 1, int64(d.c.ReorderMax)))
+		}
+		if d.PerMille(500) {
+			g.Latency = rounded(magnitude(d.Stream, int64(resolution), int64(d.c.LatencyMax)))
+		}
+	}
+	if len(d.c.Stores) >= 2 && d.PerMille(300) {
+		a, b := d.twoStores()
+		f.Targets, f.Peers, f.Directed = []Target{a}, []Target{b}, d.PerMille(500)
+	}
+}
+
+func (d draw) crash(f *Fault) {
+	switch {
+	case f.Kind == PowerLoss && d.PerMille(d.c.Blackout):
+		f.Targets = []Target{AllStores()}
+		return
+	case f.Kind == PowerLoss:
+		f.Targets = []Target{d.storeOrPlacement()}
+	default:
+		f.Targets = []Target{d.anyNode()}
+	}
+	if d.PerMille(300) && !d.isClient(f.Targets[0]) {
+		f.Op = int(magnitude(d.Stream, 1, int64(d.c.OpMax)))
+		f.Within = armedFor
+	}
+}
+
+// armedFor is how long a crash that a storm arms waits for its operation.
+const armedFor = 5000 * resolution
+
+// anyNode is a store in seven cases of ten, else one of the others.
+func (d draw) anyNode() Target {
+	others := slices.Concat(d.c.Placement, d.c.Clients)
+	if len(others) > 0 && d.PerMille(300) {
+		return Node(others[d.IntN(len(others))])
+	}
+	return d.store()
+}
+
+// storeOrPlacement is a node with a disk.
+func (d draw) storeOrPlacement() Target {
+	if len(d.c.Placement) > 0 && d.PerMille(200) {
+		return Node(d.c.Placement[d.IntN(len(d.c.Placement))])
+	}
+	return d.store()
+}
+
+// store is a store by name, by leadership or by membership.
+func (d draw) store() Target {
+	if len(d.c.Keys) > 0 {
+		switch x := d.IntN(10); {
+		case x < 4:
+			return Leader(d.key())
+		case x < 6:
+			return Follower(d.key())
+		}
+	}
+	return Node(d.c.Stores[d.IntN(len(d.c.Stores))])
+}
+
+func (d draw) twoStores() (a, b Target) {
+	i := d.IntN(len(d.c.Stores))
+	j := d.IntN(len(d.c.Stores) - 1)
+	if j >= i {
+		j++
+	}
+	return Node(d.c.Stores[i]), Node(d.c.Stores[j])
+}
+
+func (d draw) key() string { return d.c.Keys[d.IntN(len(d.c.Keys))] }
+
+func (d draw) isClient(t Target) bool {
+	return t.Kind == TargetNode && slices.Contains(d.c.Clients, t.Name)
+}
+
+// shuffled returns the names in a random order (Fisher and Yates).
+func (d draw) shuffled(names []string) []string {
+	names = slices.Clone(names)
+	for i := len(names) - 1; i > 0; i-- {
+		j := d.IntN(i + 1)
+		names[i], names[j] = names[j], names[i]
+	}
+	return names
+}
+
+func named(names []string) []Target {
+	targets := make([]Target, len(names))
+	for i, name := range names {
+		targets[i] = Node(name)
+	}
+	return targets
+}

@@ -1,0 +1,114 @@
+package faults
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// TargetKind is how a target names its nodes.
+type TargetKind uint8
+
+// The kinds of targets. The zero value is none.
+const (
+	_               TargetKind = iota
+	TargetNode                 // the node of that name
+	TargetAllStores            // every store of the cluster
+	TargetPlacement            // every member of the placement driver
+	TargetLeader               // the store that leads the region of the key
+	TargetFollower             // the first store of that region that does not lead it
+	targetEnd                  // not a kind
+)
+
+func (k TargetKind) String() string {
+	switch k {
+	case TargetNode:
+		return "node"
+	case TargetAllStores:
+		return "all-stores"
+	case TargetPlacement:
+		return "placement"
+	case TargetLeader:
+		return "leader"
+	case TargetFollower:
+		return "follower"
+	case targetEnd:
+	}
+	return fmt.Sprintf("TargetKind(%d)", uint8(k))
+}
+
+// Target names one node or several. All but TargetNode are bound late: they
+// mean whoever it is at the instant of the fault.
+type Target struct {
+	Kind TargetKind
+	Name string // of a node; empty unless Kind is TargetNode
+	Key  string // of a region; empty unless Kind is TargetLeader or TargetFollower
+}
+
+// Node is the target of that name.
+func Node(name string) Target { return Target{Kind: TargetNode, Name: name} }
+
+// AllStores is every store of the cluster.
+func AllStores() Target { return Target{Kind: TargetAllStores} }
+
+// Placement is every member of the placement driver.
+func Placement() Target { return Target{Kind: TargetPlacement} }
+
+// Leader is the store that leads the region of key.
+func Leader(key string) Target { return Target{Kind: TargetLeader, Key: key} }
+
+// Follower is the first store, by name, that has a peer of the region of key
+// and does not lead it.
+func Follower(key string) Target { return Target{Kind: TargetFollower, Key: key} }
+
+// String is the target as it stands in the text of a fault.
+func (t Target) String() string {
+	switch t.Kind {
+	case TargetNode:
+		return t.Name
+	case TargetLeader, TargetFollower:
+		return t.Kind.String() + "(" + formatKey(t.Key) + ")"
+	case TargetAllStores, TargetPlacement, targetEnd:
+	}
+	return t.Kind.String()
+}
+
+func formatTargets(targets []Target) string {
+	texts := make([]string, len(targets))
+	for i, t := range targets {
+		texts[i] = t.String()
+	}
+	return strings.Join(texts, ",")
+}
+
+// formatKey quotes a key that the text of a fault could not hold as it is. Keys
+// are bytes: the quoted form keeps those that are no text.
+func formatKey(key string) string {
+	if key != "" && strings.IndexFunc(key, func(r rune) bool { return !bareKeyRune(r) }) < 0 {
+		return key
+	}
+	return strconv.QuoteToASCII(key)
+}
+
+func bareKeyRune(r rune) bool { return nameRune(r) || r == '/' || r == ':' }
+
+func nameRune(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == '.'
+}
+
+// ValidName reports whether a node of that name can stand in the text of a
+// fault: letters, digits, _, - and ., and no word of the language.
+func ValidName(name string) bool {
+	return name != "" &&
+		strings.IndexFunc(name, func(r rune) bool { return !nameRune(r) }) < 0 &&
+		!slices.Contains(reserved(), name)
+}
+
+// reserved are the words that may follow a list of targets or stand for one.
+func reserved() []string {
+	return []string{
+		"all-stores", "placement", "leader", "follower",
+		"for", "on", "at-op", "within", "read", "write",
+	}
+}
