@@ -1,0 +1,232 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"simrun/nodes/env"
+	"simrun/nodes/invariant"
+)
+
+// ErrClosed is returned by every operation on a database that was closed or
+// that has ended its process.
+var ErrClosed = errors.New("engine: closed")
+
+// Reader is a consistent view of the column families: a *DB or a *Snapshot.
+type Reader interface {
+	// Get returns the value of a key, nil if there is none. The caller may keep
+	// and change it. The value of an existing key is never nil.
+	Get(cf CF, key []byte) ([]byte, error)
+	// NewIter returns an iterator over the keys within the bounds.
+	NewIter(cf CF, opts IterOptions) (*Iterator, error)
+}
+
+// DB is one Pebble database. It belongs to one thread of control.
+type DB struct {
+	env    *env.Env
+	name   string // of its directory
+	opts   Options
+	p      *pebble.DB
+	caches *Caches
+	own    bool // caches are not shared
+
+	// Scratch space of one call.
+	key, end []byte
+	iterOpts pebble.IterOptions
+	pending  *pebble.Batch
+	apply    func() // applies pending
+	applyErr error
+
+	// Open iterators and snapshots, which Close closes.
+	iters     list[*Iterator]
+	snapshots list[*Snapshot]
+	// floating are the open snapshots that have no view of their own yet, because
+	// nothing was written since they were taken.
+	floating int
+	current  *view // shared by the snapshots taken since the last write
+
+	background
+	failure
+	counters
+	closed bool
+}
+
+// counters are read by Metrics. Some are counted on goroutines of Pebble.
+type counters struct {
+	flushes     atomic.Uint64
+	compactions atomic.Uint64
+	deletions   uint64
+	commits     uint64
+	gets        uint64
+	iterators   uint64
+}
+
+// OpenDB opens or creates the database in a directory of the node's disk.
+func OpenDB(e *env.Env, dir string, opts Options) (*DB, error) {
+	opts = opts.withDefaults()
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	db := &DB{env: e, name: dir, opts: opts, caches: opts.Caches}
+	if db.caches == nil {
+		caches, err := NewCaches(defaultCacheSize, defaultCacheTables)
+		if err != nil {
+			return nil, err
+		}
+		db.caches, db.own = caches, true
+	}
+	db.failure.init()
+	db.background.init(db)
+	db.apply = func() { db.applyErr = db.p.Apply(db.pending, pebble.Sync) }
+	opened := false
+	defer func() {
+		if !opened {
+			db.Close()
+		}
+	}()
+	p, err := pebble.Open(dir, db.pebbleOptions())
+	if err != nil {
+		return nil, fmt.Errorf("engine: open %q: %w", dir, err)
+	}
+	db.p = p
+	if err := db.check(nil, "open"); err != nil {
+		return nil, err
+	}
+	db.opened()
+	opened = true
+	return db, nil
+}
+
+// Close frees everything that the database holds, open iterators and snapshots
+// included. It may be called more than once. It is meant for a process that has
+// ended: it does not flush.
+func (db *DB) Close() {
+	if db.closed {
+		return
+	}
+	db.closed = true
+	db.abandon()
+	if db.p != nil {
+		db.closeOpen()
+		_ = db.p.Close() // an error is one of the file system, which is nobody's any more
+	}
+	if db.own {
+		db.caches.Close()
+	}
+}
+
+// closeOpen closes what was left open by tasks that were unwound.
+func (db *DB) closeOpen() {
+	for it := range db.iters.all() {
+		it.release()
+	}
+	for s := range db.snapshots.all() {
+		s.release()
+	}
+}
+
+// usable reports whether the database may be used.
+func (db *DB) usable() bool { return !db.closed && !db.failed() }
+
+// Write applies the batch and syncs it. It is durable at the next barrier of
+// the disk.
+func (db *DB) Write(b *Batch) error {
+	large, err := db.beforeWrite(b)
+	if err != nil || b.Empty() {
+		return err
+	}
+	rotations := db.rotations
+	return db.afterWrite(db.p.Apply(b.p, pebble.Sync), large, rotations)
+}
+
+// WriteUnsynced applies the batch. It survives the end of the process, but
+// power loss only after the next Write or Sync.
+func (db *DB) WriteUnsynced(b *Batch) error {
+	large, err := db.beforeWrite(b)
+	if err != nil || b.Empty() {
+		return err
+	}
+	rotations := db.rotations
+	db.pending = b.p
+	if large {
+		// Pebble may begin a new log and a flush, which must be synced.
+		db.apply()
+	} else {
+		// To Pebble this is a synced write like any other: the log is handed to
+		// the disk at once, and the disk decides what that sync is worth.
+		db.env.Disk.Unsynced(db.apply)
+	}
+	db.pending = nil
+	return db.afterWrite(db.applyErr, large, rotations)
+}
+
+// Sync makes all earlier unsynced writes durable at the next barrier.
+func (db *DB) Sync() error {
+	if !db.usable() {
+		return ErrClosed
+	}
+	return db.check(db.p.LogData(nil, pebble.Sync), "sync")
+}
+
+// beforeWrite makes room in the memtable. It reports whether the batch is so
+// large that Pebble may put it beside the memtable.
+func (db *DB) beforeWrite(b *Batch) (large bool, err error) {
+	if !db.usable() {
+		return false, ErrClosed
+	}
+	if b.Empty() {
+		return false, nil
+	}
+	db.commits++
+	if db.floating > 0 {
+		db.settleSnapshots()
+	}
+	bound := b.bound()
+	if db.used+bound > db.capacity {
+		if err := db.Flush(); err != nil {
+			return false, err
+		}
+	}
+	db.used += bound
+	return bound >= db.capacity/2, nil
+}
+
+func (db *DB) afterWrite(err error, large bool, rotations uint64) error {
+	if err := db.check(err, "write"); err != nil {
+		return err
+	}
+	if db.rotations != rotations {
+		invariant.Check(large, "engine: %s: memtable was full before its worst case", db.name)
+		return db.flushed()
+	}
+	if db.used >= db.flushAt {
+		db.armFlush()
+	}
+	return nil
+}
+
+// Get implements Reader.
+func (db *DB) Get(cf CF, key []byte) ([]byte, error) {
+	if !db.usable() {
+		return nil, ErrClosed
+	}
+	return db.get(db.p, cf, key)
+}
+
+func (db *DB) get(r pebble.Reader, cf CF, key []byte) ([]byte, error) {
+	db.gets++
+	db.key = cf.appendKey(db.key[:0], key)
+	value, closer, err := r.Get(db.key)
+	if err != nil {
+		if errors.Is(err, pebble.ErrNotFound) {
+			return nil, nil
+		}
+		return nil, db.check(err, "get")
+	}
+	kept := make([]byte, len(value))
+	copy(kept, value)
+	return kept, db.check(closer.Close(), "get")
+}

@@ -1,0 +1,46 @@
+// Package engine is a store's storage: Pebble, made deterministic.
+//
+// A store has two databases, the raft log and the key-value data:
+//
+//	es, err := engine.Open(e, engine.Options{})
+//	b := es.KV.NewBatch()
+//	b.Put(engine.Write, key, value)
+//	err = es.KV.Write(b)                  // atomic over all column families
+//	e.Disk.Barrier(func() { ... })        // ... and durable here
+//	value, err := es.KV.Get(engine.Write, key)
+//	...
+//	es.Close()
+//
+// Column families are prefixes of one keyspace, so that they share a log and a
+// batch. Write syncs the log; WriteUnsynced leaves the bytes to the operating
+// system, until the next Write or Sync.
+//
+// # Determinism
+//
+// Pebble has goroutines of its own. They are serialised and made quiescent: a
+// call returns only when nothing runs in the background, and nothing starts in
+// the background unless this package starts it and waits for it.
+//
+//   - A flush starts when the memtable could be full in the worst case, or
+//     earlier, at a seeded instant. Pebble itself would start it when the
+//     memtable is full, which depends on the random heights of a skiplist.
+//   - A compaction starts at a seeded instant after Pebble has asked for it.
+//   - Obsolete files are deleted at a seeded instant after a flush, a compaction
+//     or the opening of the database.
+//
+// These waits are native: they take no virtual time. What the work costs is
+// known to the disk.
+//
+// # Failure
+//
+// A storage error is never swallowed. An error that Pebble cannot survive, a
+// read that fails, corruption, and background work that fails again and again
+// end the process through env.Env.Exit. From then on every call returns
+// ErrClosed.
+//
+// After a crash the instance is abandoned. The world turns its file system
+// into one on which every operation succeeds and nothing has an effect, and
+// then calls Close, which frees goroutines and memory, open iterators and
+// snapshots included. Close may be called at any time and more than once; it
+// does not wait for anything but Pebble's own work.
+package engine
