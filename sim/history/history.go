@@ -1,9 +1,47 @@
 // Package history is the record of what the clients of a simulated system did
 // and saw: one Op per operation, in JSON lines, in the order of return.
 //
+// Clients record through a Recorder, which also streams every operation to a
+// file the moment it ends. Load reads such a file back, strictly; the
+// subpackage jepsen reads and writes the formats of other tools.
+//
 // It knows nothing of the simulator, so that a checker can read a history from
 // anywhere.
 package history
+
+// History is a header and the operations, in the order of return.
+type History struct {
+	Header
+	Ops []Op
+}
+
+// Header says where a history comes from and in which state the system was
+// before its first operation.
+type Header struct {
+	Scenario string `json:"scenario,omitempty"`
+	Seed     uint64 `json:"seed"`
+
+	// Initial holds the keys that were present before the first operation.
+	// Keys that it does not name were absent.
+	Initial map[string]string `json:"initial,omitempty"`
+	// InitialUnknown says that nothing is known of the keys that Initial does
+	// not name: whatever is read of them first is what they held.
+	InitialUnknown bool `json:"initial_unknown,omitempty"`
+
+	// Bank, if set, says that the keys are accounts with a constant total.
+	Bank *Bank `json:"bank,omitempty"`
+}
+
+// Bank is the invariant of a bank workload: every transfer moves money between
+// two accounts, so every consistent view of all accounts has the same total.
+type Bank struct {
+	Accounts []string `json:"accounts"` // their keys; none: whatever the first full read returns
+	// Total is the sum over all accounts. It is nil for a foreign history that
+	// does not tell it: the first full read then sets it.
+	Total *int64 `json:"total,omitempty"`
+	// Negative allows an account to be overdrawn.
+	Negative bool `json:"negative,omitempty"`
+}
 
 // Outcome is what the client knows of its operation's fate.
 type Outcome string
@@ -26,6 +64,10 @@ const (
 	Write Kind = "write" // one register: Key, Value (nil: delete)
 	CAS   Kind = "cas"   // one register: Key, Expected (nil: absent), Value; Swapped tells the result
 	Txn   Kind = "txn"   // a transaction: Txn
+
+	Append  Kind = "append"  // one register: Value is joined to the end of the string that is there
+	Acquire Kind = "acquire" // the mutex Key
+	Release Kind = "release" // the mutex Key
 )
 
 // Op is one operation of one client. A client (Client) is sequential: its
@@ -48,13 +90,28 @@ type Op struct {
 	Txn *TxnRecord `json:"txn,omitempty"`
 }
 
-// TxnRecord is what a transaction did. For an outcome of OK, CommitTS is set
+// TxnRecord is what a transaction did. A transaction that came from a tool
+// without timestamps has a StartTS of zero. For an outcome of OK, CommitTS is set
 // unless it wrote nothing. For Unknown it is set if the client got far enough
 // to know with which timestamp the transaction would have committed.
 type TxnRecord struct {
-	StartTS  uint64  `json:"start_ts"`
-	CommitTS uint64  `json:"commit_ts,omitempty"`
-	Ops      []TxnOp `json:"ops"`
+	StartTS  uint64 `json:"start_ts"`
+	CommitTS uint64 `json:"commit_ts,omitempty"`
+	// Calculated says that the commit timestamp was not drawn from the oracle
+	// but calculated by the stores (async commit, one-phase commit): another
+	// timestamp may have the same value.
+	Calculated bool    `json:"calculated,omitempty"`
+	Ops        []TxnOp `json:"ops"`
+}
+
+// Writes says whether the transaction wrote or locked anything.
+func (t *TxnRecord) Writes() bool {
+	for i := range t.Ops {
+		if t.Ops[i].Kind.Writes() {
+			return true
+		}
+	}
+	return false
 }
 
 // TxnKind is the kind of an operation inside a transaction.
@@ -70,6 +127,18 @@ const (
 	TxnScan   TxnKind = "scan"   // Key, EndKey, Limit, Reverse; Pairs
 	TxnLock   TxnKind = "lock"   // Key: SELECT FOR UPDATE
 )
+
+// Writes says whether an operation of this kind conflicts with another's write
+// of its key.
+func (k TxnKind) Writes() bool {
+	switch k {
+	case TxnWrite, TxnDelete, TxnAppend, TxnLock:
+		return true
+	case TxnRead, TxnScan:
+		return false
+	}
+	return false
+}
 
 // TxnOp is one operation inside a transaction.
 type TxnOp struct {

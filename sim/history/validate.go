@@ -1,0 +1,139 @@
+package history
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Validator checks that operations, given in the order of return, make a
+// history that a checker can rely on. What it rejects is a fault of the record,
+// never of the system under test.
+type Validator struct {
+	seen       map[int]struct{}
+	lastReturn map[int]int64 // per client
+	latest     int64         // latest return so far
+	first      bool
+}
+
+// NewValidator returns a validator for one history.
+func NewValidator() *Validator {
+	return &Validator{seen: map[int]struct{}{}, lastReturn: map[int]int64{}, first: true}
+}
+
+// Validate checks a whole history.
+func Validate(h *History) error {
+	v := NewValidator()
+	for i := range h.Ops {
+		if err := v.Check(&h.Ops[i]); err != nil {
+			return fmt.Errorf("history: operation %d of %d: %w", i+1, len(h.Ops), err)
+		}
+	}
+	return nil
+}
+
+// Check takes the next operation.
+func (v *Validator) Check(op *Op) error {
+	if _, dup := v.seen[op.ID]; dup {
+		return fmt.Errorf("id %d stands twice", op.ID)
+	}
+	switch op.Outcome {
+	case OK, Failed, Unknown:
+	default:
+		return fmt.Errorf("outcome %q is none of %q, %q, %q", op.Outcome, OK, Failed, Unknown)
+	}
+	if op.Return < op.Invoke {
+		return fmt.Errorf("id %d returns at %d, before its invocation at %d", op.ID, op.Return, op.Invoke)
+	}
+	if last, ok := v.lastReturn[op.Client]; ok && op.Invoke < last {
+		return fmt.Errorf("client %d invokes id %d at %d while its previous operation runs until %d; a client is sequential",
+			op.Client, op.ID, op.Invoke, last)
+	}
+	if !v.first && op.Return < v.latest {
+		return fmt.Errorf("id %d returns at %d and stands after one that returns at %d; operations stand in the order of return",
+			op.ID, op.Return, v.latest)
+	}
+	if err := op.validate(); err != nil {
+		return fmt.Errorf("id %d: %w", op.ID, err)
+	}
+	v.first = false
+	v.latest = op.Return
+	v.seen[op.ID] = struct{}{}
+	v.lastReturn[op.Client] = op.Return
+	return nil
+}
+
+func (op *Op) validate() error {
+	switch op.Kind {
+	case "":
+		return errors.New("it has no kind")
+	case Txn:
+		if op.Txn == nil {
+			return errors.New(`a transaction needs the field "txn"`)
+		}
+		if op.Key != "" || op.Value != nil || op.Expected != nil || op.Swapped {
+			return errors.New("a transaction has no key or value of its own")
+		}
+		return op.Txn.validate(op.Outcome)
+	case CAS, Append:
+		if op.Value == nil {
+			return fmt.Errorf("kind %q needs a value", op.Kind)
+		}
+	case Acquire, Release:
+		if op.Value != nil {
+			return fmt.Errorf("kind %q has no value", op.Kind)
+		}
+	case Read, Write:
+	}
+	if op.Txn != nil {
+		return fmt.Errorf("kind %q has no transaction", op.Kind)
+	}
+	if op.Kind != CAS && (op.Expected != nil || op.Swapped) {
+		return fmt.Errorf("kind %q has neither an expected value nor a swap", op.Kind)
+	}
+	if op.Swapped && op.Outcome != OK {
+		return fmt.Errorf("a swap of outcome %q cannot be known to have happened", op.Outcome)
+	}
+	return nil
+}
+
+func (t *TxnRecord) validate(outcome Outcome) error {
+	if t.StartTS == 0 && t.CommitTS != 0 {
+		return errors.New("it has a commit timestamp and no start timestamp")
+	}
+	if outcome == OK && t.StartTS != 0 && t.CommitTS == 0 && t.Writes() {
+		return errors.New("it wrote, is committed, and has no commit timestamp")
+	}
+	for i := range t.Ops {
+		if err := t.Ops[i].validate(); err != nil {
+			return fmt.Errorf("its operation %d: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (o *TxnOp) validate() error {
+	if o.Kind != TxnScan && (o.EndKey != "" || o.Limit != 0 || o.Reverse || o.Pairs != nil) {
+		return fmt.Errorf("kind %q has none of the fields of a scan", o.Kind)
+	}
+	switch o.Kind {
+	case TxnRead:
+	case TxnWrite, TxnAppend:
+		if o.Value == nil {
+			return fmt.Errorf("kind %q needs a value", o.Kind)
+		}
+	case TxnDelete, TxnLock:
+		if o.Value != nil {
+			return fmt.Errorf("kind %q has no value", o.Kind)
+		}
+	case TxnScan:
+		switch {
+		case o.Value != nil:
+			return errors.New("a scan has pairs, no value")
+		case o.Limit < 0:
+			return fmt.Errorf("a limit of %d", o.Limit)
+		}
+	default:
+		return fmt.Errorf("kind %q is unknown", o.Kind)
+	}
+	return nil
+}
