@@ -1,0 +1,210 @@
+package disk
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"syscall"
+
+	"simrun/sim/stream"
+)
+
+// errInjected is what a process sees of an injected read or write error.
+var errInjected = fmt.Errorf("simulated: %w", syscall.EIO)
+
+var errNoSpace = fmt.Errorf("simulated: %w", syscall.ENOSPC)
+
+// faults holds what is armed.
+type faults struct {
+	crashIn   int // operations up to the one that crashes; zero: none
+	crashKind CrashKind
+	writes    [numClasses]int // operations of a class that shall fail
+	capacity  int64
+	noSpace   int    // table writes that failed for want of space
+	arms      uint64 // calls of FailReads
+}
+
+// CrashAtOp makes the n-th operation from now the end of the process (n counts
+// from 1; zero disarms). The operation itself takes no effect. It stays armed
+// when the process ends in another way before, so that it can strike in the
+// middle of a recovery.
+func (d *Disk) CrashAtOp(n int, kind CrashKind) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	check(n >= 0, "disk: crash at operation %d", n)
+	d.faults.crashIn, d.faults.crashKind = n, kind
+}
+
+// FailWrites makes the next n operations on files of that class fail: creating,
+// writing and syncing them; for ClassDir the syncs and changes of directories.
+// A table's error is returned to the process, which tries again. All others are
+// the death of the process. Zero disarms.
+func (d *Disk) FailWrites(class Class, n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	check(n >= 0, "disk: %d write errors", n)
+	d.faults.writes[class] = n
+}
+
+// readsAhead is how many reads of a file a read error may wait for.
+const readsAhead = 4
+
+// FailReads arms up to n read errors and returns their number: it picks among
+// the tables that exist, at most one error each, one of the next few reads of
+// that table. They are keyed by file because the order of reads is fixed only
+// within a file. Restarting the process disarms them, and so does zero.
+func (d *Disk) FailReads(n int) int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	tables := d.mount.tables(d.mount.root, nil)
+	if n == 0 {
+		for _, t := range tables {
+			t.failReads = nil
+		}
+		return 0
+	}
+	d.faults.arms++
+	draws := stream.New(d.keys.fault, "reads", d.faults.arms)
+	armed := 0
+	for ; armed < n && len(tables) > 0; armed++ {
+		i := draws.IntN(len(tables))
+		t := tables[i]
+		t.failReads = append(t.failReads, t.reads+1+draws.IntN(readsAhead))
+		tables = slices.Delete(tables, i, i+1)
+	}
+	return armed
+}
+
+// tables appends the tables below dir, in the order of their names.
+func (m *mount) tables(dir *node, found []*node) []*node {
+	for _, name := range slices.Sorted(maps.Keys(dir.entries)) {
+		switch n := dir.entries[name]; {
+		case n.dir:
+			found = m.tables(n, found)
+		case n.class == ClassTable:
+			found = append(found, n)
+		}
+	}
+	return found
+}
+
+// strikesRead counts a read of a table and reports whether it shall fail.
+func (d *Disk) strikesRead(n *node) bool {
+	n.reads++
+	i := slices.Index(n.failReads, n.reads)
+	if i < 0 {
+		return false
+	}
+	n.failReads = slices.Delete(n.failReads, i, i+1)
+	d.stats.ReadErrors++
+	return true
+}
+
+// SetCapacity sets the size of the disk in bytes; zero has no limit. To fill a
+// disk, set what is Used. A write of a table that does not fit fails; any other
+// is the death of the process.
+func (d *Disk) SetCapacity(bytes int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	check(bytes >= 0, "disk: capacity of %d", bytes)
+	d.faults.capacity = bytes
+	d.faults.noSpace = 0
+}
+
+// fate is what the faults make of one operation.
+type fate struct {
+	err    error  // the operation fails
+	reason string // the process dies, of this
+	kind   CrashKind
+}
+
+// strike decides the fate of an operation that would make its file grow by
+// that many bytes.
+func (d *Disk) strike(op *Op, class Class, growth int64, used int64) fate {
+	f := &d.faults
+	if f.crashIn > 0 {
+		if f.crashIn--; f.crashIn == 0 {
+			return fate{reason: "crash at a disk operation", kind: f.crashKind}
+		}
+	}
+	if f.writes[class] > 0 {
+		f.writes[class]--
+		d.stats.WriteErrors++
+		if class == ClassTable {
+			return fate{err: &os.PathError{Op: op.Kind.String(), Path: op.Name, Err: errInjected}}
+		}
+		return fate{reason: "disk error on " + class.String(), kind: PowerLoss}
+	}
+	if f.capacity > 0 && growth > 0 && used+growth > f.capacity {
+		d.stats.SpaceErrors++
+		if class == ClassTable && f.noSpace < d.cfg.SpaceErrors {
+			f.noSpace++
+			return fate{err: &os.PathError{Op: op.Kind.String(), Path: op.Name, Err: errNoSpace}}
+		}
+		return fate{reason: "no space", kind: ProcessKill}
+	}
+	return fate{}
+}
+
+// admit numbers an operation, lets the faults strike, queues it on the device
+// and shows it to the observer. If it returns nil, the operation is to take
+// effect - on a zombie, if the process has died of it.
+func (m *mount) admit(op *Op, class Class, growth int64) error {
+	if m.zombie {
+		return nil
+	}
+	d := m.disk
+	now := d.loop.Now()
+	m.settle(now)
+	d.seq++
+	op.Seq, op.At, op.Complete = d.seq, now, now
+	switch fate := d.strike(op, class, growth, m.used); {
+	case fate.err != nil:
+		op.Outcome = Failed
+		d.show(op)
+		return fate.err
+	case fate.reason != "":
+		op.Outcome = Fatal
+		d.show(op)
+		m.die(op, fate.reason, fate.kind)
+		return nil
+	}
+	d.count(op, now)
+	d.show(op)
+	return nil
+}
+
+// count queues the operation on the device and counts it.
+func (d *Disk) count(op *Op, now int64) {
+	d.stats.Ops++
+	switch op.Kind {
+	case OpWrite:
+		d.stats.Written += op.Length
+		op.Complete = d.accept(now, &d.cfg.Write, op.Length)
+	case OpSync:
+		d.stats.Syncs++
+		op.Complete = d.accept(now, &d.cfg.Sync, 0)
+	case OpSyncDir:
+		d.stats.DirSyncs++
+		op.Complete = d.accept(now, &d.cfg.Sync, 0)
+	case OpHandOver:
+		d.stats.HandOvers++
+	case OpCreate, OpRename, OpReuse, OpLink, OpRemove, OpMkdir:
+		op.Complete = d.accept(now, &d.cfg.Entry, 0)
+	default:
+		panic("disk: operation of unknown kind " + op.Kind.String())
+	}
+}
+
+func (d *Disk) show(op *Op) {
+	if d.observer != nil {
+		d.observer(*op)
+	}
+}
+
+// IsInjected reports whether err comes from a fault of the disk.
+func IsInjected(err error) bool {
+	return errors.Is(err, errInjected) || errors.Is(err, errNoSpace)
+}

@@ -1,0 +1,102 @@
+package disk
+
+import (
+	"fmt"
+	"time"
+
+	"simrun/sim/stream"
+)
+
+// Latency is what one kind of operation costs on the device.
+type Latency struct {
+	// Min and Max bound the fixed part, drawn anew for every operation.
+	Min, Max time.Duration
+	// PerKiB is added for every 1,024 bytes, in proportion.
+	PerKiB time.Duration
+}
+
+// Config describes a disk. The zero value is a disk without limits on which
+// everything completes at once.
+type Config struct {
+	// Write is the cost of a write, paid in the queue before the sync that
+	// covers it. The bytes of OPTIONS files are not counted.
+	Write Latency
+	// Sync is the cost of syncing a file or a directory.
+	Sync Latency
+	// Entry is the cost of creating, removing, renaming or linking.
+	Entry Latency
+	// Capacity is the disk's size in bytes; zero has no limit.
+	Capacity int64
+	// SpaceErrors is how often writes of tables are told that no space is left
+	// before the process dies of it (Pebble tries again for ever). The count
+	// starts anew when SetCapacity is called.
+	SpaceErrors int
+}
+
+// DefaultConfig is a solid-state drive: syncs of half a millisecond to two, a
+// gigabyte a second.
+func DefaultConfig() Config {
+	return Config{
+		Write:       Latency{Min: 5 * time.Microsecond, Max: 20 * time.Microsecond, PerKiB: time.Microsecond},
+		Sync:        Latency{Min: 500 * time.Microsecond, Max: 2 * time.Millisecond},
+		Entry:       Latency{Min: 5 * time.Microsecond, Max: 20 * time.Microsecond},
+		SpaceErrors: 3,
+	}
+}
+
+func (c *Config) validate() {
+	for _, l := range []Latency{c.Write, c.Sync, c.Entry} {
+		check(0 <= l.Min && l.Min <= l.Max && l.PerKiB >= 0, "disk: bad latency %+v", l)
+	}
+	check(c.Capacity >= 0 && c.SpaceErrors >= 0, "disk: negative limit in %+v", *c)
+}
+
+const normalSpeed = 1000 // per mille
+
+// device is the queue of operations, as far as it matters: when it is empty.
+type device struct {
+	busy     int64 // instant at which all accepted operations have completed
+	lastSync int64 // completion of the last sync; at most busy
+	slow     int64 // factor on all costs, in per mille
+}
+
+// accept queues an operation and returns the instant of its completion. The
+// latency is drawn by the operation's number.
+func (d *Disk) accept(now int64, l *Latency, length int64) int64 {
+	cost := int64(l.Min) + int64(l.PerKiB)*length/1024
+	if l.Max > l.Min {
+		cost += int64(stream.At(d.keys.timing, d.seq) % uint64(l.Max-l.Min+1))
+	}
+	if d.device.slow != normalSpeed {
+		cost = cost * d.device.slow / normalSpeed
+	}
+	d.device.busy = max(now, d.device.busy) + cost
+	d.stats.DeviceTime += time.Duration(cost)
+	return d.device.busy
+}
+
+// Stall makes the device do nothing for that long, from the end of what it has
+// accepted on.
+func (d *Disk) Stall(pause time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	check(pause >= 0, "disk: stall of %v", pause)
+	d.device.busy = max(d.loop.Now(), d.device.busy) + int64(pause)
+	d.stats.Stalls++
+}
+
+// Slow multiplies the cost of operations from now on: by 1,000 per mille for
+// normal speed, 20,000 for a twentieth of it.
+func (d *Disk) Slow(perMille int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	check(perMille > 0, "disk: slow factor of %d per mille", perMille)
+	d.device.slow = int64(perMille)
+}
+
+// check panics unless ok: the simulation has used the disk wrongly.
+func check(ok bool, format string, args ...any) {
+	if !ok {
+		panic(fmt.Sprintf(format, args...))
+	}
+}
