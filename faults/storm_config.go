@@ -9,8 +9,7 @@ import (
 // StormConfig is the range from which Storm draws. Its text form is a table of
 // a scenario file; what depends on the cluster is filled in by the scenario.
 type StormConfig struct {
-	// Length is the storm's; faults begin before it is over. It must be
-	// positive.
+	// Length is the storm's; faults begin before it is over. At least 1ms.
 	Length Duration `toml:"length"`
 	// Kinds are the kinds allowed. Each is on or off for the whole storm.
 	Kinds []Kind `toml:"kinds"`
@@ -100,7 +99,7 @@ func (c StormConfig) Validate() error {
 		name          string
 		value, lo, hi Duration
 	}{
-		{"length", d.Length, 1, Duration(TimeMax)},
+		{"length", d.Length, Duration(time.Millisecond), Duration(TimeMax)},
 		{"period-min", d.PeriodMin, Duration(time.Millisecond), d.PeriodMax},
 		{"period-max", d.PeriodMax, d.PeriodMin, Duration(TimeMax)},
 		{"for-min", d.ForMin, Duration(resolution), d.ForMax},

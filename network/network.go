@@ -38,12 +38,12 @@ const addrMax = 1 << 16
 
 // New returns a network without links: they come into being when they are
 // first used. deliver is called from the loop, once for every packet that
-// arrives; it may send.
-func New(loop Loop, seed uint64, deliver func(from, to env.Addr, payload []byte), config Config) (*Network, error) {
+// arrives; it may send. The configuration must be valid: New panics otherwise.
+func New(loop Loop, seed uint64, deliver func(from, to env.Addr, payload []byte), config Config) *Network {
 	if err := config.Default.Validate(); err != nil {
-		return nil, err
+		panic(err)
 	}
-	return &Network{loop: loop, seed: seed, deliver: deliver, config: config}, nil
+	return &Network{loop: loop, seed: seed, deliver: deliver, config: config}
 }
 
 // Send hands payload to the link between the two addresses. The network owns

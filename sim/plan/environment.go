@@ -1,0 +1,155 @@
+package plan
+
+import (
+	"time"
+
+	"simrun/faults"
+)
+
+// Order is how the loop orders events of the same instant.
+type Order string
+
+// The orders.
+const (
+	FIFO   Order = "fifo"   // as they were posted
+	Seeded Order = "seeded" // by a priority that the seed decides
+)
+
+// Knobs are the configuration of the database and of the loop.
+type Knobs struct {
+	// Order is the order of simultaneous events: fifo or seeded.
+	Order Order `toml:"order"`
+
+	// TickInterval is the length of a raft tick. Not zero.
+	TickInterval Duration `toml:"tick-interval"`
+	// ElectionTick is the number of ticks without a leader's message after
+	// which a follower campaigns; raft draws between it and twice it. It must
+	// be above HeartbeatTick, and at most 1000.
+	ElectionTick int `toml:"election-tick"`
+	// HeartbeatTick is the number of ticks between two heartbeats: at least 1.
+	HeartbeatTick int `toml:"heartbeat-tick"`
+	// MaxInflightMsgs is the number of unacknowledged append messages to one
+	// peer: 1 to 100000.
+	MaxInflightMsgs int `toml:"max-inflight-msgs"`
+	// MaxSizePerMsg is the size of an append message in bytes; zero is one
+	// entry a message.
+	MaxSizePerMsg int `toml:"max-size-per-msg"`
+
+	// RaftLogGCInterval is the time between two looks at the raft logs. Not
+	// zero.
+	RaftLogGCInterval Duration `toml:"raft-log-gc-interval"`
+	// RaftLogGCThreshold is the number of applied entries that a region's log
+	// keeps: 1 to 1000000. A follower that is further behind gets a snapshot.
+	RaftLogGCThreshold int `toml:"raft-log-gc-threshold"`
+	// SnapshotChunkBytes is the size of the pieces in which a snapshot is sent:
+	// 256 to 16777216.
+	SnapshotChunkBytes int `toml:"snapshot-chunk-bytes"`
+
+	// MemtableBytes is the size of a memtable of the engine: 65536 to
+	// 268435456. Small ones make flushes and compactions frequent.
+	MemtableBytes int `toml:"memtable-bytes"`
+
+	// LockTTL is how long a transaction's locks live without a heartbeat. Not
+	// zero; a transaction that takes longer may be rolled back by others.
+	LockTTL Duration `toml:"lock-ttl"`
+	// RequestTimeout is how long a client waits for the answer to one request,
+	// OperationTimeout how long it goes on with retries until the outcome of an
+	// operation is unknown. Neither is zero, and OperationTimeout is not below
+	// RequestTimeout.
+	RequestTimeout   Duration `toml:"request-timeout"`
+	OperationTimeout Duration `toml:"operation-timeout"`
+
+	// TSOWindow is how far ahead the placement driver persists its timestamps.
+	// Not zero.
+	TSOWindow Duration `toml:"tso-window"`
+	// StoreHeartbeat and RegionHeartbeat are the times between two reports to
+	// the placement driver. Neither is zero.
+	StoreHeartbeat  Duration `toml:"store-heartbeat"`
+	RegionHeartbeat Duration `toml:"region-heartbeat"`
+
+	// RestartDelay is the time after which a process that ended by itself, say
+	// by an error of its disk, is started again.
+	RestartDelay Duration `toml:"restart-delay"`
+}
+
+// Network is what every link is like when no fault lies on it.
+type Network struct {
+	// LatencyMin and LatencyMax bound the latency of a link, which is drawn
+	// once for each. LatencyMax is not below LatencyMin.
+	LatencyMin Duration `toml:"latency-min"`
+	LatencyMax Duration `toml:"latency-max"`
+	// Jitter is the most by which a message is later than that.
+	Jitter Duration `toml:"jitter"`
+	// Loss, Duplicate and Reorder are chances of a message, 0 to 1000 per
+	// mille.
+	Loss      int `toml:"loss"`
+	Duplicate int `toml:"duplicate"`
+	Reorder   int `toml:"reorder"`
+	// Detour is the most by which a reordered message or a copy is late; zero
+	// is 100ms.
+	Detour Duration `toml:"detour"`
+	// Unordered lets jitter alone reorder messages of a link.
+	Unordered bool `toml:"unordered"`
+	// Bandwidth of a link in bytes per virtual second: 1000 to 1099511627776;
+	// zero is unlimited.
+	Bandwidth int64 `toml:"bandwidth"`
+	// QueueMax is the longest that a message waits for transmission before it
+	// is dropped; zero is unlimited. It needs a Bandwidth.
+	QueueMax Duration `toml:"queue-max"`
+}
+
+// Disk is what every disk is like when no fault lies on it.
+type Disk struct {
+	// SyncMin and SyncMax bound the time that a sync takes, drawn for each one.
+	// SyncMax is not below SyncMin.
+	SyncMin Duration `toml:"sync-min"`
+	SyncMax Duration `toml:"sync-max"`
+	// ReadMin and ReadMax do the same for a read.
+	ReadMin Duration `toml:"read-min"`
+	ReadMax Duration `toml:"read-max"`
+	// Bandwidth is what the disk transfers, in bytes per virtual second; zero
+	// is unlimited.
+	Bandwidth int64 `toml:"bandwidth"`
+	// Capacity in bytes; zero is unlimited.
+	Capacity int64 `toml:"capacity"`
+	// Torn is the chance of an unsynced write that was under way at a power
+	// loss to be torn, 0 to 1000 per mille.
+	Torn int `toml:"torn"`
+}
+
+// Clocks is how wrong the nodes' clocks are from the start. Each node draws its
+// own values within the bounds, in both directions.
+type Clocks struct {
+	// OffsetMax bounds the error of the wall clock.
+	OffsetMax Duration `toml:"offset-max"`
+	// DriftMax bounds the error of the speed, wall and monotonic, in parts per
+	// million: 0 to 500000.
+	DriftMax int `toml:"drift-max"`
+}
+
+// Default returns a valid plan: three stores in one region under a light load,
+// a quick network and quick disks, no faults.
+func Default() Plan {
+	ms := func(n int) Duration { return Duration(n) * Duration(time.Millisecond) }
+	us := func(n int) Duration { return Duration(n) * Duration(time.Microsecond) }
+	return Plan{
+		Version:  Version,
+		Cluster:  Cluster{Stores: 3, Replicas: 3, Placement: 1, SplitKeys: []string{}, API: Txn},
+		Workload: Workload{Name: "bank", Clients: 4, Rate: 100, Keys: 16, Params: map[string]int{}},
+		Phases:   Phases{Boot: ms(10_000), Storm: ms(5_000), Calm: ms(30_000), Audit: ms(30_000)},
+		Knobs: Knobs{
+			Order:        FIFO,
+			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2,
+			MaxInflightMsgs: 256, MaxSizePerMsg: 1 << 20,
+			RaftLogGCInterval: ms(500), RaftLogGCThreshold: 128,
+			SnapshotChunkBytes: 64 << 10, MemtableBytes: 256 << 10,
+			LockTTL: ms(3_000), RequestTimeout: ms(500), OperationTimeout: ms(10_000),
+			TSOWindow: ms(3_000), StoreHeartbeat: ms(1_000), RegionHeartbeat: ms(1_000),
+			RestartDelay: ms(200),
+		},
+		Network: Network{LatencyMin: us(200), LatencyMax: us(1_000), Jitter: us(500), Detour: ms(100)},
+		Disk:    Disk{SyncMin: us(100), SyncMax: us(1_000), ReadMin: us(5), ReadMax: us(50), Torn: 500},
+		Limits:  Limits{Events: 100_000_000, MemoryBytes: 1 << 30},
+		Faults:  []faults.Fault{},
+	}
+}

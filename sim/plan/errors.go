@@ -1,0 +1,225 @@
+package plan
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+
+	"simrun/faults"
+)
+
+// Error is what is wrong with a plan.
+type Error struct {
+	File         string // as it was given to Parse
+	Line, Column int    // from 1; zero if the plan did not come from text
+	Field        string // such as cluster.stores or schedule.faults[3]; may be empty
+	Message      string // what is wrong and what to write instead
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	if e.File != "" {
+		b.WriteString(e.File + ":")
+	}
+	if e.Line > 0 {
+		fmt.Fprintf(&b, "%d:%d:", e.Line, e.Column)
+	}
+	if b.Len() > 0 {
+		b.WriteByte(' ')
+	}
+	b.WriteString(e.Field)
+	if e.Field != "" && !strings.HasPrefix(e.Message, ":") {
+		b.WriteByte(' ')
+	}
+	b.WriteString(e.Message)
+	return b.String()
+}
+
+// position is where a value stands in the text.
+type position struct {
+	line, column int
+	// value is what kind of value a key has; of a list's item it is not set.
+	value unstable.Kind
+	// literal is set for the items of lists that are strings whose characters
+	// stand in the text as they are.
+	literal bool
+}
+
+// positions maps the fields of a document to where they stand.
+type positions map[string]position
+
+// positionsOf reads a text that is valid TOML.
+func positionsOf(text string) positions {
+	found := positions{}
+	var p unstable.Parser
+	p.Reset([]byte(text))
+	table := ""
+	for p.NextExpression() {
+		e := p.Expression()
+		switch e.Kind {
+		case unstable.Table, unstable.ArrayTable:
+			table = keyPath("", e.Key())
+			found.add(table, &p, e.Child().Raw)
+		case unstable.KeyValue:
+			found.keyValue(table, &p, e)
+		default:
+		}
+	}
+	return found
+}
+
+func (found positions) keyValue(table string, p *unstable.Parser, e *unstable.Node) {
+	path := keyPath(table, e.Key())
+	key := e.Key()
+	key.Next()
+	found.add(path, p, key.Node().Raw)
+	at := found[path]
+	at.value = e.Value().Kind
+	found[path] = at
+	switch value := e.Value(); value.Kind {
+	case unstable.InlineTable:
+		for c := value.Children(); c.Next(); {
+			found.keyValue(path, p, c.Node())
+		}
+	case unstable.Array:
+		i := 0
+		for c := value.Children(); c.Next(); {
+			if c.Node().Kind == unstable.Comment {
+				continue
+			}
+			found.add(fmt.Sprintf("%s[%d]", path, i), p, c.Node().Raw)
+			i++
+		}
+	default:
+	}
+}
+
+func (found positions) add(path string, p *unstable.Parser, raw unstable.Range) {
+	start := p.Shape(raw).Start
+	text := string(p.Raw(raw))
+	literal := len(text) > 1 && (text[0] == '\'' || text[0] == '"') && text[1] != text[0] && !strings.Contains(text, `\`)
+	found[path] = position{line: start.Line, column: start.Column, literal: literal}
+}
+
+func keyPath(table string, key unstable.Iterator) string {
+	var parts []string
+	if table != "" {
+		parts = []string{table}
+	}
+	for key.Next() {
+		parts = append(parts, string(key.Node().Data))
+	}
+	return strings.Join(parts, ".")
+}
+
+// locate adds the position of the error's field, or of the innermost table
+// around it that is there: a field that is missing is zero.
+func (found positions) locate(e *Error) *Error {
+	e.Line, e.Column = 1, 1
+	for path := e.Field; path != ""; {
+		if at, ok := found[path]; ok {
+			e.Line, e.Column = at.line, at.column
+			return e
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return e
+}
+
+// faultError places an error of a fault's text where it stands in the plan's.
+func (found positions) faultError(field, line string, err error) *Error {
+	e := found.locate(&Error{Field: field, Message: ": " + err.Error()})
+	var wrong *faults.ParseError
+	if errors.As(err, &wrong) && found[field].literal {
+		e.Column += wrong.Column // the quote is the column before the first
+		e.Message = fmt.Sprintf(": %s, in %q", wrong.Message, line)
+	}
+	return e
+}
+
+// bareDuration finds the first duration that is written as a number, which the
+// decoder takes for nanoseconds.
+func (found positions) bareDuration() *Error {
+	for _, path := range slices.Sorted(maps.Keys(found)) {
+		key := strings.Split(path, ".")
+		if found[path].value == unstable.Integer && fieldType(key) == reflect.TypeFor[Duration]() {
+			return found.locate(&Error{Field: path, Message: "has no unit: write " + expectedValue(key)})
+		}
+	}
+	return nil
+}
+
+// fieldType returns the type of a field of the document, nil if there is none.
+func fieldType(key []string) reflect.Type {
+	t := reflect.TypeFor[document]()
+	for _, name := range key {
+		if t.Kind() == reflect.Map {
+			t = t.Elem()
+			continue
+		}
+		if t.Kind() != reflect.Struct {
+			return nil
+		}
+		next := reflect.Type(nil)
+		for _, f := range reflect.VisibleFields(t) {
+			if fieldName(f) == name {
+				next = f.Type
+			}
+		}
+		if next == nil {
+			return nil
+		}
+		t = next
+	}
+	return t
+}
+
+func fieldName(f reflect.StructField) string {
+	name, _, _ := strings.Cut(f.Tag.Get("toml"), ",")
+	return name
+}
+
+// knownFields lists what may stand where an unknown field stood.
+func knownFields(key []string) string {
+	for n := len(key) - 1; n >= 0; n-- {
+		t := fieldType(key[:n])
+		if t == nil || t.Kind() != reflect.Struct {
+			continue
+		}
+		var names []string
+		for _, f := range reflect.VisibleFields(t) {
+			names = append(names, fieldName(f))
+		}
+		where := "at the top"
+		if n > 0 {
+			where = "in [" + strings.Join(key[:n], ".") + "]"
+		}
+		return where + " there are " + strings.Join(names, ", ")
+	}
+	return "leave it out"
+}
+
+// expectedValue says what to write for a field.
+func expectedValue(key []string) string {
+	t := fieldType(key)
+	switch {
+	case t == nil:
+		return ""
+	case t == reflect.TypeFor[Duration]():
+		return "a duration in quotes, such as '1.5s'"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.String:
+		return "text in quotes"
+	case t.Kind() == reflect.Slice:
+		return "a list of texts in quotes: ['a', 'b']"
+	case t.Kind() == reflect.Struct, t.Kind() == reflect.Map:
+		return "a table"
+	}
+	return "a whole number"
+}

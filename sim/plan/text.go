@@ -1,0 +1,178 @@
+package plan
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"simrun/faults"
+)
+
+// document is the text form of a plan: the sections in the order in which they
+// are printed. It differs from Plan in that the faults come last, being the
+// longest, and in that a seed may be larger than an integer of TOML.
+type document struct {
+	Version  string   `toml:"version"`
+	Scenario string   `toml:"scenario"`
+	Seed     seed     `toml:"seed"`
+	Cluster  Cluster  `toml:"cluster"`
+	Workload Workload `toml:"workload"`
+	Phases   Phases   `toml:"phases"`
+	Knobs    Knobs    `toml:"knobs"`
+	Network  Network  `toml:"network"`
+	Disk     Disk     `toml:"disk"`
+	Clocks   Clocks   `toml:"clocks"`
+	Limits   Limits   `toml:"limits"`
+	Schedule schedule `toml:"schedule"`
+}
+
+type schedule struct {
+	Faults []string `toml:"faults,multiline"`
+}
+
+// seed prints as an integer where TOML has one, and as a string above.
+type seed uint64
+
+// MarshalTOML implements unstable.Marshaler.
+func (s seed) MarshalTOML() ([]byte, error) {
+	digits := strconv.FormatUint(uint64(s), 10)
+	if s > math.MaxInt64 {
+		digits = "'" + digits + "'"
+	}
+	return []byte(digits), nil
+}
+
+// UnmarshalText reads the string form.
+func (s *seed) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 10, 64)
+	if err != nil {
+		return fmt.Errorf("%q is no seed: write a number from 0 to %d", text, uint64(math.MaxUint64))
+	}
+	*s = seed(n)
+	return nil
+}
+
+// String prints the plan as Parse reads it. The plan must be valid.
+func (p Plan) String() string {
+	d := document{
+		Version: p.Version, Scenario: p.Scenario, Seed: seed(p.Seed),
+		Cluster: p.Cluster, Workload: p.Workload, Phases: p.Phases, Knobs: p.Knobs,
+		Network: p.Network, Disk: p.Disk, Clocks: p.Clocks, Limits: p.Limits,
+		Schedule: schedule{Faults: make([]string, len(p.Faults))},
+	}
+	if d.Cluster.SplitKeys == nil {
+		d.Cluster.SplitKeys = []string{}
+	}
+	if d.Workload.Params == nil {
+		d.Workload.Params = map[string]int{}
+	}
+	for i, f := range p.Faults {
+		d.Schedule.Faults[i] = f.String()
+	}
+	var b bytes.Buffer
+	encoder := toml.NewEncoder(&b).EnableMarshalerInterface()
+	if err := encoder.Encode(d); err != nil {
+		return "# not printable: " + err.Error() + "\n"
+	}
+	return b.String()
+}
+
+// Parse reads a plan and validates it. file is its name in errors. The error is
+// an *Error.
+func Parse(file, text string) (Plan, error) {
+	p, err := parse(text)
+	if err != nil {
+		err.File = file
+		return Plan{}, err
+	}
+	return p, nil
+}
+
+func parse(text string) (Plan, *Error) {
+	if err := checkVersion(text); err != nil {
+		return Plan{}, err
+	}
+	var d document
+	if err := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields().Decode(&d); err != nil {
+		return Plan{}, decodeError(err)
+	}
+	p := Plan{
+		Version: d.Version, Scenario: d.Scenario, Seed: uint64(d.Seed),
+		Cluster: d.Cluster, Workload: d.Workload, Phases: d.Phases, Knobs: d.Knobs,
+		Network: d.Network, Disk: d.Disk, Clocks: d.Clocks, Limits: d.Limits,
+		Faults: make([]faults.Fault, len(d.Schedule.Faults)),
+	}
+	if p.Cluster.SplitKeys == nil {
+		p.Cluster.SplitKeys = []string{}
+	}
+	if p.Workload.Params == nil {
+		p.Workload.Params = map[string]int{}
+	}
+	at := positionsOf(text)
+	if err := at.bareDuration(); err != nil {
+		return Plan{}, err
+	}
+	for i, line := range d.Schedule.Faults {
+		f, err := faults.Parse(line)
+		if err != nil {
+			return Plan{}, at.faultError(faultField(i), line, err)
+		}
+		p.Faults[i] = f
+	}
+	if err := p.validate(); err != nil {
+		return Plan{}, at.locate(err)
+	}
+	return p, nil
+}
+
+// checkVersion comes before everything else: about a plan of another version
+// one thing has to be said, not that its fields are unknown.
+func checkVersion(text string) *Error {
+	var head struct {
+		Version any `toml:"version"`
+	}
+	if err := toml.Unmarshal([]byte(text), &head); err != nil {
+		return decodeError(err)
+	}
+	if head.Version == Version {
+		return nil
+	}
+	message := fmt.Sprintf("is %v, and this program reads %q only: take the program that wrote the plan, "+
+		"or generate the plan anew from its scenario and seed", head.Version, Version)
+	if head.Version == nil {
+		message = fmt.Sprintf("is missing, so this is no plan: write version = %q", Version)
+	}
+	return positionsOf(text).locate(&Error{Field: "version", Message: message})
+}
+
+func faultField(i int) string { return fmt.Sprintf("schedule.faults[%d]", i) }
+
+// decodeError makes an Error of what the TOML decoder says.
+func decodeError(err error) *Error {
+	var unknown *toml.StrictMissingError
+	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
+		first := &unknown.Errors[0]
+		e := &Error{Field: strings.Join(first.Key(), "."), Message: "is no field of a plan: " + knownFields(first.Key())}
+		e.Line, e.Column = first.Position()
+		return e
+	}
+	var wrong *toml.DecodeError
+	if !errors.As(err, &wrong) {
+		return &Error{Line: 1, Column: 1, Message: "is no TOML: " + trimmed(err)}
+	}
+	e := &Error{Field: strings.Join(wrong.Key(), "."), Message: ": " + trimmed(wrong)}
+	e.Line, e.Column = wrong.Position()
+	if remedy := expectedValue(wrong.Key()); remedy != "" && strings.Contains(wrong.Error(), "cannot decode") {
+		e.Message = "has a value of another type: write " + remedy
+	} else if e.Field == "" {
+		e.Message = "this is no TOML: " + trimmed(wrong)
+	}
+	return e
+}
+
+func trimmed(err error) string { return strings.TrimPrefix(err.Error(), "toml: ") }
