@@ -3,7 +3,7 @@
 //
 // # Driving it
 //
-//	n := network.New(loop, seed, deliver, network.Config{Default: link})
+//	n, err := network.New(loop, seed, deliver, network.Config{Default: link})
 //	n.Send(from, to, payload)     // deliver is called from the loop, later
 //	n.Cut(a, b)                   // from now on nothing gets from a to b
 //	n.Heal(a, b)

@@ -38,12 +38,13 @@ const addrMax = 1 << 16
 
 // New returns a network without links: they come into being when they are
 // first used. deliver is called from the loop, once for every packet that
-// arrives; it may send. The configuration must be valid: New panics otherwise.
-func New(loop Loop, seed uint64, deliver func(from, to env.Addr, payload []byte), config Config) *Network {
+// arrives; it may send. The error says which field of the configuration is out
+// of range.
+func New(loop Loop, seed uint64, deliver func(from, to env.Addr, payload []byte), config Config) (*Network, error) {
 	if err := config.Default.Validate(); err != nil {
-		panic(err)
+		return nil, err
 	}
-	return &Network{loop: loop, seed: seed, deliver: deliver, config: config}
+	return &Network{loop: loop, seed: seed, deliver: deliver, config: config}, nil
 }
 
 // Send hands payload to the link between the two addresses. The network owns
