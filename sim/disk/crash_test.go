@@ -1,0 +1,190 @@
+package disk_test
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"simrun/sim/disk"
+)
+
+// TestCrashAtEveryOp ends the process at each single operation of a workload
+// that commits, flushes and compacts, and every second time again in the middle
+// of the recovery. Pebble must open, and find a prefix of the commits that holds
+// all that were durable.
+func TestCrashAtEveryOp(t *testing.T) {
+	const steps = 60
+	stride := 1
+	if testing.Short() {
+		stride = 7
+	}
+	for _, kind := range []disk.CrashKind{disk.ProcessKill, disk.PowerLoss} {
+		t.Run(kind.String(), func(t *testing.T) {
+			var total disk.Stats
+			op, ended := 1, false
+			for ; !ended; op += stride {
+				n := newNode(t, uint64(op%5), disk.DefaultConfig())
+				n.disk.CrashAtOp(op, kind)
+				alive := n.open()
+				for i := 0; alive && i < steps; i++ {
+					n.clock.now += int64(n.rng.IntN(int(2 * time.Millisecond)))
+					alive = n.step()
+				}
+				ended = alive
+				again := op%2 == 0
+				if again {
+					n.disk.CrashAtOp(1+n.rng.IntN(30), disk.PowerLoss)
+				}
+				n.end(disk.ProcessKill, kind == disk.ProcessKill && alive && !again)
+				add(&total, n.disk.Stats())
+				n.close()
+			}
+			t.Logf("%d operations: %+v", op, total)
+			if kind == disk.PowerLoss && (total.Kept == 0 || total.Lost == 0 || total.Torn == 0 || total.Holed == 0 ||
+				total.LostEntries == 0 || total.Unissued == 0) {
+				t.Errorf("a kind of loss never happened: %+v", total)
+			}
+		})
+	}
+}
+
+// close shuts the store down in order.
+func (n *node) close() {
+	n.t.Helper()
+	if err := n.store.Close(); err != nil {
+		n.t.Fatal(err)
+	}
+}
+
+func add(total *disk.Stats, s disk.Stats) {
+	total.Ops += s.Ops
+	total.Kills += s.Kills
+	total.PowerLoss += s.PowerLoss
+	total.Deaths += s.Deaths
+	total.Incomplete += s.Incomplete
+	total.Kept += s.Kept
+	total.Lost += s.Lost
+	total.Torn += s.Torn
+	total.Holed += s.Holed
+	total.LostBytes += s.LostBytes
+	total.LostEntries += s.LostEntries
+	total.Unissued += s.Unissued
+}
+
+// TestCrashChain lives through thousands of processes of one database, which end
+// at any operation or instant, in any way, also during recovery, with a
+// device that is often far behind.
+func TestCrashChain(t *testing.T) {
+	lives := 3000
+	if testing.Short() {
+		lives = 300
+	}
+	for seed := range uint64(3) {
+		t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {
+			n := newNode(t, seed, disk.DefaultConfig())
+			if !n.open() {
+				t.Fatal("died without a fault")
+			}
+			commits := 0
+			for range lives / 3 {
+				commits += n.live()
+			}
+			n.close()
+			s := n.disk.Stats()
+			t.Logf("%d commits, %d jobs, %d bytes: %+v", commits, n.jobs, n.disk.Used(), s)
+			if s.Deaths == 0 || s.Kills == 0 || s.PowerLoss == 0 || s.Kept == 0 || s.Torn == 0 || s.Holed == 0 {
+				t.Errorf("a kind of crash never happened: %+v", s)
+			}
+		})
+	}
+}
+
+// live runs a process to its end and recovers.
+func (n *node) live() (commits int) {
+	kind := disk.PowerLoss
+	if n.rng.IntN(3) == 0 {
+		kind = disk.ProcessKill
+	}
+	if n.rng.IntN(2) == 0 {
+		n.disk.CrashAtOp(1+n.rng.IntN(150), kind)
+	}
+	slow := n.rng.IntN(3) == 0
+	alive := true
+	for range 1 + n.rng.IntN(60) {
+		pause := int(3 * time.Millisecond)
+		if slow {
+			pause /= 30
+		}
+		n.clock.now += int64(n.rng.IntN(pause))
+		if alive = n.step(); !alive {
+			break
+		}
+		commits++
+	}
+	if alive && n.rng.IntN(2) == 0 {
+		n.disk.CrashAtOp(0, kind)
+	}
+	n.end(kind, false)
+	return commits
+}
+
+// TestKillLosesNothing kills the process between operations: every commit that
+// was written must be there, synced or not.
+func TestKillLosesNothing(t *testing.T) {
+	n := newNode(t, 3, disk.DefaultConfig())
+	n.open()
+	for range 100 {
+		for range n.rng.IntN(30) {
+			n.clock.now += int64(n.rng.IntN(int(time.Millisecond)))
+			n.step()
+		}
+		n.end(disk.ProcessKill, true)
+	}
+	n.close()
+}
+
+// TestZombiesLeaveNothing looks at goroutines and heap after a thousand crashes.
+func TestZombiesLeaveNothing(t *testing.T) {
+	n := newNode(t, 4, disk.DefaultConfig())
+	n.open()
+	lives := 1000
+	if testing.Short() {
+		lives = 100
+	}
+	run := func(lives int) {
+		for range lives {
+			n.disk.CrashAtOp(1+n.rng.IntN(60), disk.PowerLoss)
+			for n.step() {
+				n.clock.now += int64(n.rng.IntN(int(time.Millisecond)))
+			}
+			n.end(disk.PowerLoss, false)
+		}
+	}
+	run(20)
+	goroutines, heap := goroutinesAndHeap(0)
+	run(lives)
+	after, heapAfter := goroutinesAndHeap(goroutines)
+	t.Logf("goroutines %d -> %d, heap %d -> %d KiB", goroutines, after, heap>>10, heapAfter>>10)
+	if after > goroutines {
+		t.Errorf("%d goroutines were left", after-goroutines)
+	}
+	if heapAfter > heap+8<<20 {
+		t.Errorf("the heap has grown from %d to %d", heap, heapAfter)
+	}
+	n.close()
+}
+
+// goroutinesAndHeap waits a moment for goroutines that are about to end.
+func goroutinesAndHeap(want int) (int, uint64) {
+	for range 100 {
+		if runtime.NumGoroutine() <= want {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return runtime.NumGoroutine(), m.HeapAlloc
+}
