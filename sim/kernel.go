@@ -38,6 +38,7 @@ type Kernel struct {
 	wakes    []*wake // free list
 	timers   []*timer
 	failure  error // ends the run after the current event
+	stopped  bool  // ends the current Run after the current event
 	// afterEvent, if set, runs after each event.
 	afterEvent func()
 }
@@ -90,17 +91,22 @@ func (k *Kernel) Fail(err error) {
 	}
 }
 
+// Stop makes the current Run return after the current event, so that a caller
+// can wait for a condition instead of an instant.
+func (k *Kernel) Stop() { k.stopped = true }
+
 // Run runs all events up to and including the virtual time until. It returns a
 // *Failure if simulated code panicked, ErrBudget if the number of events is
-// used up, or what Fail was given.
+// used up, or what Fail was given. It returns early, with nil, after Stop.
 func (k *Kernel) Run(until int64) error {
-	for k.failure == nil && k.queue.ready(until) {
+	k.stopped = false
+	for k.failure == nil && !k.stopped && k.queue.ready(until) {
 		if k.budget == 0 {
 			return ErrBudget
 		}
 		k.burst(until)
 	}
-	if k.failure == nil {
+	if k.failure == nil && !k.stopped {
 		k.now = max(k.now, until)
 	}
 	return k.failure
@@ -114,7 +120,7 @@ func (k *Kernel) burst(until int64) {
 			k.Fail(asFailure(r, k.now))
 		}
 	}()
-	for k.failure == nil && k.budget > 0 && k.queue.ready(until) {
+	for k.failure == nil && !k.stopped && k.budget > 0 && k.queue.ready(until) {
 		if k.order == Seeded {
 			k.choose()
 		}

@@ -31,11 +31,16 @@ type Node struct {
 	name  string
 	main  func(*env.Env) func()
 
-	disk        *disk.Disk
-	clock       clock.Clock
-	process     *process // nil: down
-	boots       uint64   // processes started so far
-	pausedUntil int64
+	disk     *disk.Disk
+	clock    clock.Clock
+	process  *process // nil: down
+	boots    uint64   // processes started so far
+	pauses   int      // open Pauses
+	held     []Event  // what is due since the pause began
+	onDeath  func()   // set while a crash at a disk operation is armed
+	slow     []int    // factors by which the disk is slow
+	full     int      // open DiskFull faults
+	capacity int64    // of the disk without faults; 0: no limit
 }
 
 // Name returns the node's name.
@@ -86,15 +91,42 @@ func (n *Node) Crash(kind disk.CrashKind) bool {
 	return true
 }
 
-// Pause stops the process for d: timers, tasks and datagrams wait. It reports
-// whether the node was up.
-func (n *Node) Pause(d time.Duration) bool {
-	n.pausedUntil = max(n.pausedUntil, n.world.now+int64(d))
+// Pause stops the process until as many Resumes as Pauses were called: its
+// timers, tasks and datagrams wait. It reports whether the node is up.
+func (n *Node) Pause() bool {
+	n.pauses++
 	return n.Up()
 }
 
-// Resume ends a pause for what has not happened yet.
-func (n *Node) Resume() { n.pausedUntil = n.world.now }
+// Resume ends one Pause. What was due in the meantime happens now, in the order
+// in which it was due.
+func (n *Node) Resume() {
+	if n.pauses == 0 {
+		return
+	}
+	n.pauses--
+	if n.pauses > 0 {
+		return
+	}
+	held := n.held
+	n.held = nil
+	for _, e := range held {
+		n.world.Post(n.world.now, e)
+	}
+}
+
+// Paused reports whether the node stands still.
+func (n *Node) Paused() bool { return n.pauses > 0 }
+
+// hold keeps an event of a paused node until the node is resumed. It reports
+// false if the node is not paused.
+func (n *Node) hold(e Event) bool {
+	if n.pauses == 0 {
+		return false
+	}
+	n.held = append(n.held, e)
+	return true
+}
 
 // SetDrift makes the node's clocks run fast (> 0) or slow, in parts per million.
 func (n *Node) SetDrift(partsPerMillion int64) { n.clock.SetDrift(n.world.now, partsPerMillion) }
@@ -105,10 +137,6 @@ func (n *Node) JumpClock(d time.Duration) { n.clock.Jump(int64(d)) }
 // Clock returns the node's clocks, for reports.
 func (n *Node) Clock() clock.Clock { return n.clock }
 
-func (n *Node) pausedAt(now int64) (until int64, paused bool) {
-	return n.pausedUntil, n.pausedUntil > now
-}
-
 // observeDisk folds an operation of the disk into the trace. It may run on a
 // goroutine of the storage engine, while the loop waits for that engine.
 func (n *Node) observeDisk(op disk.Op) {
@@ -117,11 +145,11 @@ func (n *Node) observeDisk(op disk.Op) {
 	if t.watched() {
 		subject = op.String()
 	}
-	t.record(n.world.now, TraceDisk, uint32(n.addr), op.Fingerprint(), subject)
+	t.record(n.world.now, TraceDisk, uint32(n.addr), op.Digest(), subject)
 }
 
 // diskDied is called by the disk when it has taken the node down.
-func (n *Node) diskDied(reason string) {
+func (n *Node) diskDied(reason string, _ disk.CrashKind) {
 	if n.process != nil {
 		n.process.doom(reason)
 	}

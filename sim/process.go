@@ -157,8 +157,7 @@ func (b *barrier) Fire() {
 	p := b.process
 	w := p.node.world
 	if p.alive() {
-		if until, paused := p.node.pausedAt(w.now); paused {
-			w.queue.push(until, b)
+		if p.node.hold(b) {
 			return
 		}
 		w.Trace.record(w.now, TraceBarrier, uint32(p.node.addr), 0, "")

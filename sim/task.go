@@ -208,8 +208,7 @@ func (w *wake) Fire() {
 			k.recycle(w)
 			return
 		}
-		if until, paused := t.owner.node.pausedAt(k.now); paused {
-			k.queue.push(until, w)
+		if t.owner.node.hold(w) {
 			return
 		}
 		node = uint32(t.owner.node.addr)

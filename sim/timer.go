@@ -48,8 +48,7 @@ func (t *timer) Fire() {
 	p := t.owner
 	k := p.node.world.Kernel
 	if t.pending && p.alive() {
-		if until, paused := p.node.pausedAt(k.now); paused {
-			k.queue.push(until, t)
+		if p.node.hold(t) {
 			return
 		}
 		k.Trace.record(k.now, TraceTimer, uint32(p.node.addr), 0, "")

@@ -71,7 +71,10 @@ func NewWorld(cfg Config) *World {
 		reader: rand.Reader,
 	}
 	rand.Reader = stream.New(cfg.Seed, "crypto/rand")
-	w.Network = network.New(w.Kernel, cfg.Seed, w.deliver, cfg.Network)
+	var err error
+	if w.Network, err = network.New(w.Kernel, cfg.Seed, w.deliver, cfg.Network); err != nil {
+		panic("sim: " + err.Error()) // a configuration is validated where it is read
+	}
 	w.afterEvent = w.reapDoomed
 	return w
 }
@@ -99,7 +102,8 @@ func (w *World) AddNode(cfg NodeConfig) *Node {
 	}
 	n := &Node{world: w, addr: env.Addr(len(w.nodes)), name: cfg.Name, main: cfg.Main}
 	if cfg.Disk != nil {
-		n.disk = disk.New(*cfg.Disk, w.Kernel, stream.New(w.cfg.Seed, "disk", uint64(n.addr)))
+		n.disk = disk.New(w.Kernel, *cfg.Disk, stream.New(w.cfg.Seed, "disk", uint64(n.addr)))
+		n.capacity = cfg.Disk.Capacity
 		n.disk.SetObserver(n.observeDisk)
 		n.disk.OnDeath(n.diskDied)
 	}
@@ -140,10 +144,14 @@ func (w *World) reapDoomed() {
 		if d.process.node.process != d.process {
 			continue
 		}
+		n := d.process.node
 		d.process.end(disk.ProcessKill)
-		w.logf(d.process.node, "exit: %s", d.reason)
-		if w.cfg.OnExit != nil {
-			w.cfg.OnExit(d.process.node, d.reason)
+		w.logf(n, "exit: %s", d.reason)
+		switch {
+		case n.onDeath != nil:
+			n.onDeath()
+		case w.cfg.OnExit != nil:
+			w.cfg.OnExit(n, d.reason)
 		}
 	}
 }
@@ -168,10 +176,10 @@ func (w *World) deliver(from, to env.Addr, payload []byte) {
 	if p == nil || !p.alive() || p.receive == nil {
 		return
 	}
-	if until, paused := n.pausedAt(w.now); paused {
+	if n.Paused() {
 		a := take(&w.arrivals)
 		a.process, a.from, a.payload = p, from, payload
-		w.queue.push(until, a)
+		n.hold(a)
 		return
 	}
 	p.arrive(from, payload)
@@ -182,8 +190,7 @@ func (a *arrival) Fire() {
 	p := a.process
 	w := p.node.world
 	if p.alive() {
-		if until, paused := p.node.pausedAt(w.now); paused {
-			w.queue.push(until, a)
+		if p.node.hold(a) {
 			return
 		}
 		p.arrive(a.from, a.payload)

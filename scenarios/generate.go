@@ -1,0 +1,113 @@
+package scenarios
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	"simrun/faults"
+	"simrun/sim/plan"
+	"simrun/sim/stream"
+)
+
+// Plan returns the plan of a seed.
+func (s *Scenario) Plan(seed uint64) *plan.Plan {
+	g := generator{seed}
+	p := plan.Default()
+	p.Scenario = s.Name
+	p.Seed = seed
+	s.shape(&p, g)
+	s.tune(&p, g)
+	p.Faults = faults.Storm(seed, s.storm(&p))
+	return &p
+}
+
+// shape draws who takes part and what they do.
+func (s *Scenario) shape(p *plan.Plan, g generator) {
+	p.Cluster.API = s.Cluster.API
+	p.Cluster.Stores = choose(g, "stores", s.Cluster.Stores, p.Cluster.Stores)
+	var fitting []int
+	for _, n := range s.Cluster.Replicas {
+		if n <= p.Cluster.Stores {
+			fitting = append(fitting, n)
+		}
+	}
+	p.Cluster.Replicas = choose(g, "replicas", fitting, p.Cluster.Replicas)
+	p.Workload.Name = s.Workload.Name
+	p.Workload.Clients = g.between("clients", s.Workload.Clients)
+	p.Workload.Rate = g.between("rate", s.Workload.Rate)
+	p.Workload.Keys = g.between("keys", s.Workload.Keys)
+	p.Workload.Params = maps.Clone(s.Workload.Params)
+	if p.Workload.Params == nil {
+		p.Workload.Params = map[string]int{}
+	}
+	if s.Cluster.API == plan.Raft {
+		p.Cluster.Placement = 0
+	} else {
+		p.Cluster.SplitKeys = s.splitKeys(g.between("regions", s.Cluster.Regions), p.Workload.Keys)
+	}
+	storm := g.stream("storm")
+	length := time.Duration(storm.Between(int64(s.Storm.Min), int64(s.Storm.Max)))
+	p.Phases.Storm = plan.Duration(length.Truncate(time.Millisecond))
+}
+
+// splitKeys divides the workload's keys into regions of about equal size.
+func (s *Scenario) splitKeys(regions, keys int) []string {
+	regions = min(regions, keys)
+	split := make([]string, 0, regions)
+	for i := 1; i < regions; i++ {
+		split = append(split, s.key(i*keys/regions))
+	}
+	return split
+}
+
+// key returns the name of the workload's n-th key.
+func (s *Scenario) key(n int) string { return fmt.Sprintf("%s%04d", s.Workload.Prefix, n) }
+
+// tune draws the configuration.
+func (s *Scenario) tune(p *plan.Plan, g generator) {
+	k := &p.Knobs
+	k.Order = choose(g, "order", s.Knobs.Order, k.Order)
+	k.RaftLogGCThreshold = choose(g, "raft-log-gc", s.Knobs.RaftLogGCThreshold, k.RaftLogGCThreshold)
+	k.MemtableBytes = choose(g, "memtable", s.Knobs.MemtableBytes, k.MemtableBytes)
+	k.LockTTL = choose(g, "lock-ttl", s.Knobs.LockTTL, k.LockTTL)
+	p.Disk.SyncMax = choose(g, "sync", s.Knobs.SyncMax, p.Disk.SyncMax)
+	p.Network.Loss = choose(g, "loss", s.Knobs.Loss, p.Network.Loss)
+	p.Network.Duplicate = choose(g, "duplicate", s.Knobs.Duplicate, p.Network.Duplicate)
+	p.Network.Reorder = choose(g, "reorder", s.Knobs.Reorder, p.Network.Reorder)
+	p.Clocks.OffsetMax = choose(g, "clock-offset", s.Knobs.ClockOffset, p.Clocks.OffsetMax)
+	p.Clocks.DriftMax = choose(g, "clock-drift", s.Knobs.ClockDrift, p.Clocks.DriftMax)
+}
+
+// storm completes the configuration of the faults by what the plan has drawn.
+func (s *Scenario) storm(p *plan.Plan) faults.StormConfig {
+	c := s.Faults
+	c.Length = p.Phases.Storm
+	c.Replicas = p.Cluster.Replicas
+	c.Stores = p.StoreNames()
+	c.Placement = p.PlacementNames()
+	c.Clients = p.ClientNames()
+	if p.Cluster.API != plan.Raft {
+		for i := range p.Workload.Keys {
+			c.Keys = append(c.Keys, s.key(i))
+		}
+	}
+	return c
+}
+
+// generator draws the choices of one seed, each from its own stream.
+type generator struct{ seed uint64 }
+
+func (g generator) stream(name string) *stream.Stream { return stream.New(g.seed, "plan "+name) }
+
+func (g generator) between(name string, r Range) int {
+	return int(g.stream(name).Between(int64(r.Min), int64(r.Max)))
+}
+
+// choose draws one of the choices; without any it returns what is there.
+func choose[T any](g generator, name string, choices []T, byDefault T) T {
+	if len(choices) == 0 {
+		return byDefault
+	}
+	return choices[g.stream(name).IntN(len(choices))]
+}

@@ -1,0 +1,184 @@
+// Package scenarios holds the named scenarios: generators that turn a seed into
+// a plan. A scenario is a file: what it leaves open - how many stores, regions,
+// clients, which faults, how often - the seed decides, each choice from a
+// stream of its own name, so that a change in one place of a scenario does not
+// change what a seed means in all others.
+//
+//	s, err := scenarios.Find("bank")
+//	p := s.Plan(7)
+package scenarios
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/pelletier/go-toml/v2"
+
+	"simrun/faults"
+	"simrun/scenarios/workload"
+	"simrun/sim/plan"
+)
+
+//go:embed *.toml
+var files embed.FS
+
+// Scenario is one scenario file. A Range in it is drawn for each seed.
+type Scenario struct {
+	// Name is what the command line calls it, About one sentence for people.
+	Name  string `toml:"name"`
+	About string `toml:"about"`
+
+	Cluster  Cluster            `toml:"cluster"`
+	Workload Workload           `toml:"workload"`
+	Storm    Span               `toml:"storm"` // length of the storm
+	Knobs    Knobs              `toml:"knobs"`
+	Faults   faults.StormConfig `toml:"faults"`
+}
+
+// Cluster is the shape of the cluster.
+type Cluster struct {
+	API      plan.API `toml:"api"`
+	Stores   []int    `toml:"stores"`   // one of these
+	Replicas []int    `toml:"replicas"` // one of these that is not above the number of stores
+	Regions  Range    `toml:"regions"`  // at the start
+}
+
+// Workload is what the clients do.
+type Workload struct {
+	Name    string         `toml:"name"` // of a workload
+	Prefix  string         `toml:"prefix"`
+	Clients Range          `toml:"clients"`
+	Rate    Range          `toml:"rate"` // operations a virtual second, all clients together
+	Keys    Range          `toml:"keys"`
+	Params  map[string]int `toml:"params"`
+}
+
+// Knobs are the parts of the configuration that a seed varies. An empty list
+// leaves the default.
+type Knobs struct {
+	Order              []plan.Order    `toml:"order"`
+	RaftLogGCThreshold []int           `toml:"raft-log-gc-threshold"`
+	MemtableBytes      []int           `toml:"memtable-bytes"`
+	LockTTL            []plan.Duration `toml:"lock-ttl"`
+	SyncMax            []plan.Duration `toml:"sync-max"`
+	Loss               []int           `toml:"loss"`
+	Duplicate          []int           `toml:"duplicate"`
+	Reorder            []int           `toml:"reorder"`
+	ClockOffset        []plan.Duration `toml:"clock-offset"`
+	ClockDrift         []int           `toml:"clock-drift"`
+}
+
+// Range is a closed range of integers.
+type Range struct {
+	Min int `toml:"min"`
+	Max int `toml:"max"`
+}
+
+// Span is a closed range of durations.
+type Span struct {
+	Min plan.Duration `toml:"min"`
+	Max plan.Duration `toml:"max"`
+}
+
+// Names returns the names of the embedded scenarios, sorted.
+func Names() []string {
+	entries, err := files.ReadDir(".")
+	if err != nil {
+		panic(err) // the directory is part of the program
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".toml"))
+	}
+	return names
+}
+
+// Find returns the embedded scenario of that name, or reads the scenario file
+// of that path.
+func Find(name string) (*Scenario, error) {
+	if strings.HasSuffix(name, ".toml") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("scenario: %w", err)
+		}
+		return Parse(name, text)
+	}
+	text, err := files.ReadFile(path.Clean(name) + ".toml")
+	if err != nil {
+		return nil, fmt.Errorf("no scenario %q; there are %s, or give the path of a .toml file", name, strings.Join(Names(), ", "))
+	}
+	return Parse(name+".toml", text)
+}
+
+// Parse reads a scenario. An error names the file, the line and what to do.
+func Parse(file string, text []byte) (*Scenario, error) {
+	s := &Scenario{}
+	d := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
+	if err := d.Decode(s); err != nil {
+		return nil, describe(file, err)
+	}
+	if err := s.validate(); err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	return s, nil
+}
+
+// describe adds file, line and column to an error of the TOML library.
+func describe(file string, err error) error {
+	var strict *toml.StrictMissingError
+	if errors.As(err, &strict) && len(strict.Errors) > 0 {
+		e := strict.Errors[0]
+		row, column := e.Position()
+		return fmt.Errorf("%s:%d:%d: unknown field %q: check its spelling and its table", file, row, column, strings.Join(e.Key(), "."))
+	}
+	var decode *toml.DecodeError
+	if errors.As(err, &decode) {
+		row, column := decode.Position()
+		return fmt.Errorf("%s:%d:%d: %w", file, row, column, err)
+	}
+	return fmt.Errorf("%s: %w", file, err)
+}
+
+// validate checks what does not depend on the seed. What does is checked by the
+// plan.
+func (s *Scenario) validate() error {
+	switch {
+	case s.Name == "":
+		return errors.New("name is missing: give the scenario a name")
+	case len(s.Cluster.Stores) == 0 || slices.Min(s.Cluster.Stores) < 1:
+		return errors.New("cluster.stores must list at least one number of stores, each at least 1")
+	case len(s.Cluster.Replicas) == 0 || slices.Min(s.Cluster.Replicas) > slices.Min(s.Cluster.Stores):
+		return errors.New("cluster.replicas must list at least one number that is not above the smallest of cluster.stores")
+	case s.Workload.Prefix == "":
+		return errors.New("workload.prefix is missing: it is what the workload's keys begin with")
+	case s.Storm.Min <= 0 || s.Storm.Max < s.Storm.Min:
+		return errors.New("storm.min must be positive and not above storm.max")
+	}
+	ranges := []struct {
+		name string
+		r    Range
+	}{
+		{"cluster.regions", s.Cluster.Regions},
+		{"workload.clients", s.Workload.Clients},
+		{"workload.rate", s.Workload.Rate},
+		{"workload.keys", s.Workload.Keys},
+	}
+	for _, f := range ranges {
+		if f.r.Min < 1 || f.r.Max < f.r.Min {
+			return fmt.Errorf("%s: min is %d and max is %d; min must be at least 1 and not above max", f.name, f.r.Min, f.r.Max)
+		}
+	}
+	if s.Cluster.API == plan.Raft {
+		return nil
+	}
+	if !slices.Contains(workload.Names(), s.Workload.Name) {
+		return fmt.Errorf("workload.name is %q; known are %s", s.Workload.Name, strings.Join(workload.Names(), ", "))
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+package workload
+
+import (
+	"fmt"
+
+	"simrun/nodes/env"
+	"simrun/sim/history"
+	"simrun/sim/stream"
+)
+
+// appends reads lists and appends to them, several keys in one transaction.
+// Every element is unique, so a list tells the order of the transactions that
+// wrote it. Lists soon outgrow the size of a value that is stored in its commit
+// record. Parameters: keys-per-txn, the most keys of a transaction; read, the
+// share of keys that are only read in per mille; length, the number of elements
+// after which a list is only read.
+type appends struct {
+	cfg    Config
+	lists  []string
+	width  int
+	reads  int
+	length int
+}
+
+const listPrefix = "list/"
+
+func newAppend(cfg Config) *appends {
+	return &appends{
+		cfg:    cfg,
+		lists:  keys(listPrefix, cfg.Keys),
+		width:  cfg.param("keys-per-txn", 4),
+		reads:  cfg.param("read", 500),
+		length: cfg.param("length", 120),
+	}
+}
+
+// Header implements Workload.
+func (*appends) Header(*history.Header) {}
+
+// Setup implements Workload: the lists begin absent.
+func (w *appends) Setup(t env.Task, s *Session) error {
+	return s.transaction(t, func(x *txn) error {
+		_, err := x.read(t, w.lists[0])
+		return err
+	})
+}
+
+// Step implements Workload.
+func (w *appends) Step(t env.Task, s *Session, r *stream.Stream) {
+	chosen := pick(r, w.lists, 1+r.IntN(w.width))
+	_ = s.transaction(t, func(x *txn) error {
+		for i, key := range chosen {
+			list, err := x.read(t, key)
+			if err != nil {
+				return err
+			}
+			if r.PerMille(w.reads) || elements(list) >= w.length {
+				continue
+			}
+			if err := x.append(key, list, fmt.Sprintf("%d.%d.%d", s.ID, s.Steps(), i)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Audit implements Workload.
+func (w *appends) Audit(t env.Task, s *Session) error {
+	return s.transaction(t, func(x *txn) error {
+		_, err := x.scan(t, listPrefix, after(listPrefix), false)
+		return err
+	})
+}
+
+// append writes a list with one more element than the list just read.
+func (x *txn) append(key, list, element string) error {
+	x.note(history.TxnOp{Kind: history.TxnAppend, Key: key, Value: &element})
+	if list != "" {
+		list += " "
+	}
+	return x.Set([]byte(key), []byte(list+element))
+}
+
+// elements counts the elements of a list.
+func elements(list string) int {
+	if list == "" {
+		return 0
+	}
+	n := 1
+	for i := range len(list) {
+		if list[i] == ' ' {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,99 @@
+package workload
+
+import (
+	"fmt"
+
+	"simrun/nodes/env"
+	"simrun/sim/history"
+	"simrun/sim/stream"
+)
+
+// writeSkew keeps pairs of doctors of whom one should be on call. A transaction
+// reads both and changes one. Under snapshot isolation two of them may each
+// take a different doctor off call: write skew, which is allowed. For the
+// second half of the pairs the transaction locks both keys first, as SELECT FOR
+// UPDATE does, and then write skew is a violation. Parameters: none.
+type writeSkew struct {
+	cfg   Config
+	pairs []string
+}
+
+const (
+	pairPrefix = "pair/"
+	onCall     = "on"
+	offCall    = "off"
+)
+
+func newWriteSkew(cfg Config) *writeSkew {
+	return &writeSkew{cfg: cfg, pairs: keys(pairPrefix, cfg.Keys)}
+}
+
+// Header implements Workload.
+func (*writeSkew) Header(*history.Header) {}
+
+// Setup implements Workload.
+func (w *writeSkew) Setup(t env.Task, s *Session) error {
+	return s.transaction(t, func(x *txn) error {
+		first, err := x.read(t, doctor(w.pairs[0], 0))
+		if err != nil || first != "" {
+			return err
+		}
+		for _, p := range w.pairs {
+			for i := range 2 {
+				if err := x.write(doctor(p, i), onCall); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// Step implements Workload.
+func (w *writeSkew) Step(t env.Task, s *Session, r *stream.Stream) {
+	n := r.IntN(len(w.pairs))
+	me, other := doctor(w.pairs[n], 0), doctor(w.pairs[n], 1)
+	if r.PerMille(500) {
+		me, other = other, me
+	}
+	locked := n >= len(w.pairs)/2
+	_ = s.transaction(t, func(x *txn) error {
+		if locked {
+			if err := x.lock(t, me, other); err != nil {
+				return err
+			}
+		}
+		states, err := x.readAll(t, []string{me, other})
+		if err != nil {
+			return err
+		}
+		switch {
+		case word(states[me]) == offCall:
+			return x.write(me, onCall+fmt.Sprintf(" %d.%d", s.ID, s.Steps()))
+		case word(states[other]) == onCall:
+			return x.write(me, offCall+fmt.Sprintf(" %d.%d", s.ID, s.Steps()))
+		}
+		return nil // the last one on call stays
+	})
+}
+
+// Audit implements Workload.
+func (w *writeSkew) Audit(t env.Task, s *Session) error {
+	return s.transaction(t, func(x *txn) error {
+		_, err := x.scan(t, pairPrefix, after(pairPrefix), false)
+		return err
+	})
+}
+
+func doctor(pair string, i int) string { return fmt.Sprintf("%s/%d", pair, i) }
+
+// word returns the state of a doctor: the value up to the mark that makes every
+// written value unique.
+func word(value string) string {
+	for i := range len(value) {
+		if value[i] == ' ' {
+			return value[:i]
+		}
+	}
+	return value
+}
