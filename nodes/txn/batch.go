@@ -1,0 +1,66 @@
+package txn
+
+import (
+	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
+
+	"simrun/nodes/codec"
+	"simrun/nodes/engine"
+	"simrun/nodes/mvcc"
+)
+
+// batch collects the modifications of one command, which are applied together
+// or not at all.
+type batch struct {
+	reqs []*raft_cmdpb.Request
+}
+
+func (b *batch) empty() bool { return len(b.reqs) == 0 }
+
+func (b *batch) reset() { b.reqs = nil }
+
+func (b *batch) put(cf engine.CF, key, value []byte) {
+	// One allocation for both messages.
+	m := &struct {
+		req raft_cmdpb.Request
+		put raft_cmdpb.PutRequest
+	}{}
+	m.put.Cf, m.put.Key, m.put.Value = cf.String(), key, value
+	m.req.CmdType, m.req.Put = raft_cmdpb.CmdType_Put, &m.put
+	b.reqs = append(b.reqs, &m.req)
+}
+
+func (b *batch) delete(cf engine.CF, key []byte) {
+	m := &struct {
+		req raft_cmdpb.Request
+		del raft_cmdpb.DeleteRequest
+	}{}
+	m.del.Cf, m.del.Key = cf.String(), key
+	m.req.CmdType, m.req.Delete = raft_cmdpb.CmdType_Delete, &m.del
+	b.reqs = append(b.reqs, &m.req)
+}
+
+// The records of transactions. Keys are encoded user keys.
+
+func (b *batch) putLock(key []byte, lock *mvcc.Lock) { b.put(engine.Lock, key, lock.Marshal()) }
+
+func (b *batch) deleteLock(key []byte) { b.delete(engine.Lock, key) }
+
+func (b *batch) putWrite(key []byte, commitTS uint64, w *mvcc.Write) {
+	b.put(engine.Write, versionKey(key, commitTS), w.Marshal())
+}
+
+func (b *batch) deleteWrite(key []byte, commitTS uint64) {
+	b.delete(engine.Write, versionKey(key, commitTS))
+}
+
+func (b *batch) putValue(key []byte, startTS uint64, value []byte) {
+	b.put(engine.Default, versionKey(key, startTS), value)
+}
+
+func (b *batch) deleteValue(key []byte, startTS uint64) {
+	b.delete(engine.Default, versionKey(key, startTS))
+}
+
+func versionKey(key []byte, ts uint64) []byte {
+	return codec.AppendTS(append(make([]byte, 0, len(key)+codec.TSLen), key...), ts)
+}

@@ -1,0 +1,138 @@
+package txn
+
+import (
+	"time"
+
+	"github.com/pingcap/kvproto/pkg/errorpb"
+	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+
+	"simrun/nodes/env"
+)
+
+// noLimit makes a proposal wait until its fate is decided; doc.go says why.
+const noLimit time.Duration = -1
+
+// anyTerm proposes in whatever term the peer is leader.
+const anyTerm = 0
+
+// Scheduler executes the commands of one store. It lives as long as the
+// process: what it knows of running commands must not outlive them.
+type Scheduler struct {
+	log     env.Logger
+	store   RegionStore
+	latches latches
+	// maxTS is the greatest timestamp of a read; see raiseMaxTS.
+	maxTS uint64
+}
+
+// NewScheduler returns a scheduler on top of store.
+func NewScheduler(e *env.Env, store RegionStore) *Scheduler {
+	return &Scheduler{log: e.Log, store: store}
+}
+
+// outcome is how a write command ended.
+type outcome struct {
+	// unknown: the client must not get an answer.
+	unknown bool
+	// region is set if nothing was done.
+	region *errorpb.Error
+	// key is set if the command failed by the rules of transactions.
+	key *kvrpcpb.KeyError
+}
+
+// process computes a command on a snapshot: it adds its modifications to b or
+// returns why there are none. It must not wait.
+type process func(snapshot Snapshot, b *batch) error
+
+// run executes a write command on the given keys: the stored form of all that
+// it may touch. See doc.go for why its answer is right.
+func (s *Scheduler) run(t env.Task, ctx *kvrpcpb.Context, keys [][]byte, p process) outcome {
+	if len(keys) == 0 {
+		return outcome{key: &kvrpcpb.KeyError{Abort: "request without keys"}}
+	}
+	latched := slotsOf(keys)
+	s.latches.acquire(t, latched)
+	o := s.runLatched(t, ctx, keys, p)
+	// Not deferred: if the process ends while the command waits, its latches are
+	// of no use to anybody.
+	s.latches.release(latched)
+	return o
+}
+
+func (s *Scheduler) runLatched(t env.Task, ctx *kvrpcpb.Context, keys [][]byte, p process) outcome {
+	b, term, o := s.compute(ctx, keys, p)
+	if o.region != nil {
+		return o
+	}
+	if b.empty() {
+		o.region = s.confirm(t, ctx, term)
+		return o
+	}
+	return s.propose(t, ctx, term, &b)
+}
+
+func (s *Scheduler) propose(t env.Task, ctx *kvrpcpb.Context, term uint64, b *batch) outcome {
+	regionErr, err := s.store.Propose(t, ctx, term, b.reqs, noLimit)
+	if err != nil {
+		markUnknownOutcome.Reached()
+		if s.log.Enabled() {
+			s.log.Logf("txn: proposal of %d changes to region %d left unanswered: %v", len(b.reqs), ctx.GetRegionId(), err)
+		}
+		return outcome{unknown: true}
+	}
+	return outcome{region: regionErr}
+}
+
+// runBlind executes a write command that needs to know nothing of the state.
+func (s *Scheduler) runBlind(t env.Task, ctx *kvrpcpb.Context, keys [][]byte, b *batch) outcome {
+	latched := slotsOf(keys)
+	s.latches.acquire(t, latched)
+	o := s.propose(t, ctx, anyTerm, b)
+	s.latches.release(latched)
+	return o
+}
+
+// compute runs p on the leader's state. A command that fails modifies nothing.
+func (s *Scheduler) compute(ctx *kvrpcpb.Context, keys [][]byte, p process) (b batch, term uint64, o outcome) {
+	snapshot, regionErr := s.store.LeaderSnapshot(ctx)
+	if regionErr != nil {
+		return b, 0, outcome{region: regionErr}
+	}
+	defer snapshot.Close()
+	first, last := bounds(keys)
+	if regionErr := checkInRegion(snapshot.Region(), first, last); regionErr != nil {
+		return b, 0, outcome{region: regionErr}
+	}
+	if err := p(snapshot, &b); err != nil {
+		o.key, o.region = splitError(err)
+		return batch{}, snapshot.Term(), o
+	}
+	return b, snapshot.Term(), o
+}
+
+// confirm proves that the peer was still leader in term when the command was
+// computed, or returns the error with which the client tries again.
+func (s *Scheduler) confirm(t env.Task, ctx *kvrpcpb.Context, term uint64) *errorpb.Error {
+	snapshot, regionErr := s.store.ReadSnapshot(t, ctx)
+	if regionErr != nil {
+		return regionErr
+	}
+	defer snapshot.Close()
+	if markTermChanged.Sometimes(snapshot.Term() != term) {
+		return &errorpb.Error{Message: "term changed", StaleCommand: &errorpb.StaleCommand{}}
+	}
+	return nil
+}
+
+// read runs fn on a confirmed snapshot.
+func (s *Scheduler) read(t env.Task, ctx *kvrpcpb.Context, fn func(Snapshot) error) (*kvrpcpb.KeyError, *errorpb.Error) {
+	snapshot, regionErr := s.store.ReadSnapshot(t, ctx)
+	if regionErr != nil {
+		return nil, regionErr
+	}
+	defer snapshot.Close()
+	if err := fn(snapshot); err != nil {
+		return splitError(err)
+	}
+	return nil, nil
+}
