@@ -1,0 +1,217 @@
+package placement
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/pingcap/kvproto/pkg/metapb"
+	"github.com/pingcap/kvproto/pkg/pdpb"
+
+	"simrun/nodes/env"
+	"simrun/nodes/invariant"
+	"simrun/nodes/rpc"
+)
+
+//nolint:gochecknoglobals // marks register once
+var (
+	markRetry      = invariant.NewMark("placement: request repeated")
+	markRedirected = invariant.NewMark("placement: request redirected to the leader")
+)
+
+// ClientConfig configures a Client. The zero value of a duration stands for its
+// default.
+type ClientConfig struct {
+	// ClusterID identifies the cluster.
+	ClusterID uint64
+	// Members are the names of the members.
+	Members []string
+	// RequestTimeout is how long one member is given to answer, Deadline how long
+	// a request is repeated. Defaults 500 ms and 3 s.
+	RequestTimeout time.Duration
+	Deadline       time.Duration
+	// BackoffMin and BackoffMax bound the wait before a repetition, which doubles
+	// from one to the next and is drawn from its upper half. Defaults 5 ms and
+	// 200 ms.
+	BackoffMin, BackoffMax time.Duration
+}
+
+func (c ClientConfig) withDefaults() ClientConfig {
+	setDefault(&c.RequestTimeout, 500*time.Millisecond)
+	setDefault(&c.Deadline, 3*time.Second)
+	setDefault(&c.BackoffMin, 5*time.Millisecond)
+	setDefault(&c.BackoffMax, 200*time.Millisecond)
+	return c
+}
+
+func setDefault(field *time.Duration, value time.Duration) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+// Client asks placement. It finds the member that leads, and repeats requests
+// until the deadline: all of them may be executed more than once.
+type Client struct {
+	env    *env.Env
+	ep     *rpc.Endpoint
+	cfg    ClientConfig
+	rand   env.Rand
+	header *pdpb.RequestHeader
+	member int // index of the member that is asked first
+
+	timestamps timestampBatch
+}
+
+// NewClient returns a client. The names of the members must be resolvable.
+func NewClient(e *env.Env, ep *rpc.Endpoint, cfg ClientConfig) *Client {
+	invariant.Check(len(cfg.Members) > 0, "placement: client without members")
+	return &Client{
+		env: e, ep: ep, cfg: cfg.withDefaults(),
+		rand:   e.Streams.Stream("placement client"),
+		header: &pdpb.RequestHeader{ClusterId: cfg.ClusterID},
+	}
+}
+
+// response is a pointer to a struct that is a response.
+type response[P any] interface {
+	*P
+	rpc.Message
+	GetHeader() *pdpb.ResponseHeader
+}
+
+// once asks the member that is believed to lead. If it should be asked again,
+// or another one, retry is true.
+func once[P any, R response[P]](c *Client, t env.Task, m rpc.Method, req rpc.Message, limit time.Duration) (resp R, retry bool, err error) {
+	name := c.cfg.Members[c.member]
+	addr, ok := c.env.Net.Resolve(name)
+	invariant.Check(ok, "placement: no node is named %q", name)
+	resp = R(new(P))
+	if err := rpc.Call(t, c.ep, addr, m, req, resp, limit); err != nil {
+		c.member = (c.member + 1) % len(c.cfg.Members)
+		return nil, true, fmt.Errorf("placement: %s of %s: %w", m, name, err)
+	}
+	refusal := resp.GetHeader().GetError()
+	if refusal == nil {
+		return resp, false, nil
+	}
+	err = &Error{refusal.Type, refusal.Message}
+	if leader, isNotLeader := leaderHint(refusal); isNotLeader {
+		c.redirect(leader)
+		return nil, true, err
+	}
+	return nil, refusal.Type == pdpb.ErrorType_NOT_BOOTSTRAPPED, err
+}
+
+// redirect turns to the leader, or to the next member if it is not known.
+func (c *Client) redirect(leader string) {
+	markRedirected.Reached()
+	for i, name := range c.cfg.Members {
+		if name == leader {
+			c.member = i
+			return
+		}
+	}
+	c.member = (c.member + 1) % len(c.cfg.Members)
+}
+
+// call repeats a request until it is served or the deadline has passed.
+func call[P any, R response[P]](c *Client, t env.Task, m rpc.Method, req rpc.Message) (R, error) {
+	deadline := c.env.Clock.Monotonic() + c.cfg.Deadline
+	backoff := c.cfg.BackoffMin
+	for {
+		left := deadline - c.env.Clock.Monotonic()
+		resp, retry, err := once[P, R](c, t, m, req, min(left, c.cfg.RequestTimeout))
+		if !retry {
+			return resp, err
+		}
+		pause := backoff/2 + time.Duration(c.rand.IntN(int(backoff/2)+1))
+		if c.env.Clock.Monotonic()+pause >= deadline {
+			return nil, fmt.Errorf("%w: %v", ErrUnavailable, err)
+		}
+		markRetry.Reached()
+		t.Sleep(pause)
+		backoff = min(2*backoff, c.cfg.BackoffMax)
+	}
+}
+
+// AllocID returns an id that nobody else has or will have.
+func (c *Client) AllocID(t env.Task) (uint64, error) {
+	resp, err := call[pdpb.AllocIDResponse](c, t, rpc.PdAllocID, &pdpb.AllocIDRequest{Header: c.header})
+	return resp.GetId(), err
+}
+
+// GetRegion returns the region that holds key, and its leader, which is nil if
+// it is not known.
+func (c *Client) GetRegion(t env.Task, key []byte) (*metapb.Region, *metapb.Peer, error) {
+	resp, err := call[pdpb.GetRegionResponse](c, t, rpc.PdGetRegion, &pdpb.GetRegionRequest{Header: c.header, RegionKey: key})
+	return resp.GetRegion(), resp.GetLeader(), err
+}
+
+// GetRegionByID returns a region and its leader, which is nil if it is not
+// known.
+func (c *Client) GetRegionByID(t env.Task, id uint64) (*metapb.Region, *metapb.Peer, error) {
+	resp, err := call[pdpb.GetRegionResponse](c, t, rpc.PdGetRegionByID, &pdpb.GetRegionByIDRequest{Header: c.header, RegionId: id})
+	return resp.GetRegion(), resp.GetLeader(), err
+}
+
+// ScanRegions returns up to limit (0: all) regions that hold keys in
+// [start, end), in the order of their keys. There may be gaps between them.
+func (c *Client) ScanRegions(t env.Task, start, end []byte, limit int) ([]*pdpb.Region, error) {
+	resp, err := call[pdpb.ScanRegionsResponse](c, t, rpc.PdScanRegions, &pdpb.ScanRegionsRequest{
+		Header: c.header, StartKey: start, EndKey: end, Limit: int32(limit),
+	})
+	return resp.GetRegions(), err
+}
+
+// PutStore registers a store.
+func (c *Client) PutStore(t env.Task, store *metapb.Store) error {
+	_, err := call[pdpb.PutStoreResponse](c, t, rpc.PdPutStore, &pdpb.PutStoreRequest{Header: c.header, Store: store})
+	return err
+}
+
+// GetStore returns a store.
+func (c *Client) GetStore(t env.Task, id uint64) (*metapb.Store, error) {
+	resp, err := call[pdpb.GetStoreResponse](c, t, rpc.PdGetStore, &pdpb.GetStoreRequest{Header: c.header, StoreId: id})
+	return resp.GetStore(), err
+}
+
+// GetAllStores returns all stores but the tombstones, by id.
+func (c *Client) GetAllStores(t env.Task) ([]*metapb.Store, error) {
+	resp, err := call[pdpb.GetAllStoresResponse](c, t, rpc.PdGetAllStores, &pdpb.GetAllStoresRequest{
+		Header: c.header, ExcludeTombstoneStores: true,
+	})
+	return resp.GetStores(), err
+}
+
+// StoreHeartbeat reports that a store is alive. It is not repeated: the next
+// heartbeat says more.
+func (c *Client) StoreHeartbeat(t env.Task, stats *pdpb.StoreStats) error {
+	_, _, err := once[pdpb.StoreHeartbeatResponse](c, t, rpc.PdStoreHeartbeat,
+		&pdpb.StoreHeartbeatRequest{Header: c.header, Stats: stats}, c.cfg.RequestTimeout)
+	return err
+}
+
+// RegionHeartbeat reports a region, as its leader sees it: Region, Leader and
+// Term must be set. It is not repeated.
+func (c *Client) RegionHeartbeat(t env.Task, req *pdpb.RegionHeartbeatRequest) (*pdpb.RegionHeartbeatResponse, error) {
+	req.Header = c.header
+	resp, _, err := once[pdpb.RegionHeartbeatResponse](c, t, rpc.PdRegionHeartbeat, req, c.cfg.RequestTimeout)
+	return resp, err
+}
+
+// AskBatchSplit returns ids for count new regions that are split off region.
+func (c *Client) AskBatchSplit(t env.Task, region *metapb.Region, count int) ([]*pdpb.SplitID, error) {
+	resp, err := call[pdpb.AskBatchSplitResponse](c, t, rpc.PdAskBatchSplit, &pdpb.AskBatchSplitRequest{
+		Header: c.header, Region: region, SplitCount: uint32(count),
+	})
+	return resp.GetIds(), err
+}
+
+// ReportBatchSplit reports the regions into which one was split, in the order
+// of their keys.
+func (c *Client) ReportBatchSplit(t env.Task, regions []*metapb.Region) error {
+	_, err := call[pdpb.ReportBatchSplitResponse](c, t, rpc.PdReportBatchSplit, &pdpb.ReportBatchSplitRequest{
+		Header: c.header, Regions: regions,
+	})
+	return err
+}

@@ -1,0 +1,76 @@
+package placement
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/pingcap/kvproto/pkg/metapb"
+)
+
+// Config configures a member.
+type Config struct {
+	// ClusterID identifies the cluster; requests of another one are rejected.
+	ClusterID uint64
+	// Members are the names of all members; default: this node alone.
+	Members []string
+	// Regions are the regions with which the cluster begins. They cover the whole
+	// key space, in order. They are used once, when there is nothing on the disk.
+	Regions []*metapb.Region
+	// TimestampWindow is how far the durable bound of timestamps runs ahead of
+	// them. Default 3 s.
+	TimestampWindow time.Duration
+	// IDBatch is how many ids are reserved at once. Default 1000.
+	IDBatch uint64
+}
+
+func (c Config) withDefaults(self string) Config {
+	if len(c.Members) == 0 {
+		c.Members = []string{self}
+	}
+	if c.TimestampWindow == 0 {
+		c.TimestampWindow = 3 * time.Second
+	}
+	if c.IDBatch == 0 {
+		c.IDBatch = 1000
+	}
+	return c
+}
+
+func (c Config) validate() error {
+	if c.ClusterID == 0 {
+		return errors.New("placement: no cluster id")
+	}
+	if c.TimestampWindow < 2*time.Millisecond {
+		return fmt.Errorf("placement: timestamp window %v is shorter than 2 ms", c.TimestampWindow)
+	}
+	if len(c.Regions) == 0 {
+		return errors.New("placement: no regions to begin with")
+	}
+	end := []byte(nil)
+	for i, r := range c.Regions {
+		if string(r.StartKey) != string(end) || i > 0 && len(end) == 0 {
+			return fmt.Errorf("placement: region %d begins at %q, not at %q", r.Id, r.StartKey, end)
+		}
+		if r.Id == 0 || len(r.Peers) == 0 || r.RegionEpoch == nil {
+			return fmt.Errorf("placement: region %d has no id, no peers or no epoch", r.Id)
+		}
+		end = r.EndKey
+	}
+	if len(end) != 0 {
+		return fmt.Errorf("placement: the last region ends at %q", end)
+	}
+	return nil
+}
+
+// maxID is the highest id that the configuration uses.
+func (c Config) maxID() uint64 {
+	highest := uint64(0)
+	for _, r := range c.Regions {
+		highest = max(highest, r.Id)
+		for _, p := range r.Peers {
+			highest = max(highest, p.Id, p.StoreId)
+		}
+	}
+	return highest
+}

@@ -1,0 +1,159 @@
+package placement
+
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"simrun/nodes/env"
+	"simrun/nodes/invariant"
+)
+
+//nolint:gochecknoglobals // marks register once
+var (
+	markWindowLoad   = invariant.NewMark("placement: timestamp request waited for the window to be extended")
+	markLogicalFull  = invariant.NewMark("placement: logical part of the timestamp overflowed")
+	markClockBack    = invariant.NewMark("placement: wall clock behind the timestamps")
+	markClockForward = invariant.NewMark("placement: wall clock jumped forward, timestamps follow slowly")
+)
+
+const (
+	// logicalBits is the width of the part of a timestamp that counts within a
+	// millisecond.
+	logicalBits = 18
+	maxLogical  = 1<<logicalBits - 1
+)
+
+// oracle hands out timestamps: each greater than all before it, over all
+// members and all restarts, and close to the wall clock where that can be had.
+//
+// A timestamp is used only if its physical part is below saved, the durable
+// bound. Whoever leads next begins above the bound.
+type oracle struct {
+	clock   env.Clock
+	storage Storage
+	window  int64 // ms
+
+	physical int64 // of the last timestamp, ms
+	logical  int64
+	saved    int64         // durable bound, exclusive
+	saving   bool          // a greater bound is being saved
+	waiting  env.WaitQueue // requests that need a greater bound
+	last     uint64        // the last timestamp handed out
+
+	// anchor is a physical part, and anchored the monotonic instant, at which the
+	// wall clock was last found trustworthy.
+	anchor   int64
+	anchored time.Duration
+}
+
+// newOracle begins above all timestamps that any leader before can have used.
+func newOracle(clock env.Clock, storage Storage, window time.Duration) (*oracle, error) {
+	o := &oracle{clock: clock, storage: storage, window: window.Milliseconds()}
+	err := storage.Load(keyTimestamp, func(_ string, value []byte) error {
+		bound, err := decodeUint64(value)
+		o.saved = int64(bound)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	o.physical = max(o.saved+1, clock.Wall().UnixMilli())
+	o.anchor, o.anchored = o.physical, clock.Monotonic()
+	return o, nil
+}
+
+// take hands out count timestamps and returns the last of them. It waits, at
+// most for limit, if the window has to be extended first.
+func (o *oracle) take(t env.Task, count int64, limit time.Duration) (physical, logical int64, err error) {
+	invariant.Check(count > 0 && count <= maxLogical, "placement: %d timestamps asked for at once", count)
+	for {
+		if _, leads := o.storage.Leader(); !leads {
+			return 0, 0, errNotLeader
+		}
+		if o.tryTake(count) {
+			return o.physical, o.logical, nil
+		}
+		markWindowLoad.Reached()
+		o.extend()
+		if !o.waiting.Wait(t, limit) {
+			return 0, 0, fmt.Errorf("placement: extend the timestamp window: %w", env.ErrTimeout)
+		}
+	}
+}
+
+// tryTake hands out count timestamps if the window has room.
+func (o *oracle) tryTake(count int64) bool {
+	o.follow()
+	if o.logical+count > maxLogical {
+		markLogicalFull.Reached()
+		o.advance(o.physical + 1)
+	}
+	if o.physical >= o.saved {
+		return false
+	}
+	o.logical += count
+	if o.saved-o.physical <= o.window/2 {
+		o.extend() // before anybody has to wait for it
+	}
+	ts := uint64(o.physical)<<logicalBits | uint64(o.logical)
+	invariant.Check(ts-uint64(count) >= o.last, "placement: timestamps up to %d after %d", ts, o.last)
+	o.last = ts
+	return true
+}
+
+// follow moves the physical part to the wall clock, if that is ahead. Two
+// instants within a millisecond are the same.
+//
+// The wall clock may jump. Backward it is not followed at all. Forward it is
+// followed at twice the speed of time, so that a jump that is taken back soon
+// does not leave timestamps far in the future, where locks would seem to have
+// expired.
+func (o *oracle) follow() {
+	now, monotonic := o.clock.Wall().UnixMilli(), o.clock.Monotonic()
+	if now <= o.physical {
+		markClockBack.Sometimes(now < o.physical)
+		o.anchor, o.anchored = o.physical, monotonic
+		return
+	}
+	if fastest := o.anchor + 2*(monotonic-o.anchored).Milliseconds() + 1; now > fastest {
+		markClockForward.Reached()
+		if fastest > o.physical {
+			o.advance(fastest)
+		}
+		return
+	}
+	o.anchor, o.anchored = now, monotonic
+	o.advance(now)
+}
+
+func (o *oracle) advance(physical int64) {
+	invariant.Check(physical > o.physical, "placement: timestamp moved from %d ms to %d ms", o.physical, physical)
+	o.physical, o.logical = physical, 0
+}
+
+// extend saves a greater bound, unless one is being saved.
+func (o *oracle) extend() {
+	if o.saving {
+		return
+	}
+	o.saving = true
+	bound := o.physical + o.window
+	invariant.Check(bound > o.saved, "placement: timestamp bound moved from %d ms to %d ms", o.saved, bound)
+	o.storage.Save([]Record{{keyTimestamp, encodeUint64(uint64(bound))}}, func(err error) {
+		o.saving = false
+		if err == nil {
+			o.saved = bound
+		}
+		o.waiting.WakeAll()
+	})
+}
+
+func encodeUint64(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }
+
+func decodeUint64(b []byte) (uint64, error) {
+	if len(b) != 8 {
+		return 0, fmt.Errorf("number of %d bytes", len(b))
+	}
+	return binary.BigEndian.Uint64(b), nil
+}

@@ -1,0 +1,183 @@
+package placement
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"github.com/pingcap/kvproto/pkg/metapb"
+
+	"simrun/nodes/invariant"
+)
+
+//nolint:gochecknoglobals // marks register once
+var (
+	markStaleOverlap = invariant.NewMark("placement: region older than one that it overlaps rejected")
+	markStaleEpoch   = invariant.NewMark("placement: region of an older epoch rejected")
+	markStaleTerm    = invariant.NewMark("placement: region of an older term rejected")
+	markReplaced     = invariant.NewMark("placement: region replaced by newer ones that overlap it")
+)
+
+// regionInfo is what is known of a region.
+type regionInfo struct {
+	meta   *metapb.Region
+	leader *metapb.Peer // nil until the first heartbeat
+	term   uint64       // of the leader; 0 if not known
+}
+
+func (r *regionInfo) start() []byte { return r.meta.StartKey }
+func (r *regionInfo) end() []byte   { return r.meta.EndKey }
+
+func (r *regionInfo) version() uint64 { return r.meta.GetRegionEpoch().GetVersion() }
+func (r *regionInfo) confVer() uint64 { return r.meta.GetRegionEpoch().GetConfVer() }
+
+// beyond reports whether key lies at or after the region's end.
+func (r *regionInfo) beyond(key []byte) bool {
+	return len(r.end()) > 0 && bytes.Compare(r.end(), key) <= 0
+}
+
+// regionDirectory is the map of regions as their leaders have reported it. It
+// may have gaps; its regions never overlap.
+type regionDirectory struct {
+	byStart []*regionInfo
+	byID    map[uint64]*regionInfo
+}
+
+func newRegionDirectory() *regionDirectory {
+	return &regionDirectory{byID: map[uint64]*regionInfo{}}
+}
+
+// staleError tells why a region is older than what is known.
+type staleError struct {
+	reported, known *metapb.Region
+	why             string
+}
+
+func (e *staleError) Error() string {
+	return fmt.Sprintf("region %s is stale: %s %s", describe(e.reported), e.why, describe(e.known))
+}
+
+// describe returns a region in the form id[start,end) version.confver.
+func describe(r *metapb.Region) string {
+	return fmt.Sprintf("%d[%q,%q) %d.%d", r.Id, r.StartKey, r.EndKey,
+		r.GetRegionEpoch().GetVersion(), r.GetRegionEpoch().GetConfVer())
+}
+
+// check tells whether what a leader reports is at least as new as what is
+// known. A split or merge raises the version of all regions that take part, so
+// of two regions that overlap the one with the smaller version is gone.
+func (d *regionDirectory) check(r *regionInfo) error {
+	if known := d.byID[r.meta.Id]; known != nil {
+		if r.version() < known.version() || r.confVer() < known.confVer() {
+			markStaleEpoch.Reached()
+			return &staleError{r.meta, known.meta, "known is epoch of"}
+		}
+		if r.term != 0 && r.term < known.term {
+			markStaleTerm.Reached()
+			return &staleError{r.meta, known.meta, "known is a later term of"}
+		}
+	}
+	for _, other := range d.overlapping(r) {
+		if other.meta.Id != r.meta.Id && r.version() < other.version() {
+			markStaleOverlap.Reached()
+			return &staleError{r.meta, other.meta, "overlaps newer"}
+		}
+	}
+	return nil
+}
+
+// put takes up a region that was checked. It reports whether its meta is new,
+// and which regions it replaces.
+func (d *regionDirectory) put(r *regionInfo) (changed bool, replaced []*regionInfo) {
+	known := d.byID[r.meta.Id]
+	if known != nil && known.version() == r.version() && known.confVer() == r.confVer() {
+		known.leader, known.term = r.leader, max(r.term, known.term)
+		return false, nil
+	}
+	for _, other := range slices.Clone(d.overlapping(r)) {
+		d.remove(other)
+		if other != known {
+			markReplaced.Reached()
+			replaced = append(replaced, other)
+		}
+	}
+	if known != nil && d.byID[r.meta.Id] == known {
+		d.remove(known) // its range has moved away entirely
+	}
+	i := d.search(r.start())
+	d.byStart = slices.Insert(d.byStart, i, r)
+	d.byID[r.meta.Id] = r
+	d.checkOrder(i)
+	return true, replaced
+}
+
+func (d *regionDirectory) remove(r *regionInfo) {
+	i := d.search(r.start())
+	invariant.Check(i < len(d.byStart) && d.byStart[i] == r, "placement: region %s is not in its place", describe(r.meta))
+	d.byStart = slices.Delete(d.byStart, i, i+1)
+	delete(d.byID, r.meta.Id)
+}
+
+// checkOrder checks that region i overlaps neither neighbour.
+func (d *regionDirectory) checkOrder(i int) {
+	r := d.byStart[i]
+	if i > 0 {
+		invariant.Check(d.byStart[i-1].beyond(r.start()), "placement: region %s overlaps %s", describe(r.meta), describe(d.byStart[i-1].meta))
+	}
+	if i+1 < len(d.byStart) {
+		next := d.byStart[i+1]
+		invariant.Check(r.beyond(next.start()), "placement: region %s overlaps %s", describe(r.meta), describe(next.meta))
+	}
+}
+
+// search returns the index of the first region that begins at or after key.
+func (d *regionDirectory) search(key []byte) int {
+	i, _ := slices.BinarySearchFunc(d.byStart, key, func(r *regionInfo, key []byte) int {
+		return bytes.Compare(r.start(), key)
+	})
+	return i
+}
+
+// from returns the regions from the one that holds key, or the first after it.
+func (d *regionDirectory) from(key []byte) []*regionInfo {
+	i := d.search(key)
+	if i > 0 && !d.byStart[i-1].beyond(key) {
+		i--
+	}
+	return d.byStart[i:]
+}
+
+// overlapping returns the regions that share a key with r.
+func (d *regionDirectory) overlapping(r *regionInfo) []*regionInfo {
+	regions := d.from(r.start())
+	for i, other := range regions {
+		if r.beyond(other.start()) {
+			return regions[:i]
+		}
+	}
+	return regions
+}
+
+// get returns the region that holds key, nil if it is not known.
+func (d *regionDirectory) get(key []byte) *regionInfo {
+	regions := d.from(key)
+	if len(regions) == 0 || bytes.Compare(key, regions[0].start()) < 0 {
+		return nil
+	}
+	return regions[0]
+}
+
+// scan returns up to limit (0: all) regions that hold keys in [start, end); an
+// empty end is the end of the key space.
+func (d *regionDirectory) scan(start, end []byte, limit int) []*regionInfo {
+	regions := d.from(start)
+	if limit > 0 && len(regions) > limit {
+		regions = regions[:limit]
+	}
+	for i, r := range regions {
+		if len(end) > 0 && bytes.Compare(r.start(), end) >= 0 {
+			return regions[:i]
+		}
+	}
+	return regions
+}
