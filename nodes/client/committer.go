@@ -1,0 +1,186 @@
+package client
+
+import (
+	"errors"
+	"time"
+
+	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+
+	"simrun/nodes/codec"
+	"simrun/nodes/env"
+	"simrun/nodes/invariant"
+)
+
+// committer brings one transaction into the database by two-phase commit:
+//
+//  1. Prewrite locks every key and leaves the new values beside the locks. One
+//     key is the primary; the other locks point to it.
+//  2. The commit timestamp is taken. All locks are there, so every reader with a
+//     later timestamp meets them and finds out about the transaction.
+//  3. Commit of the primary turns its lock into a commit record. That one write
+//     decides; whoever meets another lock of the transaction looks here.
+//  4. The other keys are committed in the background.
+//
+// The primary is the first key. Each region's keys go with one request, as long
+// as that does not grow too large; the first request has the primary.
+type committer struct {
+	client  *Client
+	tx      *Txn
+	startTS uint64
+
+	// One entry for each key, in the order of keys.
+	mutations []*kvrpcpb.Mutation
+	keys      [][]byte
+	bounds    [][]byte // the keys in the form of region bounds
+	// locked tells where a lock may have been left: a prewrite succeeded, or its
+	// outcome is unknown.
+	locked []bool
+
+	backoff   backoff // its deadline is that of the whole commit
+	heartbeat heartbeat
+	// failure is why the transaction cannot commit. It stops the prewrites that
+	// run at the same time.
+	failure error
+
+	commitTS uint64
+	// unaccounted is set while an attempt to commit the primary may have been
+	// executed, or may be yet.
+	unaccounted error
+}
+
+func newCommitter(tx *Txn) *committer {
+	writes := tx.buffer.sorted
+	n := len(writes)
+	x := &committer{
+		client:    tx.client,
+		tx:        tx,
+		startTS:   tx.snapshot.ts,
+		mutations: make([]*kvrpcpb.Mutation, n),
+		keys:      make([][]byte, n),
+		bounds:    make([][]byte, n),
+		locked:    make([]bool, n),
+		backoff:   tx.client.newBackoff(tx.client.cfg.CommitTimeout),
+	}
+	size := 0
+	for i := range writes {
+		size += codec.EncodedLen(len(writes[i].key))
+	}
+	arena := make([]byte, 0, size)
+	mutations := make([]kvrpcpb.Mutation, n)
+	for i := range writes {
+		w := &writes[i]
+		from := len(arena)
+		arena = codec.AppendBytes(arena, w.key)
+		x.bounds[i] = arena[from:len(arena):len(arena)]
+		x.keys[i] = w.key
+		mutations[i] = kvrpcpb.Mutation{Op: w.op(), Key: w.key, Value: w.value}
+		x.mutations[i] = &mutations[i]
+	}
+	return x
+}
+
+// op returns what prewrite is asked to do with the key.
+func (w *write) op() kvrpcpb.Op {
+	switch {
+	case w.kind == writePut && w.mustNotExist:
+		return kvrpcpb.Op_Insert
+	case w.kind == writePut:
+		return kvrpcpb.Op_Put
+	case w.kind == writeDelete:
+		return kvrpcpb.Op_Del
+	}
+	return kvrpcpb.Op_Lock
+}
+
+func (x *committer) primary() []byte { return x.keys[0] }
+
+// run commits the transaction. It returns an error of one of the two classes.
+func (x *committer) run(t env.Task) error {
+	err := x.checkInserted(t)
+	if err == nil {
+		err = x.prewrite(t)
+	}
+	if err == nil {
+		x.commitTS, err = x.client.timestamp(t, &x.backoff)
+	}
+	if err != nil {
+		// Nobody was asked to commit the primary, and nobody but us can: the
+		// transaction has definitely failed, whatever locks it has left.
+		x.heartbeat.stop()
+		x.rollback()
+		return failed("commit", err)
+	}
+	invariant.Check(x.commitTS > x.startTS, "client: commit timestamp %d is not after start timestamp %d", x.commitTS, x.startTS)
+	n, err := x.commitPrimary(t)
+	x.heartbeat.stop()
+	switch {
+	case err == nil:
+		x.commitSecondaries(n)
+	case errors.Is(err, ErrUndetermined):
+		// The locks stay: the primary decides, for us as for everybody else.
+		markUndetermined.Reached()
+	default:
+		x.rollback()
+	}
+	return err
+}
+
+// checkInserted makes sure that keys which the transaction inserted and then
+// deleted did not exist. Their deletion is prewritten like any other, which
+// excludes writes of others since the snapshot.
+func (x *committer) checkInserted(t env.Task) error {
+	var keys [][]byte
+	for i := range x.tx.buffer.sorted {
+		if w := &x.tx.buffer.sorted[i]; w.mustNotExist && w.kind == writeDelete {
+			keys = append(keys, w.key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	pairs, err := x.tx.snapshot.BatchGet(t, keys)
+	if err != nil {
+		return errors.Unwrap(err)
+	}
+	if len(pairs) > 0 {
+		return &KeyExistsError{pairs[0].Key}
+	}
+	return nil
+}
+
+// reach returns the end of the first request for the keys of s, of which the
+// first is in r: it has keys of one region only and is not too large.
+func (x *committer) reach(r *region, s span) int {
+	size := len(x.keys[s.lo]) + len(x.mutations[s.lo].Value)
+	hi := s.lo + 1
+	for hi < s.hi && r.endsAfter(x.bounds[hi]) {
+		size += len(x.keys[hi]) + len(x.mutations[hi].Value)
+		if size > x.client.cfg.BatchBytes {
+			break
+		}
+		hi++
+	}
+	return hi
+}
+
+// requests cuts the keys of s into those of single requests.
+func (x *committer) requests(t env.Task, b *backoff, s span) ([]span, error) {
+	var parts []span
+	for s.lo < s.hi {
+		r, err := x.client.locate(t, b, x.bounds[s.lo])
+		if err != nil {
+			return nil, err
+		}
+		hi := x.reach(r, s)
+		parts = append(parts, span{s.lo, hi})
+		s.lo = hi
+	}
+	return parts, nil
+}
+
+// lockTTL returns the TTL in milliseconds, counted from the start timestamp, of
+// a lock that is to be respected for Config.LockTTL from now on.
+func (x *committer) lockTTL() uint64 {
+	age := x.client.env.Clock.Monotonic() - x.tx.began
+	return uint64((age + x.client.cfg.LockTTL) / time.Millisecond)
+}

@@ -1,0 +1,122 @@
+package client
+
+import (
+	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+
+	"simrun/nodes/env"
+	"simrun/nodes/invariant"
+	"simrun/nodes/rpc"
+)
+
+//nolint:gochecknoglobals // marks register once
+var (
+	markPrewriteLost    = invariant.NewMark("client: prewrite of unknown outcome")
+	markPrewriteResent  = invariant.NewMark("client: prewrite sent again")
+	markPrewriteBlocked = invariant.NewMark("client: prewrite waited for a lock")
+	markPrewriteSplit   = invariant.NewMark("client: keys of one prewrite found in several regions")
+)
+
+// prewrite locks all keys.
+func (x *committer) prewrite(t env.Task) error {
+	parts, err := x.requests(t, &x.backoff, span{0, len(x.keys)})
+	if err != nil {
+		return err
+	}
+	if x.client.cfg.PrimaryFirst {
+		x.prewritePart(t, parts[0])
+		parts = parts[1:]
+	}
+	if len(parts) > 0 && x.failure == nil {
+		x.client.inParallel(t, "prewrite", len(parts), func(t env.Task, i int) { x.prewritePart(t, parts[i]) })
+	}
+	return x.failure
+}
+
+// prewritePart locks the keys of s, with one request if they still lie in one
+// region. It stops when another part has failed.
+func (x *committer) prewritePart(t env.Task, s span) {
+	b := x.backoff.fork()
+	ctx := &kvrpcpb.Context{}
+	resp := &kvrpcpb.PrewriteResponse{}
+	sent := s.lo // keys before were sent at least once
+	for s.lo < s.hi && x.failure == nil {
+		r, err := x.client.locate(t, &b, x.bounds[s.lo])
+		if err != nil {
+			x.fail(err)
+			return
+		}
+		now := span{s.lo, x.reach(r, s)}
+		markPrewriteSplit.Sometimes(now.hi < s.hi && sent > now.hi)
+		// Whatever was the fate of the earlier attempt, a store that has to be
+		// asked again must first look whether it has executed it.
+		ctx.IsRetryRequest = markPrewriteResent.Sometimes(sent > now.lo)
+		sent = max(sent, now.hi)
+		v := x.client.attempt(t, &b, r, call{rpc.KvPrewrite, ctx, x.prewriteRequest(ctx, now), resp})
+		switch {
+		case v.fate == answered && len(resp.Errors) == 0:
+			x.noteLocks(now)
+			s.lo = now.hi
+			continue
+		case v.fate == answered:
+			err = x.onPrewriteErrors(t, &b, resp.Errors)
+		case v.fate == lost:
+			markPrewriteLost.Reached()
+			x.noteLocks(now)
+			err = b.pause(t, v)
+		default:
+			err = b.pause(t, v)
+		}
+		if err != nil {
+			x.fail(err)
+		}
+	}
+}
+
+func (x *committer) prewriteRequest(ctx *kvrpcpb.Context, s span) *kvrpcpb.PrewriteRequest {
+	return &kvrpcpb.PrewriteRequest{
+		Context:      ctx,
+		Mutations:    x.mutations[s.lo:s.hi],
+		PrimaryLock:  x.primary(),
+		StartVersion: x.startTS,
+		LockTtl:      x.lockTTL(),
+		TxnSize:      uint64(s.hi - s.lo),
+		// Not 0, so that readers can push the commit beyond their timestamp instead
+		// of waiting for it.
+		MinCommitTs: x.startTS + 1,
+	}
+}
+
+// fail notes why the transaction cannot commit. The first reason counts.
+func (x *committer) fail(err error) {
+	if x.failure == nil {
+		x.failure = err
+	}
+}
+
+// noteLocks records that the keys of s may be locked.
+func (x *committer) noteLocks(s span) {
+	for i := s.lo; i < s.hi; i++ {
+		x.locked[i] = true
+	}
+	if s.lo == 0 {
+		x.heartbeat.start(x)
+	}
+}
+
+// onPrewriteErrors deals with the locks that a prewrite has met. The prewrite
+// may be repeated when it returns nil.
+func (x *committer) onPrewriteErrors(t env.Task, b *backoff, errs []*kvrpcpb.KeyError) error {
+	locks := make([]*kvrpcpb.LockInfo, 0, len(errs))
+	for _, ke := range errs {
+		if ke.Locked == nil {
+			return keyError(ke)
+		}
+		locks = append(locks, ke.Locked)
+	}
+	blocked, err := x.client.resolveForWrite(t, b, x.startTS, locks)
+	if err != nil || blocked == nil {
+		return err
+	}
+	markPrewriteBlocked.Reached()
+	return blocked.wait(t, b)
+}

@@ -1,0 +1,67 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"simrun/nodes/env"
+)
+
+var (
+	errNoRegion = errors.New("no region is known")
+	errNoStore  = errors.New("store has no address")
+)
+
+// store is what the client knows of one store.
+type store struct {
+	addr env.Addr // 0: not known
+	// suspectUntil is the monotonic time until which the store is passed over
+	// because it did not answer.
+	suspectUntil time.Duration
+}
+
+// storeCache holds the stores by id. Placement owns their addresses.
+type storeCache struct {
+	stores map[uint64]*store
+}
+
+func (sc *storeCache) get(id uint64) *store {
+	s := sc.stores[id]
+	if s == nil {
+		s = &store{}
+		sc.stores[id] = s
+	}
+	return s
+}
+
+// forget drops the address of a store, which turned out to be another's.
+func (sc *storeCache) forget(id uint64) { sc.get(id).addr = 0 }
+
+func (sc *storeCache) isSuspect(c *Client, id uint64) bool {
+	s := sc.stores[id]
+	return s != nil && s.suspectUntil > c.env.Clock.Monotonic()
+}
+
+func (c *Client) suspect(id uint64) {
+	c.stores.get(id).suspectUntil = c.env.Clock.Monotonic() + c.cfg.SuspectFor
+}
+
+// address returns the address of a store.
+func (c *Client) address(t env.Task, id uint64) (env.Addr, error) {
+	s := c.stores.get(id)
+	if s.addr != 0 {
+		return s.addr, nil
+	}
+	c.stats.StoreLoads++
+	meta, err := c.placement.GetStore(t, id)
+	if err != nil {
+		return 0, fmt.Errorf("address of store %d: %w", id, err)
+	}
+	addr, ok := c.env.Net.Resolve(meta.GetAddress())
+	if !ok || addr == 0 {
+		return 0, fmt.Errorf("address of store %d: %q: %w", id, meta.GetAddress(), errNoStore)
+	}
+	s.addr = addr
+	return addr, nil
+}
