@@ -82,6 +82,11 @@ func (f *fatals) Fatalf(format string, args ...any) {
 	f.text = append(f.text, fmt.Sprintf(format, args...))
 }
 
+const memTableSize = 256 << 10
+
+// memTableEntry bounds what an entry takes in the memtable besides its bytes.
+const memTableEntry = 256
+
 // store is a Pebble that works only when told to, as the engine drives it.
 type store struct {
 	*pebble.DB
@@ -89,6 +94,7 @@ type store struct {
 	sched *scheduler
 	queue *deletions
 	log   *fatals
+	used  int // bound of what the memtable holds
 }
 
 func openStore(fs vfs.FS, dir string, cache *pebble.Cache) (*store, error) {
@@ -99,7 +105,7 @@ func openStore(fs vfs.FS, dir string, cache *pebble.Cache) (*store, error) {
 		Logger:                      s.log,
 		Cache:                       cache,
 		Cleaner:                     cleanerOf(s.queue, pebble.DeleteCleaner{}.Clean),
-		MemTableSize:                128 << 10,
+		MemTableSize:                memTableSize,
 		MemTableStopWritesThreshold: 1000,
 		L0StopWritesThreshold:       1000,
 		L0CompactionThreshold:       2,
@@ -141,6 +147,7 @@ func (s *store) flush() {
 		panic(err)
 	}
 	<-flushed
+	s.used = 0
 	s.quiesce()
 }
 
@@ -182,7 +189,7 @@ func newCommit(rng *rand.Rand, i int) commit {
 		case n < 20:
 			c.deletes = append(c.deletes, key)
 		case n < 22: // fills blocks of the log
-			c.sets[key] = string(randomBytes(rng, 2000+rng.IntN(40000)))
+			c.sets[key] = string(randomBytes(rng, 2000+rng.IntN(25000)))
 		default:
 			c.sets[key] = string(randomBytes(rng, rng.IntN(300)))
 		}
@@ -215,6 +222,13 @@ func (c *commit) write(d *disk.Disk, s *store) error {
 	for _, key := range c.deletes {
 		_ = b.Delete([]byte(key), nil)
 	}
+	// A memtable that fills in the middle of a commit would be flushed beside it,
+	// in an order that nobody determines.
+	size := b.Len() + int(b.Count())*memTableEntry
+	if s.used+size > memTableSize-memTableEntry {
+		s.flush()
+	}
+	s.used += size
 	if c.synced {
 		return s.Apply(b, pebble.Sync)
 	}
@@ -323,8 +337,12 @@ func (n *node) step() bool {
 	if c.synced {
 		n.ledger.acks = append(n.ledger.acks, ack{i, n.disk.Durable()})
 	}
-	if n.rng.IntN(25) == 0 {
+	switch n.rng.IntN(50) {
+	case 0:
 		n.store.flush()
+		n.jobs++
+	case 1: // the final sync of the log must not be lost on it
+		n.disk.Unsynced(n.store.flush)
 		n.jobs++
 	}
 	if n.rng.IntN(10) == 0 && n.store.compact() {
