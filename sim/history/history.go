@@ -28,9 +28,22 @@ type Header struct {
 	// not name: whatever is read of them first is what they held.
 	InitialUnknown bool `json:"initial_unknown,omitempty"`
 
+	// Consistency is the level that the system promises for transactions;
+	// empty is snapshot isolation.
+	Consistency Consistency `json:"consistency,omitempty"`
+
 	// Bank, if set, says that the keys are accounts with a constant total.
 	Bank *Bank `json:"bank,omitempty"`
 }
+
+// Consistency is a level of isolation of transactions.
+type Consistency string
+
+// The levels that a history can promise.
+const (
+	SnapshotIsolation  Consistency = ""
+	StrictSerializable Consistency = "strict-serializable" // one multi-register, linearizable
+)
 
 // Bank is the invariant of a bank workload: every transfer moves money between
 // two accounts, so every consistent view of all accounts has the same total.

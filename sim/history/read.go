@@ -76,7 +76,12 @@ func NewReader(r io.Reader, name string) (*Reader, error) {
 		return nil, hr.fail(err.Error(), remedyFix)
 	}
 	if !complete {
-		return nil, hr.truncated("the file ends after its header")
+		return nil, hr.truncated("the file ends in its header")
+	}
+	switch h.Consistency {
+	case SnapshotIsolation, StrictSerializable:
+	default:
+		return nil, hr.fail(fmt.Sprintf("consistency %q is unknown; %q exists, and none is snapshot isolation", h.Consistency, StrictSerializable), remedyFix)
 	}
 	hr.header = h.Header
 	return hr, nil

@@ -1,0 +1,70 @@
+package checker
+
+import (
+	"simrun/checker/bank"
+	"simrun/checker/isolation"
+	"simrun/checker/linear"
+	"simrun/sim/history"
+)
+
+// History runs every checker that applies to the history. A history to which
+// none applies is Unknown.
+func History(h *history.History, opts Options) []Result {
+	if opts.Timeout == 0 {
+		opts.Timeout = timeoutDefault
+	}
+	kinds := survey(h)
+	var results []Result
+	if kinds.objects > 0 {
+		results = append(results, linear.Check(h, linear.Options{Timeout: opts.Timeout}))
+	}
+	if kinds.stamped > 0 {
+		check, skew := isolation.All(h)
+		results = append(results, check, skew)
+	}
+	if h.Bank != nil {
+		results = append(results, bank.Check(h))
+	}
+	if kinds.unstamped > 0 && kinds.stamped == 0 && h.Bank == nil {
+		results = append(results, unstamped(h, opts))
+	}
+	if len(results) == 0 {
+		r := Result{Checker: "history"}
+		r.Undecided("the history holds no operation that a checker knows")
+		results = append(results, r)
+	}
+	return results
+}
+
+// unstamped checks transactions of which no timestamps are known. Only those
+// over a few registers can be searched; no answer is given for other ones.
+func unstamped(h *history.History, opts Options) Result {
+	if h.Consistency == history.StrictSerializable {
+		return linear.CheckTransactions(h, linear.Options{Timeout: opts.Timeout})
+	}
+	r := Result{Checker: isolation.Name}
+	r.Undecided("the transactions have no timestamps, so snapshot isolation is not decided")
+	return r
+}
+
+type kindCounts struct {
+	objects   int // operations on registers and mutexes
+	stamped   int // transactions with a start timestamp
+	unstamped int // transactions that did something without one
+}
+
+func survey(h *history.History) (s kindCounts) {
+	for i := range h.Ops {
+		op := &h.Ops[i]
+		switch {
+		case linear.Applies(op.Kind):
+			s.objects++
+		case op.Kind != history.Txn || op.Txn == nil:
+		case op.Txn.StartTS != 0:
+			s.stamped++
+		case len(op.Txn.Ops) > 0:
+			s.unstamped++
+		}
+	}
+	return s
+}

@@ -1,0 +1,93 @@
+package isolation
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"simrun/checker/verdict"
+	"simrun/sim/history"
+)
+
+// writer is a committed transaction that wrote or locked a key.
+type writer struct {
+	txn  int32
+	lock bool
+}
+
+// conflicts checks first committer wins: in the order of commit, each writer of
+// a key must have started after the one before it had committed. A lock counts
+// as a write, for that is what SELECT FOR UPDATE is for.
+func (c *checker) conflicts() {
+	var ws []writer
+	for i := range c.ix.keys {
+		k := &c.ix.keys[i]
+		if len(k.versions)+len(k.locks) <= 2 {
+			if len(k.locks) == 0 {
+				continue // the initial version and one more
+			}
+		}
+		ws = c.writers(k, ws[:0])
+		for j := 1; j < len(ws); j++ {
+			a, b := ws[j-1], ws[j]
+			if a.txn != b.txn && c.ix.txns[b.txn].rec.StartTS < c.ix.txns[a.txn].lo {
+				c.conflict(int32(i), a, b) //nolint:gosec // fewer than 2^31 keys
+			}
+		}
+	}
+}
+
+// writers returns who wrote the key, in the order of commit, appending to ws.
+func (c *checker) writers(k *key, ws []writer) []writer {
+	for i := range k.versions {
+		if v := &k.versions[i]; v.txn != initial && c.ix.fateOf(v) == committed {
+			ws = append(ws, writer{txn: v.txn})
+		}
+	}
+	if len(k.locks) == 0 {
+		return ws // in order already
+	}
+	for _, t := range k.locks {
+		if tx := &c.ix.txns[t]; tx.fate == committed && tx.known() {
+			ws = append(ws, writer{txn: t, lock: true})
+		}
+	}
+	slices.SortStableFunc(ws, func(a, b writer) int {
+		return cmp.Compare(c.ix.txns[a.txn].lo, c.ix.txns[b.txn].lo)
+	})
+	return ws
+}
+
+func (c *checker) conflict(k int32, a, b writer) {
+	name := c.ix.keys[k].name
+	switch {
+	case a.lock || b.lock:
+		c.add(verdict.GSIa, b.txn, fmt.Sprintf("%s and %s overlap, and both wrote or locked %q", c.ix.name(b.txn), c.ix.name(a.txn), name), a.txn)
+	case c.readFirst(b.txn, k):
+		c.add(verdict.LostUpdate, b.txn, fmt.Sprintf("%s read %q, and then overwrote what %s had committed to it meanwhile",
+			c.ix.name(b.txn), name, c.ix.name(a.txn)), a.txn)
+	default:
+		c.add(verdict.GSIa, b.txn, fmt.Sprintf("%s and %s overlap, and both wrote %q", c.ix.name(b.txn), c.ix.name(a.txn), name), a.txn)
+	}
+}
+
+// readFirst says whether a transaction looked at the key before it wrote it.
+func (c *checker) readFirst(n, k int32) bool {
+	t := &c.ix.txns[n]
+	name := c.ix.keys[k].name
+	for j := range t.rec.Ops {
+		op := &t.rec.Ops[j]
+		switch {
+		case op.Kind == history.TxnScan:
+			if slices.ContainsFunc(op.Pairs, func(p history.Pair) bool { return p.Key == name }) {
+				return true
+			}
+		case c.ix.keyOf(t, j) != k || op.Kind == history.TxnLock:
+		case op.Kind == history.TxnRead || op.Kind == history.TxnAppend:
+			return true
+		default:
+			return false
+		}
+	}
+	return false
+}

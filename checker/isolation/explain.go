@@ -1,0 +1,255 @@
+package isolation
+
+import (
+	"fmt"
+
+	"simrun/checker/verdict"
+	"simrun/sim/history"
+)
+
+// lookup finds who wrote a value. It is made only when something is wrong.
+type lookup struct {
+	writes map[int32][]write // by key
+}
+
+// write is one write operation, whatever became of its transaction.
+type write struct {
+	txn   int32
+	found bool
+	value string
+	last  bool // no later operation of the transaction writes the key
+	list  bool // an append
+}
+
+func newLookup(ix *index) *lookup {
+	l := &lookup{writes: map[int32][]write{}}
+	for i := range ix.txns {
+		t := &ix.txns[i]
+		latest := map[int32]int{} // per key, index in l.writes of the latest write
+		for j := range t.rec.Ops {
+			op := &t.rec.Ops[j]
+			if !op.Kind.Writes() || op.Kind == history.TxnLock {
+				continue
+			}
+			k := ix.keyOf(t, j)
+			w := write{txn: int32(i), found: op.Value != nil, last: true, list: op.Kind == history.TxnAppend} //nolint:gosec // fewer than 2^31
+			if op.Value != nil {
+				w.value = *op.Value
+			}
+			if at, ok := latest[k]; ok {
+				l.writes[k][at].last = false
+			}
+			latest[k] = len(l.writes[k])
+			l.writes[k] = append(l.writes[k], w)
+		}
+	}
+	return l
+}
+
+// explain names a wrong answer to a read. The right one is the version should.
+func (c *checker) explain(r *read, should *version) {
+	if c.lookup == nil {
+		c.lookup = newLookup(c.ix)
+	}
+	k := &c.ix.keys[r.key]
+	if k.lists {
+		if !k.vague && (!k.plain || !k.unsure) {
+			c.explainList(r, should)
+		}
+		return
+	}
+	if c.stale(r, should) || c.early(r) || c.uncommitted(r) {
+		return
+	}
+	if r.found {
+		c.add(verdict.GarbageRead, r.txn, c.got(r)+", which nobody wrote", should.txn)
+		return
+	}
+	c.missed(r, should)
+}
+
+// got begins the sentence about a wrong answer.
+func (c *checker) got(r *read) string {
+	how := "read"
+	if r.scan {
+		how = "scanned"
+	}
+	return fmt.Sprintf("%s %s %q = %s", c.ix.name(r.txn), how, c.ix.keys[r.key].name, show(r.value, r.found))
+}
+
+// stale: the answer is an older version.
+func (c *checker) stale(r *read, should *version) bool {
+	k := &c.ix.keys[r.key]
+	limit := c.ix.commitOf(should)
+	for i := range k.versions {
+		v := &k.versions[i]
+		if c.ix.commitOf(v) < limit && v.is(r) {
+			c.missed(r, should)
+			return true
+		}
+	}
+	return false
+}
+
+// early: the answer is a version committed after the reader's snapshot.
+func (c *checker) early(r *read) bool {
+	k := &c.ix.keys[r.key]
+	for i := c.ix.upTo(k, r.start(c.ix)); i < len(k.versions); i++ {
+		v := &k.versions[i]
+		if v.is(r) && v.txn != r.txn {
+			c.interference(r, v.txn)
+			return true
+		}
+	}
+	return false
+}
+
+// interference: the reader depends on a transaction that had not committed when
+// it started.
+func (c *checker) interference(r *read, writer int32) {
+	if c.readsFrom(writer, r.txn) {
+		c.add(verdict.G1c, r.txn, fmt.Sprintf("%s, written by %s, which in turn read what this transaction wrote", c.got(r), c.ix.name(writer)), writer)
+		return
+	}
+	c.add(verdict.GSIa, r.txn, fmt.Sprintf("%s, which %s committed after this snapshot was taken", c.got(r), c.ix.name(writer)), writer)
+}
+
+// uncommitted: the answer was overwritten before its transaction committed, or
+// the transaction did not commit.
+func (c *checker) uncommitted(r *read) bool {
+	for _, w := range c.lookup.writes[r.key] {
+		if w.txn == r.txn || w.found != r.found || w.value != r.value {
+			continue
+		}
+		switch t := &c.ix.txns[w.txn]; {
+		case t.fate == aborted:
+			c.add(verdict.G1a, r.txn, fmt.Sprintf("%s, written by %s, which was not committed", c.got(r), c.ix.name(w.txn)), w.txn)
+		case !w.last:
+			c.add(verdict.G1b, r.txn, fmt.Sprintf("%s, which %s overwrote before it committed", c.got(r), c.ix.name(w.txn)), w.txn)
+		default:
+			c.interference(r, w.txn)
+		}
+		return true
+	}
+	return false
+}
+
+// missed: the reader does not see a version that was committed before it
+// started. The name depends on what else it saw, and what it did then.
+func (c *checker) missed(r *read, should *version) {
+	d := should.txn
+	message := fmt.Sprintf("%s and missed %s", c.got(r), show(should.value, !should.absent))
+	if d == initial {
+		c.add(verdict.GSIb, r.txn, message+" of the initial state")
+		return
+	}
+	message += " of " + c.ix.name(d)
+	if c.overwrites(r.txn, r.key) {
+		c.add(verdict.LostUpdate, r.txn, message+", which it then overwrote", d)
+		return
+	}
+	for _, other := range c.saw(r.txn) {
+		switch {
+		case other.writer == d:
+			c.add(verdict.GSingle, r.txn, fmt.Sprintf("%s, but saw its %q", message, c.ix.keys[other.key].name), d)
+			return
+		case c.ix.txns[other.writer].rec.StartTS >= c.ix.txns[d].lo:
+			c.add(verdict.GSingle, r.txn, fmt.Sprintf("%s, but saw %q of the later %s",
+				message, c.ix.keys[other.key].name, c.ix.name(other.writer)), d, other.writer)
+			return
+		}
+		if fork, ok := c.fork(r, d, other); ok {
+			c.add(verdict.GNonadjacent, r.txn, fmt.Sprintf("%s, but saw %q of %s; %s saw them the other way round",
+				message, c.ix.keys[other.key].name, c.ix.name(other.writer), c.ix.name(fork)), fork, d, other.writer)
+			return
+		}
+	}
+	if r.scan && r.found == should.absent {
+		c.add(verdict.Phantom, r.txn, message, d)
+		return
+	}
+	c.add(verdict.GSIb, r.txn, message, d)
+}
+
+// overwrites says whether a transaction was committed and wrote the key.
+func (c *checker) overwrites(t, k int32) bool {
+	if c.ix.txns[t].fate != committed {
+		return false
+	}
+	for _, w := range c.lookup.writes[k] {
+		if w.txn == t {
+			return true
+		}
+	}
+	return false
+}
+
+// sight is a write that a transaction saw.
+type sight struct {
+	key    int32
+	writer int32
+}
+
+// saw returns the committed writes, other than the initial state, that a
+// transaction's snapshot reads returned.
+func (c *checker) saw(t int32) []sight {
+	var out []sight
+	w := walker{ix: c.ix, seen: visitor{snapshot: func(r read) {
+		k := &c.ix.keys[r.key]
+		for i := len(k.versions) - 1; i > 0; i-- {
+			if v := &k.versions[i]; k.same(v, &r) && v.txn != t {
+				out = append(out, sight{key: r.key, writer: v.txn})
+				return
+			}
+		}
+	}}}
+	w.walk(t)
+	return out
+}
+
+// readsFrom says whether transaction t read what another one wrote.
+func (c *checker) readsFrom(t, writer int32) bool {
+	for _, s := range c.saw(t) {
+		if s.writer == writer {
+			return true
+		}
+	}
+	return false
+}
+
+// fork looks for a transaction that saw d's write to the key of r, and missed
+// the other one.
+func (c *checker) fork(r *read, d int32, other sight) (int32, bool) {
+	for i := range c.ix.txns {
+		t := int32(i) //nolint:gosec // fewer than 2^31 transactions
+		if t == r.txn || t == d || t == other.writer {
+			continue
+		}
+		sawD, readOther, sawOther := false, false, false
+		w := walker{ix: c.ix, seen: visitor{snapshot: func(s read) {
+			switch s.key {
+			case r.key:
+				sawD = sawD || c.returned(&s, d)
+			case other.key:
+				readOther = true
+				sawOther = sawOther || c.returned(&s, other.writer)
+			}
+		}}}
+		w.walk(t)
+		if sawD && readOther && !sawOther {
+			return t, true
+		}
+	}
+	return 0, false
+}
+
+// returned says whether the answer is what a transaction wrote.
+func (c *checker) returned(r *read, writer int32) bool {
+	k := &c.ix.keys[r.key]
+	for i := range k.versions {
+		if v := &k.versions[i]; v.txn == writer {
+			return k.same(v, r)
+		}
+	}
+	return false
+}

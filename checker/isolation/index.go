@@ -1,0 +1,315 @@
+package isolation
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+
+	"simrun/sim/history"
+)
+
+// index is a history arranged by keys and versions. Transactions and keys are
+// numbered; keys in their own order, so that a scan's range is a range of
+// numbers.
+type index struct {
+	h    *history.History
+	txns []txn
+	keys []key
+	ids  map[string]int32
+	// opKeys holds the key number of every operation of every transaction, one
+	// transaction after another; txn.first says where its own begin.
+	opKeys  []int32
+	byStart []int32 // transactions in the order of start timestamps
+}
+
+// fate is what became of a transaction.
+type fate uint8
+
+const (
+	open      fate = iota // not known
+	committed             // acknowledged, or seen by somebody
+	aborted               // failed, or not seen by somebody who should have
+)
+
+// txn is a transaction.
+type txn struct {
+	op    *history.Op
+	rec   *history.TxnRecord
+	first int32 // index of its first operation in opKeys
+	fate  fate
+	// lo and hi bound the commit timestamp; they are equal if it is known.
+	lo, hi uint64
+}
+
+func (t *txn) known() bool { return t.lo == t.hi }
+
+// initial is the number of the transaction that wrote the initial state.
+const initial = -1
+
+// version is what one transaction last wrote to a key.
+type version struct {
+	txn    int32
+	absent bool
+	list   bool   // value is what was appended to the version before
+	value  string // settle replaces an appended value by the whole list
+}
+
+// key is one key with all versions that may be there.
+type key struct {
+	name string
+	// versions whose commit timestamps are known, in their order, beginning
+	// with the initial one. Until settle they include those of open
+	// transactions.
+	versions []version
+	// floating are versions whose commit timestamps are not known.
+	floating []version
+	locks    []int32 // transactions that locked the key without writing it
+	cursor   int     // how many versions a sweep by start timestamp has passed
+	unsure   bool    // a version belongs to an open transaction, or floats
+	lists    bool    // some version was appended
+	plain    bool    // some version was written or deleted, not appended
+	vague    bool    // an open transaction appended an element that is not its alone
+}
+
+func newIndex(h *history.History) *index {
+	ix := &index{h: h}
+	ix.collectTxns()
+	ix.collectKeys()
+	for t := range ix.txns {
+		ix.addWrites(int32(t)) //nolint:gosec // fewer than 2^31 transactions
+	}
+	for k := range ix.keys {
+		ix.sortVersions(&ix.keys[k])
+	}
+	ix.byStart = make([]int32, len(ix.txns))
+	for i := range ix.byStart {
+		ix.byStart[i] = int32(i) //nolint:gosec // as above
+	}
+	slices.SortStableFunc(ix.byStart, func(a, b int32) int {
+		return cmp.Compare(ix.txns[a].rec.StartTS, ix.txns[b].rec.StartTS)
+	})
+	return ix
+}
+
+func (ix *index) collectTxns() {
+	n, ops := 0, 0
+	for i := range ix.h.Ops {
+		if op := &ix.h.Ops[i]; op.Kind == history.Txn && op.Txn != nil && op.Txn.StartTS != 0 {
+			n++
+			ops += len(op.Txn.Ops)
+		}
+	}
+	ix.txns = make([]txn, 0, n)
+	ix.opKeys = make([]int32, 0, ops)
+	for i := range ix.h.Ops {
+		op := &ix.h.Ops[i]
+		if op.Kind == history.Txn && op.Txn != nil && op.Txn.StartTS != 0 {
+			ix.txns = append(ix.txns, newTxn(op))
+		}
+	}
+}
+
+func newTxn(op *history.Op) txn {
+	t := txn{op: op, rec: op.Txn, lo: op.Txn.CommitTS, hi: op.Txn.CommitTS}
+	if t.lo == 0 {
+		t.lo, t.hi = t.rec.StartTS+1, math.MaxUint64
+	}
+	switch op.Outcome {
+	case history.OK:
+		t.fate = committed
+	case history.Failed:
+		t.fate = aborted
+	case history.Unknown:
+	}
+	return t
+}
+
+// collectKeys numbers the keys in their order.
+func (ix *index) collectKeys() {
+	ix.ids = map[string]int32{}
+	note := func(k string) {
+		if _, ok := ix.ids[k]; !ok {
+			ix.ids[k] = 0
+		}
+	}
+	for k := range ix.h.Initial {
+		note(k)
+	}
+	for i := range ix.txns {
+		for j := range ix.txns[i].rec.Ops {
+			op := &ix.txns[i].rec.Ops[j]
+			if op.Kind != history.TxnScan {
+				note(op.Key)
+			}
+		}
+	}
+	names := slices.Sorted(maps.Keys(ix.ids))
+	ix.keys = make([]key, len(names))
+	for i, name := range names {
+		ix.ids[name] = int32(i) //nolint:gosec // fewer than 2^31 keys
+		v, ok := ix.h.Initial[name]
+		ix.keys[i] = key{name: name, versions: []version{{txn: initial, absent: !ok, value: v}}}
+	}
+	for i := range ix.txns {
+		t := &ix.txns[i]
+		t.first = int32(len(ix.opKeys)) //nolint:gosec // fewer than 2^31 operations
+		for j := range t.rec.Ops {
+			id := int32(-1)
+			if op := &t.rec.Ops[j]; op.Kind != history.TxnScan {
+				id = ix.ids[op.Key]
+			}
+			ix.opKeys = append(ix.opKeys, id)
+		}
+	}
+}
+
+// keyOf returns the number of the key of a transaction's j-th operation.
+func (ix *index) keyOf(t *txn, j int) int32 { return ix.opKeys[int(t.first)+j] }
+
+// addWrites adds the versions that a transaction makes if it commits: the last
+// write of each key counts, appends add up.
+func (ix *index) addWrites(n int32) {
+	t := &ix.txns[n]
+	if t.fate == aborted {
+		return
+	}
+	for j := range t.rec.Ops {
+		op := &t.rec.Ops[j]
+		if !op.Kind.Writes() {
+			continue
+		}
+		k := &ix.keys[ix.keyOf(t, j)]
+		if op.Kind == history.TxnLock {
+			k.locks = append(k.locks, n)
+			continue
+		}
+		versions := &k.versions
+		if !t.known() {
+			versions = &k.floating
+		}
+		if last := len(*versions) - 1; last >= 0 && (*versions)[last].txn == n {
+			(*versions)[last] = combine((*versions)[last], op)
+		} else {
+			*versions = append(*versions, combine(version{txn: n, absent: true, list: true}, op))
+		}
+		k.lists = k.lists || op.Kind == history.TxnAppend
+		k.plain = k.plain || op.Kind != history.TxnAppend
+		k.unsure = k.unsure || t.fate == open || !t.known()
+	}
+}
+
+// combine applies one more write of the same transaction.
+func combine(v version, op *history.TxnOp) version {
+	switch op.Kind {
+	case history.TxnWrite:
+		return version{txn: v.txn, value: *op.Value}
+	case history.TxnDelete:
+		return version{txn: v.txn, absent: true}
+	case history.TxnAppend:
+		v.value, v.absent = join(v.value, *op.Value), false
+	case history.TxnRead, history.TxnScan, history.TxnLock:
+	}
+	return v
+}
+
+// join puts an element at the end of a space-separated list.
+func join(list, element string) string {
+	if list == "" {
+		return element
+	}
+	return list + " " + element
+}
+
+func (ix *index) sortVersions(k *key) {
+	slices.SortStableFunc(k.versions[1:], func(a, b version) int {
+		return cmp.Compare(ix.txns[a.txn].lo, ix.txns[b.txn].lo)
+	})
+}
+
+// commitOf returns the commit timestamp of a version that does not float.
+func (ix *index) commitOf(v *version) uint64 {
+	if v.txn == initial {
+		return 0
+	}
+	return ix.txns[v.txn].lo
+}
+
+func (ix *index) fateOf(v *version) fate {
+	if v.txn == initial {
+		return committed
+	}
+	return ix.txns[v.txn].fate
+}
+
+// upTo returns how many of the key's versions were committed at or before ts.
+func (ix *index) upTo(k *key, ts uint64) int {
+	n, _ := slices.BinarySearchFunc(k.versions, ts, func(v version, ts uint64) int {
+		if ix.commitOf(&v) <= ts {
+			return -1
+		}
+		return 1
+	})
+	return n
+}
+
+// rewind makes the index ready for a sweep by start timestamp.
+func (ix *index) rewind() {
+	for i := range ix.keys {
+		ix.keys[i].cursor = 0
+	}
+}
+
+// advance is upTo for a sweep, in which ts never goes down.
+func (ix *index) advance(k *key, ts uint64) int {
+	for k.cursor < len(k.versions) && ix.commitOf(&k.versions[k.cursor]) <= ts {
+		k.cursor++
+	}
+	return k.cursor
+}
+
+// settle takes the versions of transactions that were not committed away from
+// the keys without lists, and of lists also those of open ones (nobody has seen
+// them), and writes out the lists. Afterwards a key is unsure only if a version
+// is open or floats still.
+func (ix *index) settle() {
+	for i := range ix.keys {
+		k := &ix.keys[i]
+		gone := func(v version) bool {
+			f := ix.fateOf(&v)
+			return f == aborted || (f == open && k.lists)
+		}
+		k.versions = slices.DeleteFunc(k.versions, gone)
+		k.floating = slices.DeleteFunc(k.floating, gone)
+		k.unsure = len(k.floating) > 0 || slices.ContainsFunc(k.versions, func(v version) bool { return ix.fateOf(&v) == open })
+		if k.lists {
+			k.writeOut()
+		}
+	}
+}
+
+// writeOut replaces what was appended by the whole list. All versions between
+// two plain writes share one string, of which each is a prefix.
+func (k *key) writeOut() {
+	for from := 0; from < len(k.versions); {
+		to := from + 1
+		for to < len(k.versions) && k.versions[to].list {
+			to++
+		}
+		var whole []byte
+		ends := make([]int, 0, to-from)
+		for i := from; i < to; i++ {
+			v := &k.versions[i]
+			if len(whole) > 0 && v.value != "" {
+				whole = append(whole, ' ')
+			}
+			whole = append(whole, v.value...)
+			ends = append(ends, len(whole))
+		}
+		text := string(whole)
+		for i, end := range ends {
+			k.versions[from+i].value = text[:end]
+		}
+		from = to
+	}
+}

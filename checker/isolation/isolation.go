@@ -1,0 +1,114 @@
+// Package isolation decides whether transactions are snapshot isolated, from
+// the start and commit timestamps that they were given.
+//
+// The timestamps say what every read must return: the newest version committed
+// at or before the reader's start timestamp, or the reader's own write. So no
+// search for an order is needed, and a history of n operations takes
+// O(n log n). What is checked:
+//
+//   - snapshot reads, of absent keys too; scans return every key in range;
+//   - a transaction sees its own writes, and nobody sees what was not committed
+//     or was overwritten before the commit;
+//   - first committer wins: no two transactions that overlap write one key;
+//   - appends to lists are neither lost nor doubled nor reordered;
+//   - timestamps are unique and agree with real time and with sessions.
+//
+// A transaction of unknown outcome was committed if somebody saw what it wrote,
+// and then all it wrote must be seen; it was not if somebody should have seen it
+// and did not. Nothing is concluded where neither happened.
+package isolation
+
+import (
+	"cmp"
+	"slices"
+
+	"simrun/checker/verdict"
+	"simrun/sim/history"
+)
+
+// Names of the checkers in results.
+const (
+	Name     = "isolation"
+	SkewName = "skew"
+)
+
+// Check decides snapshot isolation.
+func Check(h *history.History) verdict.Result {
+	check, _ := All(h)
+	return check
+}
+
+// Skew reports what snapshot isolation allows and serializability does not, as
+// observations. Without snapshot isolation it says nothing.
+func Skew(h *history.History) verdict.Result {
+	_, skew := All(h)
+	return skew
+}
+
+// All returns both answers for the price of little more than one.
+func All(h *history.History) (check, skew verdict.Result) {
+	ix := newIndex(h)
+	ix.resolve()
+	ix.settle()
+	c := &checker{ix: ix, named: map[named]struct{}{}}
+	c.timestamps()
+	c.realTime()
+	c.conflicts()
+	c.reads()
+	check = c.result()
+	return check, findSkew(ix, check.Verdict)
+}
+
+// checker collects findings.
+type checker struct {
+	ix       *index
+	findings []verdict.Finding
+	named    map[named]struct{} // what was found already
+	lookup   *lookup            // made when something is wrong
+}
+
+// named identifies a kind of trouble of one transaction: one finding is enough.
+type named struct {
+	anomaly verdict.Anomaly
+	txn     int32
+}
+
+// add adds a finding about transaction t, with the operations of others.
+func (c *checker) add(a verdict.Anomaly, t int32, message string, others ...int32) {
+	n := named{a, t}
+	if _, dup := c.named[n]; dup {
+		return
+	}
+	c.named[n] = struct{}{}
+	f := verdict.Finding{Anomaly: a, Message: message, Evidence: []int{c.ix.txns[t].op.ID}}
+	for _, o := range others {
+		if o < 0 {
+			continue // the initial state
+		}
+		if id := c.ix.txns[o].op.ID; !slices.Contains(f.Evidence, id) {
+			f.Evidence = append(f.Evidence, id)
+		}
+	}
+	c.findings = append(c.findings, f)
+}
+
+// result orders the findings by the time at which they could first be seen.
+func (c *checker) result() verdict.Result {
+	r := verdict.Result{Checker: Name, Checked: len(c.ix.txns)}
+	returns := make(map[int]int64, len(c.ix.txns))
+	if len(c.findings) > 0 {
+		for i := range c.ix.txns {
+			returns[c.ix.txns[i].op.ID] = c.ix.txns[i].op.Return
+		}
+	}
+	slices.SortStableFunc(c.findings, func(a, b verdict.Finding) int {
+		return cmp.Compare(returns[a.Evidence[0]], returns[b.Evidence[0]])
+	})
+	for _, f := range c.findings {
+		r.Add(f)
+	}
+	if len(c.ix.txns) == 0 {
+		r.Undecided("no transaction has timestamps")
+	}
+	return r
+}

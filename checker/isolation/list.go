@@ -1,0 +1,165 @@
+package isolation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"simrun/checker/verdict"
+)
+
+// explainList names what is wrong with a list, element by element.
+func (c *checker) explainList(r *read, should *version) {
+	k := &c.ix.keys[r.key]
+	if k.plain {
+		c.explainPlainList(r, should)
+		return
+	}
+	l := newListWalk(c, r)
+	elements := strings.Fields(r.value)
+	for _, e := range elements {
+		if !l.element(e) {
+			return
+		}
+	}
+	l.missing(should)
+}
+
+// explainPlainList is for a list that was also written as a whole: only whole
+// values can be compared.
+func (c *checker) explainPlainList(r *read, should *version) {
+	k := &c.ix.keys[r.key]
+	for i := range k.versions {
+		v := &k.versions[i]
+		switch {
+		case !k.same(v, r):
+		case c.ix.commitOf(v) > r.start(c.ix):
+			c.interference(r, v.txn)
+			return
+		default:
+			c.missed(r, should)
+			return
+		}
+	}
+	c.add(verdict.GarbageRead, r.txn, fmt.Sprintf("%s, which nobody wrote; it should be %s", c.got(r), show(should.value, !should.absent)), should.txn)
+}
+
+// listWalk compares the elements that were read with those appended.
+type listWalk struct {
+	c       *checker
+	r       *read
+	owners  map[string][]int32 // by element, who appended it, committed or not
+	initial []string           // elements that were there at first and are not read yet
+	present map[int32]int      // by transaction, how many of its elements were read
+	order   uint64             // commit timestamp of the latest element read
+	latest  int32              // the transaction that appended it
+}
+
+func newListWalk(c *checker, r *read) *listWalk {
+	k := &c.ix.keys[r.key]
+	l := &listWalk{c: c, r: r, owners: map[string][]int32{}, present: map[int32]int{}, latest: initial}
+	l.initial = strings.Fields(k.versions[0].value)
+	for _, w := range c.lookup.writes[r.key] {
+		for e := range strings.FieldsSeq(w.value) {
+			l.owners[e] = append(l.owners[e], w.txn)
+		}
+	}
+	return l
+}
+
+// element takes the next element read, and says whether nothing is wrong yet.
+func (l *listWalk) element(e string) bool {
+	if len(l.initial) > 0 && l.initial[0] == e {
+		l.initial = l.initial[1:]
+		return true
+	}
+	c, r := l.c, l.r
+	owners := l.owners[e]
+	if len(owners) == 0 {
+		c.add(verdict.GarbageRead, r.txn, fmt.Sprintf("%s: nobody appended %q", c.got(r), e))
+		return false
+	}
+	owner := owners[0]
+	if len(owners) > 1 { // its owners take turns
+		l.owners[e] = append(owners[1:len(owners):len(owners)], owner)
+	}
+	l.present[owner]++
+	if l.present[owner] > l.appended(owner) {
+		c.add(verdict.DuplicateWrite, r.txn, fmt.Sprintf("%s: %q was appended once, by %s, and is there twice", c.got(r), e, c.ix.name(owner)), owner)
+		return false
+	}
+	t := &c.ix.txns[owner]
+	switch {
+	case t.fate == aborted:
+		c.add(verdict.G1a, r.txn, fmt.Sprintf("%s: %q was appended by %s, which was not committed", c.got(r), e, c.ix.name(owner)), owner)
+		return false
+	case t.lo > r.start(c.ix):
+		c.interference(r, owner)
+		return false
+	case !t.known():
+		return true // it may stand anywhere
+	case t.lo < l.order:
+		c.add(verdict.WriteOrder, r.txn, fmt.Sprintf("%s: %q of %s stands after what %s appended", c.got(r), e, c.ix.name(owner), c.ix.name(l.latest)),
+			owner, l.latest)
+		return false
+	}
+	l.order, l.latest = t.lo, owner
+	return true
+}
+
+// appended returns how many elements a transaction appended to the key.
+func (l *listWalk) appended(owner int32) int {
+	n := 0
+	for _, w := range l.c.lookup.writes[l.r.key] {
+		if w.txn == owner {
+			n += len(strings.Fields(w.value))
+		}
+	}
+	return n
+}
+
+// missing names what should be there and is not: one that was overtaken was
+// overwritten by somebody who had not seen it; a missing end was not seen yet.
+func (l *listWalk) missing(should *version) {
+	c, r := l.c, l.r
+	k := &c.ix.keys[r.key]
+	n := c.ix.upTo(k, r.start(c.ix))
+	for i := 1; i < n; i++ {
+		v := &k.versions[i]
+		got, want := l.present[v.txn], l.appended(v.txn)
+		switch {
+		case v.txn == initial || got == want:
+		case got > 0:
+			c.add(verdict.G1b, r.txn, fmt.Sprintf("%s, which has only a part of what %s appended", c.got(r), c.ix.name(v.txn)), v.txn)
+			return
+		case c.ix.commitOf(v) < l.order:
+			c.add(verdict.LostUpdate, r.txn, fmt.Sprintf("%s lacks what %s appended, which %s overwrote", c.got(r), c.ix.name(v.txn), c.ix.name(l.latest)),
+				v.txn, l.overwriter(v))
+			return
+		default:
+			c.missed(r, v)
+			return
+		}
+	}
+	if len(l.initial) > 0 {
+		c.add(verdict.GSIb, r.txn, fmt.Sprintf("%s lacks %q of the initial state", c.got(r), l.initial[0]))
+		return
+	}
+	if k.unsure || r.value == should.value {
+		return // what floats may stand anywhere
+	}
+	c.add(verdict.WriteOrder, r.txn, fmt.Sprintf("%s should be %s", c.got(r), show(should.value, !should.absent)), should.txn)
+}
+
+// overwriter returns the first transaction after the version whose elements are
+// there.
+func (l *listWalk) overwriter(v *version) int32 {
+	k := &l.c.ix.keys[l.r.key]
+	at := slices.IndexFunc(k.versions, func(o version) bool { return o.txn == v.txn })
+	for i := at + 1; i < len(k.versions); i++ {
+		if l.present[k.versions[i].txn] > 0 {
+			return k.versions[i].txn
+		}
+	}
+	return l.latest
+}

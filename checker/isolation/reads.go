@@ -1,0 +1,101 @@
+package isolation
+
+import (
+	"fmt"
+
+	"simrun/checker/verdict"
+)
+
+// reads checks every answer against the snapshot that its transaction reads.
+func (c *checker) reads() {
+	c.ix.rewind()
+	w := walker{ix: c.ix, seen: visitor{snapshot: c.snapshot, wrong: c.wrong}}
+	for _, t := range c.ix.byStart {
+		w.walk(t)
+	}
+}
+
+// wrong is told of answers that contradict the transaction's own writes.
+func (c *checker) wrong(t int32, _ int, k int32, problem string, scan bool) {
+	if k < 0 {
+		c.add(verdict.ScanOrder, t, fmt.Sprintf("%s: %s", c.ix.name(t), problem))
+		return
+	}
+	how := "read of"
+	if scan {
+		how = "scan over"
+	}
+	c.add(verdict.Internal, t, fmt.Sprintf("%s, %s %q: %s", c.ix.name(t), how, c.ix.keys[k].name, problem))
+}
+
+// snapshot checks one answer: the newest version committed at or before the
+// start timestamp. Where that is certain it takes a comparison.
+func (c *checker) snapshot(r read) {
+	k := &c.ix.keys[r.key]
+	n := c.ix.advance(k, r.start(c.ix))
+	if !k.unsure {
+		if v := &k.versions[n-1]; !k.same(v, &r) && !c.free(v) {
+			c.explain(&r, v)
+		}
+		return
+	}
+	var cand candidates
+	cand.collect(c.ix, &r)
+	if c.free(cand.newest) {
+		return
+	}
+	hidden := c.hiding(&cand, r.start(c.ix))
+	if hidden == nil && k.same(cand.newest, &r) {
+		return
+	}
+	for _, list := range [][]*version{cand.open, cand.floating} {
+		for _, v := range list {
+			if k.same(v, &r) {
+				return
+			}
+		}
+	}
+	if hidden != nil && k.same(cand.newest, &r) {
+		c.explain(&r, hidden)
+		return
+	}
+	c.explain(&r, cand.newest)
+}
+
+// same says whether the version explains the answer. An empty list and an
+// absent one are the same.
+func (k *key) same(v *version, r *read) bool {
+	if k.lists {
+		return r.value == v.value
+	}
+	return v.is(r)
+}
+
+// free says whether the version may have been anything.
+func (c *checker) free(v *version) bool { return v.txn == initial && v.absent && c.ix.h.InitialUnknown }
+
+// hiding returns a version that was surely committed between the newest one of
+// known timestamp and ts, though its own timestamp is not known.
+func (c *checker) hiding(cand *candidates, ts uint64) *version {
+	newest := c.ix.commitOf(cand.newest)
+	for _, v := range cand.floating {
+		if t := &c.ix.txns[v.txn]; t.fate == committed && t.lo > newest && t.hi <= ts {
+			return v
+		}
+	}
+	return nil
+}
+
+// name prints a transaction for a message.
+func (ix *index) name(n int32) string {
+	if n == initial {
+		return "the initial state"
+	}
+	t := &ix.txns[n]
+	switch {
+	case t.rec.CommitTS != 0:
+		return fmt.Sprintf("id %d (start_ts %d, commit_ts %d)", t.op.ID, t.rec.StartTS, t.rec.CommitTS)
+	default:
+		return fmt.Sprintf("id %d (start_ts %d)", t.op.ID, t.rec.StartTS)
+	}
+}

@@ -1,0 +1,125 @@
+package isolation
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"simrun/checker/verdict"
+	"simrun/sim/history"
+)
+
+// stamp is one timestamp that a transaction was given.
+type stamp struct {
+	ts     uint64
+	txn    int32
+	commit bool
+}
+
+// timestamps checks that the oracle gave out each timestamp once and that
+// transactions commit after they start.
+func (c *checker) timestamps() {
+	stamps := make([]stamp, 0, 2*len(c.ix.txns))
+	for i := range c.ix.txns {
+		t := &c.ix.txns[i]
+		n := int32(i) //nolint:gosec // fewer than 2^31 transactions
+		stamps = append(stamps, stamp{ts: t.rec.StartTS, txn: n})
+		if t.rec.CommitTS == 0 {
+			continue
+		}
+		if t.rec.CommitTS <= t.rec.StartTS {
+			c.add(verdict.TimestampOrder, n, fmt.Sprintf("%s commits before it starts", c.ix.name(n)))
+		}
+		if !t.rec.Calculated {
+			stamps = append(stamps, stamp{ts: t.rec.CommitTS, txn: n, commit: true})
+		}
+	}
+	slices.SortFunc(stamps, func(a, b stamp) int {
+		return cmp.Or(cmp.Compare(a.ts, b.ts), cmp.Compare(a.txn, b.txn))
+	})
+	for i := 1; i < len(stamps); i++ {
+		if a, b := stamps[i-1], stamps[i]; a.ts == b.ts {
+			c.add(verdict.TimestampDup, b.txn, fmt.Sprintf("timestamp %d was given to %s as its %s and to %s as its %s",
+				a.ts, c.ix.name(a.txn), a.role(), c.ix.name(b.txn), b.role()), a.txn)
+		}
+	}
+}
+
+func (s stamp) role() string {
+	if s.commit {
+		return "commit timestamp"
+	}
+	return "start timestamp"
+}
+
+// highest holds the highest timestamps of the transactions that have returned.
+type highest struct {
+	commit stamp // of a committed transaction: later ones must see it
+	any    stamp // of whatever was given out
+}
+
+func (h *highest) note(t *txn, n int32) {
+	s := stamp{ts: t.rec.StartTS, txn: n}
+	if t.rec.CommitTS != 0 {
+		s = stamp{ts: t.rec.CommitTS, txn: n, commit: true}
+		if t.rec.Calculated {
+			s.ts-- // a later transaction may start with the very timestamp
+		}
+		if t.op.Outcome == history.OK && s.ts > h.commit.ts {
+			h.commit = s
+		}
+	}
+	if s.ts > h.any.ts {
+		h.any = s
+	}
+}
+
+// realTime checks that timestamps agree with real time: a transaction that was
+// begun after another one had returned starts above all timestamps of that one.
+// A session, that is one client, has its order even within an instant.
+func (c *checker) realTime() {
+	byInvoke := make([]int32, len(c.ix.txns))
+	for i := range byInvoke {
+		byInvoke[i] = int32(i) //nolint:gosec // fewer than 2^31 transactions
+	}
+	byReturn := slices.Clone(byInvoke)
+	slices.SortStableFunc(byInvoke, func(a, b int32) int {
+		x, y := c.ix.txns[a].op, c.ix.txns[b].op
+		return cmp.Or(cmp.Compare(x.Invoke, y.Invoke), cmp.Compare(x.ID, y.ID))
+	})
+	slices.SortStableFunc(byReturn, func(a, b int32) int { return cmp.Compare(c.ix.txns[a].op.Return, c.ix.txns[b].op.Return) })
+	sessions := map[int]*highest{}
+	var all highest
+	next := 0
+	for _, n := range byInvoke {
+		t := &c.ix.txns[n]
+		for ; next < len(byReturn) && c.ix.txns[byReturn[next]].op.Return < t.op.Invoke; next++ {
+			all.note(&c.ix.txns[byReturn[next]], byReturn[next])
+		}
+		session := sessions[t.op.Client]
+		if session == nil {
+			session = &highest{}
+			sessions[t.op.Client] = session
+		}
+		c.inTime(n, session, &all)
+		session.note(t, n)
+	}
+}
+
+func (c *checker) inTime(n int32, session, all *highest) {
+	start := c.ix.txns[n].rec.StartTS
+	switch {
+	case start <= session.commit.ts:
+		c.add(verdict.SessionOrder, n, fmt.Sprintf("%s of client %d starts before its own earlier %s had committed",
+			c.ix.name(n), c.ix.txns[n].op.Client, c.ix.name(session.commit.txn)), session.commit.txn)
+	case start <= all.commit.ts:
+		c.add(verdict.RealTimeOrder, n, fmt.Sprintf("%s was begun after %s had been acknowledged, and yet starts before it committed",
+			c.ix.name(n), c.ix.name(all.commit.txn)), all.commit.txn)
+	case start <= session.any.ts:
+		c.add(verdict.TimestampOrder, n, fmt.Sprintf("%s was begun after %s of the same client had returned, and yet has a lower timestamp",
+			c.ix.name(n), c.ix.name(session.any.txn)), session.any.txn)
+	case start <= all.any.ts:
+		c.add(verdict.TimestampOrder, n, fmt.Sprintf("%s was begun after %s had returned, and yet has a lower timestamp",
+			c.ix.name(n), c.ix.name(all.any.txn)), all.any.txn)
+	}
+}

@@ -1,0 +1,271 @@
+package isolation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"simrun/checker/verdict"
+)
+
+// dependency is the kind of an edge of Adya's direct serialization graph.
+type dependency uint8
+
+const (
+	ww dependency = iota // overwrites
+	wr                   // reads from
+	rw                   // is overwritten after having read: an anti-dependency
+)
+
+func (d dependency) String() string { return [...]string{"ww", "wr", "rw"}[d] }
+
+type edge struct {
+	to   int32
+	kind dependency
+	key  int32
+}
+
+// skewExamples bounds the cycles that are printed.
+const skewExamples = 5
+
+// findSkew looks for cycles in the serialization graph of a history that is
+// snapshot isolated. Each of them has two anti-dependencies in a row
+// (Fekete et al.), which is write skew; a cycle that has not is not allowed.
+func findSkew(ix *index, isolated verdict.Verdict) verdict.Result {
+	r := verdict.Result{Checker: SkewName}
+	if isolated != verdict.OK {
+		r.Undecided("without snapshot isolation the order of the versions is not certain")
+		return r
+	}
+	g := newGraph(ix)
+	r.Checked = len(g.edges)
+	components := g.components()
+	for i, component := range components {
+		if i == skewExamples {
+			break
+		}
+		g.report(&r, component, len(components))
+	}
+	return r
+}
+
+// graph is the direct serialization graph over committed transactions.
+type graph struct {
+	ix    *index
+	edges [][]edge
+}
+
+func newGraph(ix *index) *graph {
+	g := &graph{ix: ix, edges: make([][]edge, len(ix.txns))}
+	for k := range ix.keys {
+		vs := ix.keys[k].versions
+		for i := 2; i < len(vs); i++ {
+			g.add(vs[i-1].txn, edge{to: vs[i].txn, kind: ww, key: int32(k)}) //nolint:gosec // fewer than 2^31 keys
+		}
+	}
+	ix.rewind()
+	w := walker{ix: ix, seen: visitor{snapshot: g.read}}
+	for _, t := range ix.byStart {
+		if ix.txns[t].fate == committed {
+			w.walk(t)
+		}
+	}
+	return g
+}
+
+// read adds what one read depends on: the writer of what it saw, and the one
+// who wrote the next version.
+func (g *graph) read(r read) {
+	k := &g.ix.keys[r.key]
+	if k.unsure {
+		return // which version was read is not certain
+	}
+	n := g.ix.advance(k, r.start(g.ix))
+	g.add(k.versions[n-1].txn, edge{to: r.txn, kind: wr, key: r.key})
+	if n < len(k.versions) {
+		g.add(r.txn, edge{to: k.versions[n].txn, kind: rw, key: r.key})
+	}
+}
+
+func (g *graph) add(from int32, e edge) {
+	if from == initial || from == e.to {
+		return
+	}
+	g.edges[from] = append(g.edges[from], e)
+}
+
+// components returns the strongly connected components of more than one
+// transaction, each sorted, in the order of their first. (Tarjan's algorithm,
+// with the stack made explicit.)
+func (g *graph) components() [][]int32 {
+	s := tarjan{g: g, index: make([]int32, len(g.edges)), low: make([]int32, len(g.edges)), on: make([]bool, len(g.edges))}
+	for v := range g.edges {
+		if s.index[v] == 0 {
+			s.visit(int32(v)) //nolint:gosec // fewer than 2^31 transactions
+		}
+	}
+	slices.SortFunc(s.found, func(a, b []int32) int { return int(a[0]) - int(b[0]) })
+	return s.found
+}
+
+type tarjan struct {
+	g          *graph
+	index, low []int32 // index 0: not visited
+	on         []bool
+	stack      []int32
+	count      int32
+	found      [][]int32
+}
+
+type frame struct {
+	v    int32
+	next int
+}
+
+func (s *tarjan) visit(root int32) {
+	frames := []frame{s.enter(root)}
+	for len(frames) > 0 {
+		f := &frames[len(frames)-1]
+		if f.next < len(s.g.edges[f.v]) {
+			to := s.g.edges[f.v][f.next].to
+			f.next++
+			if s.index[to] == 0 {
+				frames = append(frames, s.enter(to))
+			} else if s.on[to] {
+				s.low[f.v] = min(s.low[f.v], s.index[to])
+			}
+			continue
+		}
+		v := f.v
+		frames = frames[:len(frames)-1]
+		if len(frames) > 0 {
+			p := frames[len(frames)-1].v
+			s.low[p] = min(s.low[p], s.low[v])
+		}
+		if s.low[v] == s.index[v] {
+			s.pop(v)
+		}
+	}
+}
+
+func (s *tarjan) enter(v int32) frame {
+	s.count++
+	s.index[v], s.low[v] = s.count, s.count
+	s.stack = append(s.stack, v)
+	s.on[v] = true
+	return frame{v: v}
+}
+
+func (s *tarjan) pop(v int32) {
+	at := len(s.stack) - 1
+	for s.stack[at] != v {
+		at--
+	}
+	component := slices.Clone(s.stack[at:])
+	s.stack = s.stack[:at]
+	for _, u := range component {
+		s.on[u] = false
+	}
+	if len(component) > 1 {
+		slices.Sort(component)
+		s.found = append(s.found, component)
+	}
+}
+
+// step is one transaction of a cycle, and the edge by which it is left.
+type step struct {
+	txn  int32
+	edge edge
+}
+
+// shortestCycle returns a shortest cycle through the component's first
+// transaction.
+func (g *graph) shortestCycle(component []int32) []step {
+	start := component[0]
+	in := make(map[int32]struct{}, len(component))
+	for _, v := range component {
+		in[v] = struct{}{}
+	}
+	via := map[int32]step{} // by transaction, how it was first reached
+	queue := []int32{start}
+	for len(queue) > 0 {
+		v := queue[0]
+		queue = queue[1:]
+		for _, e := range g.edges[v] {
+			if _, ok := in[e.to]; !ok {
+				continue
+			}
+			if _, seen := via[e.to]; seen {
+				continue
+			}
+			via[e.to] = step{txn: v, edge: e}
+			if e.to == start {
+				return unwind(via, start)
+			}
+			queue = append(queue, e.to)
+		}
+	}
+	return nil // cannot be: the component is strongly connected
+}
+
+func unwind(via map[int32]step, start int32) []step {
+	var cycle []step
+	for at := start; ; {
+		s := via[at]
+		cycle = append(cycle, s)
+		at = s.txn
+		if at == start {
+			slices.Reverse(cycle)
+			return cycle
+		}
+	}
+}
+
+func (g *graph) report(r *verdict.Result, component []int32, components int) {
+	cycle := g.shortestCycle(component)
+	var parts []string
+	f := verdict.Finding{}
+	for _, s := range cycle {
+		parts = append(parts, fmt.Sprintf("%s -%s %q->", g.ix.name(s.txn), s.edge.kind, g.ix.keys[s.edge.key].name))
+		f.Evidence = append(f.Evidence, g.ix.txns[s.txn].op.ID)
+	}
+	path := strings.Join(parts, " ") + " the first"
+	var allowed bool
+	f.Anomaly, allowed = classify(cycle)
+	if !allowed {
+		f.Message = "a cycle that snapshot isolation does not allow: " + path
+		r.Add(f)
+		return
+	}
+	f.Message = fmt.Sprintf("%s, which snapshot isolation allows and serializability does not: %s", f.Anomaly.Describe(), path)
+	if len(component) > len(cycle) {
+		f.Message += fmt.Sprintf("; %d transactions are entangled with it", len(component)-len(cycle))
+	}
+	if components > skewExamples {
+		f.Message += fmt.Sprintf("; one of %d such groups", components)
+	}
+	r.Observe(f)
+}
+
+// classify names a cycle by its anti-dependencies.
+func classify(cycle []step) (a verdict.Anomaly, allowed bool) {
+	anti, adjacent, onlyWW := 0, false, true
+	for i, s := range cycle {
+		onlyWW = onlyWW && s.edge.kind == ww
+		if s.edge.kind == rw {
+			anti++
+			adjacent = adjacent || cycle[(i+1)%len(cycle)].edge.kind == rw
+		}
+	}
+	switch {
+	case onlyWW:
+		return verdict.G0, false
+	case anti == 0:
+		return verdict.G1c, false
+	case anti == 1:
+		return verdict.GSingle, false
+	case !adjacent:
+		return verdict.GNonadjacent, false
+	}
+	return verdict.G2Item, true
+}

@@ -1,0 +1,241 @@
+package isolation
+
+import (
+	"slices"
+	"strings"
+
+	"simrun/sim/history"
+)
+
+// read is one answer that a transaction got from its snapshot, as opposed to
+// from its own writes.
+type read struct {
+	txn   int32
+	op    int32 // which of its operations
+	key   int32
+	value string
+	found bool
+	scan  bool
+}
+
+func (r *read) start(ix *index) uint64 { return ix.txns[r.txn].rec.StartTS }
+
+// visitor is told what a transaction read. Either function may be nil.
+type visitor struct {
+	snapshot func(r read)
+	// own is called for an answer that contradicts the transaction's own
+	// writes, or that cannot be an answer at all.
+	wrong func(t int32, op int, k int32, problem string, scan bool)
+}
+
+// own is what a transaction has written to a key so far.
+type own struct {
+	key    int32
+	list   bool // value was appended to the snapshot's
+	absent bool
+	value  string
+}
+
+// walker goes through transactions; it is reused for its buffer.
+type walker struct {
+	ix   *index
+	own  []own
+	at   map[int32]int // index in own by key, for transactions with many writes
+	t    int32
+	tx   *txn
+	seen visitor
+}
+
+// ownLinear is the number of own writes up to which they are searched in turn.
+const ownLinear = 16
+
+// walk visits the reads of transaction n in order.
+func (w *walker) walk(n int32) {
+	w.own, w.at = w.own[:0], nil
+	w.t, w.tx = n, &w.ix.txns[n]
+	for j := range w.tx.rec.Ops {
+		op := &w.tx.rec.Ops[j]
+		switch op.Kind {
+		case history.TxnRead:
+			w.read(j, w.ix.keyOf(w.tx, j), op.Value, false)
+		case history.TxnScan:
+			w.scan(j, op)
+		case history.TxnWrite, history.TxnDelete, history.TxnAppend:
+			w.write(w.ix.keyOf(w.tx, j), op)
+		case history.TxnLock:
+		}
+	}
+}
+
+func (w *walker) write(k int32, op *history.TxnOp) {
+	o := w.written(k)
+	if o == nil {
+		w.own = append(w.own, own{key: k, list: true})
+		o = &w.own[len(w.own)-1]
+		switch {
+		case w.at != nil:
+			w.at[k] = len(w.own) - 1
+		case len(w.own) > ownLinear:
+			w.at = make(map[int32]int)
+			for i := range w.own {
+				w.at[w.own[i].key] = i
+			}
+		}
+	}
+	switch op.Kind {
+	case history.TxnWrite:
+		*o = own{key: k, value: *op.Value}
+	case history.TxnDelete:
+		*o = own{key: k, absent: true}
+	case history.TxnAppend:
+		o.value, o.absent = join(o.value, *op.Value), false
+	case history.TxnRead, history.TxnScan, history.TxnLock:
+	}
+}
+
+func (w *walker) written(k int32) *own {
+	if w.at != nil {
+		if i, ok := w.at[k]; ok {
+			return &w.own[i]
+		}
+		return nil
+	}
+	for i := range w.own {
+		if w.own[i].key == k {
+			return &w.own[i]
+		}
+	}
+	return nil
+}
+
+// read visits the answer to a read of one key.
+func (w *walker) read(j int, k int32, value *string, scan bool) {
+	r := read{txn: w.t, op: int32(j), key: k, scan: scan, found: value != nil} //nolint:gosec // few operations
+	if value != nil {
+		r.value = *value
+	}
+	if o := w.written(k); o != nil {
+		if !o.list {
+			if r.found == o.absent || r.value != o.value {
+				w.wrong(j, k, "its own write "+show(o.value, !o.absent)+" should be read, and "+show(r.value, r.found)+" was", scan)
+			}
+			return
+		}
+		if !r.cutSuffix(o.value) {
+			w.wrong(j, k, "the list should end in its own "+show(o.value, true)+", and "+show(r.value, r.found)+" was read", scan)
+			return
+		}
+	}
+	if w.seen.snapshot != nil {
+		w.seen.snapshot(r)
+	}
+}
+
+// cutSuffix takes the transaction's own elements off the end of what was read;
+// what remains is from the snapshot.
+func (r *read) cutSuffix(elements string) bool {
+	rest, ok := strings.CutSuffix(r.value, elements)
+	if !ok {
+		return false
+	}
+	if rest == "" {
+		r.value, r.found = "", false
+		return true
+	}
+	r.value, ok = strings.CutSuffix(rest, " ")
+	return ok
+}
+
+func (w *walker) wrong(j int, k int32, problem string, scan bool) {
+	if w.seen.wrong != nil {
+		w.seen.wrong(w.t, j, k, problem, scan)
+	}
+}
+
+// scan visits every key in range: a key without a pair was found absent. Beyond
+// the last pair of a scan that reached its limit nothing is known.
+func (w *walker) scan(j int, op *history.TxnOp) {
+	if problem := malformed(op); problem != "" {
+		w.wrong(j, -1, problem, true)
+		return
+	}
+	from, to := w.ix.between(op.Key, op.EndKey)
+	next := 0
+	visit := func(i int) bool {
+		if op.Limit > 0 && next == op.Limit {
+			return false
+		}
+		name := w.ix.keys[i].name
+		for next < len(op.Pairs) && before(op.Pairs[next].Key, name, op.Reverse) {
+			w.wrong(j, -1, "the scan returned "+op.Pairs[next].Key+", which nobody ever wrote", true)
+			next++
+		}
+		if next < len(op.Pairs) && op.Pairs[next].Key == name {
+			w.read(j, int32(i), &op.Pairs[next].Value, true) //nolint:gosec // fewer than 2^31 keys
+			next++
+		} else {
+			w.read(j, int32(i), nil, true) //nolint:gosec // as above
+		}
+		return true
+	}
+	if op.Reverse {
+		for i := to - 1; i >= from && visit(i); i-- {
+		}
+	} else {
+		for i := from; i < to && visit(i); i++ {
+		}
+	}
+	if next < len(op.Pairs) {
+		w.wrong(j, -1, "the scan returned "+op.Pairs[next].Key+", which nobody ever wrote", true)
+	}
+}
+
+func before(a, b string, reverse bool) bool {
+	if reverse {
+		return a > b
+	}
+	return a < b
+}
+
+// between returns the numbers of the keys in [start, end).
+func (ix *index) between(start, end string) (from, to int) {
+	search := func(name string) int {
+		i, _ := slices.BinarySearchFunc(ix.keys, name, func(k key, name string) int { return strings.Compare(k.name, name) })
+		return i
+	}
+	from, to = search(start), len(ix.keys)
+	if end != "" {
+		to = search(end)
+	}
+	return from, max(from, to)
+}
+
+// malformed says what is wrong with a scan's answer on the face of it.
+func malformed(op *history.TxnOp) string {
+	if op.Limit > 0 && len(op.Pairs) > op.Limit {
+		return "the scan returned more pairs than its limit"
+	}
+	for i := range op.Pairs {
+		k := op.Pairs[i].Key
+		switch {
+		case k < op.Key || (op.EndKey != "" && k >= op.EndKey):
+			return "the scan returned " + k + ", which is out of its range"
+		case i > 0 && !before(op.Pairs[i-1].Key, k, op.Reverse):
+			return "the scan returned " + k + " after " + op.Pairs[i-1].Key
+		}
+	}
+	return ""
+}
+
+// show prints a value for a message.
+func show(value string, found bool) string {
+	if !found {
+		return "nothing"
+	}
+	if len(value) > showMax {
+		value = value[:showMax/2] + "..." + value[len(value)-showMax/2:]
+	}
+	return `"` + value + `"`
+}
+
+const showMax = 80

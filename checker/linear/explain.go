@@ -1,0 +1,161 @@
+package linear
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"simrun/checker/verdict"
+	"simrun/sim/history"
+)
+
+// Bounds on the search for small evidence: each step is a search of its own,
+// over fewer operations than the one that failed.
+const (
+	explainStep  = 2 * time.Second
+	explainCalls = 64 // above this many calls reads are not tried one by one
+	evidenceMax  = 20
+)
+
+// explain looks for few operations that cannot be ordered: the shortest prefix
+// that already fails, of it the part after the latest moment of rest, of that
+// no reads that are not needed.
+func explain(o *object) verdict.Finding {
+	calls, culprit := o.shortestPrefix()
+	calls, anyInit := o.sinceRest(calls)
+	if len(calls) <= explainCalls {
+		calls = o.dropReads(calls, culprit, anyInit)
+	}
+	ids := []int{culprit.op.ID}
+	for _, c := range slices.Backward(calls) {
+		if c.op.ID != culprit.op.ID && len(ids) < evidenceMax {
+			ids = append(ids, c.op.ID)
+		}
+	}
+	slices.Sort(ids[1:])
+	return verdict.Finding{
+		Anomaly: verdict.NotLinearizable,
+		Message: fmt.Sprintf("key %q: no order of these %d operations explains %s by client %d (id %d)",
+			o.key, len(calls), describe(culprit), culprit.op.Client, culprit.op.ID),
+		Evidence: ids,
+	}
+}
+
+func (o *object) illegal(calls []*call, anyInit bool) bool {
+	return o.decide(calls, anyInit, explainStep) == porcupine.Illegal
+}
+
+// shortestPrefix returns what was known at the earliest return by which the
+// history has no linearization, and the call that returned then. A prefix of a
+// linearizable history is linearizable, so the search is binary.
+func (o *object) shortestPrefix() ([]*call, *call) {
+	var returned []*call
+	for _, c := range o.calls {
+		if !c.unknown {
+			returned = append(returned, c)
+		}
+	}
+	slices.SortStableFunc(returned, func(a, b *call) int {
+		return cmp.Or(cmp.Compare(a.ret, b.ret), cmp.Compare(a.op.ID, b.op.ID))
+	})
+	if len(returned) == 0 {
+		return o.calls, o.calls[0] // cannot be: what is unknown can be left out
+	}
+	lo, hi := 0, len(returned)-1
+	for lo < hi {
+		mid := lo + (hi-lo)/2
+		if o.illegal(o.prefix(returned[mid].ret), false) {
+			hi = mid
+		} else {
+			lo = mid + 1
+		}
+	}
+	return o.prefix(returned[lo].ret), returned[lo]
+}
+
+// prefix returns the calls as they stood at an instant: what had not returned
+// is unknown.
+func (o *object) prefix(until int64) []*call {
+	var calls []*call
+	for _, c := range o.calls {
+		switch {
+		case c.invoke > until:
+		case c.ret <= until:
+			calls = append(calls, c)
+		case c.op.Kind != history.Read:
+			pending := *c
+			pending.unknown = true
+			pending.ret = o.last + 1
+			calls = append(calls, &pending)
+		}
+	}
+	return calls
+}
+
+// sinceRest drops all calls before the latest moment at which nothing was under
+// way, if the rest fails from every state.
+func (o *object) sinceRest(calls []*call) ([]*call, bool) {
+	var rests []int // indexes of calls that were invoked when nothing was under way
+	busy := int64(-1 << 63)
+	for i, c := range calls {
+		if i > 0 && c.invoke > busy {
+			rests = append(rests, i)
+		}
+		if !c.unknown {
+			busy = max(busy, c.ret)
+		}
+	}
+	best, anyInit := calls, false
+	lo, hi := 0, len(rests)
+	for lo < hi {
+		mid := lo + (hi-lo)/2
+		since := o.from(calls, rests[mid])
+		if o.illegal(since, true) {
+			best, anyInit = since, true
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	return best, anyInit
+}
+
+// from returns the calls from index i on. One that was pending at that moment
+// may have taken effect before it, after it or never.
+func (o *object) from(calls []*call, i int) []*call {
+	var out []*call
+	for j, c := range calls {
+		switch {
+		case j >= i:
+			out = append(out, c)
+		case c.unknown && c.ret >= calls[i].invoke:
+			pending := *c
+			pending.ret = o.last + 1
+			out = append(out, &pending)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b *call) int { return cmp.Compare(a.invoke, b.invoke) })
+	return out
+}
+
+// dropReads drops each read without which the rest fails as well. That is sound:
+// a linearizable history stays so without a read, though not without a write.
+func (o *object) dropReads(calls []*call, culprit *call, anyInit bool) []*call {
+	for i := 0; i < len(calls); {
+		c := calls[i]
+		if c.op.ID == culprit.op.ID || c.op.Kind != history.Read {
+			i++
+			continue
+		}
+		without := slices.Delete(slices.Clone(calls), i, i+1)
+		if o.illegal(without, anyInit) {
+			calls = without
+		} else {
+			i++
+		}
+	}
+	return calls
+}

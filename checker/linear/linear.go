@@ -1,0 +1,164 @@
+// Package linear decides whether the operations on registers and mutexes are
+// linearizable, with porcupine, one key at a time: an object is linearizable if
+// and only if each of its independent parts is.
+//
+// An operation of unknown outcome may take effect at any time after its
+// invocation, or never; a failed one never does.
+package linear
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/anishathalye/porcupine"
+
+	"simrun/checker/verdict"
+	"simrun/sim/history"
+)
+
+// Name is the checker's name in results.
+const Name = "linear"
+
+// Options bound the search.
+type Options struct {
+	// Timeout is in real time and over all keys; zero or less is no bound.
+	Timeout time.Duration
+}
+
+// Applies says whether operations of this kind are checked here.
+func Applies(k history.Kind) bool {
+	switch k {
+	case history.Read, history.Write, history.CAS, history.Append, history.Acquire, history.Release:
+		return true
+	case history.Txn:
+		return false
+	}
+	return false
+}
+
+// Check decides every key of the history. Operations of other kinds are passed
+// over.
+func Check(h *history.History, opts Options) verdict.Result {
+	return decideAll(split(h), opts)
+}
+
+// decideAll decides independent objects. Every object first gets a short turn,
+// so that one that is hard to decide does not hide a violation in another.
+func decideAll(objects []*object, opts Options) verdict.Result {
+	r := verdict.Result{Checker: Name}
+	budget := newBudget(opts.Timeout)
+	answers := make([]porcupine.CheckResult, len(objects))
+	for i, o := range objects {
+		r.Checked += len(o.calls)
+		answers[i] = o.decide(o.calls, false, budget.share(len(objects)))
+	}
+	for i, o := range objects {
+		if answers[i] == porcupine.Unknown && !budget.spent() {
+			answers[i] = o.decide(o.calls, false, budget.rest())
+		}
+	}
+	var undecided, broken []*object
+	for i, o := range objects {
+		switch answers[i] {
+		case porcupine.Unknown:
+			undecided = append(undecided, o)
+		case porcupine.Illegal:
+			broken = append(broken, o)
+			r.Add(explain(o))
+		case porcupine.Ok:
+		}
+	}
+	if len(undecided) > 0 {
+		r.Undecided(fmt.Sprintf("%d of %d keys not decided within %v, the first is %q", len(undecided), len(objects), opts.Timeout, undecided[0].key))
+	}
+	switch {
+	case len(broken) > 0:
+		r.Visualise = visualiser(broken)
+	case len(objects) > 0 && len(undecided) == 0:
+		r.Visualise = visualiser(objects)
+	}
+	return r
+}
+
+// visualiseLimit bounds the second search, which collects what the page shows.
+const visualiseLimit = 10 * time.Second
+
+// visualiser returns a function that writes porcupine's page for the objects.
+// The search is repeated, for the first one keeps nothing. A page has one model:
+// it shows the objects of the first one's family.
+func visualiser(objects []*object) func(io.Writer) error {
+	return func(w io.Writer) error {
+		var ops []porcupine.Operation
+		for _, o := range objects {
+			if o.family == objects[0].family {
+				ops = append(ops, o.operations(o.calls)...)
+			}
+		}
+		model := pageModel(objects[0])
+		_, info := porcupine.CheckOperationsVerbose(model, ops, visualiseLimit)
+		return porcupine.Visualize(model, info, w)
+	}
+}
+
+// pageModel is the model of several objects of one family. The initial state of
+// each becomes known with the first call on it.
+func pageModel(o *object) porcupine.Model {
+	model := o.model(false)
+	if o.family == familyMulti {
+		return model
+	}
+	step := model.Step
+	model.Init = func() any { return state{fresh: true} }
+	model.Step = func(s, input, output any) (bool, any) {
+		if s.(state).fresh {
+			s = input.(*call).object.init
+		}
+		return step(s, input, output)
+	}
+	model.Partition = func(ops []porcupine.Operation) [][]porcupine.Operation {
+		var parts [][]porcupine.Operation
+		var last *object
+		for _, op := range ops { // they come object by object
+			if c := op.Input.(*call); c.object != last {
+				last = c.object
+				parts = append(parts, nil)
+			}
+			parts[len(parts)-1] = append(parts[len(parts)-1], op)
+		}
+		return parts
+	}
+	return model
+}
+
+// budget shares out a bound on real time.
+type budget struct {
+	deadline time.Time // zero: none
+	total    time.Duration
+}
+
+func newBudget(total time.Duration) budget {
+	if total <= 0 {
+		return budget{}
+	}
+	return budget{deadline: time.Now().Add(total), total: total}
+}
+
+// share returns the bound on the first turn of one of n objects.
+func (b budget) share(n int) time.Duration {
+	if b.deadline.IsZero() {
+		return 0
+	}
+	return min(b.rest(), max(b.total/time.Duration(2*n), time.Millisecond))
+}
+
+// rest returns what is left, at least a nanosecond because porcupine takes zero
+// for no bound.
+func (b budget) rest() time.Duration {
+	if b.deadline.IsZero() {
+		return 0
+	}
+	return max(time.Until(b.deadline), 1)
+}
+
+func (b budget) spent() bool { return !b.deadline.IsZero() && time.Until(b.deadline) <= 0 }

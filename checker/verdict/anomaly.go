@@ -1,0 +1,95 @@
+package verdict
+
+// Anomaly is the name of what went wrong, in the words of Adya's thesis where
+// it has one, of Elle and Jepsen where they extend it, and plain where the
+// matter is not one of isolation.
+type Anomaly string
+
+// Anomalies of isolation.
+const (
+	G0             Anomaly = "G0"                 // dirty write: write dependencies form a cycle
+	G1a            Anomaly = "G1a"                // aborted read
+	G1b            Anomaly = "G1b"                // intermediate read
+	G1c            Anomaly = "G1c"                // circular information flow
+	GSIa           Anomaly = "G-SIa"              // interference: a dependency on a transaction that had not committed at the start
+	GSIb           Anomaly = "G-SIb"              // missed effects: a transaction committed before the start is not seen
+	GSingle        Anomaly = "G-single"           // read skew: one transaction is seen in part
+	GNonadjacent   Anomaly = "G-nonadjacent"      // long fork: two readers see two writers in opposite orders
+	G2Item         Anomaly = "G2-item"            // write skew; snapshot isolation allows it
+	LostUpdate     Anomaly = "lost-update"        // P4: an update was overwritten by one that had not seen it
+	Internal       Anomaly = "internal"           // a transaction does not see its own writes
+	GarbageRead    Anomaly = "garbage-read"       // a value that nobody wrote
+	Phantom        Anomaly = "phantom"            // a scan lacks a key, or has one too many
+	ScanOrder      Anomaly = "scan-order"         // a scan's keys are out of order, out of range, or more than the limit
+	DuplicateWrite Anomaly = "duplicate"          // an append took effect twice
+	WriteOrder     Anomaly = "incompatible-order" // a list's elements are not in the order of commit
+)
+
+// Anomalies of time.
+const (
+	SessionOrder   Anomaly = "strong-session"      // a client's transaction is ordered before its earlier one
+	RealTimeOrder  Anomaly = "real-time"           // a transaction is ordered before one that ended before it began
+	TimestampOrder Anomaly = "timestamp-order"     // timestamps contradict real time or one another
+	TimestampDup   Anomaly = "duplicate-timestamp" // the oracle handed out a timestamp twice
+)
+
+// Anomalies of single objects and invariants.
+const (
+	NotLinearizable Anomaly = "not-linearizable"
+	BankTotal       Anomaly = "bank-total"
+	BankNegative    Anomaly = "bank-negative"
+	BankAccounts    Anomaly = "bank-accounts" // a full read lacks an account, or has one too many
+)
+
+// Anomalies of stored state.
+const (
+	ReplicaDiverged Anomaly = "replica-diverged" // two replicas differ at the same applied index
+	RecordCorrupt   Anomaly = "record-corrupt"   // a key or record does not decode
+	RecordConflict  Anomaly = "record-conflict"  // records of one transaction contradict one another
+	ValueMissing    Anomaly = "value-missing"    // a record refers to a value that is not there
+	ValueOrphan     Anomaly = "value-orphan"     // a value that no record refers to
+	LockLeft        Anomaly = "lock-left"        // a lock whose transaction's fate is determined
+	LostCommit      Anomaly = "lost-commit"      // an acknowledged commit has no record
+	UndeadAbort     Anomaly = "undead-abort"     // a failed transaction has a commit record
+)
+
+// Describe returns what the anomaly's name stands for, in a few words.
+func (a Anomaly) Describe() string { return describe()[a] }
+
+// describe is a function, not a variable, so that nobody can change it.
+func describe() map[Anomaly]string {
+	return map[Anomaly]string{
+		G0:              "dirty write",
+		G1a:             "aborted read",
+		G1b:             "intermediate read",
+		G1c:             "circular information flow",
+		GSIa:            "interference: a dependency on a transaction that had not committed when this one started",
+		GSIb:            "missed effects: a transaction that committed before the start is not seen",
+		GSingle:         "read skew: a transaction is seen in part",
+		GNonadjacent:    "long fork: two readers see two writers in opposite orders",
+		G2Item:          "write skew",
+		LostUpdate:      "lost update (P4)",
+		Internal:        "a transaction does not see its own write",
+		GarbageRead:     "a value that nobody wrote",
+		Phantom:         "an incomplete scan, or one that returns too much",
+		ScanOrder:       "a scan out of order, range or limit",
+		DuplicateWrite:  "an append that took effect twice",
+		WriteOrder:      "appends that are not in the order of commit",
+		SessionOrder:    "a session goes back in time",
+		RealTimeOrder:   "commit order contradicts real time",
+		TimestampOrder:  "timestamps contradict real time",
+		TimestampDup:    "a timestamp handed out twice",
+		NotLinearizable: "no order of the operations explains the results",
+		BankTotal:       "the total changed",
+		BankNegative:    "an overdrawn account",
+		BankAccounts:    "a full read of the wrong accounts",
+		ReplicaDiverged: "replicas differ at the same applied index",
+		RecordCorrupt:   "a record that does not decode",
+		RecordConflict:  "contradicting records of one transaction",
+		ValueMissing:    "a value that is not there",
+		ValueOrphan:     "a value that no record refers to",
+		LockLeft:        "a lock whose transaction's fate is determined",
+		LostCommit:      "an acknowledged commit without a record",
+		UndeadAbort:     "a failed transaction with a commit record",
+	}
+}
