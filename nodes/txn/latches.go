@@ -58,7 +58,9 @@ func (l *latches) acquire(t env.Task, set latchSet) {
 func (l *latches) release(set latchSet) {
 	for _, slot := range set {
 		latch := &l.slots[slot]
-		invariant.Check(latch.held, "txn: release of latch %d, which nobody holds", slot)
+		if !latch.held {
+			invariant.Fail("txn: release of latch %d, which nobody holds", slot)
+		}
 		if len(latch.waiters) == 0 {
 			latch.held = false
 			continue
