@@ -49,6 +49,8 @@ type Event struct {
 	Targets, Peers []string
 	// Effect reports whether this step changed anything.
 	Effect bool
+	// Armed reports, when Stage is Began, whether something waits to happen.
+	Armed bool
 }
 
 // String is the event as a line of text.
@@ -62,8 +64,12 @@ func (e Event) String() string {
 		}
 		b.WriteString("]")
 	}
-	if e.Stage == Began && !e.Effect {
-		b.WriteString(" (no effect yet)")
+	switch {
+	case e.Stage != Began || e.Effect:
+	case e.Armed:
+		b.WriteString(" (armed)")
+	default:
+		b.WriteString(" (no effect)")
 	}
 	return b.String()
 }

@@ -111,7 +111,10 @@ func usage(k Kind) string {
 func (p parser) kind() Kind {
 	at := p.take()
 	k, err := ParseKind(at.text)
-	if err != nil {
+	switch {
+	case at.text == "":
+		p.fail(at, "expected what happens, found %v: write one of %s", at, kindNames())
+	case err != nil:
 		p.fail(at, "%v", err)
 	}
 	return k
@@ -186,6 +189,8 @@ func (p parser) duration(what string, lowest, highest time.Duration) time.Durati
 	at := p.take()
 	d, err := ParseDuration(at.text)
 	switch {
+	case at.text == "":
+		p.fail(at, "expected %s, found %v: write a number and a unit, such as 1.5s", what, at)
 	case err != nil:
 		p.fail(at, "%s: %v", what, err)
 	case d < lowest || d > highest:

@@ -8,6 +8,7 @@ type run struct {
 	index     int
 	fault     Fault
 	begun     bool
+	waiting   bool // something was armed or asked for
 	effective bool
 	// parts are what was begun and has to be undone: one for each node or set
 	// of links.
@@ -32,7 +33,7 @@ func (r *run) begin() {
 	effect := r.apply(targets, peers)
 	r.effective = r.effective || effect
 	event := r.event(Began, effect)
-	event.Targets, event.Peers = targets, peers
+	event.Targets, event.Peers, event.Armed = targets, peers, r.waiting
 	r.s.observe(event)
 }
 
@@ -63,13 +64,13 @@ func (r *run) apply(targets, peers []string) bool {
 		return r.network(targets, peers)
 	case PowerLoss, Kill:
 		if f.Op > 0 {
-			return r.armed(targets, r.crashAtOp)
+			return r.every(targets, r.crashAtOp)
 		}
 		return r.each(targets, func(node string) (func(), bool) { return inj.Crash(node, f.Kind) })
 	case Pause:
 		return r.each(targets, inj.Pause)
 	case ClockJump:
-		return r.armed(targets, func(node string) bool { return inj.ClockJump(node, f.Jump) })
+		return r.every(targets, func(node string) bool { return inj.ClockJump(node, f.Jump) })
 	case ClockDrift:
 		return r.each(targets, func(node string) (func(), bool) { return inj.ClockDrift(node, f.Drift) })
 	case DiskStall:
@@ -77,13 +78,13 @@ func (r *run) apply(targets, peers []string) bool {
 	case DiskSlow:
 		return r.each(targets, func(node string) (func(), bool) { return inj.DiskSlow(node, f.Factor) })
 	case DiskError:
-		return r.armed(targets, r.diskError)
+		return r.every(targets, r.diskError)
 	case DiskFull:
 		return r.each(targets, inj.DiskFull)
 	case Split:
-		inj.Split(f.Key, func() { r.happened("") })
+		r.waiting = inj.Split(f.Key, func() { r.happened("") })
 	case TransferLeader:
-		inj.TransferLeader(f.Key, func() { r.happened("") })
+		r.waiting = inj.TransferLeader(f.Key, func() { r.happened("") })
 	case kindEnd:
 	}
 	return false
@@ -94,11 +95,19 @@ func (r *run) links(apply func(from, to []string) (func(), bool), a, b []string,
 	if len(a) == 0 || len(b) == 0 {
 		return false
 	}
-	effect := r.lasting("")(apply(a, b))
-	if !directed {
-		effect = r.lasting("")(apply(b, a)) || effect
+	undo, effect := apply(a, b)
+	if directed {
+		return r.lasting("")(undo, effect)
 	}
-	return effect
+	undoBack, effectBack := apply(b, a)
+	return r.lasting("")(func() {
+		if effect {
+			undo()
+		}
+		if effectBack {
+			undoBack()
+		}
+	}, effect || effectBack)
 }
 
 func (r *run) network(targets, peers []string) bool {
@@ -119,8 +128,8 @@ func (r *run) each(nodes []string, apply func(node string) (func(), bool)) bool 
 	return effect
 }
 
-// armed applies something that has no end of its own to every node.
-func (r *run) armed(nodes []string, apply func(node string) bool) bool {
+// every applies something that has no end of its own to every node.
+func (r *run) every(nodes []string, apply func(node string) bool) bool {
 	effect := false
 	for _, node := range nodes {
 		effect = apply(node) || effect
@@ -154,6 +163,7 @@ func (r *run) crashAtOp(node string) bool {
 	}
 	p.disarm = disarm
 	r.parts = append(r.parts, p)
+	r.waiting = true
 	if f.Within > 0 {
 		r.s.after(f.Within, p.expire)
 	}
@@ -170,6 +180,7 @@ func (r *run) diskError(node string) bool {
 	if armed {
 		p.disarm = disarm
 		r.parts = append(r.parts, p)
+		r.waiting = true
 	}
 	return false // not yet
 }

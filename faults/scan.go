@@ -14,7 +14,7 @@ type ParseError struct {
 }
 
 func (e *ParseError) Error() string {
-	return fmt.Sprintf("column %d: %s, in %q", e.Column, e.Message, e.Text)
+	return fmt.Sprintf("column %d of %q: %s", e.Column, e.Text, e.Message)
 }
 
 // token is one word of the text: a run of characters without space, one of the

@@ -1,0 +1,210 @@
+package faults_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"simrun/faults"
+)
+
+// stormOf is a storm of everything on a cluster of that many stores.
+func stormOf(stores, replicas int) faults.StormConfig {
+	c := faults.StormConfig{
+		Length:    faults.Duration(10 * time.Second),
+		Kinds:     faults.Kinds(),
+		Placement: []string{"pd1"},
+		Clients:   []string{"client1", "client2"},
+		Keys:      []string{"k1", "k2"},
+		Replicas:  replicas,
+		Blackout:  100,
+	}
+	for i := range stores {
+		c.Stores = append(c.Stores, fmt.Sprintf("store%d", i+1))
+	}
+	return c
+}
+
+// Goal: every storm is a valid schedule, in order, within its length, and a
+// function of seed and configuration.
+func TestStormIsValid(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := stormOf(rapid.IntRange(0, 7).Draw(t, "stores"), 3)
+		c.Kinds = rapid.SliceOfN(rapid.SampledFrom(faults.Kinds()), 0, 20).Draw(t, "kinds")
+		c.Length = faults.Duration(rapid.Int64Range(int64(time.Millisecond), int64(time.Minute)).Draw(t, "length"))
+		c.ForMin = faults.Duration(rapid.SampledFrom([]time.Duration{0, time.Millisecond, time.Second}).Draw(t, "forMin"))
+		c.MajorityDown = rapid.Bool().Draw(t, "majority")
+		if rapid.Bool().Draw(t, "no keys") {
+			c.Keys = nil
+		}
+		if c.Validate() != nil {
+			t.Skip("the combination is not valid")
+		}
+		seed := rapid.Uint64().Draw(t, "seed")
+		schedule := faults.Storm(seed, c)
+		for i, f := range schedule {
+			if err := f.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			if f.At >= time.Duration(c.Length) || i > 0 && f.At < schedule[i-1].At {
+				t.Fatalf("%v is out of place", f)
+			}
+			if !slices.Contains(c.Kinds, f.Kind) {
+				t.Fatalf("%v is not allowed", f)
+			}
+			if !f.Kind.Momentary() && f.For == 0 {
+				t.Fatalf("%v does not end before the calm", f)
+			}
+		}
+		if again := faults.Storm(seed, c); !slices.EqualFunc(schedule, again, faults.Fault.Equal) {
+			t.Fatal("the same seed gives another storm")
+		}
+	})
+}
+
+// Goal: at no instant are more stores down than leave a quorum.
+// Method: an account kept independently of the generator's: at the beginning of
+// each fault, the stores that the faults in force keep away are counted; the
+// ones bound late count as stores of their own.
+func TestStormKeepsQuorums(t *testing.T) {
+	for _, shape := range []struct{ stores, replicas int }{{3, 3}, {5, 3}, {5, 5}, {7, 5}} {
+		c := stormOf(shape.stores, shape.replicas)
+		c.Blackout = 0
+		most := 0
+		for seed := range uint64(300) {
+			schedule := faults.Storm(seed, c)
+			for _, f := range schedule {
+				down := map[string]bool{}
+				for i, g := range schedule {
+					if g.At <= f.At && f.At <= g.At+g.Within+g.For {
+						for _, name := range away(g, c) {
+							if name != "" && name[0] == 'l' {
+								name = fmt.Sprint(name, i)
+							}
+							down[name] = true
+						}
+					}
+				}
+				most = max(most, len(down))
+				if len(down) > (shape.replicas-1)/2 {
+					t.Fatalf("seed %d: at %v these are down: %v", seed, f.At, down)
+				}
+			}
+		}
+		if most != (shape.replicas-1)/2 {
+			t.Errorf("%d of %d replicas were down at most: the storms are too tame", most, shape.replicas)
+		}
+	}
+}
+
+// away names the stores that a fault keeps from the majority.
+func away(f faults.Fault, c faults.StormConfig) []string {
+	stores := func(targets []faults.Target) (names []string) {
+		for _, target := range targets {
+			switch target.Kind {
+			case faults.TargetLeader, faults.TargetFollower:
+				names = append(names, "late")
+			case faults.TargetNode:
+				if slices.Contains(c.Stores, target.Name) {
+					names = append(names, target.Name)
+				}
+			}
+		}
+		return names
+	}
+	switch f.Kind {
+	case faults.PowerLoss, faults.Kill, faults.Pause, faults.Isolate, faults.DiskStall, faults.DiskFull, faults.DiskError:
+		return stores(f.Targets)
+	case faults.Partition, faults.Clog:
+		a, b := stores(f.Targets), stores(f.Peers)
+		if len(b) < len(a) {
+			a = b
+		}
+		return a
+	}
+	return nil
+}
+
+// Goal: swarm testing: each kind is on in some storms and off in others, and
+// storms differ in how much they hold.
+func TestStormSwarms(t *testing.T) {
+	c := stormOf(5, 5)
+	const seeds = 200
+	on := map[faults.Kind]int{}
+	blackouts, armed, late := 0, 0, 0
+	for seed := range uint64(seeds) {
+		schedule := faults.Storm(seed, c)
+		if len(schedule) == 0 {
+			t.Errorf("seed %d has no faults", seed)
+		}
+		seen := map[faults.Kind]bool{}
+		for _, f := range schedule {
+			seen[f.Kind] = true
+			if f.Kind == faults.PowerLoss && f.Targets[0] == faults.AllStores() {
+				blackouts++
+			}
+			if f.Op > 0 {
+				armed++
+			}
+			if len(f.Targets) > 0 && f.Targets[0].Kind == faults.TargetLeader {
+				late++
+			}
+		}
+		for k := range seen {
+			on[k]++
+		}
+	}
+	for _, k := range faults.Kinds() {
+		if on[k] < seeds/20 || on[k] > seeds*3/4 {
+			t.Errorf("%v is on in %d of %d storms", k, on[k], seeds)
+		}
+	}
+	if blackouts == 0 || armed == 0 || late == 0 {
+		t.Errorf("blackouts %d, armed crashes %d, leaders hit %d: none may be missing", blackouts, armed, late)
+	}
+}
+
+// Goal: allowing one more kind changes nothing about the faults of the others.
+func TestKindsDoNotShiftEachOther(t *testing.T) {
+	c := stormOf(3, 3)
+	c.KindChance = 1000
+	c.MajorityDown = true // the budget is what makes kinds compete
+	for seed := range uint64(50) {
+		all := faults.Storm(seed, c)
+		for _, k := range faults.Kinds() {
+			alone := c
+			alone.Kinds = []faults.Kind{k}
+			want := slices.DeleteFunc(slices.Clone(all), func(f faults.Fault) bool { return f.Kind != k })
+			if got := faults.Storm(seed, alone); !slices.EqualFunc(got, want, faults.Fault.Equal) {
+				t.Fatalf("seed %d: %v alone gives %v, among all %v", seed, k, got, want)
+			}
+		}
+	}
+}
+
+func TestStormConfigIsValidated(t *testing.T) {
+	for name, spoil := range map[string]func(*faults.StormConfig){
+		"length":      func(c *faults.StormConfig) { c.Length = 0 },
+		"for-m":       func(c *faults.StormConfig) { c.ForMin, c.ForMax = 2e9, 1e9 },
+		"period-min":  func(c *faults.StormConfig) { c.PeriodMin = 5 },
+		"kind-chance": func(c *faults.StormConfig) { c.KindChance = 1001 },
+		"loss-max":    func(c *faults.StormConfig) { c.LossMax = -1 },
+		"slow-max":    func(c *faults.StormConfig) { c.SlowMax = 1 },
+		"Kind(99)":    func(c *faults.StormConfig) { c.Kinds = []faults.Kind{99} },
+		"pd 1":        func(c *faults.StormConfig) { c.Placement = []string{"pd 1"} },
+		"two nodes":   func(c *faults.StormConfig) { c.Clients = []string{"store1"} },
+	} {
+		c := stormOf(3, 3)
+		if err := c.Validate(); err != nil {
+			t.Fatal(err)
+		}
+		spoil(&c)
+		if err := c.Validate(); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("got %v, expected an error that names %s", err, name)
+		}
+	}
+}
