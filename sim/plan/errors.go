@@ -132,23 +132,29 @@ func (found positions) locate(e *Error) *Error {
 }
 
 // faultError places an error of a fault's text where it stands in the plan's.
-func (found positions) faultError(field, line string, err error) *Error {
+func (found positions) faultError(field string, err error) *Error {
 	e := found.locate(&Error{Field: field, Message: ": " + err.Error()})
 	var wrong *faults.ParseError
 	if errors.As(err, &wrong) && found[field].literal {
 		e.Column += wrong.Column // the quote is the column before the first
-		e.Message = fmt.Sprintf(": %s, in %q", wrong.Message, line)
+		e.Message = ": " + wrong.Message
 	}
 	return e
 }
 
-// bareDuration finds the first duration that is written as a number, which the
-// decoder takes for nanoseconds.
-func (found positions) bareDuration() *Error {
+// untyped finds the first value that the decoder would take, or refuse without
+// a position, because its type in the text is not the field's: a duration that
+// is written as a number would become nanoseconds.
+func (found positions) untyped() *Error {
 	for _, path := range slices.Sorted(maps.Keys(found)) {
 		key := strings.Split(path, ".")
-		if found[path].value == unstable.Integer && fieldType(key) == reflect.TypeFor[Duration]() {
-			return found.locate(&Error{Field: path, Message: "has no unit: write " + expectedValue(key)})
+		value := found[path].value
+		if value == unstable.Invalid || value == unstable.String {
+			continue
+		}
+		t := fieldType(key)
+		if t == reflect.TypeFor[Duration]() || t == reflect.TypeFor[seed]() && value != unstable.Integer {
+			return found.locate(&Error{Field: path, Message: "has a value of another type: write " + expectedValue(key)})
 		}
 	}
 	return nil
@@ -212,6 +218,8 @@ func expectedValue(key []string) string {
 		return ""
 	case t == reflect.TypeFor[Duration]():
 		return "a duration in quotes, such as '1.5s'"
+	case t == reflect.TypeFor[seed]():
+		return "a whole number, from 0"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	case t.Kind() == reflect.String:

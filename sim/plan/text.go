@@ -97,6 +97,10 @@ func parse(text string) (Plan, *Error) {
 	if err := checkVersion(text); err != nil {
 		return Plan{}, err
 	}
+	at := positionsOf(text)
+	if err := at.untyped(); err != nil {
+		return Plan{}, err
+	}
 	var d document
 	if err := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields().Decode(&d); err != nil {
 		return Plan{}, decodeError(err)
@@ -113,14 +117,10 @@ func parse(text string) (Plan, *Error) {
 	if p.Workload.Params == nil {
 		p.Workload.Params = map[string]int{}
 	}
-	at := positionsOf(text)
-	if err := at.bareDuration(); err != nil {
-		return Plan{}, err
-	}
 	for i, line := range d.Schedule.Faults {
 		f, err := faults.Parse(line)
 		if err != nil {
-			return Plan{}, at.faultError(faultField(i), line, err)
+			return Plan{}, at.faultError(faultField(i), err)
 		}
 		p.Faults[i] = f
 	}
@@ -142,7 +142,7 @@ func checkVersion(text string) *Error {
 	if head.Version == Version {
 		return nil
 	}
-	message := fmt.Sprintf("is %v, and this program reads %q only: take the program that wrote the plan, "+
+	message := fmt.Sprintf("is %#v, and this program reads %q only: take the program that wrote the plan, "+
 		"or generate the plan anew from its scenario and seed", head.Version, Version)
 	if head.Version == nil {
 		message = fmt.Sprintf("is missing, so this is no plan: write version = %q", Version)
@@ -163,14 +163,21 @@ func decodeError(err error) *Error {
 	}
 	var wrong *toml.DecodeError
 	if !errors.As(err, &wrong) {
-		return &Error{Line: 1, Column: 1, Message: "is no TOML: " + trimmed(err)}
+		return &Error{Line: 1, Column: 1, Message: "this is no plan: " + trimmed(err)}
 	}
-	e := &Error{Field: strings.Join(wrong.Key(), "."), Message: ": " + trimmed(wrong)}
+	e := &Error{Field: strings.Join(wrong.Key(), ".")}
 	e.Line, e.Column = wrong.Position()
-	if remedy := expectedValue(wrong.Key()); remedy != "" && strings.Contains(wrong.Error(), "cannot decode") {
+	switch text, remedy := trimmed(wrong), expectedValue(wrong.Key()); {
+	case e.Field == "":
+		e.Message = "this is no TOML: " + text
+	case strings.Contains(text, "cannot decode") && remedy != "":
 		e.Message = "has a value of another type: write " + remedy
-	} else if e.Field == "" {
-		e.Message = "this is no TOML: " + trimmed(wrong)
+	case strings.Contains(text, "cannot be stored") && remedy != "":
+		e.Message = "is out of range: write " + remedy
+	case strings.Contains(text, "already defined"):
+		e.Message = "stands twice: keep one"
+	default:
+		e.Message = ": " + text
 	}
 	return e
 }

@@ -45,7 +45,7 @@ func (c *Cluster) validate(v *validator) {
 	v.check("cluster.replicas", c.Replicas == 1 || c.Replicas == 3 || c.Replicas == 5 || c.Replicas == 7,
 		"is %d: write 1, 3, 5 or 7", c.Replicas)
 	v.check("cluster.replicas", c.Replicas <= c.Stores,
-		"is %d, but there are %d stores: write at least as many stores as replicas", c.Replicas, c.Stores)
+		"is %d, but cluster.stores is %d: write at least as many stores as replicas", c.Replicas, c.Stores)
 	switch c.API {
 	case Raw, Txn:
 		v.between("cluster.placement", int64(c.Placement), 1, 1)
@@ -177,6 +177,9 @@ func (v *validator) check(field string, ok bool, format string, args ...any) {
 }
 
 func (v *validator) between(field string, n, lowest, highest int64) {
+	if lowest == highest {
+		v.check(field, n == lowest, "is %d: write %d", n, lowest)
+	}
 	v.check(field, n >= lowest && n <= highest, "is %d: write %d to %d", n, lowest, highest)
 }
 

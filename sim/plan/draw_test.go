@@ -1,0 +1,76 @@
+package plan_test
+
+import (
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"simrun/faults"
+	"simrun/sim/plan"
+)
+
+// drawPlan draws any valid plan whose faults come from a storm.
+func drawPlan(t *rapid.T) plan.Plan {
+	number := func(name string, lowest, highest int) int { return rapid.IntRange(lowest, highest).Draw(t, name) }
+	duration := func(name string, lowest plan.Duration) plan.Duration {
+		return plan.Duration(rapid.Int64Range(int64(lowest), int64(faults.TimeMax)).Draw(t, name))
+	}
+	p := plan.Default()
+	p.Scenario = rapid.SampledFrom([]string{"", "bank", "write-skew"}).Draw(t, "scenario")
+	p.Seed = rapid.Uint64().Draw(t, "seed")
+	p.Cluster = drawCluster(t)
+	if p.Cluster.API == plan.Raft {
+		p.Cluster.Placement = 0
+	}
+	p.Workload = plan.Workload{
+		Name: "register", Clients: number("clients", 1, 20), Rate: number("rate", 1, 1_000_000),
+		Operations: rapid.Uint64Range(0, 1<<60).Draw(t, "operations"), Keys: number("keys", 1, 1000),
+		Params: rapid.MapOf(rapid.StringMatching(`p[a-z0-9_.-]{0,8}`), rapid.Int()).Draw(t, "params"),
+	}
+	p.Phases = plan.Phases{
+		Boot: duration("boot", 1), Storm: duration("storm", plan.Duration(time.Millisecond)),
+		Calm: duration("calm", 1), Audit: duration("audit", 1),
+	}
+	p.Knobs.Order = rapid.SampledFrom([]plan.Order{plan.FIFO, plan.Seeded}).Draw(t, "order")
+	p.Knobs.HeartbeatTick = number("heartbeat", 1, 10)
+	p.Knobs.ElectionTick = number("election", p.Knobs.HeartbeatTick+1, 1000)
+	p.Knobs.LockTTL = duration("ttl", 1)
+	p.Network.LatencyMin = plan.Duration(number("latency", 0, 1_000_000))
+	p.Network.Unordered = rapid.Bool().Draw(t, "unordered")
+	p.Network.Loss = number("loss", 0, 1000)
+	p.Disk.Torn = number("torn", 0, 1000)
+	p.Clocks.DriftMax = number("drift", 0, 500_000)
+	p.Limits.Events = rapid.Uint64Range(1, 1<<60-1).Draw(t, "events")
+	if rapid.Bool().Draw(t, "faults") {
+		p.Faults = drawStorm(t, &p)
+	}
+	return p
+}
+
+func drawCluster(t *rapid.T) plan.Cluster {
+	replicas := rapid.SampledFrom([]int{1, 3, 5, 7}).Draw(t, "replicas")
+	c := plan.Cluster{
+		Stores: rapid.IntRange(replicas, 9).Draw(t, "stores"), Replicas: replicas, Placement: 1,
+		API:       rapid.SampledFrom([]plan.API{plan.Raw, plan.Txn, plan.Raft}).Draw(t, "api"),
+		SplitKeys: []string{},
+	}
+	if c.API != plan.Raft {
+		keys := rapid.SliceOf(rapid.String().Filter(func(s string) bool { return s != "" })).Draw(t, "keys")
+		slices.Sort(keys)
+		c.SplitKeys = slices.Compact(keys)
+	}
+	return c
+}
+
+func drawStorm(t *rapid.T, p *plan.Plan) []faults.Fault {
+	schedule := faults.Storm(p.Seed, faults.StormConfig{
+		Length: p.Phases.Storm, Kinds: faults.Kinds(), PeriodMin: max(p.Phases.Storm/8, 1e6), PeriodMax: max(p.Phases.Storm, 1e6),
+		Stores: p.StoreNames(), Placement: p.PlacementNames(), Clients: p.ClientNames(),
+		Keys: []string{rapid.String().Draw(t, "key"), "k1"}, Replicas: p.Cluster.Replicas,
+	})
+	if schedule == nil {
+		schedule = []faults.Fault{}
+	}
+	return schedule
+}
