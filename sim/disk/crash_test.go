@@ -109,6 +109,9 @@ func (n *node) live() (commits int) {
 	if n.rng.IntN(2) == 0 {
 		n.disk.CrashAtOp(1+n.rng.IntN(150), kind)
 	}
+	if n.faulty {
+		n.arm()
+	}
 	slow := n.rng.IntN(3) == 0
 	alive := true
 	for range 1 + n.rng.IntN(60) {
@@ -125,8 +128,61 @@ func (n *node) live() (commits int) {
 	if alive && n.rng.IntN(2) == 0 {
 		n.disk.CrashAtOp(0, kind)
 	}
+	n.disarm()
 	n.end(kind, false)
 	return commits
+}
+
+// arm picks a fault other than a crash.
+func (n *node) arm() {
+	switch n.rng.IntN(6) {
+	case 0:
+		n.disk.FailWrites(disk.ClassTable, 1+n.rng.IntN(3))
+	case 1:
+		n.disk.FailReads(1 + n.rng.IntN(3))
+	case 2:
+		n.disk.SetCapacity(n.disk.Used() + int64(n.rng.IntN(100<<10)))
+	case 3:
+		classes := []disk.Class{disk.ClassLog, disk.ClassManifest, disk.ClassDir, disk.ClassOther}
+		n.disk.FailWrites(classes[n.rng.IntN(len(classes))], 1)
+	case 4:
+		n.disk.Stall(time.Duration(n.rng.IntN(int(100 * time.Millisecond))))
+	case 5:
+		n.disk.Slow(100 + n.rng.IntN(20000))
+	}
+}
+
+func (n *node) disarm() {
+	for c := disk.ClassOther; c <= disk.ClassDir; c++ {
+		n.disk.FailWrites(c, 0)
+	}
+	n.disk.FailReads(0)
+	n.disk.SetCapacity(0)
+	n.disk.Slow(1000)
+}
+
+// TestFaultChain is TestCrashChain with read and write errors, a disk that fills, stalls
+// and slowness: whatever happens, Pebble gets on with it or the process dies
+// and recovers, and nothing durable is lost.
+func TestFaultChain(t *testing.T) {
+	n := newNode(t, 9, disk.DefaultConfig())
+	n.faulty = true
+	n.open()
+	lives := 600
+	if testing.Short() {
+		lives = 100
+	}
+	reasons := map[string]int{}
+	n.disk.OnDeath(func(reason string, kind disk.CrashKind) { reasons[reason+" by "+kind.String()]++ })
+	for range lives {
+		n.live()
+	}
+	n.close()
+	s := n.disk.Stats()
+	t.Logf("%v %+v", reasons, s)
+	if s.ReadErrors == 0 || s.WriteErrors == 0 || s.SpaceErrors == 0 || s.Stalls == 0 {
+		t.Errorf("a fault never took effect: %+v", s)
+	}
 }
 
 // TestKillLosesNothing kills the process between operations: every commit that

@@ -20,6 +20,7 @@ func runTraced(t *testing.T, seed uint64, lives int) traced {
 	var tr traced
 	n := newNode(t, seed, disk.DefaultConfig())
 	n.disk.SetObserver(func(op disk.Op) { tr.ops = append(tr.ops, op) })
+	n.faulty = true
 	n.open()
 	for range lives {
 		n.live()

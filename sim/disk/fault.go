@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -49,12 +50,13 @@ func (d *Disk) FailWrites(class Class, n int) {
 }
 
 // readsAhead is how many reads of a file a read error may wait for.
-const readsAhead = 4
+const readsAhead = 3
 
 // FailReads arms up to n read errors and returns their number: it picks among
-// the tables that exist, at most one error each, one of the next few reads of
-// that table. They are keyed by file because the order of reads is fixed only
-// within a file. Restarting the process disarms them, and so does zero.
+// the newest tables, which are most likely to be read soon, at most one error
+// each, at one of the next few reads of that table. They are keyed by file
+// because the order of reads is fixed only within a file. Restarting the process
+// disarms them, and so does zero.
 func (d *Disk) FailReads(n int) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -65,6 +67,9 @@ func (d *Disk) FailReads(n int) int {
 		}
 		return 0
 	}
+	slices.SortStableFunc(tables, func(a, b *node) int { return cmp.Compare(b.id, a.id) })
+	tables = slices.CompactFunc(tables, func(a, b *node) bool { return a == b })
+	tables = tables[:min(len(tables), 2*n)]
 	d.faults.arms++
 	draws := stream.New(d.keys.fault, "reads", d.faults.arms)
 	armed := 0

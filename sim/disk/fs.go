@@ -210,8 +210,8 @@ func (m *mount) rename(kind Kind, oldName, newName string) (*node, error) {
 	if err := m.admit(&Op{Kind: kind, Name: oldName, Target: newName}, ClassDir, 0); err != nil {
 		return nil, err
 	}
-	n.class = ClassOf(newName)
-	if old != n {
+	if old != n { // POSIX: two names of one file stay as they are
+		n.class = ClassOf(newName)
 		m.change(entryOp{dir: dir, name: base, child: n, fromDir: fromDir, fromName: fromBase})
 	}
 	return n, nil

@@ -1,11 +1,11 @@
 package disk
 
 import (
-	"errors"
 	"os"
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/cockroachdb/errors/oserror"
 )
@@ -70,7 +70,7 @@ func (m *mount) lookup(name string) *node {
 // element.
 func (m *mount) parent(op, name string) (*node, string, error) {
 	if name == "" {
-		return nil, "", &os.PathError{Op: op, Path: name, Err: errors.New("empty file name")}
+		return nil, "", &os.PathError{Op: op, Path: name, Err: oserror.ErrInvalid}
 	}
 	dirName, base := "", name
 	if i := strings.LastIndexByte(name, '/'); i >= 0 {
@@ -97,10 +97,10 @@ func (m *mount) groupOf(name string) int {
 	return i
 }
 
-var (
-	errNotDir   = errors.New("not a directory")
-	errIsDir    = errors.New("is a directory")
-	errNotEmpty = errors.New("directory not empty")
+const (
+	errNotDir   = syscall.ENOTDIR
+	errIsDir    = syscall.EISDIR
+	errNotEmpty = syscall.ENOTEMPTY
 )
 
 func notExist(op, name string) error {

@@ -299,7 +299,8 @@ type node struct {
 	rng    *rand.Rand
 	store  *store
 	ledger ledger
-	jobs   int // flushes and compactions
+	jobs   int  // flushes and compactions
+	faulty bool // live arms faults
 }
 
 func newNode(t testing.TB, seed uint64, cfg disk.Config) *node {

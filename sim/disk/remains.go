@@ -93,6 +93,10 @@ func (r *remains) keep(w write) {
 // tear leaves a prefix that ends at any byte.
 func (r *remains) tear(w write) {
 	n := r.draws.IntN(len(w.data))
+	if n == 0 {
+		r.lose(w)
+		return
+	}
 	r.stats.Torn++
 	r.stats.LostBytes += int64(len(w.data) - n)
 	r.put(w.off, w.data[:n])
@@ -100,16 +104,25 @@ func (r *remains) tear(w write) {
 
 // hole leaves some of the sectors.
 func (r *remains) hole(w write) {
-	r.stats.Holed++
+	lost := int64(0)
 	for at := int64(0); at < int64(len(w.data)); {
 		n := sectorSize - (w.off+at)%sectorSize
 		n = min(n, int64(len(w.data))-at)
 		if r.draws.IntN(2) == 0 {
 			r.put(w.off+at, w.data[at:at+n])
 		} else {
-			r.stats.LostBytes += n
+			lost += n
 		}
 		at += n
+	}
+	r.stats.LostBytes += lost
+	switch lost {
+	case 0:
+		r.stats.Kept++
+	case int64(len(w.data)):
+		r.stats.Lost++
+	default:
+		r.stats.Holed++
 	}
 }
 
