@@ -1,0 +1,161 @@
+package state
+
+import (
+	"bytes"
+	"fmt"
+
+	"simrun/checker/verdict"
+	"simrun/sim/history"
+)
+
+// AcknowledgedName is the checker's name in results.
+const AcknowledgedName = "acknowledged"
+
+// Acknowledged compares what clients were told with what is stored: a committed
+// transaction has its commit record, with its commit timestamp and value, on
+// every key it wrote; a failed one has none; one of unknown outcome has all or
+// none. It holds for rows of the whole key space before garbage collection.
+func Acknowledged(h *history.History, rows Rows) verdict.Result {
+	m := &scan{txns: map[uint64]*txn{}, used: map[version]struct{}{}, long: map[version]struct{}{}}
+	m.load(rows)
+	a := &acknowledged{
+		r:      verdict.Result{Checker: AcknowledgedName},
+		scan:   m,
+		values: map[version][]byte{},
+	}
+	for _, row := range rows.Default {
+		if user, start, err := decodeVersion(row.Key); err == nil {
+			a.values[version{string(user), start}] = row.Value
+		}
+	}
+	for i := range h.Ops {
+		op := &h.Ops[i]
+		if op.Kind == history.Txn && op.Txn != nil && op.Txn.StartTS != 0 && op.Txn.Writes() {
+			a.r.Checked++
+			a.check(op)
+		}
+	}
+	if a.r.Checked == 0 {
+		a.r.Undecided("no transaction with a timestamp wrote anything")
+	}
+	return a.r
+}
+
+type acknowledged struct {
+	r      verdict.Result
+	scan   *scan
+	values map[version][]byte
+}
+
+// stored is what is found of one transaction on one key.
+type stored struct {
+	record *record // its commit record
+	lock   *lock
+}
+
+func (a *acknowledged) find(key string, start uint64) (s stored) {
+	k := a.scan.keys[key]
+	if k == nil {
+		return s
+	}
+	if k.lock != nil && k.lock.start == start {
+		s.lock = k.lock
+	}
+	for i := range k.writes {
+		if w := &k.writes[i]; w.start == start && w.kind != 'R' {
+			s.record = w
+			return s
+		}
+	}
+	return s
+}
+
+// want is what a transaction that commits stores on one key.
+type want struct {
+	key      string
+	kind     byte
+	value    string
+	appended bool // value is only the end
+}
+
+func wants(t *history.TxnRecord) []want {
+	var out []want
+	at := map[string]int{}
+	for i := range t.Ops {
+		op := &t.Ops[i]
+		w := want{key: op.Key}
+		switch op.Kind {
+		case history.TxnWrite:
+			w.kind, w.value = 'P', *op.Value
+		case history.TxnAppend:
+			w.kind, w.value, w.appended = 'P', *op.Value, true
+		case history.TxnDelete:
+			w.kind = 'D'
+		case history.TxnLock:
+			w.kind = 'L'
+		case history.TxnRead, history.TxnScan:
+			continue
+		}
+		if j, ok := at[op.Key]; !ok {
+			at[op.Key] = len(out)
+			out = append(out, w)
+		} else if w.kind != 'L' {
+			out[j] = w
+		}
+	}
+	return out
+}
+
+func (a *acknowledged) check(op *history.Op) {
+	t := op.Txn
+	found, missing := "", ""
+	for _, w := range wants(t) {
+		s := a.find(w.key, t.StartTS)
+		switch {
+		case s.record != nil:
+			found = w.key
+			a.compare(op, &w, s.record)
+		case s.lock == nil || op.Outcome == history.Failed:
+			missing = w.key
+		}
+	}
+	switch {
+	case op.Outcome == history.OK && missing != "":
+		a.add(verdict.LostCommit, op, fmt.Sprintf("it was acknowledged, and has no record on %q", missing))
+	case op.Outcome == history.Failed && found != "":
+		a.add(verdict.UndeadAbort, op, fmt.Sprintf("it failed, and is committed on %q", found))
+	case op.Outcome == history.Unknown && found != "" && missing != "":
+		a.add(verdict.RecordConflict, op, fmt.Sprintf("it is committed on %q and not on %q", found, missing))
+	}
+}
+
+// compare checks one commit record against what the client knows.
+func (a *acknowledged) compare(op *history.Op, w *want, r *record) {
+	t := op.Txn
+	if op.Outcome == history.Failed {
+		return
+	}
+	if t.CommitTS != 0 && r.commit != t.CommitTS {
+		a.add(verdict.RecordConflict, op, fmt.Sprintf("it committed at %d, and %q says %d", t.CommitTS, w.key, r.commit))
+		return
+	}
+	if w.kind != r.kind {
+		a.add(verdict.RecordConflict, op, fmt.Sprintf("%q has a record of type %q, not %q", w.key, r.kind, w.kind))
+		return
+	}
+	if w.kind != 'P' {
+		return
+	}
+	value := r.short
+	if value == nil {
+		value = a.values[version{w.key, t.StartTS}]
+	}
+	if string(value) != w.value && (!w.appended || !bytes.HasSuffix(value, []byte(w.value))) {
+		a.add(verdict.ValueMissing, op, fmt.Sprintf("%q holds %.40q, not %.40q", w.key, value, w.value))
+	}
+}
+
+func (a *acknowledged) add(n verdict.Anomaly, op *history.Op, message string) {
+	a.r.Add(verdict.Finding{Anomaly: n, Evidence: []int{op.ID},
+		Message: fmt.Sprintf("id %d (start_ts %d): %s", op.ID, op.Txn.StartTS, message)})
+}

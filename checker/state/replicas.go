@@ -1,0 +1,141 @@
+package state
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"slices"
+
+	"simrun/checker/verdict"
+)
+
+// Names of the checkers in results.
+const (
+	ReplicasName = "replicas"
+	RegionsName  = "regions"
+)
+
+// Replicas checks that replicas of a region that applied the same entries hold
+// the same, and that no replica holds what is out of its range. Replicas at
+// different indexes cannot be compared; if no two could be, it is Unknown.
+func Replicas(replicas []Replica) verdict.Result {
+	r := verdict.Result{Checker: ReplicasName}
+	sorted := make([]*Replica, len(replicas))
+	for i := range replicas {
+		sorted[i] = &replicas[i]
+	}
+	slices.SortStableFunc(sorted, func(a, b *Replica) int {
+		return cmp.Or(cmp.Compare(a.Region, b.Region), cmp.Compare(a.AppliedIndex, b.AppliedIndex),
+			cmp.Compare(a.Store, b.Store))
+	})
+	for i, p := range sorted {
+		inRange(&r, p)
+		if i == 0 || sorted[i-1].Region != p.Region || sorted[i-1].AppliedIndex != p.AppliedIndex {
+			continue
+		}
+		r.Checked++
+		if difference := differ(sorted[i-1], p); difference != "" {
+			r.Add(verdict.Finding{Anomaly: verdict.ReplicaDiverged,
+				Message: fmt.Sprintf("%s and %s differ: %s", sorted[i-1].name(), p.name(), difference)})
+		}
+	}
+	if r.Checked == 0 && r.Verdict == verdict.OK {
+		r.Undecided("no two replicas of a region have the same applied index")
+	}
+	return r
+}
+
+func inRange(r *verdict.Result, p *Replica) {
+	for _, f := range p.families() {
+		for _, row := range f.rows {
+			if !p.holds(row.Key) {
+				r.Add(verdict.Finding{Anomaly: verdict.ReplicaDiverged,
+					Message: fmt.Sprintf("%s holds %s %x, which is out of its range [%x, %x)", p.name(), f.name, row.Key, p.Start, p.End)})
+				return
+			}
+		}
+	}
+}
+
+// differ says in what two replicas differ, empty if in nothing.
+func differ(a, b *Replica) string {
+	switch {
+	case a.AppliedTerm != b.AppliedTerm:
+		return fmt.Sprintf("the entry applied last has term %d and %d", a.AppliedTerm, b.AppliedTerm)
+	case !bytes.Equal(a.Start, b.Start) || !bytes.Equal(a.End, b.End):
+		return fmt.Sprintf("the range is [%x, %x) and [%x, %x)", a.Start, a.End, b.Start, b.End)
+	case a.ConfVer != b.ConfVer || a.Version != b.Version:
+		return fmt.Sprintf("the epoch is conf %d version %d, and conf %d version %d", a.ConfVer, a.Version, b.ConfVer, b.Version)
+	}
+	if a.Hash != 0 && b.Hash != 0 {
+		if a.Hash == b.Hash {
+			return ""
+		}
+		if d := differRows(a, b); d != "" {
+			return d
+		}
+		return fmt.Sprintf("the data hashes to %016x and %016x", a.Hash, b.Hash)
+	}
+	return differRows(a, b)
+}
+
+// differRows names the first row that differs.
+func differRows(a, b *Replica) string {
+	fa, fb := a.families(), b.families()
+	for f := range fa {
+		x, y := fa[f].rows, fb[f].rows
+		for i := 0; i < max(len(x), len(y)); i++ {
+			switch {
+			case i >= len(x) || (i < len(y) && bytes.Compare(y[i].Key, x[i].Key) < 0):
+				return fmt.Sprintf("only %s has %s %x", b.Store, fa[f].name, y[i].Key)
+			case i >= len(y) || bytes.Compare(x[i].Key, y[i].Key) < 0:
+				return fmt.Sprintf("only %s has %s %x", a.Store, fa[f].name, x[i].Key)
+			case !bytes.Equal(x[i].Value, y[i].Value):
+				return fmt.Sprintf("%s %x holds %x and %x", fa[f].name, x[i].Key, x[i].Value, y[i].Value)
+			}
+		}
+	}
+	return ""
+}
+
+// Regions checks that the regions cover the key space once, as those replicas
+// see it that are the most recent of their region. It holds when nothing is
+// under way: in the middle of a split a replica may be late.
+func Regions(replicas []Replica) verdict.Result {
+	r := verdict.Result{Checker: RegionsName}
+	newest := map[uint64]*Replica{}
+	for i := range replicas {
+		p := &replicas[i]
+		if n := newest[p.Region]; n == nil || p.Version > n.Version {
+			newest[p.Region] = p
+		}
+	}
+	regions := make([]*Replica, 0, len(newest))
+	for _, p := range newest {
+		regions = append(regions, p)
+	}
+	slices.SortFunc(regions, func(a, b *Replica) int {
+		return cmp.Or(bytes.Compare(a.Start, b.Start), cmp.Compare(a.Region, b.Region))
+	})
+	r.Checked = len(regions)
+	if len(regions) == 0 {
+		r.Undecided("there is no region")
+		return r
+	}
+	var end []byte
+	for i, p := range regions {
+		switch c := bytes.Compare(end, p.Start); {
+		case i > 0 && len(end) == 0, c > 0:
+			r.Add(verdict.Finding{Anomaly: verdict.RecordConflict,
+				Message: fmt.Sprintf("regions %d and %d overlap at %x", regions[i-1].Region, p.Region, p.Start)})
+		case c < 0:
+			r.Add(verdict.Finding{Anomaly: verdict.RecordConflict,
+				Message: fmt.Sprintf("no region has the keys in [%x, %x), before region %d", end, p.Start, p.Region)})
+		}
+		end = p.End
+	}
+	if len(end) != 0 {
+		r.Add(verdict.Finding{Anomaly: verdict.RecordConflict, Message: fmt.Sprintf("no region has the keys from %x on", end)})
+	}
+	return r
+}
