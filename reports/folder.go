@@ -1,0 +1,209 @@
+package reports
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"simrun/sim/history"
+)
+
+// The files of a folder.
+const (
+	FilePlan    = "plan.toml"
+	FileHistory = "history.jsonl"
+	FileResult  = "result.json"
+	FileTrace   = "trace.json"
+	FilePage    = "report.html"
+	FileEDN     = "history.edn"
+	// linearPattern matches porcupine's pages, one for each checker that used it.
+	linearPattern = "linear-*.html"
+)
+
+// Folder is where the files of one run go.
+type Folder struct {
+	path   string
+	stream *historyStream // nil: the history is written by Save
+	// create makes a temporary file in the folder.
+	create func(dir, pattern string) (*os.File, error)
+}
+
+// Create makes the folder, or takes over one that is there: files of an
+// earlier run are removed, so that a folder never tells of two runs, and
+// everything else in it is left alone.
+func Create(path string) (*Folder, error) {
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		return nil, &Error{File: path, Problem: "the folder cannot be made: " + reason(err), Remedy: "choose another one (--out)", Err: err}
+	}
+	stale, err := filepath.Glob(filepath.Join(globQuote(path), linearPattern))
+	if err != nil {
+		return nil, fmt.Errorf("reports: list %s: %w", path, err)
+	}
+	for _, name := range []string{FilePlan, FileHistory, FileResult, FileTrace, FilePage, FileEDN} {
+		stale = append(stale, filepath.Join(path, name))
+	}
+	for _, file := range stale {
+		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, &Error{File: file, Problem: "left by an earlier run, it cannot be removed: " + reason(err), Remedy: "choose another folder (--out)", Err: err}
+		}
+	}
+	return &Folder{path: path, create: os.CreateTemp}, nil
+}
+
+// globQuote takes the meaning from a path's special characters.
+func globQuote(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// Path returns the folder's path.
+func (f *Folder) Path() string { return f.path }
+
+// file returns the path of a file of the folder.
+func (f *Folder) file(name string) string { return filepath.Join(f.path, name) }
+
+// SavePlan writes the plan. Called before the run, it leaves something to run
+// again if the process dies.
+func (f *Folder) SavePlan(text string) error {
+	return f.saveAll([]part{planPart(text)})
+}
+
+// HistoryStream creates the history file, for a history.Recorder to write to as
+// the run goes. A Save after it leaves the file as it is.
+func (f *Folder) HistoryStream() (io.WriteCloser, error) {
+	name := f.file(FileHistory)
+	file, err := os.Create(name)
+	if err != nil {
+		return nil, unwritable(name, err, nil)
+	}
+	f.stream = &historyStream{name: name, file: file}
+	return f.stream, nil
+}
+
+// historyStream names its file in errors.
+type historyStream struct {
+	name string
+	file *os.File
+}
+
+func (s *historyStream) Write(p []byte) (int, error) {
+	n, err := s.file.Write(p)
+	if err != nil {
+		return n, unwritable(s.name, err, nil)
+	}
+	return n, nil
+}
+
+func (s *historyStream) Close() error {
+	if err := s.file.Close(); err != nil {
+		return unwritable(s.name, err, nil)
+	}
+	return nil
+}
+
+// Save writes all files of the run. Each appears whole or not at all. The first
+// that cannot be written ends it: the error says what is missing, and what was
+// written stays.
+func (f *Folder) Save(run *Run) error {
+	parts := []part{planPart(run.Plan)}
+	if f.stream == nil {
+		parts = append(parts, part{FileHistory, func(w io.Writer) error { return history.Encode(w, run.History) }})
+	}
+	return f.saveAll(append(parts, derivedParts(run)...))
+}
+
+// part is one file to be written.
+type part struct {
+	name  string
+	write func(io.Writer) error
+}
+
+func planPart(text string) part {
+	return part{FilePlan, func(w io.Writer) error {
+		_, err := io.WriteString(w, text)
+		return err
+	}}
+}
+
+// derivedParts are the files besides plan and history, the most important
+// first.
+func derivedParts(run *Run) []part {
+	parts := []part{
+		{FileResult, func(w io.Writer) error { return WriteJSON(w, run.Result) }},
+		{FileTrace, func(w io.Writer) error { return writeTrace(w, run.Result) }},
+	}
+	parts = append(parts, pageParts(run)...)
+	for i := range run.Result.Checkers {
+		c := &run.Result.Checkers[i]
+		if c.Visualise != nil {
+			parts = append(parts, part{linearName(c.Checker), c.Visualise})
+		}
+	}
+	return parts
+}
+
+// linearName is the name of the page that porcupine draws for a checker.
+func linearName(checkerName string) string {
+	name := strings.Map(func(r rune) rune {
+		if 'a' <= r && r <= 'z' || '0' <= r && r <= '9' {
+			return r
+		}
+		return '-'
+	}, strings.ToLower(checkerName))
+	if name == "linear" {
+		name = "keys"
+	}
+	return "linear-" + strings.TrimPrefix(name, "linear-") + ".html"
+}
+
+func (f *Folder) saveAll(parts []part) error {
+	for i, p := range parts {
+		if err := f.saveOne(p); err != nil {
+			var missing []string
+			for _, q := range parts[i:] {
+				missing = append(missing, q.name)
+			}
+			return unwritable(f.file(p.name), err, missing)
+		}
+	}
+	return nil
+}
+
+// saveOne writes a file under another name and renames it when it is whole.
+func (f *Folder) saveOne(p part) (err error) {
+	tmp, err := f.create(f.path, "."+p.name+"-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = tmp.Close()
+			_ = os.Remove(tmp.Name())
+		}
+	}()
+	buffered := bufio.NewWriterSize(tmp, 1<<16)
+	if err := p.write(buffered); err != nil {
+		return err
+	}
+	if err := buffered.Flush(); err != nil {
+		return err
+	}
+	if err := tmp.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), f.file(p.name))
+}
+
+func unwritable(file string, err error, missing []string) error {
+	problem := "cannot be written: " + reason(err)
+	if len(missing) > 1 {
+		problem += " (missing now: " + strings.Join(missing, ", ") + ")"
+	}
+	return &Error{File: file, Problem: problem, Remedy: remedySpace, Err: err}
+}

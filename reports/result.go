@@ -1,0 +1,107 @@
+package reports
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+
+	"simrun/checker"
+	"simrun/nodes/invariant"
+	"simrun/sim/history"
+)
+
+// Run is everything that a run produced: the contents of its folder.
+type Run struct {
+	// Plan is the plan's text form.
+	Plan    string
+	History *history.History
+	Result  *Result
+}
+
+// Result is what a run produced apart from its history.
+type Result struct {
+	Scenario string `json:"scenario"`
+	Seed     uint64 `json:"seed"`
+
+	// Verdict is the worst of the Checkers' verdicts; see Conclude.
+	Verdict checker.Verdict `json:"verdict"`
+	// Checkers holds the answers. What no checker of histories finds, such as a
+	// failed invariant or a cluster that does not recover, is the answer of a
+	// checker too.
+	Checkers []checker.Result `json:"checkers"`
+
+	Stats Stats `json:"statistics"`
+
+	// TraceHash is the hash over all events of the run.
+	TraceHash Hash `json:"trace_hash"`
+	// Checkpoints are kept in trace.json.
+	Checkpoints []Checkpoint `json:"-"`
+
+	// Marks counts the rare branches, sorted by name, the unreached ones
+	// included.
+	Marks []invariant.Count `json:"marks,omitempty"`
+
+	// Nodes are the names of all nodes, in the order in which they are shown.
+	Nodes []string `json:"nodes,omitempty"`
+	// Timeline is what happened to nodes and cluster, in the order of At.
+	Timeline []Event `json:"timeline,omitempty"`
+
+	// Wall is the time that the run took. It differs from run to run, so that
+	// it is shown and not kept.
+	Wall time.Duration `json:"-"`
+}
+
+// Conclude sets Verdict from Checkers. A run that was not checked at all is
+// Unknown.
+func (r *Result) Conclude() checker.Verdict {
+	if len(r.Checkers) == 0 {
+		r.Verdict = checker.Unknown
+	} else {
+		r.Verdict = checker.Of(r.Checkers)
+	}
+	return r.Verdict
+}
+
+// Findings returns the findings of all checkers.
+func (r *Result) Findings() []checker.Finding {
+	var all []checker.Finding
+	for i := range r.Checkers {
+		all = append(all, r.Checkers[i].Findings...)
+	}
+	return all
+}
+
+// Signature groups failures that are likely to have one cause: the verdict, and
+// the checker and anomaly of the first finding.
+func (r *Result) Signature() string {
+	for _, f := range r.Findings() {
+		return fmt.Sprintf("%v %s %s", r.Verdict, f.Checker, f.Anomaly)
+	}
+	return r.Verdict.String()
+}
+
+// Hash is a trace hash. It is written as 16 hexadecimal digits: JSON numbers
+// lose bits in other languages.
+type Hash uint64
+
+func (h Hash) String() string { return fmt.Sprintf("%016x", uint64(h)) }
+
+// MarshalText implements encoding.TextMarshaler.
+func (h Hash) MarshalText() ([]byte, error) { return []byte(h.String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (h *Hash) UnmarshalText(text []byte) error {
+	v, err := strconv.ParseUint(string(text), 16, 64)
+	if err != nil || len(text) != 16 {
+		return fmt.Errorf("%q is no hash of 16 hexadecimal digits", text)
+	}
+	*h = Hash(v)
+	return nil
+}
+
+// Checkpoint is the trace hash after a number of events.
+type Checkpoint struct {
+	Events uint64 `json:"events"`
+	Time   int64  `json:"time"` // virtual nanoseconds
+	Hash   Hash   `json:"hash"`
+}

@@ -1,0 +1,129 @@
+package reports
+
+import (
+	"cmp"
+	"slices"
+
+	"simrun/sim/history"
+)
+
+// Stats counts what happened in a run.
+type Stats struct {
+	Operations []OperationCount `json:"operations"`
+	Faults     []FaultCount     `json:"faults"`
+	Cluster    ClusterStats     `json:"cluster"`
+	Network    NetworkStats     `json:"network"`
+	Disk       DiskStats        `json:"disk"`
+	// Events is the number of events of the trace.
+	Events uint64 `json:"events"`
+	// Virtual is how long the run was in virtual nanoseconds.
+	Virtual int64 `json:"virtual"`
+}
+
+// OperationCount counts the clients' operations of one kind by their outcome.
+type OperationCount struct {
+	Kind    history.Kind `json:"kind"`
+	OK      int          `json:"ok"`
+	Failed  int          `json:"failed"`
+	Unknown int          `json:"unknown"`
+}
+
+// Total returns the number of operations of the kind.
+func (c OperationCount) Total() int { return c.OK + c.Failed + c.Unknown }
+
+// FaultCount counts the scheduled faults of one kind.
+type FaultCount struct {
+	Kind string `json:"kind"`
+	// Scheduled is how many stand in the plan.
+	Scheduled int `json:"scheduled"`
+	// Armed is how many of them came up before the calm.
+	Armed int `json:"armed"`
+	// Effective is how many of those took effect.
+	Effective int `json:"effective"`
+}
+
+// administrative reports whether the kind is an operation of an administrator,
+// which stands in the schedule with the faults and is none.
+func (c FaultCount) administrative() bool {
+	return c.Kind == "split" || c.Kind == "transfer-leader"
+}
+
+// ClusterStats counts what the nodes did and underwent.
+type ClusterStats struct {
+	Elections       uint64 `json:"elections"` // won, the first one of each group included
+	LeaderTransfers uint64 `json:"leader_transfers"`
+	Splits          uint64 `json:"splits"`
+	Snapshots       uint64 `json:"snapshots"` // applied
+	Crashes         uint64 `json:"crashes"`
+	Restarts        uint64 `json:"restarts"`
+}
+
+// NetworkStats counts datagrams. Its fields are those of network.Stats, so that
+// one converts to the other.
+type NetworkStats struct {
+	Sent       uint64 `json:"sent"`
+	Delivered  uint64 `json:"delivered"` // copies included
+	Lost       uint64 `json:"lost"`
+	Cut        uint64 `json:"cut"` // lost to a partition
+	Overflowed uint64 `json:"overflowed"`
+	Duplicated uint64 `json:"duplicated"`
+	Reordered  uint64 `json:"reordered"`
+	Clogged    uint64 `json:"clogged"`
+	Bytes      uint64 `json:"bytes"`
+}
+
+// DiskStats counts what the disks of all nodes did.
+type DiskStats struct {
+	Operations uint64 `json:"operations"`
+	Syncs      uint64 `json:"syncs"`
+	Bytes      uint64 `json:"bytes"` // written
+	// Lost and Torn count the unsynced writes that a power loss took, wholly or
+	// in part.
+	Lost   uint64 `json:"lost"`
+	Torn   uint64 `json:"torn"`
+	Errors uint64 `json:"errors"` // injected reads and writes that failed, for want of space too
+	Stalls uint64 `json:"stalls"`
+}
+
+// CountOperations counts a history's operations by kind and outcome, sorted by
+// kind.
+func CountOperations(h *history.History) []OperationCount {
+	counts := []OperationCount{}
+	for i := range h.Ops {
+		op := &h.Ops[i]
+		at := slices.IndexFunc(counts, func(c OperationCount) bool { return c.Kind == op.Kind })
+		if at < 0 {
+			at = len(counts)
+			counts = append(counts, OperationCount{Kind: op.Kind})
+		}
+		switch op.Outcome {
+		case history.OK:
+			counts[at].OK++
+		case history.Failed:
+			counts[at].Failed++
+		case history.Unknown:
+			counts[at].Unknown++
+		}
+	}
+	slices.SortFunc(counts, func(a, b OperationCount) int { return cmp.Compare(a.Kind, b.Kind) })
+	return counts
+}
+
+// faults returns how many faults were scheduled and how many took effect, not
+// counting what is none.
+func (s *Stats) faults() (scheduled, effective int) {
+	for _, c := range s.Faults {
+		if !c.administrative() {
+			scheduled += c.Scheduled
+			effective += c.Effective
+		}
+	}
+	return scheduled, effective
+}
+
+// FaultsEffective returns how many faults took effect. A run in which none did
+// has tested nothing of what it was meant to.
+func (s *Stats) FaultsEffective() int {
+	_, effective := s.faults()
+	return effective
+}
