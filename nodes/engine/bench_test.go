@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
+	"simrun/sim/disk"
 )
 
 // BenchmarkCommit is one synced batch of one entry of 100 bytes, flushes and
@@ -44,6 +44,7 @@ func BenchmarkCommitUnsynced(b *testing.B) {
 	}
 }
 
+// filled returns a database of n entries.
 func filled(b *testing.B, n int) (*machine, *DB) {
 	m, db := openTest(b, Options{})
 	batch := db.NewBatch()
@@ -52,7 +53,10 @@ func filled(b *testing.B, n int) (*machine, *DB) {
 		binary.BigEndian.PutUint64(key, uint64(i))
 		batch.Put(Default, key, value)
 		if batch.Count() == 100 {
-			mustWrite(b, db, batch)
+			if err := db.Write(batch); err != nil {
+				b.Fatal(err)
+			}
+			batch.Reset()
 			m.run(time.Millisecond)
 		}
 	}
@@ -108,16 +112,22 @@ func BenchmarkScan(b *testing.B) {
 	}
 }
 
-// BenchmarkOpen closes and opens both databases of a store.
+// BenchmarkOpen kills a store and opens both of its databases.
 func BenchmarkOpen(b *testing.B) {
-	m := newMachine(vfs.NewMem())
+	m := newMachine(1, disk.Config{})
+	caches, err := NewCaches(8<<20, 100)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer caches.Close()
 	b.ReportAllocs()
 	for b.Loop() {
-		es, err := Open(m.env(), Options{})
+		es, err := Open(m.process(), Options{Caches: caches})
 		if err != nil {
 			b.Fatal(err)
 		}
+		m.run(100 * time.Millisecond) // obsolete files are deleted
+		m.crash(disk.ProcessKill)
 		es.Close()
-		m.reboot()
 	}
 }
