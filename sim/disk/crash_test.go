@@ -135,19 +135,17 @@ func (n *node) live() (commits int) {
 
 // arm picks a fault other than a crash.
 func (n *node) arm() {
-	switch n.rng.IntN(6) {
+	switch n.rng.IntN(5) {
 	case 0:
 		n.disk.FailWrites(disk.ClassTable, 1+n.rng.IntN(3))
 	case 1:
-		n.disk.FailReads(1 + n.rng.IntN(3))
-	case 2:
 		n.disk.SetCapacity(n.disk.Used() + int64(n.rng.IntN(100<<10)))
-	case 3:
+	case 2:
 		classes := []disk.Class{disk.ClassLog, disk.ClassManifest, disk.ClassDir, disk.ClassOther}
 		n.disk.FailWrites(classes[n.rng.IntN(len(classes))], 1)
-	case 4:
+	case 3:
 		n.disk.Stall(time.Duration(n.rng.IntN(int(100 * time.Millisecond))))
-	case 5:
+	case 4:
 		n.disk.Slow(100 + n.rng.IntN(20000))
 	}
 }

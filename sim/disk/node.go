@@ -53,8 +53,17 @@ func (n *node) put(p []byte, off int64, record bool) {
 	if len(p) == 0 {
 		return
 	}
+	n.reserve(off + int64(len(p)))
 	n.data = appendZeros(n.data, off-int64(len(n.data)))
 	n.data = append(n.data, p...)
+}
+
+// reserve makes room for size bytes. It doubles, where append would grow by a
+// quarter and allocate five times what a file of some size holds.
+func (n *node) reserve(size int64) {
+	if size > int64(cap(n.data)) {
+		n.data = slices.Grow(n.data, int(max(size, 2*int64(len(n.data)))-int64(len(n.data))))
+	}
 }
 
 // appendZeros lengthens b by n bytes, if n is positive.

@@ -1,6 +1,7 @@
 package disk_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -338,6 +339,13 @@ func (n *node) step() bool {
 	if c.synced {
 		n.ledger.acks = append(n.ledger.acks, ack{i, n.disk.Durable()})
 	}
+	if n.faulty { // a read error is an answer, too
+		if v, closer, err := n.store.Get([]byte(fmt.Sprintf("k%03d", n.rng.IntN(300)))); err == nil && v != nil {
+			_ = closer.Close()
+		} else if err != nil && !errors.Is(err, pebble.ErrNotFound) && !disk.IsInjected(err) {
+			n.t.Fatalf("get: %v", err)
+		}
+	}
 	switch n.rng.IntN(50) {
 	case 0:
 		n.store.flush()
@@ -345,6 +353,11 @@ func (n *node) step() bool {
 	case 1: // the final sync of the log must not be lost on it
 		n.disk.Unsynced(n.store.flush)
 		n.jobs++
+	case 2: // errors for the next compaction
+		if n.faulty {
+			n.store.flush()
+			n.disk.FailReads(2)
+		}
 	}
 	if n.rng.IntN(10) == 0 && n.store.compact() {
 		n.jobs++

@@ -1,0 +1,98 @@
+package disk
+
+import (
+	"testing"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"simrun/sim/stream"
+)
+
+type instant int64
+
+func (i *instant) Now() int64 { return int64(*i) }
+
+// TestJournalStaysSmall writes for long on a device that is always some syncs
+// behind, so that nothing is ever empty: journal, undo bytes and the queue must
+// stay as large as what is pending. At the end a kill and a power loss after all
+// syncs show that compaction has mixed up nothing.
+func TestJournalStaysSmall(t *testing.T) {
+	var now instant
+	d := New(&now, DefaultConfig(), stream.New(1, "disk"))
+	f, err := d.FS().Create("000001.log", vfs.WriteCategoryUnspecified)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size, behind = 100, 50
+	payload := make([]byte, size)
+	var completions []int64
+	for round := range 4 { // the later ones overwrite a recycled log
+		if round > 0 {
+			if f, err = d.FS().ReuseForWrite("000001.log", "000001.log", vfs.WriteCategoryUnspecified); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 3000 {
+			payload[0] = byte(i + round)
+			if _, err := f.Write(payload); err != nil {
+				t.Fatal(err)
+			}
+			if err := f.Sync(); err != nil {
+				t.Fatal(err)
+			}
+			completions = append(completions, d.Durable())
+			if n := len(completions); n > behind {
+				now = instant(completions[n-behind])
+			}
+		}
+	}
+	n := d.mount.lookup("000001.log")
+	if len(n.journal.pending()) == 0 {
+		t.Error("nothing is pending")
+	}
+	if c := cap(n.journal.extents); c > 512 {
+		t.Errorf("the journal has room for %d extents", c)
+	}
+	if c := cap(n.journal.undo); c > 64<<10 {
+		t.Errorf("the journal has room for %d overwritten bytes", c)
+	}
+	if c := cap(d.mount.syncs.ops); c > 512 {
+		t.Errorf("the queue has room for %d syncs", c)
+	}
+	d.Crash(ProcessKill)
+	now = instant(d.Durable())
+	want := d.Digest()
+	d.Crash(PowerLoss)
+	if d.Digest() != want {
+		t.Error("a power loss has taken what was durable")
+	}
+}
+
+// TestEnumsAreNamed checks that every kind of thing has a name of its own.
+func TestEnumsAreNamed(t *testing.T) {
+	for _, names := range [][]string{kindNames[:], outcomeNames[:], classNames[:], crashNames[:]} {
+		seen := map[string]bool{}
+		for i, name := range names {
+			if name == "" || seen[name] {
+				t.Errorf("number %d of %q has no name of its own", i, names)
+			}
+			seen[name] = true
+		}
+	}
+}
+
+func TestClassOf(t *testing.T) {
+	for name, want := range map[string]Class{
+		"kv/000012.log":                            ClassLog,
+		"kv/000012.sst":                            ClassTable,
+		"kv/000012.blob":                           ClassTable,
+		"kv/MANIFEST-000001":                       ClassManifest,
+		"kv/marker.manifest.000001.MANIFEST-00001": ClassOther,
+		"kv/OPTIONS-000003":                        ClassOptions,
+		"kv/temporary.000003.dbtmp":                ClassOptions,
+		"kv/LOCK":                                  ClassOther,
+	} {
+		if got := ClassOf(name); got != want {
+			t.Errorf("%s is a %v, want %v", name, got, want)
+		}
+	}
+}
