@@ -34,14 +34,14 @@ func (p parser) fault() Fault {
 	if !p.accept("at") {
 		p.fail(p.next, "a fault begins with its instant, found %v: write at 1.5s partition store1 | store2", p.next)
 	}
-	f.At = p.duration("the instant", 0, TimeMax)
+	f.At = p.duration("the instant", 0)
 	f.Kind = p.kind()
 	p.body(&f)
 	if at := p.next; p.accept("for") {
 		if f.Kind.Momentary() {
 			p.fail(at, "%v happens in an instant: leave out the for", f.Kind)
 		}
-		f.For = p.duration("how long it lasts", 1, TimeMax)
+		f.For = p.duration("how long it lasts", 1)
 	}
 	if p.next.text != "" {
 		p.fail(p.next, "did not expect %v here: %s", p.next, usage(f.Kind))
@@ -184,8 +184,8 @@ func (p parser) key() string {
 	return at.text
 }
 
-// duration reads one that lies between two bounds.
-func (p parser) duration(what string, lowest, highest time.Duration) time.Duration {
+// duration reads one from lowest to TimeMax.
+func (p parser) duration(what string, lowest time.Duration) time.Duration {
 	at := p.take()
 	d, err := ParseDuration(at.text)
 	switch {
@@ -193,8 +193,8 @@ func (p parser) duration(what string, lowest, highest time.Duration) time.Durati
 		p.fail(at, "expected %s, found %v: write a number and a unit, such as 1.5s", what, at)
 	case err != nil:
 		p.fail(at, "%s: %v", what, err)
-	case d < lowest || d > highest:
-		p.fail(at, "%s, %s, is out of range: write %s to %s", what, at.text, FormatDuration(lowest), FormatDuration(highest))
+	case d < lowest || d > TimeMax:
+		p.fail(at, "%s, %s, is out of range: write %s to %s", what, at.text, FormatDuration(lowest), FormatDuration(TimeMax))
 	}
 	return d
 }

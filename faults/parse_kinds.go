@@ -21,7 +21,7 @@ func (p parser) degradation(f *Fault) {
 			repeated, d.Reorder = d.Reorder != 0, p.chance()
 		case "latency":
 			p.take()
-			repeated, d.Latency = d.Latency != 0, p.duration("the latency", 1, TimeMax)
+			repeated, d.Latency = d.Latency != 0, p.duration("the latency", 1)
 		default:
 			if *d == (Degradation{}) {
 				p.fail(at, "expected loss, duplicate, reorder or latency, found %v: %s", at, usage(f.Kind))
@@ -63,13 +63,13 @@ func (p parser) crash(f *Fault) {
 		if f.Op == 0 {
 			p.fail(at, "within needs an operation to wait for: %s", usage(f.Kind))
 		}
-		f.Within = p.duration("within", 1, TimeMax)
+		f.Within = p.duration("within", 1)
 	}
 }
 
 func (p parser) jump(f *Fault) {
 	at := p.next
-	f.Jump = p.duration("the jump", -TimeMax, TimeMax)
+	f.Jump = p.duration("the jump", -TimeMax)
 	if f.Jump == 0 {
 		p.fail(at, "a jump by nothing is no fault: %s", usage(f.Kind))
 	}

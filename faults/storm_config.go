@@ -143,7 +143,7 @@ func (c StormConfig) validateNames() error {
 	nodes := c.nodes()
 	for i, name := range nodes {
 		if !ValidName(name) {
-			return fmt.Errorf("storm: %q is no name of a node: write letters, digits, _, - and .", name)
+			return fmt.Errorf("storm: %q is no name of a node: write letters, digits, dots, _ and -", name)
 		}
 		if slices.Contains(nodes[:i], name) {
 			return fmt.Errorf("storm: two nodes are called %q: names are unique", name)

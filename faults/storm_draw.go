@@ -2,6 +2,7 @@ package faults
 
 import (
 	"slices"
+	"time"
 
 	"simrun/sim/stream"
 )
@@ -122,7 +123,7 @@ func (d draw) crash(f *Fault) {
 }
 
 // armedFor is how long a crash that a storm arms waits for its operation.
-const armedFor = 5000 * resolution
+const armedFor = 500 * time.Millisecond
 
 // anyNode is a store in seven cases of ten, else one of the others.
 func (d draw) anyNode() Target {

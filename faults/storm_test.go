@@ -112,6 +112,7 @@ func away(f faults.Fault, c faults.StormConfig) []string {
 				if slices.Contains(c.Stores, target.Name) {
 					names = append(names, target.Name)
 				}
+			default:
 			}
 		}
 		return names
@@ -125,8 +126,9 @@ func away(f faults.Fault, c faults.StormConfig) []string {
 			a = b
 		}
 		return a
+	default:
+		return nil
 	}
-	return nil
 }
 
 // Goal: swarm testing: each kind is on in some storms and off in others, and

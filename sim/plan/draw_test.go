@@ -39,7 +39,7 @@ func drawPlan(t *rapid.T) plan.Plan {
 	p.Network.LatencyMin = plan.Duration(number("latency", 0, 1_000_000))
 	p.Network.Unordered = rapid.Bool().Draw(t, "unordered")
 	p.Network.Loss = number("loss", 0, 1000)
-	p.Disk.Torn = number("torn", 0, 1000)
+	p.Disk.SyncMax = duration("sync", p.Disk.SyncMin)
 	p.Clocks.DriftMax = number("drift", 0, 500_000)
 	p.Limits.Events = rapid.Uint64Range(1, 1<<60-1).Draw(t, "events")
 	if rapid.Bool().Draw(t, "faults") {

@@ -31,13 +31,10 @@ type Knobs struct {
 	// MaxInflightMsgs is the number of unacknowledged append messages to one
 	// peer: 1 to 100000.
 	MaxInflightMsgs int `toml:"max-inflight-msgs"`
-	// MaxSizePerMsg is the size of an append message in bytes; zero is one
-	// entry a message.
+	// MaxSizePerMsg is the size of an append message in bytes, 1 to 1073741824;
+	// an entry that is larger travels alone.
 	MaxSizePerMsg int `toml:"max-size-per-msg"`
 
-	// RaftLogGCInterval is the time between two looks at the raft logs. Not
-	// zero.
-	RaftLogGCInterval Duration `toml:"raft-log-gc-interval"`
 	// RaftLogGCThreshold is the number of applied entries that a region's log
 	// keeps: 1 to 1000000. A follower that is further behind gets a snapshot.
 	RaftLogGCThreshold int `toml:"raft-log-gc-threshold"`
@@ -98,23 +95,23 @@ type Network struct {
 	QueueMax Duration `toml:"queue-max"`
 }
 
-// Disk is what every disk is like when no fault lies on it.
+// Disk is what every disk is like when no fault lies on it. Operations queue:
+// each costs a time that is drawn between its two bounds, of which the second
+// is not below the first.
 type Disk struct {
-	// SyncMin and SyncMax bound the time that a sync takes, drawn for each one.
-	// SyncMax is not below SyncMin.
+	// WriteMin, WriteMax and WritePerKiB are the cost of a write.
+	WriteMin    Duration `toml:"write-min"`
+	WriteMax    Duration `toml:"write-max"`
+	WritePerKiB Duration `toml:"write-per-kib"`
+	// SyncMin and SyncMax are the cost of syncing a file or a directory.
 	SyncMin Duration `toml:"sync-min"`
 	SyncMax Duration `toml:"sync-max"`
-	// ReadMin and ReadMax do the same for a read.
-	ReadMin Duration `toml:"read-min"`
-	ReadMax Duration `toml:"read-max"`
-	// Bandwidth is what the disk transfers, in bytes per virtual second; zero
-	// is unlimited.
-	Bandwidth int64 `toml:"bandwidth"`
+	// EntryMin and EntryMax are the cost of creating, removing, renaming or
+	// linking a file.
+	EntryMin Duration `toml:"entry-min"`
+	EntryMax Duration `toml:"entry-max"`
 	// Capacity in bytes; zero is unlimited.
 	Capacity int64 `toml:"capacity"`
-	// Torn is the chance of an unsynced write that was under way at a power
-	// loss to be torn, 0 to 1000 per mille.
-	Torn int `toml:"torn"`
 }
 
 // Clocks is how wrong the nodes' clocks are from the start. Each node draws its
@@ -141,15 +138,17 @@ func Default() Plan {
 			Order:        FIFO,
 			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2,
 			MaxInflightMsgs: 256, MaxSizePerMsg: 1 << 20,
-			RaftLogGCInterval: ms(500), RaftLogGCThreshold: 128,
-			SnapshotChunkBytes: 64 << 10, MemtableBytes: 256 << 10,
+			RaftLogGCThreshold: 128, SnapshotChunkBytes: 64 << 10, MemtableBytes: 256 << 10,
 			LockTTL: ms(3_000), RequestTimeout: ms(500), OperationTimeout: ms(10_000),
 			TSOWindow: ms(3_000), StoreHeartbeat: ms(1_000), RegionHeartbeat: ms(1_000),
 			RestartDelay: ms(200),
 		},
 		Network: Network{LatencyMin: us(200), LatencyMax: us(1_000), Jitter: us(500), Detour: ms(100)},
-		Disk:    Disk{SyncMin: us(100), SyncMax: us(1_000), ReadMin: us(5), ReadMax: us(50), Torn: 500},
-		Limits:  Limits{Events: 100_000_000, MemoryBytes: 1 << 30},
-		Faults:  []faults.Fault{},
+		Disk: Disk{
+			WriteMin: us(5), WriteMax: us(20), WritePerKiB: us(1),
+			SyncMin: us(100), SyncMax: us(1_000), EntryMin: us(5), EntryMax: us(20),
+		},
+		Limits: Limits{Events: 100_000_000},
+		Faults: []faults.Fault{},
 	}
 }

@@ -62,12 +62,12 @@ func positionsOf(text string) positions {
 	for p.NextExpression() {
 		e := p.Expression()
 		switch e.Kind {
+		case unstable.KeyValue:
+			found.keyValue(table, &p, e)
 		case unstable.Table, unstable.ArrayTable:
 			table = keyPath("", e.Key())
 			found.add(table, &p, e.Child().Raw)
-		case unstable.KeyValue:
-			found.keyValue(table, &p, e)
-		default:
+		default: // the parser gives no others at the top
 		}
 	}
 	return found
@@ -81,21 +81,15 @@ func (found positions) keyValue(table string, p *unstable.Parser, e *unstable.No
 	at := found[path]
 	at.value = e.Value().Kind
 	found[path] = at
-	switch value := e.Value(); value.Kind {
-	case unstable.InlineTable:
-		for c := value.Children(); c.Next(); {
-			found.keyValue(path, p, c.Node())
+	items := 0
+	for c := e.Value().Children(); c.Next(); {
+		switch item := c.Node(); {
+		case at.value == unstable.InlineTable:
+			found.keyValue(path, p, item)
+		case at.value == unstable.Array && item.Kind != unstable.Comment:
+			found.add(fmt.Sprintf("%s[%d]", path, items), p, item.Raw)
+			items++
 		}
-	case unstable.Array:
-		i := 0
-		for c := value.Children(); c.Next(); {
-			if c.Node().Kind == unstable.Comment {
-				continue
-			}
-			found.add(fmt.Sprintf("%s[%d]", path, i), p, c.Node().Raw)
-			i++
-		}
-	default:
 	}
 }
 

@@ -106,7 +106,4 @@ type Phases struct {
 type Limits struct {
 	// Events is the most events that the loop runs. Not zero.
 	Events uint64 `toml:"events"`
-	// MemoryBytes is the most memory that the simulated disks may hold
-	// together. Zero sets no limit.
-	MemoryBytes int64 `toml:"memory-bytes"`
 }

@@ -30,7 +30,7 @@ func fullPlan(t *testing.T) plan.Plan {
 		Phases: plan.Phases{Boot: 1500 * ms, Storm: 8000 * ms, Calm: 20_000 * ms, Audit: 90_000 * ms},
 		Knobs: plan.Knobs{
 			Order: plan.Seeded, TickInterval: 10 * ms, ElectionTick: 20, HeartbeatTick: 3,
-			MaxInflightMsgs: 64, MaxSizePerMsg: 4096, RaftLogGCInterval: 250 * ms, RaftLogGCThreshold: 16,
+			MaxInflightMsgs: 64, MaxSizePerMsg: 4096, RaftLogGCThreshold: 16,
 			SnapshotChunkBytes: 1024, MemtableBytes: 65536, LockTTL: 500 * ms, RequestTimeout: 300 * ms,
 			OperationTimeout: 3000 * ms, TSOWindow: 1000 * ms, StoreHeartbeat: 700 * ms, RegionHeartbeat: 600 * ms,
 			RestartDelay: 50 * ms,
@@ -40,10 +40,11 @@ func fullPlan(t *testing.T) plan.Plan {
 			Unordered: true, Bandwidth: 1_000_000, QueueMax: 100 * ms,
 		},
 		Disk: plan.Disk{
-			SyncMin: ms / 5, SyncMax: 10 * ms, ReadMin: ms / 100, ReadMax: ms, Bandwidth: 100_000_000, Capacity: 1 << 28, Torn: 300,
+			WriteMin: ms / 200, WriteMax: ms / 50, WritePerKiB: ms / 1000, SyncMin: ms / 5, SyncMax: 10 * ms,
+			EntryMin: ms / 100, EntryMax: ms / 10, Capacity: 1 << 28,
 		},
 		Clocks: plan.Clocks{OffsetMax: 200 * ms, DriftMax: 500},
-		Limits: plan.Limits{Events: 1_000_000, MemoryBytes: 1 << 29},
+		Limits: plan.Limits{Events: 1_000_000},
 	}
 	for _, line := range []string{
 		"at 1.5s partition store1,client2 | store2,store3 for 800ms",

@@ -35,7 +35,6 @@ func (p *Plan) validate() *Error {
 	v.duration("clocks.offset-max", p.Clocks.OffsetMax, 0)
 	v.between("clocks.drift-max", int64(p.Clocks.DriftMax), 0, 500_000)
 	v.between("limits.events", int64(min(p.Limits.Events, bytesMax)), 1, bytesMax-1)
-	v.between("limits.memory-bytes", p.Limits.MemoryBytes, 0, bytesMax)
 	p.validateFaults(&v)
 	return v.err
 }
@@ -81,8 +80,7 @@ func (k *Knobs) validate(v *validator) {
 	v.between("knobs.heartbeat-tick", int64(k.HeartbeatTick), 1, 999)
 	v.between("knobs.election-tick", int64(k.ElectionTick), int64(k.HeartbeatTick)+1, 1000)
 	v.between("knobs.max-inflight-msgs", int64(k.MaxInflightMsgs), 1, 100_000)
-	v.between("knobs.max-size-per-msg", int64(k.MaxSizePerMsg), 0, 1<<30)
-	v.duration("knobs.raft-log-gc-interval", k.RaftLogGCInterval, 1)
+	v.between("knobs.max-size-per-msg", int64(k.MaxSizePerMsg), 1, 1<<30)
 	v.between("knobs.raft-log-gc-threshold", int64(k.RaftLogGCThreshold), 1, 1_000_000)
 	v.between("knobs.snapshot-chunk-bytes", int64(k.SnapshotChunkBytes), 256, 16<<20)
 	v.between("knobs.memtable-bytes", int64(k.MemtableBytes), 64<<10, 256<<20)
@@ -112,15 +110,14 @@ func (n *Network) validate(v *validator) {
 }
 
 func (d *Disk) validate(v *validator) {
+	v.duration("disk.write-min", d.WriteMin, 0)
+	v.duration("disk.write-max", d.WriteMax, d.WriteMin)
+	v.duration("disk.write-per-kib", d.WritePerKiB, 0)
 	v.duration("disk.sync-min", d.SyncMin, 0)
 	v.duration("disk.sync-max", d.SyncMax, d.SyncMin)
-	v.duration("disk.read-min", d.ReadMin, 0)
-	v.duration("disk.read-max", d.ReadMax, d.ReadMin)
-	if d.Bandwidth != 0 {
-		v.between("disk.bandwidth", d.Bandwidth, 1000, 1<<40)
-	}
+	v.duration("disk.entry-min", d.EntryMin, 0)
+	v.duration("disk.entry-max", d.EntryMax, d.EntryMin)
 	v.between("disk.capacity", d.Capacity, 0, bytesMax)
-	v.perMille("disk.torn", d.Torn)
 }
 
 func (p *Plan) validateFaults(v *validator) {
