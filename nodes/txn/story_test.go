@@ -1,0 +1,389 @@
+package txn
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+	"github.com/pingcap/kvproto/pkg/metapb"
+
+	"simrun/nodes/codec"
+	"simrun/nodes/engine"
+	"simrun/nodes/env"
+	"simrun/nodes/invariant"
+	"simrun/nodes/mvcc"
+	"simrun/sim"
+)
+
+// TestStories runs the stories in testdata: requests to one region and the
+// records that they leave. Together they reach every rare branch of the
+// transaction rules.
+func TestStories(t *testing.T) {
+	invariant.Reset()
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		s := &story{cluster: newCluster(t, 1, sim.Arrival)}
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			s.t, s.TestData = t, d
+			command := commands[d.Cmd]
+			if command == nil {
+				d.Fatalf(t, "unknown command %s", d.Cmd)
+			}
+			var out string
+			s.do(t, func(task env.Task) { out = command(s, task) })
+			return out
+		})
+	})
+	for _, m := range invariant.Counts() {
+		if strings.HasPrefix(m.Name, "txn:") && m.Count == 0 && m.Name != "txn: command waited for a latch" {
+			t.Errorf("no story reaches %q", m.Name)
+		}
+	}
+}
+
+type story struct {
+	*cluster
+	*datadriven.TestData
+	t *testing.T
+}
+
+func (s *story) str(name, otherwise string) string {
+	s.MaybeScanArgs(s.t, name, &otherwise)
+	return otherwise
+}
+
+func (s *story) ts(name string) uint64 { return parseTS(s.str(name, "0")) }
+
+func (s *story) num(name string, otherwise uint64) uint64 {
+	s.MaybeScanArgs(s.t, name, &otherwise)
+	return otherwise
+}
+
+func (s *story) ctx() *kvrpcpb.Context {
+	ctx := &kvrpcpb.Context{RegionId: 1}
+	for _, ts := range strings.Split(s.str("bypass", ""), ",") {
+		if ts != "" {
+			ctx.ResolvedLocks = append(ctx.ResolvedLocks, parseTS(ts))
+		}
+	}
+	return ctx
+}
+
+// words returns the words of the input lines.
+func (s *story) words() []string { return strings.Fields(s.Input) }
+
+func (s *story) keys() [][]byte {
+	var keys [][]byte
+	for _, w := range s.words() {
+		keys = append(keys, []byte(w))
+	}
+	return keys
+}
+
+// value expands x*300 to 300 letters x, and "" to nothing.
+func value(s string) []byte {
+	letter, count, long := strings.Cut(s, "*")
+	if !long {
+		return []byte(strings.Trim(s, `"`))
+	}
+	return []byte(strings.Repeat(letter, int(parseTS(count))))
+}
+
+// commands is the menu of the stories. Timestamps are plain numbers or
+// milliseconds:logical; an input line is one key, unless said otherwise.
+var commands = map[string]func(*story, env.Task) string{
+	// prewrite start= primary= [ttl=] [min-commit=] [size=] [async] [1pc] [for-update=]
+	// Each line is: put KEY VALUE | del KEY | lock KEY | insert KEY VALUE | absent KEY
+	"prewrite": (*story).prewrite,
+	// commit start= commit=
+	"commit": func(s *story, t env.Task) string {
+		r := s.sched.Commit(t, &kvrpcpb.CommitRequest{
+			Context: s.ctx(), StartVersion: s.ts("start"), CommitVersion: s.ts("commit"), Keys: s.keys(),
+		})
+		if r == nil {
+			return "no answer\n"
+		}
+		return result(r.RegionError, r.Error, "committed at "+formatTS(r.CommitVersion))
+	},
+	// rollback start=
+	"rollback": func(s *story, t env.Task) string {
+		r := s.sched.BatchRollback(t, &kvrpcpb.BatchRollbackRequest{Context: s.ctx(), StartVersion: s.ts("start"), Keys: s.keys()})
+		if r == nil {
+			return "no answer\n"
+		}
+		return result(r.RegionError, r.Error, "ok")
+	},
+	// cleanup key= start= [now=]
+	"cleanup": func(s *story, t env.Task) string {
+		r := s.sched.Cleanup(t, &kvrpcpb.CleanupRequest{
+			Context: s.ctx(), Key: []byte(s.str("key", "")), StartVersion: s.ts("start"), CurrentTs: s.ts("now"),
+		})
+		if r.CommitVersion != 0 {
+			return fmt.Sprintf("committed at %s\n", formatTS(r.CommitVersion))
+		}
+		return result(r.RegionError, r.Error, "ok")
+	},
+	// check primary= start= [caller=] [now=] [rollback-if-missing] [force-sync] [resolving-pessimistic]
+	"check": func(s *story, t env.Task) string {
+		r := s.sched.CheckTxnStatus(t, &kvrpcpb.CheckTxnStatusRequest{
+			Context: s.ctx(), PrimaryKey: []byte(s.str("primary", "")), LockTs: s.ts("start"),
+			CallerStartTs: s.ts("caller"), CurrentTs: s.ts("now"), RollbackIfNotExist: s.HasArg("rollback-if-missing"),
+			ForceSyncCommit: s.HasArg("force-sync"), ResolvingPessimisticLock: s.HasArg("resolving-pessimistic"),
+			VerifyIsPrimary: true,
+		})
+		return formatStatus(r)
+	},
+	// resolve start= commit= (0: rolled back), or infos=START-COMMIT,START-COMMIT
+	// Without keys it resolves the whole region.
+	"resolve": func(s *story, t env.Task) string {
+		req := &kvrpcpb.ResolveLockRequest{
+			Context: s.ctx(), StartVersion: s.ts("start"), CommitVersion: s.ts("commit"), Keys: s.keys(),
+		}
+		if infos := s.str("infos", ""); infos != "" {
+			for _, info := range strings.Split(infos, ",") {
+				start, commit, _ := strings.Cut(info, "-")
+				req.TxnInfos = append(req.TxnInfos, &kvrpcpb.TxnInfo{Txn: parseTS(start), Status: parseTS(commit)})
+			}
+		}
+		r := s.sched.ResolveLock(t, req)
+		if r == nil {
+			return "no answer\n"
+		}
+		return result(r.RegionError, r.Error, "ok")
+	},
+	// heartbeat primary= start= ttl= [min-commit=]
+	"heartbeat": func(s *story, t env.Task) string {
+		r := s.sched.TxnHeartBeat(t, &kvrpcpb.TxnHeartBeatRequest{
+			Context: s.ctx(), PrimaryLock: []byte(s.str("primary", "")), StartVersion: s.ts("start"),
+			AdviseLockTtl: s.num("ttl", 0), MinCommitTs: s.ts("min-commit"),
+		})
+		return result(r.RegionError, r.Error, fmt.Sprintf("ttl %d", r.LockTtl))
+	},
+	// locks max= [from=] [to=] [limit=]
+	"locks": func(s *story, t env.Task) string {
+		r := s.sched.ScanLock(t, &kvrpcpb.ScanLockRequest{
+			Context: s.ctx(), MaxVersion: s.ts("max"), StartKey: []byte(s.str("from", "")),
+			EndKey: []byte(s.str("to", "")), Limit: uint32(s.num("limit", 0)),
+		})
+		if r.RegionError != nil || len(r.Locks) == 0 {
+			return result(r.RegionError, r.Error, "none")
+		}
+		var b strings.Builder
+		for _, l := range r.Locks {
+			fmt.Fprintln(&b, formatLockInfo(l))
+		}
+		return b.String()
+	},
+	// get key= at= [bypass=START,START]
+	"get": func(s *story, t env.Task) string {
+		r := s.sched.Get(t, &kvrpcpb.GetRequest{
+			Context: s.ctx(), Key: []byte(s.str("key", "")), Version: s.ts("at"), NeedCommitTs: true,
+		})
+		if r.NotFound {
+			return "not found\n"
+		}
+		return result(r.RegionError, r.Error, fmt.Sprintf("%s committed at %s", formatValue(r.Value), formatTS(r.CommitTs)))
+	},
+	// batch-get at= [bypass=]
+	"batch-get": func(s *story, t env.Task) string {
+		r := s.sched.BatchGet(t, &kvrpcpb.BatchGetRequest{Context: s.ctx(), Keys: s.keys(), Version: s.ts("at")})
+		if r.RegionError != nil || r.Error != nil {
+			return result(r.RegionError, r.Error, "")
+		}
+		return formatPairs(r.Pairs)
+	},
+	// scan at= [from=] [to=] [limit=] [reverse] [key-only] [bypass=]
+	"scan": func(s *story, t env.Task) string {
+		r := s.sched.Scan(t, &kvrpcpb.ScanRequest{
+			Context: s.ctx(), Version: s.ts("at"), StartKey: []byte(s.str("from", "")), EndKey: []byte(s.str("to", "")),
+			Limit: uint32(s.num("limit", 100)), Reverse: s.HasArg("reverse"), KeyOnly: s.HasArg("key-only"),
+		})
+		if r.RegionError != nil || r.Error != nil {
+			return result(r.RegionError, r.Error, "")
+		}
+		return formatPairs(r.Pairs)
+	},
+	// The raw commands; raw-put and raw-cas take KEY VALUE lines.
+	"raw-get":    (*story).rawGet,
+	"raw-put":    (*story).rawPut,
+	"raw-delete": (*story).rawDelete,
+	"raw-scan":   (*story).rawScan,
+	"raw-cas":    (*story).rawCompareAndSwap,
+
+	// dump prints the records.
+	"dump": func(s *story, _ env.Task) string { return s.dump() },
+	// max-ts prints the greatest timestamp of a read.
+	"max-ts": func(s *story, _ env.Task) string { return formatTS(s.sched.MaxTS()) + "\n" },
+	// asked tells how often the store was asked since the last time.
+	"asked": func(s *story, _ env.Task) string {
+		out := fmt.Sprintf("%d proposed, %d confirmed\n", s.proposed, s.confirmed)
+		s.proposed, s.confirmed = 0, 0
+		return out
+	},
+	// clear removes all records.
+	"clear": func(s *story, _ env.Task) string {
+		b := s.db.NewBatch()
+		defer b.Close()
+		for _, cf := range []engine.CF{engine.Default, engine.Lock, engine.Write} {
+			b.DeleteRange(cf, []byte{}, []byte{0xff, 0xff})
+		}
+		must(0, s.db.Write(b))
+		return ""
+	},
+	// region [from=] [to=] sets the bounds of the region; with raw they are raw keys.
+	"region": func(s *story, _ env.Task) string {
+		encode := encodeBound
+		if s.HasArg("raw") {
+			encode = func(key []byte) []byte { return key }
+		}
+		s.meta = &metapb.Region{Id: 1, StartKey: encode([]byte(s.str("from", ""))), EndKey: encode([]byte(s.str("to", "")))}
+		return ""
+	},
+	// next is deposed (an election passes while the next request waits) or
+	// unknown (the fate of the next proposal cannot be told).
+	"next": func(s *story, _ env.Task) string {
+		s.deposed, s.unknown = s.HasArg("deposed"), s.HasArg("unknown")
+		return ""
+	},
+	// plant-lock writes a lock that no request of today makes:
+	// key= type=Put|Pessimistic primary= start= [min-commit=] [async] [for-update=]
+	"plant-lock": func(s *story, _ env.Task) string {
+		l := mvcc.Lock{
+			Type: mvcc.LockPut, Primary: []byte(s.str("primary", "")), StartTS: s.ts("start"), TTL: 100,
+			MinCommitTS: s.ts("min-commit"), UseAsyncCommit: s.HasArg("async"), ForUpdateTS: s.ts("for-update"),
+		}
+		if l.ForUpdateTS != 0 {
+			l.Type = mvcc.LockPessimistic
+		} else {
+			l.ShortValue = []byte("planted")
+		}
+		b := s.db.NewBatch()
+		defer b.Close()
+		b.Put(engine.Lock, codec.EncodeBytes([]byte(s.str("key", ""))), l.Marshal())
+		must(0, s.db.Write(b))
+		return ""
+	},
+}
+
+func (s *story) prewrite(t env.Task) string {
+	req := &kvrpcpb.PrewriteRequest{
+		Context: s.ctx(), StartVersion: s.ts("start"), PrimaryLock: []byte(s.str("primary", "")),
+		LockTtl: s.num("ttl", 100), MinCommitTs: s.ts("min-commit"), TxnSize: s.num("size", 0),
+		UseAsyncCommit: s.HasArg("async"), TryOnePc: s.HasArg("1pc"), ForUpdateTs: s.ts("for-update"),
+	}
+	ops := map[string]kvrpcpb.Op{
+		"put": kvrpcpb.Op_Put, "del": kvrpcpb.Op_Del, "lock": kvrpcpb.Op_Lock, "insert": kvrpcpb.Op_Insert,
+		"absent": kvrpcpb.Op_CheckNotExists, "pessimistic": kvrpcpb.Op_PessimisticLock,
+	}
+	for _, line := range strings.Split(s.Input, "\n") {
+		words := strings.Fields(line)
+		if len(words) == 0 {
+			continue
+		}
+		m := &kvrpcpb.Mutation{Op: ops[words[0]], Key: []byte(words[1])}
+		if len(words) > 2 {
+			m.Value = value(words[2])
+		}
+		req.Mutations = append(req.Mutations, m)
+	}
+	r := s.sched.Prewrite(t, req)
+	switch {
+	case r == nil:
+		return "no answer\n"
+	case r.RegionError != nil:
+		return formatRegionError(r.RegionError)
+	case len(r.Errors) > 0:
+		var b strings.Builder
+		for _, e := range r.Errors {
+			fmt.Fprintln(&b, formatKeyError(e))
+		}
+		return b.String()
+	case r.MinCommitTs != 0 || r.OnePcCommitTs != 0:
+		return fmt.Sprintf("ok, min-commit %s, one-phase commit %s\n", formatTS(r.MinCommitTs), formatTS(r.OnePcCommitTs))
+	default:
+		return "ok\n"
+	}
+}
+
+func (s *story) rawGet(t env.Task) string {
+	r := s.sched.RawBatchGet(t, &kvrpcpb.RawBatchGetRequest{Context: s.ctx(), Keys: s.keys(), Cf: s.str("cf", "")})
+	if r.RegionError != nil {
+		return formatRegionError(r.RegionError)
+	}
+	if len(s.words()) == 1 && s.str("cf", "") == "" {
+		one := s.sched.RawGet(t, &kvrpcpb.RawGetRequest{Context: s.ctx(), Key: s.keys()[0]})
+		if one.NotFound != (len(r.Pairs) == 0) || !one.NotFound && string(one.Value) != string(r.Pairs[0].Value) {
+			return fmt.Sprintf("get and batch get differ: %v, %v\n", one, r)
+		}
+	}
+	return formatPairs(r.Pairs)
+}
+
+func (s *story) rawPut(t env.Task) string {
+	words := s.words()
+	if len(words) == 2 {
+		r := s.sched.RawPut(t, &kvrpcpb.RawPutRequest{
+			Context: s.ctx(), Key: []byte(words[0]), Value: value(words[1]), Ttl: s.num("ttl", 0),
+		})
+		return rawResult(r == nil, func() string { return r.Error }, func() string { return result(r.RegionError, nil, "ok") })
+	}
+	req := &kvrpcpb.RawBatchPutRequest{Context: s.ctx()}
+	for i := 0; i < len(words); i += 2 {
+		req.Pairs = append(req.Pairs, &kvrpcpb.KvPair{Key: []byte(words[i]), Value: value(words[i+1])})
+	}
+	r := s.sched.RawBatchPut(t, req)
+	return rawResult(r == nil, func() string { return r.Error }, func() string { return result(r.RegionError, nil, "ok") })
+}
+
+func rawResult(silent bool, failure, ok func() string) string {
+	switch {
+	case silent:
+		return "no answer\n"
+	case failure() != "":
+		return failure() + "\n"
+	default:
+		return ok()
+	}
+}
+
+func (s *story) rawDelete(t env.Task) string {
+	if keys := s.keys(); len(keys) == 1 {
+		r := s.sched.RawDelete(t, &kvrpcpb.RawDeleteRequest{Context: s.ctx(), Key: keys[0]})
+		return result(r.RegionError, nil, "ok")
+	}
+	r := s.sched.RawBatchDelete(t, &kvrpcpb.RawBatchDeleteRequest{Context: s.ctx(), Keys: s.keys()})
+	return result(r.RegionError, nil, "ok")
+}
+
+func (s *story) rawScan(t env.Task) string {
+	r := s.sched.RawScan(t, &kvrpcpb.RawScanRequest{
+		Context: s.ctx(), StartKey: []byte(s.str("from", "")), EndKey: []byte(s.str("to", "")),
+		Limit: uint32(s.num("limit", 100)), Reverse: s.HasArg("reverse"), KeyOnly: s.HasArg("key-only"),
+	})
+	if r.RegionError != nil {
+		return formatRegionError(r.RegionError)
+	}
+	return formatPairs(r.Kvs)
+}
+
+func (s *story) rawCompareAndSwap(t env.Task) string {
+	words := s.words()
+	req := &kvrpcpb.RawCASRequest{Context: s.ctx(), Key: []byte(words[0]), Value: value(words[1])}
+	if previous := s.str("previous", "absent"); previous == "absent" {
+		req.PreviousNotExist = true
+	} else {
+		req.PreviousValue = []byte(previous)
+	}
+	r := s.sched.RawCompareAndSwap(t, req)
+	switch {
+	case r == nil:
+		return "no answer\n"
+	case r.RegionError != nil:
+		return formatRegionError(r.RegionError)
+	case r.PreviousNotExist:
+		return fmt.Sprintf("swapped=%v, was absent\n", r.Succeed)
+	default:
+		return fmt.Sprintf("swapped=%v, was %q\n", r.Succeed, r.PreviousValue)
+	}
+}
