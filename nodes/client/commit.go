@@ -45,6 +45,7 @@ func (x *committer) commitPrimary(t env.Task) (int, error) {
 		v := c.attempt(t, b, r, call{rpc.KvCommit, ctx, req, resp})
 		switch {
 		case v.fate == answered && resp.Error == nil:
+			x.checkCommitTS(resp.CommitVersion)
 			return n, nil
 		case v.fate == answered:
 			committed, err := x.onCommitError(t, resp.Error)
@@ -104,12 +105,17 @@ func (x *committer) onCommitError(t env.Task, ke *kvrpcpb.KeyError) (committed b
 		return false, nil
 	case status.commitTS != 0:
 		markCommitFound.Reached()
-		invariant.Check(status.commitTS == x.commitTS, "client: transaction %d found committed at %d, but was to commit at %d",
-			x.startTS, status.commitTS, x.commitTS)
+		x.checkCommitTS(status.commitTS)
 		return true, nil
 	}
 	markCommitRolled.Reached()
 	return false, failed("commit", fmt.Errorf("%w: %w", ErrRolledBack, keyError(ke)))
+}
+
+// checkCommitTS makes sure that the transaction was committed at the timestamp
+// of which others were told. Every earlier one was refused for good.
+func (x *committer) checkCommitTS(ts uint64) {
+	invariant.Check(ts == x.commitTS, "client: transaction %d is committed at %d, but was to commit at %d", x.startTS, ts, x.commitTS)
 }
 
 // renewCommitTS takes a new commit timestamp after the store has refused the
@@ -148,8 +154,11 @@ func (x *committer) commitSecondaries(n int) {
 		}
 		x.client.inParallel(t, "commit secondaries", len(parts), func(t env.Task, i int) {
 			b := b.fork()
-			err := x.forEachRequest(t, &b, parts[i], x.commitRequest)
-			markSecondaryLost.Sometimes(err != nil)
+			ke, err := x.forEachRequest(t, &b, parts[i], x.commitRequest)
+			// This says that there is neither lock nor commit record.
+			invariant.Check(ke.GetRetryable() == "", "client: transaction %d is committed at %d, but one of its keys is rolled back: %s",
+				x.startTS, x.commitTS, ke.GetRetryable())
+			markSecondaryLost.Sometimes(err != nil || ke != nil)
 		})
 	})
 }
@@ -162,28 +171,28 @@ func (x *committer) commitRequest(s span) (call, func() *kvrpcpb.KeyError) {
 }
 
 // forEachRequest sends the requests that build makes for the keys of s, until
-// all are answered.
+// all are answered or one is with a key error.
 func (x *committer) forEachRequest(
 	t env.Task, b *backoff, s span, build func(s span) (call, func() *kvrpcpb.KeyError),
-) error {
+) (*kvrpcpb.KeyError, error) {
 	for s.lo < s.hi {
 		r, err := x.client.locate(t, b, x.bounds[s.lo])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		now := span{s.lo, x.reach(r, s)}
 		req, keyErr := build(now)
 		v := x.client.attempt(t, b, r, req)
 		if v.fate != answered {
 			if err := b.pause(t, v); err != nil {
-				return err
+				return nil, err
 			}
 			continue
 		}
 		if ke := keyErr(); ke != nil {
-			return keyError(ke)
+			return ke, nil
 		}
 		s.lo = now.hi
 	}
-	return nil
+	return nil, nil
 }

@@ -54,6 +54,9 @@ func (x *committer) prewritePart(t env.Task, s span) {
 		v := x.client.attempt(t, &b, r, call{rpc.KvPrewrite, ctx, x.prewriteRequest(ctx, now), resp})
 		switch {
 		case v.fate == answered && len(resp.Errors) == 0:
+			// Set without async commit only if there is a commit record already.
+			invariant.Check(resp.MinCommitTs == 0, "client: transaction %d, which nobody was asked to commit, is committed at %d",
+				x.startTS, resp.MinCommitTs)
 			x.noteLocks(now)
 			s.lo = now.hi
 			continue

@@ -34,6 +34,9 @@ func (c *Client) RawBatchGet(t env.Task, keys [][]byte) ([]Pair, error) {
 			v := c.attempt(t, b, r, call{rpc.RawBatchGet, ctx, req, resp})
 			if v.fate == answered {
 				for _, p := range resp.Pairs {
+					if p.Error != nil {
+						return 0, keyError(p.Error)
+					}
 					keep(part[:n], p.Key, p.Value)
 				}
 				return n, nil

@@ -46,6 +46,9 @@ func (c *Client) rawScan(t env.Task, start, end []byte, limit int, reverse bool)
 			continue
 		}
 		for _, kv := range resp.Kvs {
+			if kv.Error != nil {
+				return nil, failed("raw scan", keyError(kv.Error))
+			}
 			pairs = append(pairs, Pair{kv.Key, valueOf(kv.Value, false)})
 		}
 		if len(resp.Kvs) < page {

@@ -34,8 +34,8 @@ func (x *committer) rollback() {
 	markCleanup.Reached()
 	x.client.inBackground("rollback", func(t env.Task, b *backoff) {
 		for _, s := range left {
-			err := x.forEachRequest(t, b, s, x.rollbackRequest)
-			markCleanupLost.Sometimes(err != nil)
+			ke, err := x.forEachRequest(t, b, s, x.rollbackRequest)
+			markCleanupLost.Sometimes(err != nil || ke != nil)
 		}
 	})
 }

@@ -1,0 +1,365 @@
+package client
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/pingcap/kvproto/pkg/errorpb"
+	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+
+	"simrun/nodes/codec"
+	"simrun/nodes/env"
+	"simrun/nodes/rpc"
+)
+
+// TestTranscripts runs the stories in testdata: each operation is followed by
+// the requests that it made, in the order in which they were answered, and by
+// its outcome. They show how many round trips an operation costs, what is sent
+// again after which fault, and what the caller is told.
+func TestTranscripts(t *testing.T) {
+	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
+		s := &story{T: t, txns: map[string]*Txn{}}
+		datadriven.RunTest(t, path, s.command)
+	})
+}
+
+// story is the state of one test file.
+type story struct {
+	*testing.T
+	c    *cluster
+	raw  bool
+	out  strings.Builder
+	txns map[string]*Txn
+}
+
+func (s *story) command(t *testing.T, d *datadriven.TestData) string {
+	s.out.Reset()
+	switch d.Cmd {
+	case "cluster":
+		s.newCluster(t, d)
+	case "run":
+		s.c.run(func(t env.Task) {
+			for line := range strings.Lines(d.Input) {
+				s.line(t, strings.Fields(line))
+			}
+		})
+	default:
+		d.Fatalf(t, "unknown command %s", d.Cmd)
+	}
+	return s.out.String()
+}
+
+func (s *story) newCluster(t *testing.T, d *datadriven.TestData) {
+	var cfg Config
+	var splits []string
+	s.raw = d.HasArg("raw")
+	cfg.PrimaryFirst = d.HasArg("primary-first")
+	cfg.ScanPage = 3
+	for _, arg := range d.CmdArgs {
+		switch arg.Key {
+		case "split":
+			splits = arg.Vals
+		case "timeout":
+			limit, err := time.ParseDuration(arg.Vals[0])
+			if err != nil {
+				d.Fatalf(t, "%v", err)
+			}
+			cfg.OpTimeout, cfg.CommitTimeout = limit, limit
+		case "raw", "primary-first":
+		default:
+			d.Fatalf(t, "unknown argument %s", arg.Key)
+		}
+	}
+	s.c = newCluster(t, 1, cfg, s.raw, splits...)
+	s.c.trace = func(line string) { fmt.Fprintf(&s.out, "    %s\n", line) }
+}
+
+// line executes one line of a story and prints its outcome.
+func (s *story) line(t env.Task, f []string) {
+	if len(f) == 0 || strings.HasPrefix(f[0], "#") {
+		return
+	}
+	fmt.Fprintf(&s.out, "%s\n", strings.Join(f, " "))
+	var result string
+	switch f[0] {
+	case "fault":
+		s.fault(f[1:])
+	case "split":
+		s.c.split(f[1], s.raw)
+	case "transfer":
+		s.c.transfer(f[1], s.raw, uint64(f[2][0]-'0'))
+	case "freeze-placement":
+		s.c.freeze()
+	case "sleep":
+		d, err := time.ParseDuration(f[1])
+		if err != nil {
+			panic(err)
+		}
+		t.Sleep(d)
+	case "settle":
+		s.c.settle(t)
+	case "locks":
+		result = "[" + s.c.lockedKeys() + "]"
+	case "orphan":
+		s.orphan(t, f[1], f[2:])
+	case "raw":
+		result = s.rawOp(t, f[1:])
+	default:
+		result = s.txnOp(t, f[0], f[1:])
+	}
+	if result != "" {
+		fmt.Fprintf(&s.out, "  = %s\n", result)
+	}
+}
+
+// fault puts a rule on requests: METHOD [skip N] [times N] WHAT
+func (s *story) fault(f []string) {
+	r := &rule{method: methodNamed(f[0]), times: 1}
+	for f = f[1:]; len(f) > 0; f = f[1:] {
+		switch f[0] {
+		case "skip", "times":
+			var n int
+			if _, err := fmt.Sscan(f[1], &n); err != nil {
+				panic(err)
+			}
+			if f[0] == "skip" {
+				r.skip = n
+			} else {
+				r.times = n
+			}
+			f = f[1:]
+		case "none":
+			// Counts, and nothing else: it shadows the rules behind it.
+		case "lose-request":
+			r.dropReq = true
+		case "lose-response":
+			r.dropResp = true
+		case "refuse":
+			r.refuse = true
+		case "delay":
+			r.delay, _ = time.ParseDuration(f[1])
+			f = f[1:]
+		case "region-error":
+			r.answer = regionErrorNamed(f[1])
+			f = f[1:]
+		case "abort":
+			r.keyError = &kvrpcpb.KeyError{Abort: "out of order"}
+		case "split":
+			key := f[1]
+			r.before = func(env.Task) { s.c.split(key, s.raw) }
+			f = f[1:]
+		case "expire", "push":
+			r.before = s.checker(f[0], f[1], f[2])
+			f = f[2:]
+		case "transfer":
+			key, store := f[1], uint64(f[2][0]-'0')
+			r.before = func(env.Task) { s.c.transfer(key, s.raw, store) }
+			f = f[2:]
+		default:
+			panic("unknown fault " + f[0])
+		}
+	}
+	s.c.rules = append(s.c.rules, r)
+}
+
+// checker is somebody who meets a lock of the transaction name, whose primary is
+// key: after its TTL ("expire"), or as a reader before that ("push").
+func (s *story) checker(what, name, key string) func(t env.Task) {
+	return func(t env.Task) {
+		now := s.c.tick()
+		req := &kvrpcpb.CheckTxnStatusRequest{
+			Context: s.c.anywhere(), PrimaryKey: []byte(key), LockTs: s.txns[name].StartTS(), CallerStartTs: now, CurrentTs: now,
+		}
+		if what == "expire" {
+			req.CurrentTs += codec.ComposeTS(60_000, 0)
+		}
+		resp := s.c.sched.CheckTxnStatus(t, req)
+		fmt.Fprintf(&s.out, "    somebody asks for %s => %s\n", name, s.c.describeResponse(resp))
+	}
+}
+
+func methodNamed(name string) rpc.Method {
+	for m := rpc.Method(0); m.String() != "unknown method"; m++ {
+		if m.String() == name {
+			return m
+		}
+	}
+	panic("unknown method " + name)
+}
+
+func regionErrorNamed(name string) *errorpb.Error {
+	for kind, e := range zeroRegionErrors() {
+		if kind == name {
+			return e
+		}
+	}
+	return &errorpb.Error{Message: name}
+}
+
+// orphan leaves locks as a client does that dies in the middle of a commit:
+// NAME KEY.. [committed KEY..] [missing-primary KEY]; the first key is the primary.
+func (s *story) orphan(t env.Task, name string, f []string) {
+	c := s.c
+	start := c.tick()
+	c.tsNames[start] = name
+	req := &kvrpcpb.PrewriteRequest{Context: c.anywhere(), StartVersion: start, LockTtl: 3000, MinCommitTs: start + 1}
+	var committed [][]byte
+	for ; len(f) > 0 && f[0] != "committed" && f[0] != "missing-primary"; f = f[1:] {
+		req.Mutations = append(req.Mutations, &kvrpcpb.Mutation{Key: []byte(f[0]), Value: []byte(name)})
+		req.PrimaryLock = req.Mutations[0].Key
+	}
+	if len(f) > 0 && f[0] == "missing-primary" {
+		req.PrimaryLock = []byte(f[1])
+		f = nil
+	}
+	for i := 1; i < len(f); i++ {
+		committed = append(committed, []byte(f[i]))
+	}
+	if resp := c.sched.Prewrite(t, req); len(resp.Errors) > 0 || resp.RegionError != nil {
+		panic(resp)
+	}
+	if committed == nil {
+		return
+	}
+	resp := c.sched.Commit(t, &kvrpcpb.CommitRequest{
+		Context: c.anywhere(), StartVersion: start, Keys: committed, CommitVersion: c.tick(),
+	})
+	if resp.Error != nil || resp.RegionError != nil {
+		panic(resp)
+	}
+}
+
+func (s *story) rawOp(t env.Task, f []string) string {
+	c := s.c.client
+	switch f[0] {
+	case "put":
+		return s.c.describeError(c.RawPut(t, []byte(f[1]), []byte(f[2])))
+	case "get":
+		value, found, err := c.RawGet(t, []byte(f[1]))
+		return s.value(value, found, err)
+	case "delete":
+		return s.c.describeError(c.RawDelete(t, []byte(f[1])))
+	case "cas":
+		var expected []byte
+		if f[2] != "none" {
+			expected = []byte(f[2])
+		}
+		swapped, previous, err := c.RawCompareAndSwap(t, []byte(f[1]), expected, []byte(f[3]))
+		if err != nil {
+			return s.c.describeError(err)
+		}
+		return fmt.Sprintf("swapped=%v previous=%s", swapped, describeValue(previous, previous == nil))
+	case "batch-get":
+		pairs, err := c.RawBatchGet(t, keysIn(f[1:]))
+		return s.pairs(pairs, err)
+	case "batch-put":
+		var pairs []Pair
+		for i := 1; i < len(f); i += 2 {
+			pairs = append(pairs, Pair{[]byte(f[i]), []byte(f[i+1])})
+		}
+		return s.c.describeError(c.RawBatchPut(t, pairs))
+	case "batch-delete":
+		return s.c.describeError(c.RawBatchDelete(t, keysIn(f[1:])))
+	case "scan":
+		start, end, limit := scanArgs(f[1:])
+		pairs, err := c.RawScan(t, start, end, limit)
+		return s.pairs(pairs, err)
+	case "reverse-scan":
+		start, end, limit := scanArgs(f[1:])
+		pairs, err := c.RawReverseScan(t, start, end, limit)
+		return s.pairs(pairs, err)
+	}
+	panic("unknown operation " + f[0])
+}
+
+func (s *story) txnOp(t env.Task, name string, f []string) string {
+	tx := s.txns[name]
+	switch f[0] {
+	case "begin":
+		tx, err := s.c.client.Begin(t)
+		if err != nil {
+			return s.c.describeError(err)
+		}
+		s.c.tsNames[tx.StartTS()] = name
+		s.txns[name] = tx
+		return "ok"
+	case "get":
+		value, found, err := tx.Get(t, []byte(f[1]))
+		return s.value(value, found, err)
+	case "batch-get":
+		pairs, err := tx.BatchGet(t, keysIn(f[1:]))
+		return s.pairs(pairs, err)
+	case "scan":
+		start, end, limit := scanArgs(f[1:])
+		pairs, err := tx.Scan(t, start, end, limit)
+		return s.pairs(pairs, err)
+	case "reverse-scan":
+		start, end, limit := scanArgs(f[1:])
+		pairs, err := tx.ReverseScan(t, start, end, limit)
+		return s.pairs(pairs, err)
+	case "set":
+		tx.Set([]byte(f[1]), []byte(f[2]))
+	case "delete":
+		tx.Delete([]byte(f[1]))
+	case "insert":
+		return s.c.describeError(tx.Insert([]byte(f[1]), []byte(f[2])))
+	case "lock":
+		tx.LockKeys(keysIn(f[1:])...)
+	case "rollback":
+		tx.Rollback(t)
+	case "commit":
+		err := tx.Commit(t)
+		if tx.CommitTS() == 0 {
+			return s.c.describeError(err)
+		}
+		return s.c.describeError(err) + " at " + s.c.name(tx.CommitTS())
+	default:
+		panic("unknown operation " + f[0])
+	}
+	return ""
+}
+
+func (s *story) value(value []byte, found bool, err error) string {
+	if err != nil {
+		return s.c.describeError(err)
+	}
+	return describeValue(value, !found)
+}
+
+func (s *story) pairs(pairs []Pair, err error) string {
+	if err != nil {
+		return s.c.describeError(err)
+	}
+	var all []string
+	for _, p := range pairs {
+		all = append(all, fmt.Sprintf("%s=%s", p.Key, p.Value))
+	}
+	return "[" + strings.Join(all, " ") + "]"
+}
+
+func keysIn(f []string) [][]byte {
+	var keys [][]byte
+	for _, key := range f {
+		keys = append(keys, []byte(key))
+	}
+	return keys
+}
+
+// scanArgs reads START END [LIMIT]; "-" is no bound.
+func scanArgs(f []string) (start, end []byte, limit int) {
+	if f[0] != "-" {
+		start = []byte(f[0])
+	}
+	if f[1] != "-" {
+		end = []byte(f[1])
+	}
+	if len(f) > 2 {
+		if _, err := fmt.Sscan(f[2], &limit); err != nil {
+			panic(err)
+		}
+	}
+	return start, end, limit
+}
