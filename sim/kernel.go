@@ -41,6 +41,9 @@ type Kernel struct {
 	stopped  bool  // ends the current Run after the current event
 	// afterEvent, if set, runs after each event.
 	afterEvent func()
+	// each runs after every eachEvents-th event; see Every.
+	each       func()
+	eachEvents uint64
 }
 
 // Failure is a panic in simulated code, with the stack of the task or callback
@@ -91,6 +94,10 @@ func (k *Kernel) Fail(err error) {
 	}
 }
 
+// Every calls fn after every n-th event, for a harness that watches the run. fn
+// may end the run but must not influence it otherwise.
+func (k *Kernel) Every(n uint64, fn func()) { k.eachEvents, k.each = n, fn }
+
 // Stop makes the current Run return after the current event, so that a caller
 // can wait for a condition instead of an instant.
 func (k *Kernel) Stop() { k.stopped = true }
@@ -131,6 +138,9 @@ func (k *Kernel) burst(until int64) {
 		e.event.Fire()
 		if k.afterEvent != nil {
 			k.afterEvent()
+		}
+		if k.eachEvents > 0 && k.fired%k.eachEvents == 0 {
+			k.each()
 		}
 	}
 }

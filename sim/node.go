@@ -76,6 +76,7 @@ func (n *Node) Start() bool {
 		e.Disk = diskPort{p, n.disk.FS()}
 	}
 	w.Trace.record(w.now, TraceProcess, uint32(n.addr), 1, n.name)
+	w.changed(n, Started)
 	p.teardown = n.main(e)
 	return true
 }
@@ -95,6 +96,9 @@ func (n *Node) Crash(kind disk.CrashKind) bool {
 // timers, tasks and datagrams wait. It reports whether the node is up.
 func (n *Node) Pause() bool {
 	n.pauses++
+	if n.pauses == 1 {
+		n.world.changed(n, Paused)
+	}
 	return n.Up()
 }
 
@@ -108,6 +112,7 @@ func (n *Node) Resume() {
 	if n.pauses > 0 {
 		return
 	}
+	n.world.changed(n, Resumed)
 	held := n.held
 	n.held = nil
 	for _, e := range held {

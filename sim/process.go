@@ -45,6 +45,7 @@ func (p *process) end(kind disk.CrashKind) {
 	p.dead.Store(true)
 	n.process = nil
 	w.Trace.record(w.now, TraceProcess, uint32(n.addr), 0, n.name)
+	w.changed(n, Ended)
 	if n.disk != nil && !n.disk.Dead() {
 		n.disk.Crash(kind)
 	}

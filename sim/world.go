@@ -27,9 +27,22 @@ type Config struct {
 	// OnExit is called when a process has ended by itself: it called Exit or its
 	// disk failed. Restarting it is up to the harness.
 	OnExit func(n *Node, reason string)
+	// OnChange, if set, is told when a process starts, ends, pauses or goes on.
+	OnChange func(n *Node, c Change)
 	// Logf, if set, gets what nodes log, with the time and the node's name.
 	Logf func(format string, args ...any)
 }
+
+// Change is a change of a node's state.
+type Change uint8
+
+// The changes.
+const (
+	Started Change = iota
+	Ended
+	Paused
+	Resumed
+)
 
 // World is a kernel with nodes, a network between them and a disk in each.
 //
@@ -153,6 +166,12 @@ func (w *World) reapDoomed() {
 		case w.cfg.OnExit != nil:
 			w.cfg.OnExit(n, d.reason)
 		}
+	}
+}
+
+func (w *World) changed(n *Node, c Change) {
+	if w.cfg.OnChange != nil {
+		w.cfg.OnChange(n, c)
 	}
 }
 

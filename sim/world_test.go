@@ -210,4 +210,3 @@ func TestPauseDefers(t *testing.T) {
 		t.Fatalf("got  %s\nwant %s", got, want)
 	}
 }
-

@@ -57,9 +57,7 @@ func (w *appends) Step(t env.Task, s *Session, r *stream.Stream) {
 			if r.PerMille(w.reads) || elements(list) >= w.length {
 				continue
 			}
-			if err := x.append(key, list, fmt.Sprintf("%d.%d.%d", s.ID, s.Steps(), i)); err != nil {
-				return err
-			}
+			x.append(key, list, fmt.Sprintf("%d.%d.%d", s.ID, s.Steps(), i))
 		}
 		return nil
 	})
@@ -74,12 +72,12 @@ func (w *appends) Audit(t env.Task, s *Session) error {
 }
 
 // append writes a list with one more element than the list just read.
-func (x *txn) append(key, list, element string) error {
+func (x *txn) append(key, list, element string) {
 	x.note(history.TxnOp{Kind: history.TxnAppend, Key: key, Value: &element})
 	if list != "" {
 		list += " "
 	}
-	return x.Set([]byte(key), []byte(list+element))
+	x.Set([]byte(key), []byte(list+element))
 }
 
 // elements counts the elements of a list.

@@ -97,11 +97,11 @@ func (w *register) swap(t env.Task, s *Session, key, value string) {
 		return
 	}
 	op := s.begin(history.Op{Kind: history.CAS, Key: key, Expected: read.Value, Value: &value})
-	var expected []byte
-	if ok {
-		expected = current
+	expected := current
+	if !ok {
+		expected = nil
 	}
-	swapped, err := s.DB.RawCompareAndSwap(t, []byte(key), expected, ok, []byte(value))
+	swapped, _, err := s.DB.RawCompareAndSwap(t, []byte(key), expected, []byte(value))
 	op.Swapped = err == nil && swapped
 	_ = s.end(op, err)
 }

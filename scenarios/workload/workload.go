@@ -155,17 +155,17 @@ func (x *txn) readAll(t env.Task, keys []string) (map[string]string, error) {
 	for i, k := range keys {
 		raw[i] = []byte(k)
 	}
-	values, err := x.BatchGet(t, raw)
+	pairs, err := x.BatchGet(t, raw)
 	if err != nil {
 		return nil, err
 	}
 	found := map[string]string{}
+	for _, p := range pairs {
+		found[string(p.Key)] = string(p.Value)
+	}
 	for _, k := range keys {
-		value, ok := values[k]
-		x.note(history.TxnOp{Kind: history.TxnRead, Key: k, Value: optional(value, ok)})
-		if ok {
-			found[k] = string(value)
-		}
+		value, ok := found[k]
+		x.note(history.TxnOp{Kind: history.TxnRead, Key: k, Value: optional([]byte(value), ok)})
 	}
 	return found, nil
 }
@@ -189,21 +189,18 @@ func (x *txn) scan(t env.Task, start, end string, reverse bool) ([]history.Pair,
 }
 
 // write sets a key.
-func (x *txn) write(key, value string) error {
+func (x *txn) write(key, value string) {
 	x.note(history.TxnOp{Kind: history.TxnWrite, Key: key, Value: &value})
-	return x.Set([]byte(key), []byte(value))
+	x.Set([]byte(key), []byte(value))
 }
 
 // lock makes the transaction conflict with every other that writes or locks the
 // keys, as SELECT FOR UPDATE does.
-func (x *txn) lock(t env.Task, keys ...string) error {
+func (x *txn) lock(keys ...string) {
 	for _, k := range keys {
-		if err := x.LockKeys(t, []byte(k)); err != nil {
-			return err
-		}
+		x.LockKeys([]byte(k))
 		x.note(history.TxnOp{Kind: history.TxnLock, Key: k})
 	}
-	return nil
 }
 
 // optional is a value as the record has it: nil if it is absent.

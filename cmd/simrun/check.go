@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"simrun/checker"
+	"simrun/sim/history"
+	"simrun/sim/history/jepsen"
+)
+
+func checkCommand() *cobra.Command {
+	var (
+		limit time.Duration
+		edn   string
+	)
+	cmd := &cobra.Command{
+		Use:   "check HISTORY",
+		Short: "Check a history file, without the simulator",
+		Long: `check reads a history and runs every checker that applies to it. It knows
+  history.jsonl    as this program writes it
+  *.edn            Jepsen histories of registers, mutexes and bank transfers
+  *.log, *.txt     the text forms of porcupine's test data`,
+		Example: "  simrun check out/bank-7/history.jsonl",
+		Args:    cobra.ExactArgs(1),
+		RunE:    func(cmd *cobra.Command, args []string) error { return check(cmd, args[0], limit, edn) },
+	}
+	cmd.Flags().DurationVar(&limit, "limit", time.Minute, "real time that the search for a linearization may take")
+	cmd.Flags().StringVar(&edn, "edn", "", "also write the history in Jepsen's form to this file")
+	return cmd
+}
+
+func check(cmd *cobra.Command, file string, limit time.Duration, edn string) error {
+	h, err := jepsen.Open(file)
+	if err != nil {
+		return err
+	}
+	if edn != "" {
+		if err := exportEDN(edn, h); err != nil {
+			return err
+		}
+	}
+	results := checker.History(h, checker.Options{Timeout: limit})
+	for _, r := range results {
+		printResult(cmd.OutOrStdout(), r)
+	}
+	verdict := checker.Of(results)
+	fmt.Fprintln(cmd.OutOrStdout(), verdict)
+	return verdictStatus(verdict)
+}
+
+func printResult(w io.Writer, r checker.Result) {
+	fmt.Fprintf(w, "%-10s %-10v checked %d", r.Checker, r.Verdict, r.Checked)
+	if r.Reason != "" {
+		fmt.Fprintf(w, "  (%s)", r.Reason)
+	}
+	fmt.Fprintln(w)
+	for _, f := range r.Findings {
+		fmt.Fprintf(w, "  %s: %s", f.Anomaly, f.Message)
+		if len(f.Evidence) > 0 {
+			fmt.Fprintf(w, " (operations %v)", f.Evidence)
+		}
+		fmt.Fprintln(w)
+	}
+	if r.More > 0 {
+		fmt.Fprintf(w, "  and %d more\n", r.More)
+	}
+	for _, f := range r.Observations {
+		fmt.Fprintf(w, "  allowed: %s: %s\n", f.Anomaly, f.Message)
+	}
+}
+
+func exportEDN(name string, h *history.History) error {
+	file, err := os.Create(name)
+	if err != nil {
+		return fmt.Errorf("cannot write the history: %w", err)
+	}
+	err = jepsen.WriteEDN(file, h)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	if err != nil {
+		return fmt.Errorf("cannot write %s: %w", name, err)
+	}
+	return nil
+}

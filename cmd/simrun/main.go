@@ -1,0 +1,79 @@
+// Command simrun runs a distributed database inside a simulator, breaks it by
+// faults, and tells whether it kept its promises.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit statuses.
+const (
+	exitOK        = 0
+	exitViolation = 1 // a promise was broken
+	exitUsage     = 2 // the command could not be carried out as it was given
+	exitUnknown   = 3 // no verdict: out of budget, interrupted, undecided
+)
+
+// status is an error that decides the exit status. Without a cause everything
+// has been said already.
+type status struct {
+	code  int
+	cause error
+}
+
+func (s status) Error() string {
+	if s.cause == nil {
+		return fmt.Sprintf("exit status %d", s.code)
+	}
+	return s.cause.Error()
+}
+
+func (s status) Unwrap() error { return s.cause }
+
+func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+
+// run carries out one command line and returns the exit status.
+func run(args []string, stdout, stderr io.Writer) int {
+	root := &cobra.Command{
+		Use:   "simrun",
+		Short: "Deterministic simulation testing of a distributed database",
+		Long: `simrun runs a complete transactional key-value database - Pebble, raft, Percolator -
+inside a seeded simulator with faults, and checks what its clients saw.
+
+Exit status: 0 OK, 1 violation found, 2 usage or input error, 3 no verdict.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.AddCommand(
+		runCommand(),     // one seed or plan: verdict and output folder
+		replayCommand(),  // an output folder again, compared with what was recorded
+		verifyCommand(),  // every seed twice: name the first difference
+		huntCommand(),    // many seeds in many processes
+		checkCommand(),   // a history file, without the simulator
+		inspectCommand(), // the raft logs at the end of a run
+		reportCommand(),  // the text and the page of an output folder
+		plantedCommand(), // planted bugs: does the hunt find them?
+		listCommand(),    // scenarios
+		workerCommand(),  // hidden: what verify, hunt and planted run in parallel
+	)
+	err := root.Execute()
+	if err == nil {
+		return exitOK
+	}
+	var s status
+	if !errors.As(err, &s) {
+		s = status{exitUsage, err}
+	}
+	if s.cause != nil {
+		fmt.Fprintln(stderr, "simrun:", s.cause)
+	}
+	return s.code
+}

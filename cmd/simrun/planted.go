@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"simrun/checker"
+	"simrun/scenarios/planted"
+)
+
+// plantedFlags are the flags of planted.
+type plantedFlags struct {
+	root     string
+	seeds    uint64
+	workers  int
+	markdown string
+	apply    bool
+}
+
+func plantedCommand() *cobra.Command {
+	var f plantedFlags
+	cmd := &cobra.Command{
+		Use:   "planted [ID...]",
+		Short: "Build the database with a planted bug and hunt for it",
+		Long: `planted builds this program from a copy in which one bug was planted, and hunts
+with it until the bug is found. A bug that is not found means that the simulator
+is blind to its kind. It needs the source and the go command.`,
+		Example: `  simrun planted P03 P22
+  simrun planted --markdown docs/detection.md`,
+		RunE: func(cmd *cobra.Command, args []string) error { return plantAll(cmd, args, &f) },
+	}
+	cmd.Flags().StringVar(&f.root, "root", ".", "root of the module's source")
+	cmd.Flags().Uint64Var(&f.seeds, "seeds", 5000, "give up after this many seeds")
+	cmd.Flags().IntVar(&f.workers, "workers", runtime.NumCPU(), "worker processes")
+	cmd.Flags().StringVar(&f.markdown, "markdown", "", "also write the table to this file")
+	cmd.Flags().BoolVar(&f.apply, "apply-only", false, "only check that every patch applies and builds")
+	return cmd
+}
+
+func plantAll(cmd *cobra.Command, ids []string, f *plantedFlags) error {
+	bugs, err := planted.Select(ids)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(f.root, "go.mod")); err != nil {
+		return errors.New("--root " + f.root + " is not the root of the source: go.mod is missing there")
+	}
+	dir, err := os.MkdirTemp("", "simrun-planted-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir) //nolint:errcheck // it is in the system's temporary directory
+	ctx, cancel := huntContext(context.Background(), &huntFlags{})
+	defer cancel()
+	var found []detection
+	missed := 0
+	for _, bug := range bugs {
+		program := filepath.Join(dir, "simrun-"+bug.ID)
+		if err := bug.Build(f.root, program); err != nil {
+			return err
+		}
+		if f.apply {
+			fmt.Fprintf(cmd.OutOrStdout(), "%s applies and builds\n", bug.ID)
+			continue
+		}
+		d, err := detect(ctx, bug, program, f)
+		if err != nil {
+			return err
+		}
+		_ = os.Remove(program)
+		found = append(found, d)
+		if !d.found {
+			missed++
+		}
+		fmt.Fprintln(cmd.OutOrStdout(), d)
+	}
+	if f.markdown != "" && !f.apply {
+		if err := writeDetections(f.markdown, found, f.seeds); err != nil {
+			return err
+		}
+	}
+	if missed > 0 {
+		return status{exitViolation, fmt.Errorf("%d planted bugs were not found", missed)}
+	}
+	return nil
+}
+
+// detection is how a planted bug was found.
+type detection struct {
+	bug       *planted.Bug
+	found     bool
+	seed      uint64 // with which it was found
+	seeds     int    // runs up to then
+	cpu       time.Duration
+	signature string
+}
+
+func (d detection) String() string {
+	if !d.found {
+		return fmt.Sprintf("%s NOT FOUND in %s, %d seeds, %.1f CPU-seconds", d.bug.ID, d.bug.Scenario, d.seeds, d.cpu.Seconds())
+	}
+	return fmt.Sprintf("%s found in %s after %d seeds, %.1f CPU-seconds: seed %d, %s",
+		d.bug.ID, d.bug.Scenario, d.seeds, d.cpu.Seconds(), d.seed, d.signature)
+}
+
+// detect hunts with a program that has a bug.
+func detect(parent context.Context, bug *planted.Bug, program string, f *plantedFlags) (detection, error) {
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel()
+	d := detection{bug: bug}
+	seed := uint64(0)
+	p := &pool{program: program, source: bug.Scenario, workers: max(f.workers, 1), gomaxprocs: 1}
+	err := p.run(ctx, func() (job, bool) {
+		seed++
+		return job{Seed: seed}, seed <= f.seeds && !d.found
+	}, func(a answer) {
+		if d.found {
+			return
+		}
+		d.seeds++
+		d.cpu += a.CPU
+		if a.Verdict == checker.Violation {
+			d.found, d.seed, d.signature = true, a.Seed, strings.TrimPrefix(a.Signature, "VIOLATION ")
+			cancel()
+		}
+	})
+	if parent.Err() != nil {
+		return d, status{exitUnknown, errors.New("interrupted")}
+	}
+	return d, err
+}
+
+// writeDetections writes the table of docs/detection.md.
+func writeDetections(name string, found []detection, limit uint64) error {
+	file, err := os.Create(name)
+	if err != nil {
+		return fmt.Errorf("cannot write the table: %w", err)
+	}
+	err = writeTable(file, found, limit)
+	if closeErr := file.Close(); err == nil {
+		err = closeErr
+	}
+	return err
+}
+
+func writeTable(w io.Writer, found []detection, limit uint64) error {
+	var b strings.Builder
+	b.WriteString("# Planted bugs and how they are found\n\n")
+	fmt.Fprintf(&b, "Written by `simrun planted --markdown docs/detection.md`. Each bug is planted alone; the hunt runs seeds from 1 on\n")
+	fmt.Fprintf(&b, "until the first violation, at most %d. CPU-seconds are those of the runs, without building.\n\n", limit)
+	b.WriteString("| bug | layer | what was changed | like | scenario | seeds | CPU-s | found by |\n|---|---|---|---|---|---:|---:|---|\n")
+	for _, d := range found {
+		by := d.signature
+		if !d.found {
+			by = "**not found**"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d | %.1f | %s |\n",
+			d.bug.ID, d.bug.Layer, d.bug.About, d.bug.Reference, d.bug.Scenario, d.seeds, d.cpu.Seconds(), by)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}

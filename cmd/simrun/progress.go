@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"simrun/scenarios/runner"
+)
+
+// isTerminal reports whether w is a terminal.
+func isTerminal(w io.Writer) bool {
+	file, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // file descriptors are small
+}
+
+// progressLine returns a function that shows how far a run is, nil where nobody
+// looks.
+func progressLine(w io.Writer) func(runner.Progress) {
+	if !isTerminal(w) {
+		return nil
+	}
+	bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(w), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionClearOnFinish(), progressbar.OptionSpinnerType(14))
+	return func(p runner.Progress) {
+		bar.Describe(fmt.Sprintf("%-5s %8v  %d operations, %d faults, %d events",
+			p.Phase, p.Virtual.Round(time.Millisecond), p.Operations, p.Faults, p.Events))
+		_ = bar.Add(1)
+	}
+}
+
+// seedBar returns a bar over n seeds (negative: unknown), nil where nobody
+// looks.
+func seedBar(w io.Writer, n int) *progressbar.ProgressBar {
+	if !isTerminal(w) {
+		return nil
+	}
+	return progressbar.NewOptions(n, progressbar.OptionSetWriter(w), progressbar.OptionThrottle(200*time.Millisecond),
+		progressbar.OptionClearOnFinish(), progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("seeds"))
+}

@@ -1,0 +1,68 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"simrun/reports"
+	"simrun/scenarios"
+	"simrun/scenarios/runner"
+)
+
+func reportCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "report FOLDER",
+		Short: "Print the verdict of an output folder and write its page again",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			run, err := reports.Load(args[0])
+			if err != nil {
+				return err
+			}
+			if err := reports.SavePage(args[0], run); err != nil {
+				return err
+			}
+			return reports.WriteText(cmd.OutOrStdout(), run, reports.TextOptions{Folder: args[0]})
+		},
+	}
+}
+
+func inspectCommand() *cobra.Command {
+	var seed uint64
+	cmd := &cobra.Command{
+		Use:   "inspect SCENARIO|PLAN.toml",
+		Short: "Run a seed and print the raft log of every region at its end",
+		Long: `inspect prints one line for each log entry that a store still holds, such as
+4_7 term=6 PUT default key="reg/0001" value="3.1": entry 7 of region 4.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			src, err := findSource(args[0])
+			if err != nil {
+				return err
+			}
+			_, err = runner.Run(src.planOf(seed), runner.Options{Dump: cmd.OutOrStdout(), Interrupted: interrupts()})
+			return err
+		},
+	}
+	cmd.Flags().Uint64Var(&seed, "seed", 1, "the seed that decides everything")
+	return cmd
+}
+
+func listCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "list",
+		Short: "List the scenarios",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			for _, name := range scenarios.Names() {
+				s, err := scenarios.Find(name)
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%-12s %s\n", s.Name, s.About)
+			}
+			return nil
+		},
+	}
+}

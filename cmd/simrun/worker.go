@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"simrun/checker"
+	"simrun/nodes/invariant"
+	"simrun/reports"
+	"simrun/scenarios/runner"
+)
+
+// job is what a worker process is asked to do, one line of JSON each.
+type job struct {
+	Seed uint64 `json:"seed"`
+	// Procs, if not empty, asks to run the seed once for each number of
+	// processors and to compare the traces.
+	Procs []int `json:"procs,omitempty"`
+}
+
+// answer is what a worker process says of a job, one line of JSON each.
+type answer struct {
+	Seed       uint64            `json:"seed"`
+	Error      string            `json:"error,omitempty"` // the plan could not be run
+	Verdict    checker.Verdict   `json:"verdict"`
+	Signature  string            `json:"signature"`
+	Message    string            `json:"message,omitempty"` // of the first finding, or why there is no verdict
+	Divergence string            `json:"divergence,omitempty"`
+	TraceHash  reports.Hash      `json:"trace_hash"`
+	Stats      reports.Stats     `json:"stats"`
+	Marks      []invariant.Count `json:"marks"`
+	CPU        time.Duration     `json:"cpu"` // of this job
+}
+
+func workerCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "worker SCENARIO|PLAN.toml",
+		Short:  "Run the seeds that come as lines on standard input",
+		Hidden: true,
+		Args:   cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			src, err := findSource(args[0])
+			if err != nil {
+				return err
+			}
+			return work(src, cmd.InOrStdin(), cmd.OutOrStdout())
+		},
+	}
+}
+
+// work answers jobs until its input ends.
+func work(src *source, in io.Reader, out io.Writer) error {
+	lines := bufio.NewScanner(in)
+	encoder := json.NewEncoder(out)
+	for lines.Scan() {
+		var j job
+		if err := json.Unmarshal(lines.Bytes(), &j); err != nil {
+			return fmt.Errorf("worker: %w", err)
+		}
+		if err := encoder.Encode(src.do(j)); err != nil {
+			return fmt.Errorf("worker: %w", err)
+		}
+	}
+	return lines.Err()
+}
+
+// do runs one job.
+func (s *source) do(j job) answer {
+	before := cpuTime()
+	a := answer{Seed: j.Seed}
+	outcome, err := runner.Run(s.planOf(j.Seed), runner.Options{})
+	if err != nil {
+		a.Error = err.Error()
+		return a
+	}
+	if len(j.Procs) > 0 {
+		a.Divergence = s.compare(j)
+	}
+	r := outcome.Result
+	a.Verdict, a.Signature, a.TraceHash, a.Stats, a.Marks = r.Verdict, r.Signature(), r.TraceHash, r.Stats, r.Marks
+	a.Message = message(r)
+	a.CPU = cpuTime() - before
+	return a
+}
+
+// message is what to say of a run that is not OK, in a line.
+func message(r *reports.Result) string {
+	for _, f := range r.Findings() {
+		return fmt.Sprintf("%s: %s", f.Anomaly, f.Message)
+	}
+	for _, c := range r.Checkers {
+		if c.Reason != "" {
+			return fmt.Sprintf("%s: %s", c.Checker, c.Reason)
+		}
+	}
+	return ""
+}
+
+// compare runs the seed once to record its trace and then once for each number
+// of processors, and names the first difference.
+func (s *source) compare(j job) string {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(j.Procs[0]))
+	p := s.planOf(j.Seed)
+	reference, err := runner.Record(p)
+	if err != nil {
+		return err.Error()
+	}
+	for _, procs := range j.Procs[1:] {
+		runtime.GOMAXPROCS(procs)
+		difference, err := reference.Compare(p)
+		switch {
+		case err != nil:
+			return err.Error()
+		case difference != "":
+			return fmt.Sprintf("GOMAXPROCS %d and %d: %s", j.Procs[0], procs, difference)
+		}
+	}
+	return ""
+}
+
+// cpuTime returns the processor time that this process has used.
+func cpuTime() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		fmt.Fprintln(os.Stderr, "simrun: processor time:", err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}

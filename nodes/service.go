@@ -1,0 +1,49 @@
+package nodes
+
+import (
+	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+
+	"simrun/nodes/env"
+	"simrun/nodes/raftstore"
+	"simrun/nodes/rpc"
+	"simrun/nodes/txn"
+)
+
+// serve offers the services of a store.
+func serve(ep *rpc.Endpoint, s *txn.Scheduler, store *raftstore.Store) {
+	handle(ep, rpc.KvGet, s.Get)
+	handle(ep, rpc.KvBatchGet, s.BatchGet)
+	handle(ep, rpc.KvScan, s.Scan)
+	handle(ep, rpc.KvPrewrite, s.Prewrite)
+	handle(ep, rpc.KvCommit, s.Commit)
+	handle(ep, rpc.KvBatchRollback, s.BatchRollback)
+	handle(ep, rpc.KvCleanup, s.Cleanup)
+	handle(ep, rpc.KvCheckTxnStatus, s.CheckTxnStatus)
+	handle(ep, rpc.KvResolveLock, s.ResolveLock)
+	handle(ep, rpc.KvTxnHeartBeat, s.TxnHeartBeat)
+	handle(ep, rpc.KvScanLock, s.ScanLock)
+	handle(ep, rpc.RawGet, s.RawGet)
+	handle(ep, rpc.RawBatchGet, s.RawBatchGet)
+	handle(ep, rpc.RawPut, s.RawPut)
+	handle(ep, rpc.RawBatchPut, s.RawBatchPut)
+	handle(ep, rpc.RawDelete, s.RawDelete)
+	handle(ep, rpc.RawBatchDelete, s.RawBatchDelete)
+	handle(ep, rpc.RawScan, s.RawScan)
+	handle(ep, rpc.RawCompareAndSwap, s.RawCompareAndSwap)
+	handle(ep, rpc.SplitRegion, func(t env.Task, req *kvrpcpb.SplitRegionRequest) *kvrpcpb.SplitRegionResponse {
+		return splitRegion(t, store, req)
+	})
+}
+
+// message is a pointer to a message type.
+type message[T any] interface {
+	*T
+	rpc.Message
+}
+
+// handle registers a service that does not care who asks.
+func handle[Q, P any, Request message[Q], Response message[P]](
+	ep *rpc.Endpoint, m rpc.Method, service func(env.Task, Request) Response,
+) {
+	rpc.Handle(ep, m, func(t env.Task, _ env.Addr, req Request) Response { return service(t, req) })
+}

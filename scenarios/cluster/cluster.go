@@ -1,0 +1,325 @@
+// Package cluster puts the database into a simulated world, as a plan
+// describes it: the placement driver, the stores, the clients, and beside them
+// an administrator, who prepares the data, splits regions, moves leaders and
+// makes the final audit.
+package cluster
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/pingcap/kvproto/pkg/metapb"
+
+	"simrun/network"
+	"simrun/nodes"
+	"simrun/nodes/client"
+	"simrun/nodes/codec"
+	"simrun/nodes/engine"
+	"simrun/nodes/env"
+	"simrun/nodes/placement"
+	"simrun/nodes/raftstore"
+	"simrun/nodes/rpc"
+	"simrun/sim"
+	"simrun/sim/disk"
+	"simrun/sim/plan"
+	"simrun/sim/stream"
+)
+
+// AdminName is the name of the administrator's node.
+const AdminName = "admin"
+
+// Event is something that happened in the cluster, for reports.
+type Event struct {
+	At   int64 // virtual nanoseconds
+	Node string
+	Kind EventKind
+	Text string
+}
+
+// EventKind is the kind of an Event.
+type EventKind string
+
+// The kinds of events.
+const (
+	Started   EventKind = "started"
+	Ended     EventKind = "ended"
+	Exited    EventKind = "exited" // by itself; Text says why
+	Paused    EventKind = "paused"
+	Resumed   EventKind = "resumed"
+	Elected   EventKind = "election"
+	SplitDone EventKind = "split"
+	Snapshot  EventKind = "snapshot"
+)
+
+// Options are for whoever watches a run; they never influence it.
+type Options struct {
+	Logf func(format string, args ...any)
+	// OnEvent gets every Event as it happens.
+	OnEvent func(Event)
+	// Client is called when the process of a client (1, 2, ...; 0 is the
+	// administrator) has started.
+	Client func(n int, e *env.Env, db *client.Client)
+}
+
+// Cluster is a database in a world.
+type Cluster struct {
+	World *sim.World
+
+	plan   *plan.Plan
+	opts   Options
+	caches *engine.Caches // shared by all stores
+	stores []*store
+	admin  admin
+}
+
+// store is a store's node and, while it is up, its server.
+type store struct {
+	id     uint64
+	node   *sim.Node
+	server *nodes.Store
+}
+
+// New builds the cluster of a plan; nothing runs yet.
+func New(p *plan.Plan, opts Options) (*Cluster, error) {
+	caches, err := engine.NewCaches(16<<20, 1000)
+	if err != nil {
+		return nil, err
+	}
+	c := &Cluster{plan: p, opts: opts, caches: caches}
+	c.World = sim.NewWorld(sim.Config{
+		Seed:     p.Seed,
+		Order:    order(p.Knobs.Order),
+		Network:  network.Config{Default: link(&p.Network)},
+		OnExit:   c.exited,
+		OnChange: c.changed,
+		Logf:     opts.Logf,
+	})
+	c.World.Limit(p.Limits.Events)
+	regions := initialRegions(p)
+	for _, name := range p.PlacementNames() {
+		c.addNode(name, true, func(e *env.Env) func() { return c.startPlacement(e, regions) })
+	}
+	for i, name := range p.StoreNames() {
+		s := &store{id: uint64(i + 1)}
+		s.node = c.addNode(name, true, func(e *env.Env) func() { return c.startStore(s, e, regions) })
+		c.stores = append(c.stores, s)
+	}
+	for i, name := range p.ClientNames() {
+		c.addNode(name, false, func(e *env.Env) func() { return c.startClient(i+1, e) })
+	}
+	c.addNode(AdminName, false, func(e *env.Env) func() { return c.startClient(0, e) })
+	c.setClocks()
+	return c, nil
+}
+
+// Close ends everything.
+func (c *Cluster) Close() {
+	c.World.Close()
+	c.caches.Close()
+}
+
+func (c *Cluster) addNode(name string, hasDisk bool, main func(e *env.Env) func()) *sim.Node {
+	cfg := sim.NodeConfig{Name: name, Main: main}
+	if hasDisk {
+		d := diskConfig(&c.plan.Disk)
+		cfg.Disk = &d
+	}
+	return c.World.AddNode(cfg)
+}
+
+// setClocks gives every node the errors of its clocks.
+func (c *Cluster) setClocks() {
+	bounds := c.plan.Clocks
+	for _, n := range c.World.Nodes() {
+		r := stream.New(c.plan.Seed, "clock "+n.Name())
+		offset := time.Duration(bounds.OffsetMax)
+		n.JumpClock(time.Duration(r.Between(-int64(offset), int64(offset))))
+		n.SetDrift(r.Between(-int64(bounds.DriftMax), int64(bounds.DriftMax)))
+	}
+}
+
+// exited starts a process again that ended by itself, as a supervisor would.
+func (c *Cluster) exited(n *sim.Node, reason string) {
+	c.event(n.Name(), Exited, reason)
+	c.World.Go("restart "+n.Name(), func(t env.Task) {
+		t.Sleep(time.Duration(c.plan.Knobs.RestartDelay))
+		n.Start()
+	})
+}
+
+// changed reports what became of a node.
+func (c *Cluster) changed(n *sim.Node, change sim.Change) {
+	switch change {
+	case sim.Started:
+		c.event(n.Name(), Started, "")
+	case sim.Ended:
+		c.event(n.Name(), Ended, "")
+	case sim.Paused:
+		c.event(n.Name(), Paused, "")
+	case sim.Resumed:
+		c.event(n.Name(), Resumed, "")
+	}
+}
+
+func (c *Cluster) event(node string, kind EventKind, text string) {
+	if c.opts.OnEvent != nil {
+		c.opts.OnEvent(Event{At: c.World.Now(), Node: node, Kind: kind, Text: text})
+	}
+}
+
+func (c *Cluster) startPlacement(e *env.Env, regions []*metapb.Region) func() {
+	ep := rpc.NewEndpoint(e)
+	server, err := nodes.StartPlacement(e, ep, nodes.PlacementConfig{
+		Members:         c.plan.PlacementNames(),
+		TimestampWindow: time.Duration(c.plan.Knobs.TSOWindow),
+		Regions:         regions,
+		Engine:          c.engineOptions(),
+	})
+	if err != nil {
+		e.Exit(err.Error())
+		return nil
+	}
+	return server.Close
+}
+
+func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) func() {
+	k := &c.plan.Knobs
+	server, err := nodes.StartStore(e, rpc.NewEndpoint(e), nodes.StoreConfig{
+		Placement: c.plan.PlacementNames(),
+		Regions:   regions,
+		Engine:    c.engineOptions(),
+		Raft: raftstore.Config{
+			StoreID:                 s.id,
+			TickInterval:            time.Duration(k.TickInterval),
+			ElectionTick:            k.ElectionTick,
+			HeartbeatTick:           k.HeartbeatTick,
+			MaxInflightMsgs:         k.MaxInflightMsgs,
+			MaxSizePerMsg:           uint64(k.MaxSizePerMsg),
+			LogGCThreshold:          uint64(k.RaftLogGCThreshold),
+			SnapshotChunkSize:       k.SnapshotChunkBytes,
+			StoreHeartbeatInterval:  time.Duration(k.StoreHeartbeat),
+			RegionHeartbeatInterval: time.Duration(k.RegionHeartbeat),
+			Observer:                observer{c, e.Name},
+		},
+	})
+	if err != nil {
+		e.Exit(err.Error())
+		return nil
+	}
+	s.server = server
+	return func() {
+		s.server = nil
+		server.Close()
+	}
+}
+
+func (c *Cluster) startClient(n int, e *env.Env) func() {
+	ep := rpc.NewEndpoint(e)
+	pd := placement.NewClient(e, ep, placement.ClientConfig{ClusterID: nodes.ClusterID, Members: c.plan.PlacementNames()})
+	k := &c.plan.Knobs
+	db := client.New(e, ep, pd, client.Config{
+		RPCTimeout:    time.Duration(k.RequestTimeout),
+		OpTimeout:     time.Duration(k.OperationTimeout),
+		CommitTimeout: time.Duration(k.OperationTimeout),
+		LockTTL:       time.Duration(k.LockTTL),
+	})
+	if n == 0 {
+		c.admin = admin{env: e, ep: ep, pd: pd}
+	}
+	if c.opts.Client != nil {
+		c.opts.Client(n, e, db)
+	}
+	return nil
+}
+
+func (c *Cluster) engineOptions() engine.Options {
+	return engine.Options{
+		MemTableSize:   c.plan.Knobs.MemtableBytes,
+		LBaseMaxBytes:  int64(c.plan.Knobs.MemtableBytes),
+		TargetFileSize: int64(c.plan.Knobs.MemtableBytes) / 4,
+		Caches:         c.caches,
+	}
+}
+
+// initialRegions divides the keyspace at the plan's split keys. Every region
+// has its peers on consecutive stores, so that leaders and load spread.
+func initialRegions(p *plan.Plan) []*metapb.Region {
+	bounds := [][]byte{nil}
+	for _, k := range p.Cluster.SplitKeys {
+		bounds = append(bounds, bound(p.Cluster.API, k))
+	}
+	bounds = append(bounds, nil)
+	// Ids are unique in the cluster, whatever they name, and stores have the
+	// first ones.
+	next := uint64(p.Cluster.Stores)
+	id := func() uint64 { next++; return next }
+	var regions []*metapb.Region
+	for i := range len(bounds) - 1 {
+		r := &metapb.Region{
+			Id: id(), StartKey: bounds[i], EndKey: bounds[i+1],
+			RegionEpoch: &metapb.RegionEpoch{ConfVer: 1, Version: 1},
+		}
+		for j := range p.Cluster.Replicas {
+			storeID := uint64((i+j)%p.Cluster.Stores) + 1
+			r.Peers = append(r.Peers, &metapb.Peer{Id: id(), StoreId: storeID})
+		}
+		regions = append(regions, r)
+	}
+	return regions
+}
+
+// bound translates a user's key into the space in which regions are bounded.
+func bound(api plan.API, key string) []byte {
+	if api == plan.Txn {
+		return codec.EncodeBytes(nil, []byte(key))
+	}
+	return []byte(key)
+}
+
+func order(o plan.Order) sim.Order {
+	if o == plan.Seeded {
+		return sim.Seeded
+	}
+	return sim.Arrival
+}
+
+func link(n *plan.Network) network.LinkConfig {
+	return network.LinkConfig{
+		LatencyMin: time.Duration(n.LatencyMin), LatencyMax: time.Duration(n.LatencyMax), Jitter: time.Duration(n.Jitter),
+		Loss: n.Loss, Duplicate: n.Duplicate, Reorder: n.Reorder, Detour: time.Duration(n.Detour),
+		Unordered: n.Unordered, Bandwidth: n.Bandwidth, QueueMax: time.Duration(n.QueueMax),
+	}
+}
+
+func diskConfig(d *plan.Disk) disk.Config {
+	cfg := disk.DefaultConfig()
+	cfg.Sync = disk.Latency{Min: time.Duration(d.SyncMin), Max: time.Duration(d.SyncMax)}
+	cfg.Capacity = d.Capacity
+	return cfg
+}
+
+// observer turns what a store's raft groups report into events.
+type observer struct {
+	c    *Cluster
+	node string
+}
+
+// LeaderElected implements raftstore.Observer.
+func (o observer) LeaderElected(region, term, _ uint64) {
+	o.c.event(o.node, Elected, fmt.Sprintf("region %d, term %d", region, term))
+}
+
+// RegionSplit implements raftstore.Observer.
+func (o observer) RegionSplit(_ uint64, regions []*metapb.Region) {
+	ids := make([]string, len(regions))
+	for i, r := range regions {
+		ids[i] = fmt.Sprint(r.Id)
+	}
+	o.c.event(o.node, SplitDone, "regions "+strings.Join(ids, ", "))
+}
+
+// SnapshotApplied implements raftstore.Observer.
+func (o observer) SnapshotApplied(region, index, _ uint64) {
+	o.c.event(o.node, Snapshot, fmt.Sprintf("region %d at index %d", region, index))
+}

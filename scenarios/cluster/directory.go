@@ -1,0 +1,145 @@
+package cluster
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+	"github.com/pingcap/kvproto/pkg/metapb"
+
+	"simrun/faults"
+	"simrun/nodes/env"
+	"simrun/nodes/placement"
+	"simrun/nodes/raftstore"
+	"simrun/nodes/rpc"
+)
+
+// admin is the administrator's process.
+type admin struct {
+	env *env.Env
+	ep  *rpc.Endpoint
+	pd  *placement.Client
+}
+
+// adminTimeout limits an administrator's request.
+const adminTimeout = time.Second
+
+// Resolve implements sim.Directory: it looks at the stores' own states, as
+// nobody inside the system could.
+func (c *Cluster) Resolve(target faults.Target) []string {
+	switch target.Kind {
+	case faults.TargetAllStores:
+		return c.plan.StoreNames()
+	case faults.TargetPlacement:
+		return c.plan.PlacementNames()
+	case faults.TargetLeader:
+		if s, _ := c.leader(target.Key); s != nil {
+			return []string{s.node.Name()}
+		}
+	case faults.TargetFollower:
+		return c.follower(target.Key)
+	default:
+	}
+	return nil
+}
+
+// leader returns the store that leads the region of a key, in the highest term
+// if several believe to, and the region's status there.
+func (c *Cluster) leader(key string) (*store, raftstore.RegionStatus) {
+	var (
+		best   *store
+		status raftstore.RegionStatus
+	)
+	for _, s := range c.stores {
+		if r, ok := s.regionOf(bound(c.plan.Cluster.API, key)); ok && r.Leader && (best == nil || r.Term > status.Term) {
+			best, status = s, r
+		}
+	}
+	return best, status
+}
+
+func (c *Cluster) follower(key string) []string {
+	leader, _ := c.leader(key)
+	for _, s := range c.stores {
+		if _, ok := s.regionOf(bound(c.plan.Cluster.API, key)); ok && s != leader {
+			return []string{s.node.Name()}
+		}
+	}
+	return nil
+}
+
+// regionOf returns the status of the region of a key on a store.
+func (s *store) regionOf(key []byte) (raftstore.RegionStatus, bool) {
+	if s.server == nil {
+		return raftstore.RegionStatus{}, false
+	}
+	for _, r := range s.server.Regions() {
+		if contains(r.Region, key) {
+			return r, true
+		}
+	}
+	return raftstore.RegionStatus{}, false
+}
+
+func contains(r *metapb.Region, key []byte) bool {
+	return bytes.Compare(r.StartKey, key) <= 0 && (len(r.EndKey) == 0 || bytes.Compare(key, r.EndKey) < 0)
+}
+
+// Split implements sim.Directory: the administrator asks the leader.
+func (c *Cluster) Split(key string, happened func()) bool {
+	leader, status := c.leader(key)
+	if leader == nil {
+		return false
+	}
+	req := &kvrpcpb.SplitRegionRequest{
+		Context:   context(status),
+		SplitKeys: [][]byte{[]byte(key)},
+		IsRawKv:   c.plan.Cluster.API == "raw",
+	}
+	c.ask("split", leader, rpc.SplitRegion, req, func() rpc.Message { return &kvrpcpb.SplitRegionResponse{} }, func(m rpc.Message) {
+		if resp, ok := m.(*kvrpcpb.SplitRegionResponse); ok && resp.RegionError == nil && len(resp.Regions) > 1 {
+			happened()
+		}
+	})
+	return true
+}
+
+// TransferLeader implements sim.Directory.
+func (c *Cluster) TransferLeader(key string, happened func()) bool {
+	leader, status := c.leader(key)
+	if leader == nil {
+		return false
+	}
+	others := slices.DeleteFunc(slices.Clone(status.Region.Peers), func(p *metapb.Peer) bool { return p.StoreId == leader.id })
+	if len(others) == 0 {
+		return false
+	}
+	to := others[int(status.Term)%len(others)]
+	leader.server.TransferLeader(status.Region.Id, to.Id)
+	c.World.Go("transfer", func(t env.Task) {
+		for range 20 {
+			t.Sleep(20 * time.Millisecond)
+			if s, _ := c.leader(key); s != nil && s.id == to.StoreId {
+				happened()
+				return
+			}
+		}
+	})
+	return true
+}
+
+// ask sends a request from the administrator's process.
+func (c *Cluster) ask(name string, to *store, m rpc.Method, req rpc.Message, resp func() rpc.Message, done func(rpc.Message)) {
+	a := c.admin
+	a.env.Sched.Go(name, func(t env.Task) {
+		answer := resp()
+		if err := rpc.Call(t, a.ep, to.node.Addr(), m, req, answer, adminTimeout); err == nil {
+			done(answer)
+		}
+	})
+}
+
+func context(s raftstore.RegionStatus) *kvrpcpb.Context {
+	return &kvrpcpb.Context{RegionId: s.Region.Id, RegionEpoch: s.Region.RegionEpoch, Peer: s.Peer}
+}

@@ -1,0 +1,151 @@
+package cluster
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"simrun/checker"
+	"simrun/checker/state"
+	"simrun/nodes/engine"
+	"simrun/nodes/raftstore"
+	"simrun/sim/history"
+	"simrun/sim/plan"
+)
+
+// Quiet reports whether nothing moves any more: every region has one leader,
+// and all its replicas have applied the same index.
+func (c *Cluster) Quiet() bool { return c.Unrest() == "" }
+
+// Unrest tells what still moves, or waits; "" if nothing does.
+func (c *Cluster) Unrest() string {
+	replicas := map[uint64][]raftstore.RegionStatus{}
+	for _, s := range c.stores {
+		if s.server == nil {
+			return s.node.Name() + " is down"
+		}
+		for _, r := range s.server.Regions() {
+			replicas[r.Region.Id] = append(replicas[r.Region.Id], r)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(replicas)) {
+		if text := unrestOf(replicas[id]); text != "" {
+			return fmt.Sprintf("region %d %s", id, text)
+		}
+	}
+	return ""
+}
+
+// unrestOf tells why the replicas of a region are not at rest.
+func unrestOf(replicas []raftstore.RegionStatus) string {
+	newest := slices.MaxFunc(replicas, func(a, b raftstore.RegionStatus) int {
+		return cmp.Compare(a.Region.GetRegionEpoch().GetVersion(), b.Region.GetRegionEpoch().GetVersion())
+	})
+	leaders := 0
+	for _, r := range replicas {
+		if r.Leader {
+			leaders++
+		}
+	}
+	switch {
+	case leaders != 1:
+		return fmt.Sprintf("has %d leaders", leaders)
+	case len(replicas) < len(newest.Region.Peers):
+		return fmt.Sprintf("has %d of %d replicas", len(replicas), len(newest.Region.Peers))
+	}
+	for _, r := range replicas {
+		switch {
+		case r.Applied != newest.Applied:
+			return fmt.Sprintf("has applied index %d on one store and %d on another", r.Applied, newest.Applied)
+		case r.Applied != r.LastIndex:
+			return fmt.Sprintf("has %d entries that are not applied", r.LastIndex-r.Applied)
+		}
+	}
+	return ""
+}
+
+// CheckState runs the checkers of stored state. The cluster must be quiet.
+func (c *Cluster) CheckState(h *history.History) []checker.Result {
+	replicas := c.replicas()
+	results := []checker.Result{state.Replicas(replicas), state.Regions(replicas)}
+	if c.plan.Cluster.API == plan.Txn {
+		rows := leaderRows(replicas)
+		results = append(results,
+			state.MVCC(rows, state.Options{Optimistic: true}),
+			state.Acknowledged(h, rows))
+	}
+	return results
+}
+
+// replicas dumps every peer of every store.
+func (c *Cluster) replicas() []state.Replica {
+	var all []state.Replica
+	for _, s := range c.stores {
+		if s.server == nil {
+			continue
+		}
+		for _, r := range s.server.Regions() {
+			all = append(all, state.Replica{
+				Store: s.node.Name(), Region: r.Region.Id, Peer: r.Peer.Id, Leader: r.Leader,
+				Start: r.Region.StartKey, End: r.Region.EndKey,
+				ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
+				AppliedIndex: r.Applied, AppliedTerm: r.AppliedTerm,
+				Rows: rows(s.server.Engines().KV, r.Region.StartKey, r.Region.EndKey),
+			})
+		}
+	}
+	return all
+}
+
+// rows returns what a store holds in a range.
+func rows(db *engine.DB, start, end []byte) state.Rows {
+	return state.Rows{
+		Default: family(db, engine.Default, start, end),
+		Lock:    family(db, engine.Lock, start, end),
+		Write:   family(db, engine.Write, start, end),
+	}
+}
+
+func family(db *engine.DB, cf engine.CF, start, end []byte) []state.Row {
+	it, err := db.NewIter(cf, engine.IterOptions{Lower: start, Upper: end})
+	if err != nil {
+		panic(fmt.Errorf("cannot read a store for the audit: %w", err))
+	}
+	defer it.Close()
+	var list []state.Row
+	for ok := it.First(); ok; ok = it.Next() {
+		list = append(list, state.Row{Key: slices.Clone(it.Key()), Value: slices.Clone(it.Value())})
+	}
+	return list
+}
+
+// leaderRows joins what the leaders hold: the whole key space, in order.
+func leaderRows(replicas []state.Replica) state.Rows {
+	leaders := slices.DeleteFunc(slices.Clone(replicas), func(r state.Replica) bool { return !r.Leader })
+	slices.SortFunc(leaders, func(a, b state.Replica) int { return slices.Compare(a.Start, b.Start) })
+	var all state.Rows
+	for _, r := range leaders {
+		all.Default = append(all.Default, r.Default...)
+		all.Lock = append(all.Lock, r.Lock...)
+		all.Write = append(all.Write, r.Write...)
+	}
+	return all
+}
+
+// DumpLogs writes the raft logs of all regions of all stores in readable form.
+func (c *Cluster) DumpLogs(w io.Writer) {
+	for _, s := range c.stores {
+		if s.server == nil {
+			continue
+		}
+		for _, r := range s.server.Regions() {
+			fmt.Fprintf(w, "%s region %d %q-%q epoch %d/%d peer %d applied %d\n", s.node.Name(), r.Region.Id,
+				r.Region.StartKey, r.Region.EndKey, r.Region.RegionEpoch.ConfVer, r.Region.RegionEpoch.Version, r.Peer.Id, r.Applied)
+			for _, line := range s.server.DumpLog(r.Region.Id) {
+				fmt.Fprintln(w, " ", line)
+			}
+		}
+	}
+}

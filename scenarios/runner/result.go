@@ -1,0 +1,120 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"simrun/checker"
+	"simrun/nodes/invariant"
+	"simrun/reports"
+	"simrun/sim"
+	"simrun/sim/disk"
+)
+
+// finish closes the history, checks it and gathers the result. err is why the
+// phases ended.
+func (r *run) finish(err error) (*Outcome, error) {
+	if err != nil && r.interrupted(err) {
+		r.unknown = "the run was interrupted"
+	} else {
+		r.explain(err)
+	}
+	h, err := r.rec.Close(r.world.Now())
+	if err != nil {
+		return nil, err
+	}
+	r.timeline.close()
+	res := &reports.Result{
+		Scenario:  r.plan.Scenario,
+		Seed:      r.plan.Seed,
+		Stats:     r.stats(),
+		TraceHash: reports.Hash(r.world.Trace.Hash()),
+		Marks:     invariant.Counts(),
+		Timeline:  r.timeline.events,
+	}
+	res.Stats.Operations = reports.CountOperations(h)
+	for _, c := range r.world.Trace.Checkpoints() {
+		res.Checkpoints = append(res.Checkpoints, reports.Checkpoint{Events: c.Events, Time: c.Time, Hash: reports.Hash(c.Hash)})
+	}
+	for _, n := range r.world.Nodes() {
+		res.Nodes = append(res.Nodes, n.Name())
+	}
+	res.Checkers = append(r.ownResults(), r.state...)
+	res.Checkers = append(res.Checkers, checker.History(h, checker.Options{Timeout: r.opts.LinearTimeout})...)
+	res.Conclude()
+	return &Outcome{Result: res, History: h}, nil
+}
+
+func (r *run) interrupted(err error) bool { return errors.Is(err, ErrInterrupted) }
+
+// ownResults are the answers of the run itself, one for each of its checkers
+// that found something.
+func (r *run) ownResults() []checker.Result {
+	liveness := checker.Result{Checker: "liveness", Checked: len(r.sessions) + 1}
+	assertion := checker.Result{Checker: "assertion", Checked: 1}
+	for _, f := range r.findings {
+		if f.Checker == liveness.Checker {
+			liveness.Add(f)
+		} else {
+			assertion.Add(f)
+		}
+	}
+	if r.unknown != "" {
+		liveness.Undecided(r.unknown)
+	}
+	return []checker.Result{assertion, liveness}
+}
+
+// stats counts what happened.
+func (r *run) stats() reports.Stats {
+	s := reports.Stats{
+		Cluster: r.timeline.counts,
+		Network: reports.NetworkStats(r.world.Network.Stats()),
+		Events:  r.world.Trace.Events(),
+		Virtual: r.world.Now(),
+	}
+	for _, c := range r.schedule.Counts() {
+		s.Faults = append(s.Faults, reports.FaultCount{
+			Kind: c.Kind.String(), Scheduled: c.Scheduled, Armed: c.Armed, Effective: c.Effective,
+		})
+	}
+	for _, n := range r.world.Nodes() {
+		if d := n.Disk(); d != nil {
+			addDisk(&s.Disk, d)
+		}
+	}
+	return s
+}
+
+// watchProgress looks now and then whether somebody wants to know or to stop.
+func (r *run) watchProgress() {
+	if r.opts.Progress == nil && r.opts.Interrupted == nil {
+		return
+	}
+	r.world.Every(progressEvents, func() {
+		if r.opts.Interrupted != nil && r.opts.Interrupted() {
+			r.world.Fail(ErrInterrupted)
+		}
+		if r.opts.Progress != nil {
+			r.opts.Progress(Progress{
+				Phase: r.phase, Virtual: time.Duration(r.world.Now()), Operations: r.rec.Len(),
+				Events: r.world.Trace.Events(), Faults: r.schedule.Effective(),
+			})
+		}
+	})
+}
+
+// progressEvents is the number of events between two looks.
+const progressEvents = 4096
+
+func addDisk(sum *reports.DiskStats, d *disk.Disk) {
+	s := d.Stats()
+	sum.Operations += s.Ops
+	sum.Syncs += s.Syncs + s.DirSyncs
+	sum.Bytes += uint64(s.Written)
+	sum.Lost += s.Lost + s.LostEntries + s.Unissued
+	sum.Torn += s.Torn + s.Holed
+	sum.Errors += s.ReadErrors + s.WriteErrors + s.SpaceErrors
+	sum.Stalls += s.Stalls
+}

@@ -1,0 +1,180 @@
+// Package runner runs a plan: it boots the cluster, lets clients work through a
+// storm of faults, waits for the calm, audits, and hands what was recorded to
+// the checkers.
+//
+//	outcome, err := runner.Run(plan, runner.Options{})
+//	outcome.Result.Verdict
+//
+// The outcome is a function of the plan and the program.
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"simrun/checker"
+	"simrun/faults"
+	"simrun/nodes/client"
+	"simrun/nodes/env"
+	"simrun/nodes/invariant"
+	"simrun/reports"
+	"simrun/scenarios/cluster"
+	"simrun/scenarios/workload"
+	"simrun/sim"
+	"simrun/sim/history"
+	"simrun/sim/plan"
+)
+
+// Options are for whoever watches a run; none of them influences it, but
+// Interrupted, which ends it.
+type Options struct {
+	// History, if not nil, gets the history while it is recorded.
+	History io.Writer
+	// Logf, if set, gets what the nodes log.
+	Logf func(format string, args ...any)
+	// Watch, if set, sees every record of the trace.
+	Watch func(r sim.Record, subject string)
+	// Progress, if set, is called now and then.
+	Progress func(Progress)
+	// Interrupted, if set, is asked now and then whether to end the run.
+	Interrupted func() bool
+	// Dump, if set, gets the raft logs of all regions at the end of the run.
+	Dump io.Writer
+	// LinearTimeout bounds the search for a linearization, in real time.
+	LinearTimeout time.Duration
+}
+
+// Progress tells how far a run is.
+type Progress struct {
+	Phase      string
+	Virtual    time.Duration
+	Operations int
+	Events     uint64
+	Faults     int // that took effect
+}
+
+// Outcome is what a run has produced.
+type Outcome struct {
+	Result  *reports.Result
+	History *history.History
+}
+
+// ErrInterrupted is why a run that was interrupted ended.
+var ErrInterrupted = errors.New("interrupted")
+
+// The phases of a run.
+const (
+	phaseBoot  = "boot"
+	phaseStorm = "storm"
+	phaseCalm  = "calm"
+	phaseAudit = "audit"
+)
+
+// run is one run under way.
+type run struct {
+	plan     *plan.Plan
+	opts     Options
+	cluster  *cluster.Cluster
+	world    *sim.World
+	load     workload.Workload
+	rec      *history.Recorder
+	schedule *faults.Scheduler
+	sessions []*session
+	admin    *session
+	phase    string
+	timeline timeline
+
+	operations uint64            // begun by all clients
+	findings   []checker.Finding // of the run itself: what no history shows
+	unknown    string            // why the verdict cannot be OK
+	state      []checker.Result  // of the state checkers
+}
+
+// Run runs a plan. An error means that the plan could not be run, or that its
+// history could not be written; what a run finds is in its outcome.
+func Run(p *plan.Plan, opts Options) (*Outcome, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	r := &run{plan: p, opts: opts}
+	if err := r.prepare(); err != nil {
+		return nil, err
+	}
+	defer r.cluster.Close()
+	err := r.phases()
+	if opts.Dump != nil {
+		r.cluster.DumpLogs(opts.Dump)
+	}
+	return r.finish(err)
+}
+
+func (r *run) prepare() error {
+	invariant.Reset()
+	p := r.plan
+	load, err := workload.New(p.Workload.Name, workload.Config{
+		Seed: p.Seed, Keys: p.Workload.Keys, Clients: p.Workload.Clients, Params: p.Workload.Params,
+	})
+	if err != nil {
+		return err
+	}
+	r.load = load
+	header := history.Header{Scenario: p.Scenario, Seed: p.Seed}
+	load.Header(&header)
+	r.rec = history.NewRecorder(header, r.opts.History)
+	r.sessions = make([]*session, p.Workload.Clients)
+	for i := range r.sessions {
+		r.sessions[i] = newSession(r, i+1)
+	}
+	r.admin = newSession(r, 0)
+	r.cluster, err = cluster.New(p, cluster.Options{
+		Logf:    r.opts.Logf,
+		OnEvent: r.timeline.clusterEvent,
+		Client:  r.clientStarted,
+	})
+	if err != nil {
+		return err
+	}
+	r.world = r.cluster.World
+	r.timeline.now = r.world.Now
+	if r.opts.Watch != nil {
+		r.world.Trace.Watch(r.opts.Watch)
+	}
+	r.schedule = faults.NewScheduler(r.world.Kernel, sim.NewInjector(r.world, r.cluster), p.Faults, r.faultEvent)
+	r.watchProgress()
+	return nil
+}
+
+// clientStarted gives a client's session its database.
+func (r *run) clientStarted(n int, e *env.Env, db *client.Client) {
+	s := r.admin
+	if n > 0 {
+		s = r.sessions[n-1]
+	}
+	s.started(e, db)
+}
+
+func (r *run) faultEvent(e faults.Event) {
+	text := e.String()
+	r.world.Mark(sim.TraceFault, text)
+	r.timeline.fault(e)
+	if r.opts.Logf != nil {
+		r.opts.Logf("%12v %s", time.Duration(r.world.Now()), text)
+	}
+}
+
+// violate adds a finding that no history shows.
+func (r *run) violate(checkerName string, anomaly checker.Anomaly, format string, args ...any) {
+	r.findings = append(r.findings, checker.Finding{
+		Checker: checkerName, Anomaly: anomaly, Message: fmt.Sprintf(format, args...),
+	})
+}
+
+// setPhase begins a phase.
+func (r *run) setPhase(name string) {
+	r.phase = name
+	r.rec.SetPhase(name)
+	r.world.Mark(sim.TraceMark, "phase "+name)
+	r.timeline.phase(name)
+}

@@ -1,0 +1,135 @@
+package runner
+
+import (
+	"simrun/faults"
+	"simrun/reports"
+	"simrun/scenarios/cluster"
+)
+
+// timeline collects what happened to nodes and cluster, and counts it.
+type timeline struct {
+	now    func() int64
+	events []reports.Event
+	counts reports.ClusterStats
+	// open holds, for what lasts, the position in events.
+	open    map[openKey]int
+	started map[string]bool // nodes that have had a process
+	splits  map[string]bool // splits that were counted: every peer reports its own
+}
+
+// openKey names something that lasts.
+type openKey struct {
+	node  string
+	kind  reports.EventKind
+	fault int
+}
+
+func (tl *timeline) add(e reports.Event) int {
+	tl.events = append(tl.events, e)
+	return len(tl.events) - 1
+}
+
+func (tl *timeline) begin(key openKey, text string) {
+	if tl.open == nil {
+		tl.open = map[openKey]int{}
+	}
+	if _, ok := tl.open[key]; !ok {
+		tl.open[key] = tl.add(reports.Event{At: tl.now(), Node: key.node, Kind: key.kind, Text: text})
+	}
+}
+
+func (tl *timeline) end(key openKey) {
+	if i, ok := tl.open[key]; ok {
+		tl.events[i].Until = max(tl.now(), tl.events[i].At+1)
+		delete(tl.open, key)
+	}
+}
+
+// close ends what is still open.
+func (tl *timeline) close() {
+	for i := range tl.events {
+		e := &tl.events[i]
+		if e.Until == 0 && (e.Kind == reports.Down || e.Kind == reports.Paused || e.Kind == reports.Phase) {
+			e.Until = max(tl.now(), e.At+1)
+		}
+	}
+}
+
+// phase ends the current phase of the run and begins another.
+func (tl *timeline) phase(name string) {
+	tl.end(openKey{kind: reports.Phase})
+	tl.begin(openKey{kind: reports.Phase}, name)
+}
+
+// clusterEvent takes an event of the cluster.
+func (tl *timeline) clusterEvent(e cluster.Event) {
+	down := openKey{node: e.Node, kind: reports.Down}
+	paused := openKey{node: e.Node, kind: reports.Paused}
+	switch e.Kind {
+	case cluster.Started:
+		tl.end(down)
+		if tl.started[e.Node] {
+			tl.counts.Restarts++
+		} else {
+			if tl.started == nil {
+				tl.started = map[string]bool{}
+			}
+			tl.started[e.Node] = true
+		}
+	case cluster.Ended:
+		tl.counts.Crashes++
+		tl.end(paused)
+		tl.begin(down, "")
+	case cluster.Exited:
+		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Note, Text: "exit: " + e.Text})
+	case cluster.Paused:
+		tl.begin(paused, "")
+	case cluster.Resumed:
+		tl.end(paused)
+	case cluster.Elected:
+		tl.counts.Elections++
+		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Election, Text: e.Text})
+	case cluster.SplitDone:
+		tl.split(e)
+	case cluster.Snapshot:
+		tl.counts.Snapshots++
+		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Snapshot, Text: e.Text})
+	}
+}
+
+// split counts a split once, though every peer applies it.
+func (tl *timeline) split(e cluster.Event) {
+	if tl.splits == nil {
+		tl.splits = map[string]bool{}
+	}
+	if tl.splits[e.Text] {
+		return
+	}
+	tl.splits[e.Text] = true
+	tl.counts.Splits++
+	tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Split, Text: e.Text})
+}
+
+// fault takes an event of the schedule.
+func (tl *timeline) fault(e faults.Event) {
+	key := openKey{kind: reports.Fault, fault: e.Index}
+	if len(e.Targets) == 1 {
+		key.node = e.Targets[0]
+	}
+	switch e.Stage {
+	case faults.Began:
+		if e.Effect && !e.Fault.Kind.Momentary() {
+			tl.begin(openKey{kind: reports.Fault, fault: e.Index}, e.Fault.String())
+		} else if e.Effect {
+			tl.add(reports.Event{At: e.At, Node: key.node, Kind: reports.Fault, Text: e.Fault.String()})
+		}
+	case faults.Happened:
+		if e.Fault.Kind == faults.TransferLeader {
+			tl.counts.LeaderTransfers++
+		}
+		tl.add(reports.Event{At: e.At, Node: key.node, Kind: reports.Fault, Text: e.Fault.String()})
+	case faults.Ended:
+		tl.end(openKey{kind: reports.Fault, fault: e.Index})
+	default:
+	}
+}
