@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"simrun/sim/history"
+	"simrun/sim/history/jepsen"
 )
 
 // The files of a folder.
@@ -51,13 +52,17 @@ func Create(path string) (*Folder, error) {
 			return nil, &Error{File: file, Problem: "left by an earlier run, it cannot be removed: " + reason(err), Remedy: "choose another folder (--out)", Err: err}
 		}
 	}
-	return &Folder{path: path, create: os.CreateTemp}, nil
+	return Open(path), nil
 }
 
 // globQuote takes the meaning from a path's special characters.
 func globQuote(path string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
+
+// Open returns a folder that Create made earlier, to write some of its files
+// anew.
+func Open(path string) *Folder { return &Folder{path: path, create: os.CreateTemp} }
 
 // Path returns the folder's path.
 func (f *Folder) Path() string { return f.path }
@@ -70,6 +75,9 @@ func (f *Folder) file(name string) string { return filepath.Join(f.path, name) }
 func (f *Folder) SavePlan(text string) error {
 	return f.saveAll([]part{planPart(text)})
 }
+
+// SavePage writes the HTML page alone.
+func (f *Folder) SavePage(run *Run) error { return f.saveAll([]part{pagePart(run)}) }
 
 // HistoryStream creates the history file, for a history.Recorder to write to as
 // the run goes. A Save after it leaves the file as it is.
@@ -128,6 +136,10 @@ func planPart(text string) part {
 	}}
 }
 
+func pagePart(run *Run) part {
+	return part{FilePage, func(w io.Writer) error { return WritePage(w, run) }}
+}
+
 // derivedParts are the files besides plan and history, the most important
 // first.
 func derivedParts(run *Run) []part {
@@ -135,7 +147,9 @@ func derivedParts(run *Run) []part {
 		{FileResult, func(w io.Writer) error { return WriteJSON(w, run.Result) }},
 		{FileTrace, func(w io.Writer) error { return writeTrace(w, run.Result) }},
 	}
-	parts = append(parts, pageParts(run)...)
+	parts = append(parts,
+		pagePart(run),
+		part{FileEDN, func(w io.Writer) error { return jepsen.WriteEDN(w, run.History) }})
 	for i := range run.Result.Checkers {
 		c := &run.Result.Checkers[i]
 		if c.Visualise != nil {

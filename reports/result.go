@@ -22,6 +22,9 @@ type Run struct {
 type Result struct {
 	Scenario string `json:"scenario"`
 	Seed     uint64 `json:"seed"`
+	// Command runs it again, where scenario and seed do not suffice: a plan that
+	// was written by hand. See Reproduce.
+	Command string `json:"command,omitempty"`
 
 	// Verdict is the worst of the Checkers' verdicts; see Conclude.
 	Verdict checker.Verdict `json:"verdict"`
@@ -60,6 +63,26 @@ func (r *Result) Conclude() checker.Verdict {
 		r.Verdict = checker.Of(r.Checkers)
 	}
 	return r.Verdict
+}
+
+// Name is what the run is called: its scenario and seed.
+func (r *Result) Name() string {
+	scenario := r.Scenario
+	if scenario == "" {
+		scenario = "plan"
+	}
+	return fmt.Sprintf("%s, seed %d", scenario, r.Seed)
+}
+
+// Reproduce is the command that runs the same again.
+func (r *Result) Reproduce() string {
+	switch {
+	case r.Command != "":
+		return r.Command
+	case r.Scenario == "":
+		return "simrun run " + FilePlan
+	}
+	return fmt.Sprintf("simrun run %s --seed %d", r.Scenario, r.Seed)
 }
 
 // Findings returns the findings of all checkers.

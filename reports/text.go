@@ -16,8 +16,6 @@ import (
 type TextOptions struct {
 	// Folder is where the run was saved, empty if it was not.
 	Folder string
-	// Command reproduces the run; empty is `simrun run SCENARIO --seed SEED`.
-	Command string
 	// Width is how long lines may be; zero is 100.
 	Width int
 	// Color marks the verdict with terminal colors.
@@ -69,11 +67,6 @@ func WriteText(w io.Writer, run *Run, opts TextOptions) error {
 	return err
 }
 
-// Reproduce is the command that runs the result's seed again.
-func (r *Result) Reproduce() string {
-	return fmt.Sprintf("simrun run %s --seed %d", r.Scenario, r.Seed)
-}
-
 // text collects the lines.
 type text struct {
 	r    *Result
@@ -89,12 +82,16 @@ func (t *text) labelled(label, words string) {
 	t.wrapped(fmt.Sprintf("  %-*s ", labelWidth, label), strings.Repeat(" ", labelWidth+3), words)
 }
 
+// noBreak is a space at which no line ends.
+const noBreak = "\u00a0"
+
 // wrapped writes words behind a prefix and continues them behind an indentation.
 func (t *text) wrapped(prefix, indent, words string) {
 	for _, paragraph := range strings.Split(words, "\n") {
 		line := prefix
 		empty := true
-		for _, word := range strings.Fields(paragraph) {
+		for _, word := range strings.FieldsFunc(paragraph, func(r rune) bool { return r == ' ' || r == '\t' || r == '\r' }) {
+			word = strings.ReplaceAll(word, noBreak, " ")
 			if !empty && len([]rune(line))+1+len([]rune(word)) > t.opts.Width {
 				t.line("%s", line)
 				line, empty = indent, true
@@ -115,7 +112,7 @@ func (t *text) title() {
 	if t.opts.Color {
 		verdict = verdictColor(t.r.Verdict) + verdict + "\x1b[0m"
 	}
-	t.line("%s  %s, seed %d", verdict, t.r.Scenario, t.r.Seed)
+	t.line("%s  %s", verdict, t.r.Name())
 	t.line("")
 }
 
@@ -238,7 +235,7 @@ func (t *text) faults() {
 	}
 	separator := " "
 	for _, c := range t.r.Stats.Faults {
-		words += fmt.Sprintf("%s%s %d/%d", separator, c.Kind, c.Effective, c.Scheduled)
+		words += fmt.Sprintf("%s%s"+noBreak+"%d/%d", separator, c.Kind, c.Effective, c.Scheduled)
 		separator = ", "
 	}
 	t.labelled("faults", words)
@@ -305,13 +302,20 @@ func (t *text) time() {
 
 func (t *text) commands() {
 	t.line("")
-	command := t.opts.Command
-	if command == "" {
-		command = t.r.Reproduce()
-	}
-	t.line("  run it again:        %s", command)
+	t.line("  run it again:        %s", t.r.Reproduce())
 	if t.opts.Folder != "" {
-		t.line("  compare with this:   simrun replay %s", t.opts.Folder)
+		t.line("  compare with this:   simrun replay %s", shellQuoted(t.opts.Folder))
 		t.line("  look at it:          %s", filepath.Join(t.opts.Folder, FilePage))
 	}
+}
+
+// shellQuoted makes a path one word of a shell's command line.
+func shellQuoted(path string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:,@", r)
+	}
+	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -1,0 +1,320 @@
+// Draws the timeline of a run; controls.js, which follows it in the page, goes on. The data is the JSON in
+// the element #data (see pageData in page.go); d3 gives scales, zoom and brush.
+(() => {
+  'use strict';
+
+  const data = JSON.parse(document.getElementById('data').textContent);
+  for (const list of ['nodes', 'events', 'ops', 'flags']) data[list] = data[list] || [];
+
+  const gutter = 132, right = 14, font = '12px system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif';
+  const color = {
+    ok: '#6fa3c4', failed: '#b4bac6', unknown: '#e59a1c', evidence: '#c62828',
+    up: '#cfe6d8', down: '#4a4f5c', ink: '#1d2433', soft: '#5c667a', rule: '#e6eaf0', wash: '#f5f7fa',
+    fault: '#e4d3ee', faultEdge: '#8e5aa8', band: 'rgba(142, 90, 168, 0.07)', select: '#1f5fbf',
+  };
+  const byId = new Map(data.ops.map((op) => [op.id, op]));
+  const evidence = new Set(data.flags.flatMap((f) => f.ops));
+  const end = Math.max(1, data.virtual, d3.max(data.ops, (op) => op.return) || 0, d3.max(data.events, (e) => e.until || e.at) || 0);
+  const $ = (id) => document.getElementById(id);
+
+  // ---- Words -----------------------------------------------------------------
+
+  const instant = (ns) => (ns / 1e9).toFixed(6) + 's';
+  const duration = (ns) => ns >= 1e9 ? (ns / 1e9).toFixed(3) + ' s' : ns >= 1e6 ? (ns / 1e6).toFixed(2) + ' ms' : (ns / 1e3).toFixed(1) + ' µs';
+  const clip = (s, n) => s.length > n ? s.slice(0, n - 1) + '…' : s;
+  const node = (name, text, cls) => {
+    const e = document.createElement(name);
+    if (text !== undefined) e.textContent = text;
+    if (cls) e.className = cls;
+    return e;
+  };
+
+  // ---- Rows: what lies where --------------------------------------------------
+
+  // pack puts bands into as few rows as it takes for them not to overlap, with
+  // room for a label where the whole run is in view.
+  function pack(bands) {
+    const ends = [];
+    for (const b of bands) {
+      const until = Math.max(b.until || b.at, b.at + end * 0.16);
+      let row = ends.findIndex((e) => e <= b.at);
+      if (row < 0) row = ends.push(0) - 1;
+      ends[row] = until;
+      b.row = row;
+    }
+    return ends.length;
+  }
+
+  const spans = new Set(['down', 'paused', 'phase', 'fault']);
+  const phases = data.events.filter((e) => e.kind === 'phase');
+  const faults = data.events.filter((e) => e.kind === 'fault').sort((a, b) => a.at - b.at);
+  const rows = [];
+  let height = 26; // the axis
+  const add = (row) => { row.y = height; rows.push(row); height += row.h; };
+  const gap = (label) => { height += 4; add({ kind: 'title', label, h: 20 }); };
+
+  if (phases.length) add({ kind: 'phases', label: 'phase', h: 20, events: phases });
+  const names = data.nodes.concat([...new Set(data.events.map((e) => e.node).filter((n) => n && !data.nodes.includes(n)))]);
+  if (names.length) gap('Nodes');
+  for (const name of names) {
+    const own = data.events.filter((e) => e.node === name && e.kind !== 'fault');
+    add({ kind: 'node', label: name, h: 24, spans: own.filter((e) => spans.has(e.kind)), marks: own.filter((e) => !spans.has(e.kind)) });
+  }
+  const loose = data.events.filter((e) => !e.node && !spans.has(e.kind));
+  if (loose.length) add({ kind: 'node', label: 'cluster', h: 24, spans: [], marks: loose, bare: true });
+  if (faults.length) gap('Faults');
+  const faultRows = pack(faults);
+  for (let i = 0; i < faultRows; i++) add({ kind: 'fault', label: '', h: 20, events: faults.filter((f) => f.row === i) });
+  const clients = d3.groups(data.ops, (op) => op.client).sort((a, b) => a[0] - b[0]);
+  if (clients.length) gap('Clients');
+  const firstClient = height;
+  const laneHeight = clients.length > 24 ? 12 : 18;
+  for (const [client, ops] of clients) {
+    add({ kind: 'client', label: 'client ' + client, h: laneHeight, ops: ops.sort((a, b) => a.invoke - b.invoke) });
+  }
+  height += 8;
+
+  // ---- State ------------------------------------------------------------------
+
+  const lanes = $('lanes'), overview = $('overview'), tip = $('tip');
+  const canvas = { lanes: lanes.getContext('2d'), overview: overview.querySelector('canvas').getContext('2d') };
+  let width = 0, base = d3.scaleLinear().domain([0, end]), x = base, transform = d3.zoomIdentity;
+  let selected = null, words = '', hidden = new Set(), matching = new Set(data.ops);
+
+  function filter() {
+    words = $('filter').value.trim().toLowerCase();
+    matching = new Set(data.ops.filter((op) => !hidden.has(op.outcome) && (!words ||
+      (op.id + ' client ' + op.client + ' ' + op.outcome + ' ' + op.text + ' ' + (op.error || '')).toLowerCase().includes(words))));
+    draw();
+    list();
+  }
+
+  // ---- Drawing ----------------------------------------------------------------
+
+  function fit(ctx, w, h) {
+    const ratio = window.devicePixelRatio || 1, c = ctx.canvas;
+    c.width = Math.round(w * ratio);
+    c.height = Math.round(h * ratio);
+    c.style.width = w + 'px';
+    c.style.height = h + 'px';
+    ctx.setTransform(ratio, 0, 0, ratio, 0, 0);
+  }
+
+  function draw() {
+    const ctx = canvas.lanes;
+    ctx.clearRect(0, 0, width, height);
+    ctx.font = font;
+    ctx.textBaseline = 'middle';
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(gutter, 0, width - gutter - right, height);
+    ctx.clip();
+    grid(ctx);
+    for (const row of rows) painters[row.kind](ctx, row);
+    flags(ctx);
+    selection(ctx);
+    ctx.restore();
+    labels(ctx);
+  }
+
+  function grid(ctx) {
+    const [from, to] = x.domain();
+    const s = d3.scaleLinear().domain([from / 1e9, to / 1e9]).range(x.range());
+    const format = s.tickFormat(10);
+    ctx.textAlign = 'center';
+    for (const t of s.ticks(10)) {
+      const at = Math.round(s(t)) + 0.5;
+      ctx.strokeStyle = color.rule;
+      ctx.beginPath();
+      ctx.moveTo(at, 22);
+      ctx.lineTo(at, height);
+      ctx.stroke();
+      ctx.fillStyle = color.soft;
+      ctx.fillText(format(t) + 's', at, 12);
+    }
+    ctx.fillStyle = color.band;
+    for (const f of faults) {
+      if (f.until) band(ctx, f.at, f.until, firstClient, height - firstClient - 4);
+    }
+  }
+
+  // band fills from one instant to another, at least a visible line; it returns
+  // where it begins and how long it is, or null out of view.
+  function band(ctx, from, to, y, h, least = 1.5) {
+    const a = x(from), w = Math.max(x(to) - a, least);
+    if (a + w < gutter || a > width - right) return null;
+    ctx.fillRect(a, y, w, h);
+    return [a, w];
+  }
+
+  // inside writes a label into a band, beginning where the band is in view.
+  function inside(ctx, text, at, w, y) {
+    const a = Math.max(at, gutter) + 5, room = Math.min(at + w, width - right) - a - 3;
+    if (room < 24) return;
+    let n = text.length;
+    while (n > 1 && ctx.measureText(clip(text, n)).width > room) n = Math.min(n - 1, Math.floor(n * 0.92));
+    if (n > 3) ctx.fillText(clip(text, n), a, y);
+  }
+
+  const painters = {
+    title() {},
+    phases(ctx, row) {
+      ctx.textAlign = 'left';
+      row.events.forEach((e, i) => {
+        ctx.fillStyle = i % 2 ? '#e9edf3' : '#dfe5ee';
+        const at = band(ctx, e.at, e.until || end, row.y + 2, row.h - 4);
+        ctx.fillStyle = color.ink;
+        if (at) inside(ctx, e.text, at[0], at[1], row.y + row.h / 2);
+      });
+    },
+    node(ctx, row) {
+      ctx.fillStyle = color.up;
+      if (!row.bare) band(ctx, 0, end, row.y + 6, row.h - 12);
+      ctx.textAlign = 'left';
+      for (const e of row.spans) {
+        ctx.fillStyle = e.kind === 'down' ? color.down : hatch(ctx);
+        const at = band(ctx, e.at, e.until || end, row.y + 3, row.h - 6, 2);
+        ctx.fillStyle = e.kind === 'down' ? '#fff' : color.ink;
+        if (at) inside(ctx, e.text || e.kind, at[0], at[1], row.y + row.h / 2 + 0.5);
+      }
+      for (const e of row.marks) glyph(ctx, e.kind, x(e.at), row.y + row.h / 2);
+    },
+    fault(ctx, row) {
+      ctx.textAlign = 'left';
+      row.events.forEach((e, i) => {
+        ctx.fillStyle = color.fault;
+        const at = band(ctx, e.at, e.until || e.at, row.y + 2, row.h - 4, 3);
+        if (!at) return;
+        ctx.fillStyle = color.faultEdge;
+        ctx.fillRect(at[0], row.y + 2, 2, row.h - 4);
+        // A short band's label may run on to the next one of its row.
+        const next = row.events[i + 1];
+        ctx.fillStyle = '#4b2b5c';
+        inside(ctx, e.text, at[0], Math.max(at[1], (next ? x(next.at) : width) - at[0] - 6), row.y + row.h / 2 + 0.5);
+      });
+    },
+    client(ctx, row) {
+      ctx.fillStyle = color.rule;
+      ctx.fillRect(gutter, row.y + row.h - 0.5, width, 0.5);
+      const [from, to] = x.domain();
+      const late = [];
+      for (let i = firstReturning(row.ops, from); i < row.ops.length && row.ops[i].invoke <= to; i++) {
+        const op = row.ops[i];
+        if (evidence.has(op.id) || op.outcome === 'unknown') late.push(op); else bar(ctx, row, op);
+      }
+      for (const op of late) bar(ctx, row, op);
+    },
+  };
+
+  // firstReturning finds the first operation of a client that returns at or after
+  // an instant. They do not overlap, so they are in the order of return too.
+  const firstReturning = d3.bisector((op) => op.return).left;
+
+  function bar(ctx, row, op) {
+    ctx.globalAlpha = matching.has(op) ? 1 : 0.12;
+    ctx.fillStyle = evidence.has(op.id) ? color.evidence : color[op.outcome];
+    band(ctx, op.invoke, op.return, row.y + 2.5, row.h - 5);
+    if (evidence.has(op.id) && op.outcome === 'unknown') {
+      ctx.fillStyle = color.unknown;
+      band(ctx, op.invoke, op.return, row.y + row.h - 5, 2.5);
+    }
+    ctx.globalAlpha = 1;
+  }
+
+  function glyph(ctx, kind, at, y) {
+    if (at < gutter || at > width - right) return;
+    ctx.fillStyle = { election: '#14532d', split: '#1f5fbf', snapshot: '#7a4b00' }[kind] || color.ink;
+    ctx.strokeStyle = '#fff';
+    ctx.beginPath();
+    switch (kind) {
+      case 'election': ctx.moveTo(at, y - 6); ctx.lineTo(at + 5.5, y + 5); ctx.lineTo(at - 5.5, y + 5); break;
+      case 'split': ctx.moveTo(at, y - 6); ctx.lineTo(at + 6, y); ctx.lineTo(at, y + 6); ctx.lineTo(at - 6, y); break;
+      case 'snapshot': ctx.rect(at - 4.5, y - 4.5, 9, 9); break;
+      default: ctx.arc(at, y, 4, 0, 7);
+    }
+    ctx.closePath();
+    ctx.fill();
+    ctx.stroke();
+  }
+
+  let hatched = null;
+  function hatch(ctx) {
+    if (hatched) return hatched;
+    const c = document.createElement('canvas'), h = c.getContext('2d');
+    c.width = c.height = 8;
+    h.fillStyle = '#f3e6f8';
+    h.fillRect(0, 0, 8, 8);
+    h.strokeStyle = '#cf9fe0';
+    h.lineWidth = 2.5;
+    h.beginPath();
+    for (const d of [-8, 0, 8]) { h.moveTo(d, 8); h.lineTo(d + 8, 0); }
+    h.stroke();
+    hatched = ctx.createPattern(c, 'repeat');
+    return hatched;
+  }
+
+  function flags(ctx) {
+    for (const f of data.flags) {
+      const at = Math.round(x(f.at)) + 0.5;
+      ctx.strokeStyle = color.evidence;
+      ctx.setLineDash([4, 3]);
+      ctx.beginPath();
+      ctx.moveTo(at, 22);
+      ctx.lineTo(at, height);
+      ctx.stroke();
+      ctx.setLineDash([]);
+      ctx.fillStyle = color.evidence;
+      ctx.beginPath();
+      ctx.moveTo(at, 26);
+      ctx.lineTo(at - 5, 18);
+      ctx.lineTo(at + 5, 18);
+      ctx.fill();
+    }
+  }
+
+  function selection(ctx) {
+    const row = selected && rows.find((r) => r.kind === 'client' && r.ops.includes(selected));
+    if (!row) return;
+    const a = x(selected.invoke), w = Math.max(x(selected.return) - a, 2);
+    ctx.fillStyle = 'rgba(31, 95, 191, 0.10)';
+    ctx.fillRect(a, 26, w, height);
+    ctx.strokeStyle = color.ink;
+    ctx.lineWidth = 2;
+    ctx.strokeRect(a - 1, row.y + 1.5, w + 2, row.h - 3);
+    ctx.lineWidth = 1;
+  }
+
+  function labels(ctx) {
+    ctx.textAlign = 'left';
+    for (const row of rows) {
+      ctx.font = row.kind === 'title' ? '650 ' + font : font;
+      ctx.fillStyle = row.kind === 'title' ? color.ink : color.soft;
+      ctx.fillText(clip(row.label, 20), 14, row.y + row.h / 2 + 0.5);
+    }
+  }
+
+  function drawOverview() {
+    const ctx = canvas.overview, w = width - gutter - right, n = Math.floor(w / 3), h = 46;
+    ctx.clearRect(0, 0, width, 54);
+    ctx.font = font;
+    ctx.fillStyle = color.soft;
+    ctx.textBaseline = 'middle';
+    ctx.fillText('operations', 14, 20);
+    ctx.fillText('over time', 14, 35);
+    const bins = Array.from({ length: n }, () => ({ ok: 0, failed: 0, unknown: 0 }));
+    for (const op of data.ops) bins[Math.min(n - 1, Math.floor(op.return / end * n))][op.outcome]++;
+    const top = d3.max(bins, (b) => b.ok + b.failed + b.unknown) || 1;
+    ctx.fillStyle = 'rgba(142, 90, 168, 0.10)';
+    for (const f of faults) if (f.until) ctx.fillRect(base(f.at), 0, Math.max(1, base(f.until) - base(f.at)), 54);
+    bins.forEach((b, i) => {
+      let y = 54;
+      for (const outcome of ['ok', 'failed', 'unknown']) {
+        const part = b[outcome] / top * h;
+        ctx.fillStyle = color[outcome];
+        ctx.fillRect(gutter + i * w / n, y - part, Math.max(1, w / n - 0.6), part);
+        y -= part;
+      }
+    });
+    ctx.fillStyle = color.evidence;
+    for (const f of data.flags) ctx.fillRect(base(f.at) - 1, 0, 2, 54);
+  }

@@ -1,0 +1,58 @@
+package reports
+
+import "strconv"
+
+// pageTable is one table of figures.
+type pageTable struct {
+	Title string
+	Head  []string
+	Rows  [][]string
+}
+
+// pageTables are the statistics as the page shows them.
+func pageTables(r *Result) []pageTable {
+	s := &r.Stats
+	operations := pageTable{Title: "Operations", Head: []string{"", "ok", "failed", "unknown"}}
+	for _, c := range s.Operations {
+		operations.Rows = append(operations.Rows, []string{string(c.Kind), grouped(c.OK), grouped(c.Failed), grouped(c.Unknown)})
+	}
+	faults := pageTable{Title: "Faults", Head: []string{"", "scheduled", "came up", "took effect"}}
+	for _, c := range s.Faults {
+		faults.Rows = append(faults.Rows, []string{c.Kind, strconv.Itoa(c.Scheduled), strconv.Itoa(c.Armed), strconv.Itoa(c.Effective)})
+	}
+	checkers := pageTable{Title: "Checkers", Head: []string{"", "verdict", "checked", "findings"}}
+	for i := range r.Checkers {
+		c := &r.Checkers[i]
+		checkers.Rows = append(checkers.Rows, []string{c.Checker, c.Verdict.String(), grouped(c.Checked), grouped(len(c.Findings) + c.More)})
+	}
+	return []pageTable{
+		checkers, operations, faults,
+		figures("Cluster",
+			figure{"elections", s.Cluster.Elections}, figure{"leader transfers", s.Cluster.LeaderTransfers},
+			figure{"splits", s.Cluster.Splits}, figure{"snapshots applied", s.Cluster.Snapshots},
+			figure{"crashes", s.Cluster.Crashes}, figure{"restarts", s.Cluster.Restarts}),
+		figures("Network",
+			figure{"messages sent", s.Network.Sent}, figure{"delivered", s.Network.Delivered},
+			figure{"lost", s.Network.Lost}, figure{"lost to partitions", s.Network.Cut},
+			figure{"dropped from full queues", s.Network.Overflowed}, figure{"duplicated", s.Network.Duplicated},
+			figure{"reordered", s.Network.Reordered}, figure{"held by clogged links", s.Network.Clogged},
+			figure{"bytes", s.Network.Bytes}),
+		figures("Disk",
+			figure{"operations", s.Disk.Operations}, figure{"syncs", s.Disk.Syncs},
+			figure{"bytes written", s.Disk.Bytes}, figure{"unsynced writes lost", s.Disk.Lost},
+			figure{"unsynced writes torn", s.Disk.Torn}, figure{"errors", s.Disk.Errors}, figure{"stalls", s.Disk.Stalls}),
+	}
+}
+
+type figure struct {
+	name string
+	n    uint64
+}
+
+func figures(title string, rows ...figure) pageTable {
+	t := pageTable{Title: title}
+	for _, f := range rows {
+		t.Rows = append(t.Rows, []string{f.name, grouped(f.n)})
+	}
+	return t
+}
