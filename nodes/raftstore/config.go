@@ -1,0 +1,172 @@
+package raftstore
+
+import (
+	"errors"
+	"time"
+
+	"github.com/pingcap/kvproto/pkg/metapb"
+	"github.com/pingcap/kvproto/pkg/pdpb"
+	"github.com/pingcap/kvproto/pkg/raft_serverpb"
+
+	"simrun/nodes/env"
+)
+
+// Config configures a Store. The zero value of a field other than StoreID
+// stands for its default.
+type Config struct {
+	// StoreID is the store's id, which must be that of its bootstrap.
+	StoreID uint64
+
+	// TickInterval is the length of one tick of raft's logical clock, in the
+	// monotonic time of the node. Default 50 ms.
+	TickInterval time.Duration
+	// ElectionTick is the least number of ticks without word from a leader after
+	// which a follower campaigns; the greatest is nearly twice that. Default 10.
+	ElectionTick int
+	// HeartbeatTick is the number of ticks between heartbeats of a leader. It
+	// must be less than ElectionTick. Default 2.
+	HeartbeatTick int
+	// VoteHoldoffTicks is how long after its start a store ignores requests for
+	// votes. Leader leases need ElectionTick here: a leader may rely on the
+	// promise of this store's previous process, which this process has forgotten.
+	// Without leases nothing needs it, and the default is 0.
+	VoteHoldoffTicks int
+
+	// MaxSizePerMsg bounds the entries of one append message, and those that are
+	// handed over to be applied at a time, in bytes. Default 256 KiB.
+	MaxSizePerMsg uint64
+	// MaxInflightMsgs bounds the unanswered append messages to one peer. Default 128.
+	MaxInflightMsgs int
+	// EntrySizeMax bounds one proposal in bytes. Default 1 MiB.
+	EntrySizeMax int
+	// PendingProposalsMax bounds the undecided proposals of one region; more are
+	// refused with ServerIsBusy. Default 4096.
+	PendingProposalsMax int
+	// EntryCacheCount and EntryCacheBytes bound the recent entries that each peer
+	// keeps in memory. Defaults 256 and 256 KiB.
+	EntryCacheCount int
+	EntryCacheBytes int
+
+	// LogGCThreshold is the number of applied entries above which a leader
+	// proposes to compact the log up to what all followers have. Default 128.
+	LogGCThreshold uint64
+	// LogGCCountLimit is the number of applied entries above which it no longer
+	// waits for slow followers, which will need a snapshot. Default 4 times
+	// LogGCThreshold.
+	LogGCCountLimit uint64
+
+	// ReadIndexRetry is how long a read waits for its confirmation before it asks
+	// again. Default 4 heartbeats.
+	ReadIndexRetry time.Duration
+	// ReadIndexTimeout is how long it tries at all. Default 4 times ElectionTick.
+	ReadIndexTimeout time.Duration
+
+	// SnapshotChunkSize is the size of one chunk in bytes. Default 64 KiB.
+	SnapshotChunkSize int
+	// SnapshotSendsMax and SnapshotReceivesMax bound the snapshots under way.
+	// Default 4 each.
+	SnapshotSendsMax    int
+	SnapshotReceivesMax int
+	// SnapshotBytesMax bounds one received snapshot, which is held in memory.
+	// Default 64 MiB.
+	SnapshotBytesMax int
+	// SnapshotIdle is how long a half received snapshot is kept without another
+	// chunk. Default 4 times ElectionTick.
+	SnapshotIdle time.Duration
+
+	// RegionHeartbeatInterval and StoreHeartbeatInterval are the periods of the
+	// reports to the placement driver. Regions are also reported at once when
+	// their leader or range changes. Defaults 1 s and 1 s.
+	RegionHeartbeatInterval time.Duration
+	StoreHeartbeatInterval  time.Duration
+
+	// Observer, if not nil, is told what happens.
+	Observer Observer
+}
+
+func setDefault[T int | uint64 | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
+func (c Config) withDefaults() Config {
+	setDefault(&c.TickInterval, 50*time.Millisecond)
+	setDefault(&c.ElectionTick, 10)
+	setDefault(&c.HeartbeatTick, 2)
+	setDefault(&c.MaxSizePerMsg, 256<<10)
+	setDefault(&c.MaxInflightMsgs, 128)
+	setDefault(&c.EntrySizeMax, 1<<20)
+	setDefault(&c.PendingProposalsMax, 4096)
+	setDefault(&c.EntryCacheCount, 256)
+	setDefault(&c.EntryCacheBytes, 256<<10)
+	setDefault(&c.LogGCThreshold, 128)
+	setDefault(&c.LogGCCountLimit, 4*c.LogGCThreshold)
+	setDefault(&c.ReadIndexRetry, 4*time.Duration(c.HeartbeatTick)*c.TickInterval)
+	setDefault(&c.ReadIndexTimeout, 4*time.Duration(c.ElectionTick)*c.TickInterval)
+	setDefault(&c.SnapshotChunkSize, 64<<10)
+	setDefault(&c.SnapshotSendsMax, 4)
+	setDefault(&c.SnapshotReceivesMax, 4)
+	setDefault(&c.SnapshotBytesMax, 64<<20)
+	setDefault(&c.SnapshotIdle, 4*time.Duration(c.ElectionTick)*c.TickInterval)
+	setDefault(&c.RegionHeartbeatInterval, time.Second)
+	setDefault(&c.StoreHeartbeatInterval, time.Second)
+	return c
+}
+
+func (c Config) validate() error {
+	switch {
+	case c.StoreID == 0:
+		return errors.New("raftstore: a store needs an id")
+	case c.TickInterval < 0 || c.ReadIndexRetry < 0 || c.ReadIndexTimeout < 0 || c.SnapshotIdle < 0 ||
+		c.RegionHeartbeatInterval < 0 || c.StoreHeartbeatInterval < 0:
+		return errors.New("raftstore: durations must not be negative")
+	case c.HeartbeatTick < 1 || c.ElectionTick <= c.HeartbeatTick:
+		return errors.New("raftstore: ElectionTick must be greater than HeartbeatTick, which must be positive")
+	case c.VoteHoldoffTicks < 0 || c.MaxInflightMsgs < 1 || c.EntrySizeMax < 1 || c.PendingProposalsMax < 1 ||
+		c.EntryCacheCount < 0 || c.EntryCacheBytes < 0:
+		return errors.New("raftstore: bounds must be positive")
+	case c.LogGCCountLimit < c.LogGCThreshold:
+		return errors.New("raftstore: LogGCCountLimit must not be less than LogGCThreshold")
+	case c.SnapshotChunkSize < 1 || c.SnapshotSendsMax < 1 || c.SnapshotReceivesMax < 1 || c.SnapshotBytesMax < 1:
+		return errors.New("raftstore: bounds on snapshots must be positive")
+	}
+	return nil
+}
+
+// Transport carries messages to other stores.
+type Transport interface {
+	// Send sends a batch of raft messages, to arrive at OnRaftBatch. It may be
+	// lost, duplicated and reordered. Send must not keep the slice.
+	Send(toStore uint64, batch []byte)
+	// SendSnapshotChunk carries a chunk to OnSnapshotChunk and waits for its
+	// answer. It returns nil only if the other store has accepted the chunk.
+	SendSnapshotChunk(t env.Task, toStore uint64, chunk *raft_serverpb.SnapshotChunk) error
+}
+
+// PD is the placement driver, as far as a store needs it.
+type PD interface {
+	// RegionHeartbeat and StoreHeartbeat report without waiting; a report may be
+	// lost.
+	RegionHeartbeat(req *pdpb.RegionHeartbeatRequest)
+	StoreHeartbeat(req *pdpb.StoreHeartbeatRequest)
+	// AskBatchSplit returns ids for count new regions and their peers.
+	AskBatchSplit(t env.Task, region *metapb.Region, count uint32) ([]*pdpb.SplitID, error)
+}
+
+// Observer is told what happens, for reports. It must not call the store.
+type Observer interface {
+	// LeaderElected: a peer of this store has become leader.
+	LeaderElected(region, term, store uint64)
+	// RegionSplit: this store has applied a split. The regions include the one
+	// that was split.
+	RegionSplit(store uint64, regions []*metapb.Region)
+	// SnapshotApplied: a peer of this store was restored from a snapshot.
+	SnapshotApplied(region, index, store uint64)
+}
+
+type noObserver struct{}
+
+func (noObserver) LeaderElected(uint64, uint64, uint64)   {}
+func (noObserver) RegionSplit(uint64, []*metapb.Region)   {}
+func (noObserver) SnapshotApplied(uint64, uint64, uint64) {}

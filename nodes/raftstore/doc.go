@@ -1,0 +1,49 @@
+// Package raftstore replicates the regions of a store: many raft groups that
+// share one log database, one key-value database and one message stream to each
+// other store.
+//
+//	err := raftstore.Bootstrap(engines, 1, regions)         // once, on every store
+//	s, err := raftstore.Open(e, cfg, engines, transport, pd)
+//	...
+//	s.OnRaftBatch(from, body)                               // what Transport.Send carried
+//	snap, regionErr := s.ReadSnapshot(task, ctx)            // linearizable read
+//	snap, regionErr := s.LeaderSnapshot(ctx)                // unconfirmed, for commands
+//	regionErr, err := s.Propose(task, ctx, snap.Term(), reqs, limit)
+//
+// # Life of a proposal
+//
+// Everything happens in three kinds of events. A turn takes all peers that have
+// something to do, steps what was proposed since the last turn, asks raft what
+// it wants (ready.go) and hands the parts on: messages for other stores leave
+// in one datagram a store; log entries and hard states of all peers are written
+// as one synced batch (append.go). When the disk says that the batch is durable,
+// the answers that depended on it go out: acknowledgements, votes, and raft's
+// own notice that its entries are stable. While a batch is under way the next
+// one gathers; this is the group commit. Committed entries are applied in an
+// event of their own (apply.go): one key-value batch holds the data of all
+// entries and, for each region, the apply state. It is not synced, since the raft
+// log can restore it; so before log entries are deleted, the key-value
+// database is synced (compact.go).
+//
+// A caller learns the fate of its proposal (proposal.go) when the entry at the
+// proposal's index is applied: its own, or one of another term, in which case
+// the proposal will never be applied. Until then it has no answer.
+//
+// # What is on disk
+//
+// keys.go lists the records. The key-value database holds the region's state,
+// the data and the apply state; the raft log database holds the entries and one
+// record with the hard state and the last index. Each of the two is consistent in
+// itself. Between them only this holds: what the raft log knows of a region
+// was preceded by what the key-value database has to know. A split is durable
+// before the new region writes to the log, a snapshot before the log is reset,
+// an applied index before the entries up to it are deleted.
+//
+// # Snapshots
+//
+// A snapshot is generated from a consistent view of the engine, sent chunk by
+// chunk (snapshot_send.go), collected in the memory of the receiver
+// (snapshot_recv.go) and applied as one atomic batch (snapshot_apply.go). This is
+// meant for regions that splits keep small: Config.SnapshotBytesMax bounds what a
+// store is ready to receive at a time, and larger snapshots are refused.
+package raftstore

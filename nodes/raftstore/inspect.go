@@ -1,0 +1,184 @@
+package raftstore
+
+import (
+	"fmt"
+
+	"github.com/pingcap/kvproto/pkg/metapb"
+	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
+	"github.com/pingcap/kvproto/pkg/raft_serverpb"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"simrun/nodes/engine"
+)
+
+// RegionInfo is what a store knows about one of its peers.
+type RegionInfo struct {
+	Region *metapb.Region
+	Peer   uint64
+	// Leader is the id of the peer that this one takes for the leader, 0 if it
+	// knows of none.
+	Leader   uint64
+	IsLeader bool
+	Term     uint64
+	Commit   uint64
+	// Applied is the index of the last applied entry, AppliedTerm its term.
+	Applied     uint64
+	AppliedTerm uint64
+	// First and Last are the indexes of the log's entries.
+	First, Last uint64
+	// Undecided is the number of proposals of this process whose fate is open.
+	Undecided int
+}
+
+// Regions describes all peers of the store, in the order of region ids.
+func (s *Store) Regions() []RegionInfo {
+	infos := make([]RegionInfo, len(s.peers))
+	for i, p := range s.peers {
+		infos[i] = RegionInfo{
+			Region: p.region, Peer: p.id, Leader: p.leader, IsLeader: p.isLeader(),
+			Term: p.term(), Commit: p.commit(), Applied: p.applied, AppliedTerm: p.appliedTerm,
+			First: p.log.truncatedIndex + 1, Last: p.log.lastIndex,
+			Undecided: len(p.proposals.queued) + len(p.proposals.logged),
+		}
+	}
+	return infos
+}
+
+// RegionOf returns the region that holds key, as far as this store knows, and
+// whether it leads it; nil if it has no peer of it.
+func (s *Store) RegionOf(key []byte) (region *metapb.Region, leads bool) {
+	for _, p := range s.ranges {
+		if contains(p.region, key) {
+			return p.region, p.isLeader()
+		}
+	}
+	return nil, false
+}
+
+// String describes the peer in one line.
+func (r RegionInfo) String() string {
+	leader := "none"
+	switch {
+	case r.IsLeader:
+		leader = "self"
+	case r.Leader != 0:
+		leader = fmt.Sprint(r.Leader)
+	}
+	epoch := r.Region.GetRegionEpoch()
+	return fmt.Sprintf("region=%d peer=%d range=[%q,%q) epoch=%d/%d leader=%s term=%d log=%d..%d commit=%d applied=%d",
+		r.Region.GetId(), r.Peer, r.Region.GetStartKey(), r.Region.GetEndKey(), epoch.GetConfVer(), epoch.GetVersion(),
+		leader, r.Term, r.First, r.Last, r.Commit, r.Applied)
+}
+
+// DumpLog returns the raft log of a region in readable form; see the function
+// of that name.
+func (s *Store) DumpLog(region uint64) ([]string, error) { return DumpLog(s.eng, region) }
+
+// DumpLog reads the raft log of a region from the databases of a store that may
+// or may not be running. Each write of an entry has a line, which begins with the
+// region and the entry's index:
+//
+//	4_6 term=6 NOOP
+//	4_7 term=6 PUT default key="k1" value="v1"
+//	4_8 term=6 SPLIT key="m" region=10 peers=11,12,13 epoch=1/1
+func DumpLog(eng *engine.Engines, region uint64) ([]string, error) {
+	apply, err := load[raft_serverpb.RaftApplyState](eng.KV, applyStateKey(nil, region))
+	if err != nil {
+		return nil, err
+	}
+	it, err := eng.RaftLog.NewIter(engine.Raft, engine.IterOptions{
+		Lower: logKey(nil, region, apply.GetTruncatedState().GetIndex()+1), Upper: hardStateKey(nil, region),
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer it.Close()
+	var lines []string
+	for ok := it.First(); ok; ok = it.Next() {
+		e, err := decodeEntry(it.Value())
+		if err != nil {
+			return nil, fmt.Errorf("raftstore: entry %d of region %d: %w", logIndex(it.Key()), region, err)
+		}
+		head := fmt.Sprintf("%d_%d term=%d ", region, e.GetIndex(), e.GetTerm())
+		for _, text := range describeEntry(e) {
+			lines = append(lines, head+text)
+		}
+	}
+	return lines, it.Error()
+}
+
+// describeEntry returns a text for each write of an entry.
+func describeEntry(e *raftpb.Entry) []string {
+	if len(e.GetData()) == 0 {
+		return []string{"NOOP"}
+	}
+	cmd := &raft_cmdpb.RaftCmdRequest{}
+	if err := cmd.Unmarshal(e.GetData()); err != nil {
+		return []string{fmt.Sprintf("DAMAGED %d bytes: %v", len(e.GetData()), err)}
+	}
+	if admin := cmd.GetAdminRequest(); admin != nil {
+		return describeAdmin(cmd.GetHeader().GetRegionEpoch(), admin)
+	}
+	var texts []string
+	for _, req := range cmd.GetRequests() {
+		texts = append(texts, describeRequest(req))
+	}
+	if texts == nil {
+		texts = []string{"EMPTY"}
+	}
+	return texts
+}
+
+func describeRequest(req *raft_cmdpb.Request) string {
+	switch req.GetCmdType() {
+	case raft_cmdpb.CmdType_Put:
+		return fmt.Sprintf("PUT %s key=%q value=%s", family(req.GetPut().GetCf()), req.GetPut().GetKey(), abridged(req.GetPut().GetValue()))
+	case raft_cmdpb.CmdType_Delete:
+		return fmt.Sprintf("DELETE %s key=%q", family(req.GetDelete().GetCf()), req.GetDelete().GetKey())
+	case raft_cmdpb.CmdType_DeleteRange:
+		d := req.GetDeleteRange()
+		return fmt.Sprintf("DELETE_RANGE %s start=%q end=%q", family(d.GetCf()), d.GetStartKey(), d.GetEndKey())
+	default:
+		return req.GetCmdType().String()
+	}
+}
+
+func describeAdmin(epoch *metapb.RegionEpoch, admin *raft_cmdpb.AdminRequest) []string {
+	switch admin.GetCmdType() {
+	case raft_cmdpb.AdminCmdType_CompactLog:
+		c := admin.GetCompactLog()
+		return []string{fmt.Sprintf("COMPACT index=%d term=%d", c.GetCompactIndex(), c.GetCompactTerm())}
+	case raft_cmdpb.AdminCmdType_BatchSplit:
+		var texts []string
+		for _, req := range admin.GetSplits().GetRequests() {
+			text := fmt.Sprintf("SPLIT key=%q region=%d peers=", req.GetSplitKey(), req.GetNewRegionId())
+			for i, id := range req.GetNewPeerIds() {
+				if i > 0 {
+					text += ","
+				}
+				text += fmt.Sprint(id)
+			}
+			texts = append(texts, text+fmt.Sprintf(" epoch=%d/%d", epoch.GetConfVer(), epoch.GetVersion()))
+		}
+		return texts
+	default:
+		return []string{admin.GetCmdType().String()}
+	}
+}
+
+// family names the column family of a command; the empty name is the default.
+func family(name string) string {
+	if name == "" {
+		return engine.Default.String()
+	}
+	return name
+}
+
+// abridged quotes a value, of a long one the beginning.
+func abridged(value []byte) string {
+	const valueMax = 64
+	if len(value) <= valueMax {
+		return fmt.Sprintf("%q", value)
+	}
+	return fmt.Sprintf("%q... (%d bytes)", value[:valueMax], len(value))
+}

@@ -1,0 +1,141 @@
+package raftstore
+
+import (
+	"fmt"
+
+	"github.com/pingcap/kvproto/pkg/errorpb"
+	"github.com/pingcap/kvproto/pkg/metapb"
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/raftpb"
+
+	"simrun/nodes/invariant"
+)
+
+// peer is this store's replica of one region.
+type peer struct {
+	s        *Store
+	regionID uint64
+	id       uint64
+	// region is as of the last applied entry, meta this peer in it. Of an
+	// uninitialised peer they hold only ids.
+	region *metapb.Region
+	meta   *metapb.Peer
+	node   *raft.RawNode
+	log    logStorage
+
+	// The state of raft as of the last Ready.
+	role   raft.StateType
+	leader uint64 // peer id, 0 if unknown
+	// termStart is the index of the first entry of the term in which this peer is
+	// leader, 0 if it is not.
+	termStart uint64
+
+	// applied is the index of the last applied entry, appliedTerm its term.
+	applied, appliedTerm uint64
+	// size estimates the bytes of data in the region.
+	size uint64
+
+	proposals proposals
+	reads     reads
+	// generated are snapshots that raft has asked for in this turn, received are
+	// those that raft was given in this turn.
+	generated []*generatedSnapshot
+	received  []*receivedSnapshot
+	// pinned are the indexes of snapshots that are being sent: the log from there
+	// on will be needed.
+	pinned []uint64
+	// compacting is the index up to which a compaction was proposed.
+	compacting uint64
+
+	// links lead to the other members, strangers to the peers from which an
+	// uninitialised peer has heard.
+	links     []link
+	strangers []*metapb.Peer
+
+	dirty     bool
+	destroyed bool
+}
+
+func (s *Store) newPeer(region *metapb.Region, meta *metapb.Peer) *peer {
+	invariant.Check(meta.GetId() != 0 && meta.GetStoreId() == s.id,
+		"raftstore: store %d: region %v has no peer here", s.id, region)
+	p := &peer{s: s, regionID: region.GetId(), id: meta.GetId(), region: region, meta: meta}
+	p.log.p = p
+	p.log.cache.countMax, p.log.cache.bytesMax = s.cfg.EntryCacheCount, s.cfg.EntryCacheBytes
+	return p
+}
+
+// String names the peer in messages.
+func (p *peer) String() string {
+	if p == nil {
+		return "no peer"
+	}
+	return fmt.Sprintf("region %d peer %d store %d", p.regionID, p.id, p.s.id)
+}
+
+// startRaft makes the raft node from the loaded log.
+func (p *peer) startRaft() {
+	node, err := raft.NewRawNode(&raft.Config{
+		ID:                        p.id,
+		ElectionTick:              p.s.cfg.ElectionTick,
+		HeartbeatTick:             p.s.cfg.HeartbeatTick,
+		Storage:                   &p.log,
+		Applied:                   p.applied,
+		AsyncStorageWrites:        true,
+		MaxSizePerMsg:             p.s.cfg.MaxSizePerMsg,
+		MaxInflightMsgs:           p.s.cfg.MaxInflightMsgs,
+		CheckQuorum:               true,
+		PreVote:                   true,
+		ReadOnlyOption:            raft.ReadOnlySafe,
+		DisableProposalForwarding: true,
+		Logger:                    raftLogger{p.s},
+	})
+	invariant.Check(err == nil, "raftstore: %s: %v", p, err)
+	p.node = node
+	p.s.markDirty(p) // there may be committed entries to apply
+}
+
+// confState returns the members in raft's form.
+func (p *peer) confState() *raftpb.ConfState {
+	cs := &raftpb.ConfState{}
+	for _, q := range p.region.GetPeers() {
+		if q.GetRole() == metapb.PeerRole_Learner {
+			cs.Learners = append(cs.Learners, q.GetId())
+		} else {
+			cs.Voters = append(cs.Voters, q.GetId())
+		}
+	}
+	return cs
+}
+
+func (p *peer) isLeader() bool { return p.role == raft.StateLeader }
+
+// term and commit are as of the last Ready.
+func (p *peer) term() uint64   { return p.log.hard.term }
+func (p *peer) commit() uint64 { return p.log.hard.commit }
+
+// committedInTerm reports whether an entry of the leader's own term is
+// committed: only then does it know what was committed before.
+func (p *peer) committedInTerm() bool { return p.termStart != 0 && p.commit() >= p.termStart }
+
+// member returns a peer of the region, nil if it is not known.
+func (p *peer) member(id uint64) *metapb.Peer {
+	if q := peerByID(p.region, id); q != nil {
+		return q
+	}
+	for _, q := range p.strangers {
+		if q.GetId() == id {
+			return q
+		}
+	}
+	return nil
+}
+
+// notLeader is the error for requests that only a leader serves.
+func (p *peer) notLeader() *errorpb.Error {
+	leader := peerByID(p.region, p.leader)
+	if p.leader == p.id {
+		leader = nil // no longer, or not yet
+	}
+	return errNotLeader(p.regionID, leader)
+}

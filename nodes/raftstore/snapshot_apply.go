@@ -1,0 +1,89 @@
+package raftstore
+
+import (
+	"github.com/pingcap/kvproto/pkg/metapb"
+	"github.com/pingcap/kvproto/pkg/raft_serverpb"
+
+	"simrun/nodes/engine"
+	"simrun/nodes/invariant"
+)
+
+// applySnapshot replaces the region's data by that of a snapshot, in one synced
+// batch: what was there before is cleared, and the states that describe the
+// data change with it. The batch also holds the raft state that the log is to
+// get afterwards. If the process ends before that, the next start completes it
+// (loadLog). Raft hands out no entries to apply meanwhile.
+func (p *peer) applySnapshot(r *receivedSnapshot) {
+	s := p.s
+	other := s.overlappingOther(p, r.region)
+	invariant.Check(other == nil, "raftstore: %s: snapshot of %v overlaps %s", p, r.region, other)
+	invariant.Check(r.index > p.applied, "raftstore: %s: snapshot at %d, applied %d", p, r.index, p.applied)
+	b := s.eng.KV.NewBatch()
+	defer b.Close()
+	old := p.region
+	if initialised(old) {
+		// The region may have been larger. What is outside of it now must go too:
+		// if another region gets the range, it brings its own data.
+		markSnapshotShrank.Sometimes(!containsRange(r.region, old.GetStartKey(), old.GetEndKey()))
+		clearRange(b, old)
+	}
+	clearRange(b, r.region)
+	for _, records := range r.records {
+		ok := eachRecord(records, func(cf engine.CF, key, value []byte) {
+			invariant.Check(cf != engine.Raft && contains(r.region, key), "raftstore: %s: snapshot holds %s %q", p, cf, key)
+			b.Put(cf, key, value)
+		})
+		invariant.Check(ok, "raftstore: %s: damaged snapshot", p)
+	}
+	putRegionState(b, r.region, raft_serverpb.PeerState_Normal)
+	p.log.putSnapshotState(b, r)
+	s.setRegion(p, r.region)
+	p.strangers = nil
+	p.applied, p.appliedTerm = r.index, r.term
+	p.size = uint64(r.size)
+	p.proposals.hidden(r.index)
+	if s.failed(s.eng.KV.Write(b)) {
+		return
+	}
+	r.records = nil
+}
+
+// putSnapshotState writes the apply state of a snapshot, and the raft state
+// that the log is to get. The log itself is still the old one.
+func (l *logStorage) putSnapshotState(b *engine.Batch, r *receivedSnapshot) {
+	putApplyState(b, r.region.GetId(), raft_serverpb.RaftApplyState{
+		AppliedIndex: r.index, CommitIndex: r.index, CommitTerm: r.term,
+		TruncatedState: &raft_serverpb.RaftTruncatedState{Index: r.index, Term: r.term},
+	})
+	h := l.hard
+	h.commit = r.index
+	b.Put(engine.Raft, snapStateKey(nil, r.region.GetId()), marshal(h.localState(r.index)))
+}
+
+// snapshotApplied is called when snapshot and log are durable.
+func (p *peer) snapshotApplied(r *receivedSnapshot) {
+	markSnapshotApplied.Reached()
+	p.s.cfg.Observer.SnapshotApplied(p.regionID, r.index, p.s.id)
+	if p.s.env.Log.Enabled() {
+		p.s.env.Log.Logf("region %d: restored from a snapshot at %d", p.regionID, r.index)
+	}
+	p.releaseReads()
+	p.s.unpark()
+}
+
+// clearRange deletes a region's data.
+func clearRange(b *engine.Batch, r *metapb.Region) {
+	for _, cf := range dataCFs() {
+		b.DeleteRange(cf, r.GetStartKey(), orNil(r.GetEndKey()))
+	}
+}
+
+// overlappingOther returns a peer other than p whose region overlaps r.
+func (s *Store) overlappingOther(p *peer, r *metapb.Region) *peer {
+	for _, q := range s.ranges {
+		if q != p && overlaps(q.region.GetStartKey(), q.region.GetEndKey(), r.GetStartKey(), r.GetEndKey()) {
+			return q
+		}
+	}
+	return nil
+}

@@ -1,0 +1,167 @@
+package raftstore
+
+import (
+	"slices"
+
+	"github.com/pingcap/kvproto/pkg/metapb"
+	"github.com/pingcap/kvproto/pkg/raft_serverpb"
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/proto"
+
+	"simrun/nodes/invariant"
+)
+
+// OnRaftBatch takes what another store's Transport.Send carried. It may come
+// late, twice or out of order. The slice is not kept.
+func (s *Store) OnRaftBatch(fromStore uint64, batch []byte) {
+	if s.dead {
+		return
+	}
+	err := eachEnvelope(batch, s.step)
+	invariant.Check(err == nil, "raftstore: batch from store %d: %v", fromStore, err)
+}
+
+// step hands a message to its peer.
+func (s *Store) step(ev *envelope) {
+	if ev.to.GetStoreId() != s.id {
+		markStalePeer.Reached()
+		return
+	}
+	message := &raftpb.Message{}
+	err := proto.Unmarshal(ev.message, message)
+	invariant.Check(err == nil, "raftstore: message for region %d: %v", ev.regionID, err)
+	if !admissible(message.GetType()) || s.heldOff(message.GetType()) {
+		return
+	}
+	p := s.byRegion[ev.regionID]
+	if p == nil {
+		if p = s.stranger(ev, message); p == nil {
+			return
+		}
+	}
+	if p.id != ev.to.GetId() || !p.knows(ev) {
+		// Peers do not change their ids. What is meant is a peer that was here
+		// before, or one that is to come.
+		markStalePeer.Reached()
+		return
+	}
+	// Raft refuses what makes no sense to it, such as an answer from a stranger.
+	_ = p.node.Step(message)
+	s.markDirty(p)
+}
+
+// admissible reports whether a message may come from another store. Proposals
+// and reads are not forwarded, snapshots come in chunks.
+func admissible(t raftpb.MessageType) bool {
+	switch t {
+	case raftpb.MsgApp, raftpb.MsgAppResp, raftpb.MsgHeartbeat, raftpb.MsgHeartbeatResp,
+		raftpb.MsgVote, raftpb.MsgVoteResp, raftpb.MsgPreVote, raftpb.MsgPreVoteResp,
+		raftpb.MsgTimeoutNow:
+		return true
+	default:
+		return false
+	}
+}
+
+// heldOff reports whether a request for a vote is to be ignored because the
+// store has just started; see Config.VoteHoldoffTicks. This includes requests of
+// a forced campaign, which raft would grant in spite of a lease.
+func (s *Store) heldOff(t raftpb.MessageType) bool {
+	return s.ticks < s.cfg.VoteHoldoffTicks &&
+		markVoteHeldOff.Sometimes(t == raftpb.MsgVote || t == raftpb.MsgPreVote)
+}
+
+// knows reports whether the sender may be a member of the region. An
+// uninitialised peer knows nobody, and remembers where answers have to go.
+func (p *peer) knows(ev *envelope) bool {
+	if !initialised(p.region) {
+		if p.member(ev.from.GetId()) == nil {
+			from := ev.from
+			p.strangers = append(p.strangers, &from)
+		}
+		return true
+	}
+	return peerByID(p.region, ev.from.GetId()) != nil || ev.epoch.GetConfVer() > p.region.GetRegionEpoch().GetConfVer()
+}
+
+// stranger decides about a message for a region that has no peer here. It
+// returns the peer if one is to be created.
+func (s *Store) stranger(ev *envelope, m *raftpb.Message) *peer {
+	if state := s.tombstones[ev.regionID]; state != nil && superseded(state, ev) {
+		markTombstone.Reached()
+		return nil
+	}
+	if !isInitial(m) {
+		return nil // the sender will begin anew when it gets no answer
+	}
+	if s.applier.unborn(ev.regionID) || s.overlapping(ev.startKey, ev.endKey) != nil {
+		// The range is that of another region here, which has yet to apply a split.
+		// To drop the message would delay the new region's first election by a
+		// timeout.
+		s.parked.park(ev, m.GetType())
+		return nil
+	}
+	return s.createPeer(ev)
+}
+
+// superseded reports whether a message is for a peer that was removed, or comes
+// from one that has not heard of the removal.
+func superseded(state *raft_serverpb.RegionLocalState, ev *envelope) bool {
+	here := peerOnStore(state.GetRegion(), ev.to.GetStoreId())
+	return here.GetId() >= ev.to.GetId() || staleEpoch(&ev.epoch, state.GetRegion().GetRegionEpoch())
+}
+
+// createPeer makes an uninitialised peer: it votes, and learns its region from
+// a snapshot.
+func (s *Store) createPeer(ev *envelope) *peer {
+	p := s.newPeer(&metapb.Region{Id: ev.regionID}, &metapb.Peer{Id: ev.to.GetId(), StoreId: s.id, Role: ev.to.GetRole()})
+	st, err := loadStates(s.eng, p.region)
+	if s.failed(err) {
+		return nil
+	}
+	p.loadLog(st)
+	p.startRaft()
+	s.addPeer(p)
+	markCreated.Reached()
+	return p
+}
+
+// parkingLot holds messages for regions that a split here has yet to make.
+type parkingLot struct {
+	messages []parkedMessage
+}
+
+type parkedMessage struct {
+	region, from uint64
+	kind         raftpb.MessageType
+	batch        []byte
+}
+
+// parkedMax bounds the messages that wait; the oldest go first.
+const parkedMax = 1024
+
+// park keeps a message. A newer one of the same kind and sender replaces it.
+func (l *parkingLot) park(ev *envelope, kind raftpb.MessageType) {
+	markParked.Reached()
+	l.messages = slices.DeleteFunc(l.messages, func(m parkedMessage) bool {
+		return m.region == ev.regionID && m.from == ev.from.GetId() && m.kind == kind
+	})
+	if len(l.messages) == parkedMax {
+		l.messages = slices.Delete(l.messages, 0, 1)
+	}
+	l.messages = append(l.messages, parkedMessage{
+		ev.regionID, ev.from.GetId(), kind, appendBytes(nil, batchMessages, ev.raw),
+	})
+}
+
+// unpark delivers the parked messages again, after a region's range has
+// changed. Those that still have to wait are parked again.
+func (s *Store) unpark() {
+	messages := s.parked.messages
+	s.parked.messages = nil
+	for _, m := range messages {
+		before := len(s.parked.messages)
+		s.OnRaftBatch(0, m.batch)
+		markUnparked.Sometimes(len(s.parked.messages) == before)
+	}
+}

@@ -1,0 +1,160 @@
+package raftstore
+
+import (
+	"errors"
+
+	"github.com/pingcap/kvproto/pkg/metapb"
+	"go.etcd.io/raft/v3/raftpb"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"simrun/nodes/invariant"
+)
+
+// A datagram between two stores is a tikvpb.BatchRaftMessages: repeated
+// raft_serverpb.RaftMessage. The raft message inside is raftpb's, which has the
+// encoding of eraftpb's. Both are encoded and decoded here field by field: it is
+// the busiest path of a store.
+const (
+	batchMessages protowire.Number = 1
+
+	fieldRegionID protowire.Number = 1
+	fieldFromPeer protowire.Number = 2
+	fieldToPeer   protowire.Number = 3
+	fieldMessage  protowire.Number = 4
+	fieldEpoch    protowire.Number = 5
+	fieldStartKey protowire.Number = 7
+	fieldEndKey   protowire.Number = 8
+)
+
+var errMalformed = errors.New("malformed raft message")
+
+// envelope is a decoded RaftMessage whose raft message is still encoded.
+type envelope struct {
+	regionID         uint64
+	from, to         metapb.Peer
+	epoch            metapb.RegionEpoch
+	startKey, endKey []byte
+	message          []byte
+	raw              []byte // all of it
+}
+
+// appendHeader appends what all messages from p to one peer have in common.
+func appendHeader(buf []byte, p *peer, to *metapb.Peer) []byte {
+	buf = protowire.AppendTag(buf, fieldRegionID, protowire.VarintType)
+	buf = protowire.AppendVarint(buf, p.regionID)
+	buf = appendMessage(buf, fieldFromPeer, p.meta)
+	buf = appendMessage(buf, fieldToPeer, to)
+	if epoch := p.region.GetRegionEpoch(); epoch != nil {
+		buf = appendMessage(buf, fieldEpoch, epoch)
+	}
+	return buf
+}
+
+func appendMessage(buf []byte, field protowire.Number, m marshaler) []byte {
+	return appendBytes(buf, field, marshal(m))
+}
+
+func appendBytes(buf []byte, field protowire.Number, value []byte) []byte {
+	buf = protowire.AppendTag(buf, field, protowire.BytesType)
+	return protowire.AppendBytes(buf, value)
+}
+
+// appendEnvelope appends one element of a batch.
+func appendEnvelope(buf, header []byte, m *raftpb.Message, startKey, endKey []byte) []byte {
+	size := proto.Size(m)
+	total := len(header) + protowire.SizeTag(fieldMessage) + protowire.SizeBytes(size)
+	if len(startKey) > 0 {
+		total += protowire.SizeTag(fieldStartKey) + protowire.SizeBytes(len(startKey))
+	}
+	if len(endKey) > 0 {
+		total += protowire.SizeTag(fieldEndKey) + protowire.SizeBytes(len(endKey))
+	}
+	buf = protowire.AppendTag(buf, batchMessages, protowire.BytesType)
+	buf = protowire.AppendVarint(buf, uint64(total))
+	end := len(buf) + total
+	buf = append(buf, header...)
+	buf = protowire.AppendTag(buf, fieldMessage, protowire.BytesType)
+	buf = protowire.AppendVarint(buf, uint64(size))
+	buf, err := proto.MarshalOptions{UseCachedSize: true}.MarshalAppend(buf, m)
+	if len(startKey) > 0 {
+		buf = appendBytes(buf, fieldStartKey, startKey)
+	}
+	if len(endKey) > 0 {
+		buf = appendBytes(buf, fieldEndKey, endKey)
+	}
+	invariant.Check(err == nil && len(buf) == end, "raftstore: cannot encode a raft message: %v", err)
+	return buf
+}
+
+// eachEnvelope calls fn for every message of a batch.
+func eachEnvelope(batch []byte, fn func(*envelope)) error {
+	var ev envelope
+	for len(batch) > 0 {
+		num, typ, n := protowire.ConsumeTag(batch)
+		if n < 0 || num != batchMessages || typ != protowire.BytesType {
+			return errMalformed
+		}
+		batch = batch[n:]
+		raw, n := protowire.ConsumeBytes(batch)
+		if n < 0 {
+			return errMalformed
+		}
+		batch = batch[n:]
+		if err := ev.decode(raw); err != nil {
+			return err
+		}
+		fn(&ev)
+	}
+	return nil
+}
+
+// decode reads an envelope; its slices refer to raw.
+func (ev *envelope) decode(raw []byte) error {
+	*ev = envelope{raw: raw}
+	for len(raw) > 0 {
+		num, typ, n := protowire.ConsumeTag(raw)
+		if n < 0 {
+			return errMalformed
+		}
+		raw = raw[n:]
+		var number uint64
+		var value []byte
+		switch typ {
+		case protowire.VarintType:
+			number, n = protowire.ConsumeVarint(raw)
+		case protowire.BytesType:
+			value, n = protowire.ConsumeBytes(raw)
+		default:
+			n = protowire.ConsumeFieldValue(num, typ, raw)
+		}
+		if n < 0 {
+			return errMalformed
+		}
+		raw = raw[n:]
+		if err := ev.set(num, number, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (ev *envelope) set(num protowire.Number, number uint64, value []byte) error {
+	switch num {
+	case fieldRegionID:
+		ev.regionID = number
+	case fieldFromPeer:
+		return ev.from.Unmarshal(value)
+	case fieldToPeer:
+		return ev.to.Unmarshal(value)
+	case fieldMessage:
+		ev.message = value
+	case fieldEpoch:
+		return ev.epoch.Unmarshal(value)
+	case fieldStartKey:
+		ev.startKey = value
+	case fieldEndKey:
+		ev.endKey = value
+	}
+	return nil
+}
