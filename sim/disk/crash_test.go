@@ -41,7 +41,7 @@ func TestCrashAtEveryOp(t *testing.T) {
 				n.close()
 			}
 			t.Logf("%d operations: %+v", op, total)
-			if kind == disk.PowerLoss && (total.Kept == 0 || total.Lost == 0 || total.Torn == 0 || total.Holed == 0 ||
+			if !testing.Short() && kind == disk.PowerLoss && (total.Kept == 0 || total.Lost == 0 || total.Torn == 0 || total.Holed == 0 ||
 				total.LostEntries == 0 || total.Unissued == 0) {
 				t.Errorf("a kind of loss never happened: %+v", total)
 			}
@@ -93,7 +93,7 @@ func TestCrashChain(t *testing.T) {
 			n.close()
 			s := n.disk.Stats()
 			t.Logf("%d commits, %d jobs, %d bytes: %+v", commits, n.jobs, n.disk.Used(), s)
-			if s.Deaths == 0 || s.Kills == 0 || s.PowerLoss == 0 || s.Kept == 0 || s.Torn == 0 || s.Holed == 0 {
+			if !testing.Short() && (s.Deaths == 0 || s.Kills == 0 || s.PowerLoss == 0 || s.Kept == 0 || s.Torn == 0 || s.Holed == 0) {
 				t.Errorf("a kind of crash never happened: %+v", s)
 			}
 		})

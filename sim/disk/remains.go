@@ -23,17 +23,17 @@ type remains struct {
 // decide picks how the writes have fared together. All independent of each
 // other alone would hardly ever leave a long tail of a log.
 func (r *remains) decide(writes []write) {
-	const fates = 4
-	switch r.draws.IntN(fates) {
-	case 0:
+	const fates = 5
+	switch fate := r.draws.IntN(fates); {
+	case fate == 0:
 		for _, w := range writes {
 			r.lose(w)
 		}
-	case 1:
+	case fate == 1:
 		for _, w := range writes {
 			r.keep(w)
 		}
-	case 2: // written back in order
+	case fate == 2: // written back in order
 		last := r.draws.IntN(len(writes))
 		for i, w := range writes {
 			switch {
@@ -45,7 +45,11 @@ func (r *remains) decide(writes []write) {
 				r.lose(w)
 			}
 		}
-	case 3: // written back in any order
+	case fate == 3 && r.canonical(): // sector by sector
+		for _, w := range writes {
+			r.hole(w)
+		}
+	default: // written back in any order
 		for _, w := range writes {
 			r.any(w)
 		}
