@@ -5,7 +5,7 @@
 //	err := raftstore.Bootstrap(engines, 1, regions)         // once, on every store
 //	s, err := raftstore.Open(e, cfg, engines, transport, pd)
 //	...
-//	s.OnRaftBatch(from, body)                               // what Transport.Send carried
+//	s.OnRaftBatch(body)                                     // what Transport.Send carried
 //	snap, regionErr := s.ReadSnapshot(task, ctx)            // linearizable read
 //	snap, regionErr := s.LeaderSnapshot(ctx)                // unconfirmed, for commands
 //	regionErr, err := s.Propose(task, ctx, snap.Term(), reqs, limit)

@@ -42,7 +42,7 @@ func (r *receiver) init(s *Store) { r.s = s }
 // It returns nil if it has accepted it; otherwise the sender should give up. The
 // last chunk is accepted when raft has got the snapshot, which is before it is
 // applied.
-func (s *Store) OnSnapshotChunk(fromStore uint64, chunk *raft_serverpb.SnapshotChunk) *errorpb.Error {
+func (s *Store) OnSnapshotChunk(chunk *raft_serverpb.SnapshotChunk) *errorpb.Error {
 	if s.dead {
 		return errServerIsBusy("shutting down")
 	}
@@ -53,7 +53,7 @@ func (s *Store) OnSnapshotChunk(fromStore uint64, chunk *raft_serverpb.SnapshotC
 		return errRegionNotFound(region)
 	}
 	h, records, ok := openChunk(chunk.GetData())
-	invariant.Check(ok, "raftstore: damaged snapshot chunk from store %d", fromStore)
+	invariant.Check(ok, "raftstore: %s: damaged snapshot chunk", p)
 	in, regionErr := s.receiver.admit(region, h)
 	if regionErr != nil {
 		return regionErr

@@ -13,12 +13,12 @@ import (
 
 // OnRaftBatch takes what another store's Transport.Send carried. It may come
 // late, twice or out of order. The slice is not kept.
-func (s *Store) OnRaftBatch(fromStore uint64, batch []byte) {
+func (s *Store) OnRaftBatch(batch []byte) {
 	if s.dead {
 		return
 	}
 	err := eachEnvelope(batch, s.step)
-	invariant.Check(err == nil, "raftstore: batch from store %d: %v", fromStore, err)
+	invariant.Check(err == nil, "raftstore: store %d: batch of messages: %v", s.id, err)
 }
 
 // step hands a message to its peer.
@@ -161,7 +161,7 @@ func (s *Store) unpark() {
 	s.parked.messages = nil
 	for _, m := range messages {
 		before := len(s.parked.messages)
-		s.OnRaftBatch(0, m.batch)
+		s.OnRaftBatch(m.batch)
 		markUnparked.Sometimes(len(s.parked.messages) == before)
 	}
 }
