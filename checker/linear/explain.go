@@ -15,7 +15,9 @@ import (
 // Bounds on the search for small evidence: each step is a search of its own,
 // over fewer operations than the one that failed.
 const (
-	explainStep  = 2 * time.Second
+	explainAll   = 4 * time.Second // for all objects together
+	explainMin   = 200 * time.Millisecond
+	explainStep  = time.Second
 	explainCalls = 64 // above this many calls reads are not tried one by one
 	evidenceMax  = 20
 )
@@ -23,11 +25,13 @@ const (
 // explain looks for few operations that cannot be ordered: the shortest prefix
 // that already fails, of it the part after the latest moment of rest, of that
 // no reads that are not needed.
-func explain(o *object) verdict.Finding {
-	calls, culprit := o.shortestPrefix()
-	calls, anyInit := o.sinceRest(calls)
+// What cannot be decided in time stays.
+func explain(o *object, bound func(time.Duration) time.Duration) verdict.Finding {
+	e := explainer{object: o, bound: bound}
+	calls, culprit := e.shortestPrefix()
+	calls, anyInit := e.sinceRest(calls)
 	if len(calls) <= explainCalls {
-		calls = o.dropReads(calls, culprit, anyInit)
+		calls = e.dropReads(calls, culprit, anyInit)
 	}
 	ids := []int{culprit.op.ID}
 	for _, c := range slices.Backward(calls) {
@@ -44,14 +48,19 @@ func explain(o *object) verdict.Finding {
 	}
 }
 
-func (o *object) illegal(calls []*call, anyInit bool) bool {
-	return o.decide(calls, anyInit, explainStep) == porcupine.Illegal
+type explainer struct {
+	*object
+	bound func(time.Duration) time.Duration
+}
+
+func (e *explainer) illegal(calls []*call, anyInit bool) bool {
+	return e.decide(calls, anyInit, e.bound(explainStep)) == porcupine.Illegal
 }
 
 // shortestPrefix returns what was known at the earliest return by which the
 // history has no linearization, and the call that returned then. A prefix of a
 // linearizable history is linearizable, so the search is binary.
-func (o *object) shortestPrefix() ([]*call, *call) {
+func (o *explainer) shortestPrefix() ([]*call, *call) {
 	var returned []*call
 	for _, c := range o.calls {
 		if !c.unknown {
@@ -97,7 +106,7 @@ func (o *object) prefix(until int64) []*call {
 
 // sinceRest drops all calls before the latest moment at which nothing was under
 // way, if the rest fails from every state.
-func (o *object) sinceRest(calls []*call) ([]*call, bool) {
+func (o *explainer) sinceRest(calls []*call) ([]*call, bool) {
 	var rests []int // indexes of calls that were invoked when nothing was under way
 	busy := int64(-1 << 63)
 	for i, c := range calls {
@@ -143,7 +152,7 @@ func (o *object) from(calls []*call, i int) []*call {
 
 // dropReads drops each read without which the rest fails as well. That is sound:
 // a linearizable history stays so without a read, though not without a write.
-func (o *object) dropReads(calls []*call, culprit *call, anyInit bool) []*call {
+func (o *explainer) dropReads(calls []*call, culprit *call, anyInit bool) []*call {
 	for i := 0; i < len(calls); {
 		c := calls[i]
 		if c.op.ID == culprit.op.ID || c.op.Kind != history.Read {

@@ -9,6 +9,7 @@ package linear
 import (
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/anishathalye/porcupine"
@@ -37,25 +38,38 @@ func Applies(k history.Kind) bool {
 	return false
 }
 
+// Turns of the search for each object: the first, and by how much each is longer
+// than the one before.
+const (
+	turnFirst  = 50 * time.Millisecond
+	turnGrowth = 8
+)
+
 // Check decides every key of the history. Operations of other kinds are passed
 // over.
 func Check(h *history.History, opts Options) verdict.Result {
 	return decideAll(split(h), opts)
 }
 
-// decideAll decides independent objects. Every object first gets a short turn,
-// so that one that is hard to decide does not hide a violation in another.
+// decideAll decides independent objects in rounds of ever longer turns, so that
+// one that is hard to decide does not hide a violation in another; a violation
+// ends the search, for then the verdict is certain.
 func decideAll(objects []*object, opts Options) verdict.Result {
 	r := verdict.Result{Checker: Name}
 	budget := newBudget(opts.Timeout)
 	answers := make([]porcupine.CheckResult, len(objects))
 	for i, o := range objects {
 		r.Checked += len(o.calls)
-		answers[i] = o.decide(o.calls, false, budget.share(len(objects)))
+		answers[i] = porcupine.Unknown
 	}
-	for i, o := range objects {
-		if answers[i] == porcupine.Unknown && !budget.spent() {
-			answers[i] = o.decide(o.calls, false, budget.rest())
+	for turn := turnFirst; slices.Contains(answers, porcupine.Unknown) && !slices.Contains(answers, porcupine.Illegal); turn *= turnGrowth {
+		if budget.spent() {
+			break
+		}
+		for i, o := range objects {
+			if answers[i] == porcupine.Unknown {
+				answers[i] = o.decide(o.calls, false, budget.bound(turn))
+			}
 		}
 	}
 	var undecided, broken []*object
@@ -65,11 +79,11 @@ func decideAll(objects []*object, opts Options) verdict.Result {
 			undecided = append(undecided, o)
 		case porcupine.Illegal:
 			broken = append(broken, o)
-			r.Add(explain(o))
+			r.Add(explain(o, newBudget(max(explainMin, explainAll/time.Duration(len(broken)))).bound))
 		case porcupine.Ok:
 		}
 	}
-	if len(undecided) > 0 {
+	if len(undecided) > 0 && len(broken) == 0 {
 		r.Undecided(fmt.Sprintf("%d of %d keys not decided within %v, the first is %q", len(undecided), len(objects), opts.Timeout, undecided[0].key))
 	}
 	switch {
@@ -134,31 +148,21 @@ func pageModel(o *object) porcupine.Model {
 // budget shares out a bound on real time.
 type budget struct {
 	deadline time.Time // zero: none
-	total    time.Duration
 }
 
 func newBudget(total time.Duration) budget {
 	if total <= 0 {
 		return budget{}
 	}
-	return budget{deadline: time.Now().Add(total), total: total}
+	return budget{deadline: time.Now().Add(total)}
 }
 
-// share returns the bound on the first turn of one of n objects.
-func (b budget) share(n int) time.Duration {
+// bound returns the bound on one search: at most turn, and what is left.
+func (b budget) bound(turn time.Duration) time.Duration {
 	if b.deadline.IsZero() {
-		return 0
+		return turn
 	}
-	return min(b.rest(), max(b.total/time.Duration(2*n), time.Millisecond))
-}
-
-// rest returns what is left, at least a nanosecond because porcupine takes zero
-// for no bound.
-func (b budget) rest() time.Duration {
-	if b.deadline.IsZero() {
-		return 0
-	}
-	return max(time.Until(b.deadline), 1)
+	return max(min(turn, time.Until(b.deadline)), 1) // porcupine takes zero for no bound
 }
 
 func (b budget) spent() bool { return !b.deadline.IsZero() && time.Until(b.deadline) <= 0 }

@@ -1,0 +1,190 @@
+package jepsen
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"simrun/sim/history"
+)
+
+// builder pairs the beginnings and ends of operations.
+type builder struct {
+	name    string
+	h       history.History
+	pending map[int64]*event
+	events  []*event // in the order of completion
+	open    []*event // never completed
+	next    int      // position of the next form
+	// casFails says that a failed compare-and-swap is one that found another
+	// value, rather than one that may have failed for any reason.
+	casFails bool
+}
+
+// event is one operation: its beginning, and its end if there was one.
+type event struct {
+	id       int
+	process  int64
+	line     int // of the beginning, for errors
+	invoke   int64
+	ret      int64
+	kind     string // :f
+	key      any    // of the forms that have a key of their own
+	hasKey   bool
+	begin    any // :value of the beginning
+	end      any // :value of the end
+	outcome  history.Outcome
+	err      string
+	start    uint64 // timestamps that simrun exports
+	commit   uint64
+	computed bool
+}
+
+func newBuilder(name string) *builder {
+	return &builder{name: name, pending: map[int64]*event{}}
+}
+
+func (b *builder) fail(line int, format string, args ...any) error {
+	return &history.Error{File: b.name, Line: line, Problem: fmt.Sprintf(format, args...)}
+}
+
+// add takes the next map of the file. Operations of the nemesis, whose process
+// is a word, are not a client's.
+func (b *builder) add(f form) error {
+	process, ok := f.fields["process"].(int64)
+	if !ok {
+		if word(f.fields["process"]) == "" {
+			return b.fail(f.line, "the operation has no :process")
+		}
+		return nil
+	}
+	at := int64(b.next)
+	b.next++
+	kind := word(f.fields["type"])
+	if kind == "invoke" {
+		return b.begin(f, process, at)
+	}
+	e := b.pending[process]
+	if e == nil {
+		return b.fail(f.line, "process %d ends an operation that it has not begun", process)
+	}
+	delete(b.pending, process)
+	e.ret, e.end = at, f.fields["value"]
+	if v, ok := text(f.fields["error"]); ok {
+		e.err = v
+	}
+	if v := word(f.fields["f"]); v != "" && e.kind == "" {
+		e.kind = v
+	}
+	e.stamps(f)
+	switch kind {
+	case "ok":
+		e.outcome = history.OK
+	case "fail":
+		e.outcome = history.Failed
+	case "info":
+		e.outcome = history.Unknown
+	default:
+		return b.fail(f.line, ":type %q is none of :invoke, :ok, :fail, :info", kind)
+	}
+	b.events = append(b.events, e)
+	return nil
+}
+
+func (b *builder) begin(f form, process, at int64) error {
+	if b.pending[process] != nil {
+		return b.fail(f.line, "process %d begins an operation while its previous one, of line %d, is under way",
+			process, b.pending[process].line)
+	}
+	e := &event{id: b.next, process: process, line: f.line, invoke: at, kind: word(f.fields["f"]), begin: f.fields["value"]}
+	e.key, e.hasKey = f.fields["key"]
+	b.pending[process] = e
+	return nil
+}
+
+// stamps reads the timestamps that WriteEDN wrote.
+func (e *event) stamps(f form) {
+	stamp := func(name string) uint64 {
+		if v, ok := f.fields[name].(int64); ok && v > 0 {
+			return uint64(v)
+		}
+		return 0
+	}
+	e.start, e.commit = stamp("start-ts"), stamp("commit-ts")
+	e.computed, _ = f.fields["calculated"].(bool)
+}
+
+// finish turns the events into a history. What never ended is of unknown
+// outcome; its client gave up when the history ends.
+func (b *builder) finish() (*history.History, error) {
+	for _, e := range b.pending {
+		e.outcome, e.ret = history.Unknown, int64(b.next)
+		b.open = append(b.open, e)
+	}
+	slices.SortFunc(b.open, func(a, c *event) int { return cmp.Compare(a.id, c.id) })
+	b.events = append(b.events, b.open...)
+	shape := surveyEvents(b.events)
+	for i, e := range b.events {
+		op, err := b.convert(e, shape)
+		if err != nil {
+			return nil, err
+		}
+		op.ID = e.id
+		b.events[i] = nil
+		b.h.Ops = append(b.h.Ops, op)
+	}
+	if err := history.Validate(&b.h); err != nil {
+		return nil, &history.Error{File: b.name, Problem: err.Error()}
+	}
+	return &b.h, nil
+}
+
+// shape is what can be told only from all operations together.
+type shape struct {
+	independent bool // values are [k v] tuples
+	lists       bool // transactions append
+}
+
+func surveyEvents(events []*event) shape {
+	s := shape{independent: true}
+	seen := false
+	for _, e := range events {
+		switch e.kind {
+		case "read", "write", "cas":
+			seen = true
+			s.independent = s.independent && isTuple(e)
+		case "txn", "":
+			for _, o := range micros(e.begin) {
+				s.lists = s.lists || word(o[0]) == "append"
+			}
+		}
+	}
+	s.independent = s.independent && seen
+	return s
+}
+
+// isTuple says whether an operation's values look like [k v].
+func isTuple(e *event) bool {
+	t, ok := e.begin.([]any)
+	if !ok || len(t) != 2 {
+		return false
+	}
+	if e.kind == "cas" {
+		pair, ok := t[1].([]any)
+		return ok && len(pair) == 2
+	}
+	return true
+}
+
+// micros takes apart the value of a transaction; operations that are not
+// triples are passed over here and rejected by convert.
+func micros(v any) [][]any {
+	list, _ := v.([]any)
+	var out [][]any
+	for _, o := range list {
+		if t, ok := o.([]any); ok && len(t) == 3 {
+			out = append(out, t)
+		}
+	}
+	return out
+}
