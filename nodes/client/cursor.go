@@ -49,7 +49,8 @@ func (cur *cursor) bound(key []byte) []byte {
 	return codec.EncodeBytes(key)
 }
 
-// key returns the region bound in the form of the keys of requests.
+// key returns the region bound in the form of the keys of requests. The two
+// forms of no bound are the same: no region is split at the empty user key.
 func (cur *cursor) key(bound []byte) ([]byte, error) {
 	if !cur.encoded || len(bound) == 0 {
 		return bound, nil
