@@ -1,8 +1,12 @@
 package nodes
 
 import (
+	"time"
+
+	"github.com/pingcap/kvproto/pkg/errorpb"
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 
+	"simrun/nodes/codec"
 	"simrun/nodes/env"
 	"simrun/nodes/raftstore"
 	"simrun/nodes/rpc"
@@ -33,6 +37,48 @@ func serve(ep *rpc.Endpoint, s *txn.Scheduler, store *raftstore.Store) {
 	handle(ep, rpc.SplitRegion, func(t env.Task, req *kvrpcpb.SplitRegionRequest) *kvrpcpb.SplitRegionResponse {
 		return splitRegion(t, store, req)
 	})
+}
+
+// splitTimeout limits the proposal of a split.
+const splitTimeout = 2 * time.Second
+
+// splitRegion splits a region at the request's keys: user keys, unless the
+// request is for the raw interface, in which keys are stored as they are.
+func splitRegion(t env.Task, store *raftstore.Store, req *kvrpcpb.SplitRegionRequest) *kvrpcpb.SplitRegionResponse {
+	keys := req.SplitKeys
+	if !req.IsRawKv {
+		keys = make([][]byte, len(req.SplitKeys))
+		for i, k := range req.SplitKeys {
+			keys[i] = codec.EncodeBytes(k)
+		}
+	}
+	regions, regionErr, err := store.SplitRegion(t, req.Context, keys, splitTimeout)
+	if err != nil {
+		return nil // the outcome is unknown
+	}
+	return &kvrpcpb.SplitRegionResponse{RegionError: regionErr, Regions: regions}
+}
+
+// regionStore is the raft store as transactions see it: the interface of its
+// snapshots instead of their type.
+type regionStore struct{ *raftstore.Store }
+
+// LeaderSnapshot implements txn.RegionStore.
+func (r regionStore) LeaderSnapshot(ctx *kvrpcpb.Context) (txn.Snapshot, *errorpb.Error) {
+	s, err := r.Store.LeaderSnapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ReadSnapshot implements txn.RegionStore.
+func (r regionStore) ReadSnapshot(t env.Task, ctx *kvrpcpb.Context) (txn.Snapshot, *errorpb.Error) {
+	s, err := r.Store.ReadSnapshot(t, ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // message is a pointer to a message type.

@@ -46,7 +46,7 @@ func StartStore(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) (*Store, error) {
 }
 
 func startStore(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig, engines *engine.Engines) (*Store, error) {
-	if err := raftstore.Bootstrap(engines, cfg.Raft.StoreID, cfg.Regions); err != nil {
+	if err := bootstrap(engines, cfg); err != nil {
 		return nil, err
 	}
 	pd := placement.NewClient(e, ep, placement.ClientConfig{ClusterID: ClusterID, Members: cfg.Placement})
@@ -56,13 +56,24 @@ func startStore(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig, engines *engine.E
 		return nil, err
 	}
 	transport.register(store)
-	serve(ep, txn.NewScheduler(e, store), store)
+	serve(ep, txn.NewScheduler(e, regionStore{store}), store)
 	e.Sched.Go("register store", func(t env.Task) {
 		for pd.PutStore(t, &metapb.Store{Id: cfg.Raft.StoreID, Address: e.Name}) != nil {
 			t.Sleep(retryPutStore)
 		}
 	})
 	return &Store{store, engines}, nil
+}
+
+// bootstrap writes the first state of a store to an empty disk. If the power
+// fails before that is durable, nothing that depends on it has left the store,
+// and it begins anew.
+func bootstrap(engines *engine.Engines, cfg StoreConfig) error {
+	ident, err := raftstore.Ident(engines)
+	if err != nil || ident != nil {
+		return err
+	}
+	return raftstore.Bootstrap(engines, cfg.Raft.StoreID, cfg.Regions)
 }
 
 // Engines returns the store's databases, for inspection.

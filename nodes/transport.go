@@ -40,8 +40,8 @@ func newTransport(e *env.Env, ep *rpc.Endpoint, pd *placement.Client) *transport
 // register hands what other stores send to the store.
 func (tr *transport) register(s *raftstore.Store) {
 	tr.ep.HandleRaw(rpc.Raft, func(_ env.Addr, body []byte) { s.OnRaftBatch(body) })
-	rpc.Handle(tr.ep, rpc.RaftSnapshot, func(t env.Task, _ env.Addr, chunk *raft_serverpb.SnapshotChunk) *raft_serverpb.Done {
-		if s.OnSnapshotChunk(t, chunk) != nil {
+	rpc.HandleFast(tr.ep, rpc.RaftSnapshot, func(_ env.Addr, chunk *raft_serverpb.SnapshotChunk) *raft_serverpb.Done {
+		if s.OnSnapshotChunk(chunk) != nil {
 			return nil
 		}
 		return &raft_serverpb.Done{}

@@ -40,7 +40,7 @@ func findSource(name string) (*source, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &source{name: name, plan: p}, nil
+		return &source{name: name, plan: &p}, nil
 	}
 	s, err := scenarios.Parse(name, text)
 	if err != nil {

@@ -30,12 +30,12 @@ func replay(cmd *cobra.Command, dir string) error {
 	if err != nil {
 		return err
 	}
-	outcome, err := runner.Run(p, runner.Options{Progress: progressLine(cmd.ErrOrStderr()), Interrupted: interrupts()})
+	outcome, err := runner.Run(&p, runner.Options{Progress: progressLine(cmd.ErrOrStderr()), Interrupted: interrupts()})
 	if err != nil {
 		return err
 	}
 	run := &reports.Run{Plan: recorded.Plan, History: outcome.History, Result: outcome.Result}
-	if err := reports.WriteText(cmd.OutOrStdout(), run, reports.TextOptions{Folder: dir, Command: "simrun replay " + dir}); err != nil {
+	if err := reports.WriteText(cmd.OutOrStdout(), run, reports.TextOptions{Folder: dir, Color: isTerminal(cmd.OutOrStdout())}); err != nil {
 		return err
 	}
 	if recorded.Result.TraceHash != outcome.Result.TraceHash {

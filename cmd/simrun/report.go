@@ -20,7 +20,7 @@ func reportCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := reports.SavePage(args[0], run); err != nil {
+			if err := reports.Open(args[0]).SavePage(run); err != nil {
 				return err
 			}
 			return reports.WriteText(cmd.OutOrStdout(), run, reports.TextOptions{Folder: args[0]})

@@ -66,7 +66,7 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 	if err != nil {
 		return err
 	}
-	err = reports.WriteText(cmd.OutOrStdout(), run, reports.TextOptions{Folder: folder.Path(), Command: src.command(p.Seed)})
+	err = reports.WriteText(cmd.OutOrStdout(), run, reports.TextOptions{Folder: folder.Path(), Color: isTerminal(cmd.OutOrStdout())})
 	if err != nil {
 		return err
 	}

@@ -272,7 +272,7 @@ func initialRegions(p *plan.Plan) []*metapb.Region {
 // bound translates a user's key into the space in which regions are bounded.
 func bound(api plan.API, key string) []byte {
 	if api == plan.Txn {
-		return codec.EncodeBytes(nil, []byte(key))
+		return codec.EncodeBytes([]byte(key))
 	}
 	return []byte(key)
 }
@@ -294,7 +294,9 @@ func link(n *plan.Network) network.LinkConfig {
 
 func diskConfig(d *plan.Disk) disk.Config {
 	cfg := disk.DefaultConfig()
+	cfg.Write = disk.Latency{Min: time.Duration(d.WriteMin), Max: time.Duration(d.WriteMax), PerKiB: time.Duration(d.WritePerKiB)}
 	cfg.Sync = disk.Latency{Min: time.Duration(d.SyncMin), Max: time.Duration(d.SyncMax)}
+	cfg.Entry = disk.Latency{Min: time.Duration(d.EntryMin), Max: time.Duration(d.EntryMax)}
 	cfg.Capacity = d.Capacity
 	return cfg
 }

@@ -46,13 +46,13 @@ func (c *Cluster) Resolve(target faults.Target) []string {
 
 // leader returns the store that leads the region of a key, in the highest term
 // if several believe to, and the region's status there.
-func (c *Cluster) leader(key string) (*store, raftstore.RegionStatus) {
+func (c *Cluster) leader(key string) (*store, raftstore.RegionInfo) {
 	var (
 		best   *store
-		status raftstore.RegionStatus
+		status raftstore.RegionInfo
 	)
 	for _, s := range c.stores {
-		if r, ok := s.regionOf(bound(c.plan.Cluster.API, key)); ok && r.Leader && (best == nil || r.Term > status.Term) {
+		if r, ok := s.regionOf(bound(c.plan.Cluster.API, key)); ok && r.IsLeader && (best == nil || r.Term > status.Term) {
 			best, status = s, r
 		}
 	}
@@ -70,16 +70,16 @@ func (c *Cluster) follower(key string) []string {
 }
 
 // regionOf returns the status of the region of a key on a store.
-func (s *store) regionOf(key []byte) (raftstore.RegionStatus, bool) {
+func (s *store) regionOf(key []byte) (raftstore.RegionInfo, bool) {
 	if s.server == nil {
-		return raftstore.RegionStatus{}, false
+		return raftstore.RegionInfo{}, false
 	}
 	for _, r := range s.server.Regions() {
 		if contains(r.Region, key) {
 			return r, true
 		}
 	}
-	return raftstore.RegionStatus{}, false
+	return raftstore.RegionInfo{}, false
 }
 
 func contains(r *metapb.Region, key []byte) bool {
@@ -93,7 +93,7 @@ func (c *Cluster) Split(key string, happened func()) bool {
 		return false
 	}
 	req := &kvrpcpb.SplitRegionRequest{
-		Context:   context(status),
+		Context:   leader.context(status),
 		SplitKeys: [][]byte{[]byte(key)},
 		IsRawKv:   c.plan.Cluster.API == "raw",
 	}
@@ -116,7 +116,9 @@ func (c *Cluster) TransferLeader(key string, happened func()) bool {
 		return false
 	}
 	to := others[int(status.Term)%len(others)]
-	leader.server.TransferLeader(status.Region.Id, to.Id)
+	if err := leader.server.TransferLeader(status.Region.Id, to.Id); err != nil {
+		return false
+	}
 	c.World.Go("transfer", func(t env.Task) {
 		for range 20 {
 			t.Sleep(20 * time.Millisecond)
@@ -140,6 +142,7 @@ func (c *Cluster) ask(name string, to *store, m rpc.Method, req rpc.Message, res
 	})
 }
 
-func context(s raftstore.RegionStatus) *kvrpcpb.Context {
-	return &kvrpcpb.Context{RegionId: s.Region.Id, RegionEpoch: s.Region.RegionEpoch, Peer: s.Peer}
+// context addresses a request to the leader of a region.
+func (s *store) context(r raftstore.RegionInfo) *kvrpcpb.Context {
+	return &kvrpcpb.Context{RegionId: r.Region.Id, RegionEpoch: r.Region.RegionEpoch, Peer: &metapb.Peer{Id: r.Peer, StoreId: s.id}}
 }

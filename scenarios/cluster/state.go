@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -21,7 +22,7 @@ func (c *Cluster) Quiet() bool { return c.Unrest() == "" }
 
 // Unrest tells what still moves, or waits; "" if nothing does.
 func (c *Cluster) Unrest() string {
-	replicas := map[uint64][]raftstore.RegionStatus{}
+	replicas := map[uint64][]raftstore.RegionInfo{}
 	for _, s := range c.stores {
 		if s.server == nil {
 			return s.node.Name() + " is down"
@@ -39,13 +40,13 @@ func (c *Cluster) Unrest() string {
 }
 
 // unrestOf tells why the replicas of a region are not at rest.
-func unrestOf(replicas []raftstore.RegionStatus) string {
-	newest := slices.MaxFunc(replicas, func(a, b raftstore.RegionStatus) int {
+func unrestOf(replicas []raftstore.RegionInfo) string {
+	newest := slices.MaxFunc(replicas, func(a, b raftstore.RegionInfo) int {
 		return cmp.Compare(a.Region.GetRegionEpoch().GetVersion(), b.Region.GetRegionEpoch().GetVersion())
 	})
 	leaders := 0
 	for _, r := range replicas {
-		if r.Leader {
+		if r.IsLeader {
 			leaders++
 		}
 	}
@@ -59,8 +60,8 @@ func unrestOf(replicas []raftstore.RegionStatus) string {
 		switch {
 		case r.Applied != newest.Applied:
 			return fmt.Sprintf("has applied index %d on one store and %d on another", r.Applied, newest.Applied)
-		case r.Applied != r.LastIndex:
-			return fmt.Sprintf("has %d entries that are not applied", r.LastIndex-r.Applied)
+		case r.Applied != r.Last:
+			return fmt.Sprintf("has %d entries that are not applied", r.Last-r.Applied)
 		}
 	}
 	return ""
@@ -88,7 +89,7 @@ func (c *Cluster) replicas() []state.Replica {
 		}
 		for _, r := range s.server.Regions() {
 			all = append(all, state.Replica{
-				Store: s.node.Name(), Region: r.Region.Id, Peer: r.Peer.Id, Leader: r.Leader,
+				Store: s.node.Name(), Region: r.Region.Id, Peer: r.Peer, Leader: r.IsLeader,
 				Start: r.Region.StartKey, End: r.Region.EndKey,
 				ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
 				AppliedIndex: r.Applied, AppliedTerm: r.AppliedTerm,
@@ -124,7 +125,7 @@ func family(db *engine.DB, cf engine.CF, start, end []byte) []state.Row {
 // leaderRows joins what the leaders hold: the whole key space, in order.
 func leaderRows(replicas []state.Replica) state.Rows {
 	leaders := slices.DeleteFunc(slices.Clone(replicas), func(r state.Replica) bool { return !r.Leader })
-	slices.SortFunc(leaders, func(a, b state.Replica) int { return slices.Compare(a.Start, b.Start) })
+	slices.SortFunc(leaders, func(a, b state.Replica) int { return bytes.Compare(a.Start, b.Start) })
 	var all state.Rows
 	for _, r := range leaders {
 		all.Default = append(all.Default, r.Default...)
@@ -141,9 +142,12 @@ func (c *Cluster) DumpLogs(w io.Writer) {
 			continue
 		}
 		for _, r := range s.server.Regions() {
-			fmt.Fprintf(w, "%s region %d %q-%q epoch %d/%d peer %d applied %d\n", s.node.Name(), r.Region.Id,
-				r.Region.StartKey, r.Region.EndKey, r.Region.RegionEpoch.ConfVer, r.Region.RegionEpoch.Version, r.Peer.Id, r.Applied)
-			for _, line := range s.server.DumpLog(r.Region.Id) {
+			fmt.Fprintln(w, s.node.Name(), r)
+			lines, err := s.server.DumpLog(r.Region.Id)
+			if err != nil {
+				fmt.Fprintln(w, "  cannot read the log:", err)
+			}
+			for _, line := range lines {
 				fmt.Fprintln(w, " ", line)
 			}
 		}

@@ -2,13 +2,11 @@ package runner
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
 	"simrun/checker"
 	"simrun/nodes/invariant"
 	"simrun/reports"
-	"simrun/sim"
 	"simrun/sim/disk"
 )
 

@@ -1,0 +1,100 @@
+package scenarios
+
+import (
+	"strings"
+	"testing"
+
+	"simrun/sim/plan"
+)
+
+// Every embedded scenario parses, is what its file is called, and gives valid
+// plans that differ from seed to seed and print and parse back to themselves.
+func TestEmbeddedScenarios(t *testing.T) {
+	for _, name := range Names() {
+		s, err := Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Name != name || s.About == "" {
+			t.Errorf("%s.toml is named %q, about %q", name, s.Name, s.About)
+		}
+		seen := map[string]bool{}
+		for seed := range uint64(50) {
+			p := s.Plan(seed)
+			if err := p.Validate(); err != nil {
+				t.Fatalf("%s, seed %d: %v", name, seed, err)
+			}
+			text := p.String()
+			if text != s.Plan(seed).String() {
+				t.Fatalf("%s, seed %d: two plans", name, seed)
+			}
+			back, err := plan.Parse("plan.toml", text)
+			if err != nil || back.String() != text {
+				t.Fatalf("%s, seed %d: the plan does not parse back: %v", name, seed, err)
+			}
+			seen[text] = true
+		}
+		if len(seen) != 50 {
+			t.Errorf("%s: 50 seeds gave %d plans", name, len(seen))
+		}
+	}
+}
+
+// A change in one part of a scenario does not change what a seed means in
+// another.
+func TestChoicesAreIndependent(t *testing.T) {
+	s, err := Find("bank")
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := s.Plan(7)
+	s.Workload.Clients = Range{5, 5}
+	s.Knobs.Order = nil
+	after := s.Plan(7)
+	if before.Cluster.Stores != after.Cluster.Stores || before.Workload.Rate != after.Workload.Rate ||
+		before.Phases.Storm != after.Phases.Storm || before.Knobs.LockTTL != after.Knobs.LockTTL {
+		t.Errorf("before:\n%v\nafter:\n%v", before, after)
+	}
+}
+
+// A mistake in a scenario file gives one error that names file and place and
+// says what to do.
+func TestMalformedScenarios(t *testing.T) {
+	good, err := files.ReadFile("bank.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ old, replacement, want string }{
+		{`api      = "txn"`, `apy = "txn"`, `x.toml:5:1: unknown field "cluster.apy"`},
+		{`name    = "bank"`, `name = "bonk"`, `x.toml: workload.name is "bonk"; known are append, bank`},
+		{`name    = "bank"`, `name = `, `x.toml:11:`},
+		{`stores   = [3, 3, 5]`, `stores = []`, `x.toml: cluster.stores must list`},
+		{`replicas = [3, 3, 5]`, `replicas = [5]`, `x.toml: cluster.replicas must list`},
+		{`min = "4s"`, `min = "9s"`, `x.toml: storm.min must be positive and not above storm.max`},
+		{`min = "4s"`, `min = "never"`, `x.toml:`},
+		{`clients = { min = 3, max = 8 }`, `clients = { min = 0, max = 8 }`, `x.toml: workload.clients: min is 0 and max is 8`},
+		{`"partition"`, `"partytion"`, `x.toml:`},
+	} {
+		text := strings.Replace(string(good), c.old, c.replacement, 1)
+		if text == string(good) {
+			t.Fatalf("%q is not in the file", c.old)
+		}
+		_, err := Parse("x.toml", []byte(text))
+		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%q: got error %v, want %q...", c.replacement, err, c.want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, name := range Names() {
+		text, err := files.ReadFile(name + ".toml")
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text)
+	}
+	f.Fuzz(func(_ *testing.T, text []byte) {
+		_, _ = Parse("x.toml", text)
+	})
+}
