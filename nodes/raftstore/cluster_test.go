@@ -1,0 +1,423 @@
+package raftstore
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/pingcap/kvproto/pkg/errorpb"
+	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+	"github.com/pingcap/kvproto/pkg/metapb"
+	"github.com/pingcap/kvproto/pkg/pdpb"
+	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
+	"github.com/pingcap/kvproto/pkg/raft_serverpb"
+
+	"simrun/network"
+	"simrun/nodes/engine"
+	"simrun/nodes/env"
+	"simrun/nodes/rpc"
+	"simrun/sim"
+	"simrun/sim/disk"
+)
+
+// cluster is a number of stores on a simulated network, each with a simulated
+// disk, and a placement driver that only hands out ids.
+type cluster struct {
+	t      testing.TB
+	w      *sim.World
+	stores []*testStore
+	cfg    Config
+	nextID uint64
+	// What the stores have told.
+	elections, splits, snapshots int
+	terms                        map[string]uint64 // leader by region and term
+	regionHeartbeats             int
+	// dropChunks makes the network lose snapshots.
+	dropChunks bool
+}
+
+type testStore struct {
+	c    *cluster
+	id   uint64
+	node *sim.Node
+	*Store
+}
+
+type clusterOptions struct {
+	seed    uint64
+	stores  int
+	regions []*metapb.Region // default: one region on all stores
+	order   sim.Order
+	network network.LinkConfig
+	raft    Config
+	disk    disk.Config
+}
+
+func quickNetwork() network.LinkConfig {
+	return network.LinkConfig{LatencyMin: 200 * time.Microsecond, LatencyMax: 500 * time.Microsecond, Jitter: 100 * time.Microsecond}
+}
+
+// testRegions cuts the key space at the given keys into regions that have a
+// peer on each of the stores.
+func testRegions(stores int, keys ...string) []*metapb.Region {
+	var regions []*metapb.Region
+	start, id := "", uint64(0)
+	for i := range len(keys) + 1 {
+		end := ""
+		if i < len(keys) {
+			end = keys[i]
+		}
+		id++
+		r := &metapb.Region{Id: id, StartKey: []byte(start), EndKey: []byte(end), RegionEpoch: &metapb.RegionEpoch{ConfVer: 1, Version: 1}}
+		for s := range stores {
+			id++
+			r.Peers = append(r.Peers, &metapb.Peer{Id: id, StoreId: uint64(s + 1)})
+		}
+		regions = append(regions, r)
+		start = end
+	}
+	return regions
+}
+
+func newCluster(t testing.TB, o clusterOptions) *cluster {
+	t.Helper()
+	if o.stores == 0 {
+		o.stores = 3
+	}
+	if o.regions == nil {
+		o.regions = testRegions(o.stores)
+	}
+	if o.network == (network.LinkConfig{}) {
+		o.network = quickNetwork()
+	}
+	if o.disk == (disk.Config{}) {
+		o.disk = disk.DefaultConfig()
+	}
+	c := &cluster{t: t, cfg: o.raft, nextID: 1000, terms: map[string]uint64{}}
+	config := sim.Config{Seed: o.seed, Order: o.order, Network: network.Config{Default: o.network}}
+	if testing.Verbose() {
+		config.Logf = t.Logf
+	}
+	c.w = sim.NewWorld(config)
+	t.Cleanup(c.w.Close)
+	for i := range o.stores {
+		s := &testStore{c: c, id: uint64(i + 1)}
+		diskConfig := o.disk
+		s.node = c.w.AddNode(sim.NodeConfig{
+			Name: fmt.Sprintf("store%d", s.id), Disk: &diskConfig,
+			Main: func(e *env.Env) func() { return s.start(e, o.regions) },
+		})
+		c.stores = append(c.stores, s)
+	}
+	c.w.StartAll()
+	return c
+}
+
+// start is a process of a store.
+func (s *testStore) start(e *env.Env, regions []*metapb.Region) func() {
+	eng, err := engine.Open(e, engine.Options{})
+	if err == nil {
+		err = Bootstrap(eng, s.id, regions)
+	}
+	if err != nil {
+		s.c.t.Fatal(err)
+	}
+	ep := rpc.NewEndpoint(e)
+	cfg := s.c.cfg
+	cfg.StoreID, cfg.Observer = s.id, s.c
+	s.Store, err = Open(e, cfg, eng, &testTransport{s.c, ep}, s.c)
+	if err != nil {
+		s.c.t.Fatal(err)
+	}
+	store := s.Store
+	ep.HandleRaw(rpc.Raft, func(_ env.Addr, body []byte) { store.OnRaftBatch(body) })
+	rpc.HandleFast(ep, rpc.RaftSnapshot, func(_ env.Addr, chunk *raft_serverpb.SnapshotChunk) *errorpb.Error {
+		if s.c.dropChunks {
+			return nil
+		}
+		if err := store.OnSnapshotChunk(chunk); err != nil {
+			return err
+		}
+		return &errorpb.Error{}
+	})
+	return eng.Close
+}
+
+type testTransport struct {
+	c  *cluster
+	ep *rpc.Endpoint
+}
+
+func (tr *testTransport) Send(to uint64, batch []byte) { tr.ep.Send(env.Addr(to), rpc.Raft, batch) }
+
+func (tr *testTransport) SendSnapshotChunk(t env.Task, to uint64, chunk *raft_serverpb.SnapshotChunk) error {
+	refusal := &errorpb.Error{}
+	if err := rpc.Call(t, tr.ep, env.Addr(to), rpc.RaftSnapshot, chunk, refusal, 500*time.Millisecond); err != nil {
+		return err
+	}
+	if refusal.Message != "" {
+		return errors.New(refusal.Message)
+	}
+	return nil
+}
+
+func (c *cluster) RegionHeartbeat(*pdpb.RegionHeartbeatRequest) { c.regionHeartbeats++ }
+func (c *cluster) StoreHeartbeat(*pdpb.StoreHeartbeatRequest)   {}
+func (c *cluster) AskBatchSplit(t env.Task, region *metapb.Region, count uint32) ([]*pdpb.SplitID, error) {
+	t.Sleep(time.Millisecond)
+	var ids []*pdpb.SplitID
+	for range count {
+		id := &pdpb.SplitID{NewRegionId: c.newID()}
+		for range region.GetPeers() {
+			id.NewPeerIds = append(id.NewPeerIds, c.newID())
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}
+
+func (c *cluster) newID() uint64 {
+	c.nextID++
+	return c.nextID
+}
+
+// LeaderElected checks election safety.
+func (c *cluster) LeaderElected(region, term, store uint64) {
+	c.elections++
+	key := fmt.Sprintf("%d/%d", region, term)
+	if other := c.terms[key]; other != 0 {
+		c.t.Errorf("stores %d and %d both lead region %d in term %d", other, store, region, term)
+	}
+	c.terms[key] = store
+}
+func (c *cluster) RegionSplit(uint64, []*metapb.Region)       { c.splits++ }
+func (c *cluster) SnapshotApplied(region, index, store uint64) { c.snapshots++ }
+
+// run lets the cluster run for a while.
+func (c *cluster) run(d time.Duration) {
+	c.t.Helper()
+	if err := c.w.RunFor(d); err != nil {
+		c.fatal(err)
+	}
+}
+
+func (c *cluster) fatal(err error) {
+	c.t.Helper()
+	var f *sim.Failure
+	if errors.As(err, &f) {
+		c.t.Fatalf("%v\n%s", f, f.Stack)
+	}
+	c.t.Fatal(err)
+}
+
+// do runs fn in a task to its end.
+func (c *cluster) do(fn func(t env.Task)) {
+	c.t.Helper()
+	done := false
+	c.w.Go("test", func(t env.Task) {
+		fn(t)
+		done = true
+		c.w.Stop()
+	})
+	c.run(time.Hour)
+	if !done {
+		c.t.Fatal("task did not end")
+	}
+}
+
+// until runs the cluster until cond holds.
+func (c *cluster) until(what string, cond func() bool) {
+	c.t.Helper()
+	for range 3000 {
+		if cond() {
+			return
+		}
+		c.run(10 * time.Millisecond)
+	}
+	for _, s := range c.stores {
+		if s.node.Up() {
+			for _, r := range s.Regions() {
+				c.t.Logf("store %d: %v", s.id, r)
+			}
+		}
+	}
+	c.t.Fatalf("%s: not within 30 s", what)
+}
+
+// leaderOf returns the store that takes itself for the leader of the region of
+// key, in the highest term; nil if there is none.
+func (c *cluster) leaderOf(key string) (leader *testStore) {
+	term := uint64(0)
+	for _, s := range c.stores {
+		if !s.node.Up() {
+			continue
+		}
+		for _, r := range s.Regions() {
+			if r.IsLeader && r.Term > term && initialised(r.Region) && contains(r.Region, []byte(key)) {
+				leader, term = s, r.Term
+			}
+		}
+	}
+	return leader
+}
+
+// waitLeader waits until the region of key has a leader that can serve.
+func (c *cluster) waitLeader(key string) *testStore {
+	c.t.Helper()
+	var leader *testStore
+	c.until("leader", func() bool {
+		leader = c.leaderOf(key)
+		if leader == nil {
+			return false
+		}
+		snap, regionErr := leader.LeaderSnapshot(leader.context(key))
+		if regionErr != nil {
+			return false
+		}
+		snap.Close()
+		return true
+	})
+	return leader
+}
+
+// context returns the context of a request to the store's peer for key.
+func (s *testStore) context(key string) *kvrpcpb.Context {
+	region, _ := s.RegionOf([]byte(key))
+	if region == nil {
+		return &kvrpcpb.Context{Peer: &metapb.Peer{StoreId: s.id}}
+	}
+	return contextFor(region, s.id)
+}
+
+func contextFor(region *metapb.Region, store uint64) *kvrpcpb.Context {
+	return &kvrpcpb.Context{RegionId: region.GetId(), RegionEpoch: region.GetRegionEpoch(), Peer: peerOnStore(region, store)}
+}
+
+func putRequest(key, value string) *raft_cmdpb.Request {
+	return &raft_cmdpb.Request{
+		CmdType: raft_cmdpb.CmdType_Put,
+		Put:     &raft_cmdpb.PutRequest{Cf: "default", Key: []byte(key), Value: []byte(value)},
+	}
+}
+
+// tryPut proposes a put on the leader.
+func (c *cluster) tryPut(t env.Task, key, value string, limit time.Duration) (*errorpb.Error, error) {
+	s := c.leaderOf(key)
+	if s == nil {
+		return errNotLeader(0, nil), nil
+	}
+	return s.Propose(t, s.context(key), 0, []*raft_cmdpb.Request{putRequest(key, value)}, limit)
+}
+
+// put puts a value, trying until it is acknowledged.
+func (c *cluster) put(t env.Task, key, value string) {
+	for range 1000 {
+		regionErr, err := c.tryPut(t, key, value, 2*time.Second)
+		if regionErr == nil && err == nil {
+			return
+		}
+		t.Sleep(20 * time.Millisecond)
+	}
+	c.t.Errorf("put %s: never acknowledged", key)
+}
+
+// tryGet reads a value on the leader, linearizably.
+func (c *cluster) tryGet(t env.Task, s *testStore, key string) (string, *errorpb.Error) {
+	if s == nil || !s.node.Up() {
+		return "", errNotLeader(0, nil)
+	}
+	snap, regionErr := s.ReadSnapshot(t, s.context(key))
+	if regionErr != nil {
+		return "", regionErr
+	}
+	defer snap.Close()
+	value, err := snap.Get(engine.Default, []byte(key))
+	if err != nil {
+		return "", errServerIsBusy(err.Error())
+	}
+	return string(value), nil
+}
+
+func (c *cluster) get(t env.Task, key string) string {
+	for range 1000 {
+		if value, regionErr := c.tryGet(t, c.leaderOf(key), key); regionErr == nil {
+			return value
+		}
+		t.Sleep(20 * time.Millisecond)
+	}
+	c.t.Errorf("get %s: never answered", key)
+	return ""
+}
+
+// isolate cuts a store off, both ways.
+func (c *cluster) isolate(s *testStore) (heal func()) {
+	for _, other := range c.stores {
+		if other != s {
+			c.w.Network.Cut(s.node.Addr(), other.node.Addr())
+			c.w.Network.Cut(other.node.Addr(), s.node.Addr())
+		}
+	}
+	return func() {
+		for _, other := range c.stores {
+			if other != s {
+				c.w.Network.Heal(s.node.Addr(), other.node.Addr())
+				c.w.Network.Heal(other.node.Addr(), s.node.Addr())
+			}
+		}
+	}
+}
+
+// converged waits until all replicas of all regions have applied the same, and
+// checks that they hold the same.
+func (c *cluster) converged() {
+	c.t.Helper()
+	c.until("convergence", func() bool {
+		applied := map[uint64]uint64{}
+		peers := map[uint64]int{}
+		for _, s := range c.stores {
+			if !s.node.Up() {
+				return false
+			}
+			for _, r := range s.Regions() {
+				if peers[r.Region.GetId()] > 0 && applied[r.Region.GetId()] != r.Applied || r.Applied != r.Last || !initialised(r.Region) {
+					return false
+				}
+				applied[r.Region.GetId()] = r.Applied
+				peers[r.Region.GetId()]++
+			}
+		}
+		for _, n := range peers {
+			if n != len(c.stores) {
+				return false
+			}
+		}
+		return len(peers) > 0
+	})
+	want := ""
+	for i, s := range c.stores {
+		got := dumpData(c.t, s.eng)
+		if i == 0 {
+			want = got
+		} else if got != want {
+			c.t.Fatalf("store %d holds\n%s\nstore 1 holds\n%s", s.id, got, want)
+		}
+	}
+}
+
+// dumpData lists all data of a store.
+func dumpData(t testing.TB, eng *engine.Engines) string {
+	t.Helper()
+	out := ""
+	for _, cf := range dataCFs() {
+		it, err := eng.KV.NewIter(cf, engine.IterOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ok := it.First(); ok; ok = it.Next() {
+			out += fmt.Sprintf("%s %q=%q\n", cf, it.Key(), it.Value())
+		}
+		it.Close()
+	}
+	return out
+}

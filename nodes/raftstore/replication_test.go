@@ -1,0 +1,70 @@
+package raftstore
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"simrun/nodes/env"
+	"simrun/sim/disk"
+)
+
+// A new cluster elects a leader for each region, replicates, and reads what was
+// written.
+func TestReplication(t *testing.T) {
+	c := newCluster(t, clusterOptions{seed: 1, regions: testRegions(3, "k3", "k6")})
+	c.do(func(t env.Task) {
+		for i := range 100 {
+			c.put(t, fmt.Sprintf("k%d", i%10), fmt.Sprintf("v%d", i))
+		}
+		for i := range 10 {
+			if got, want := c.get(t, fmt.Sprintf("k%d", i)), fmt.Sprintf("v%d", 90+i); got != want {
+				c.t.Errorf("k%d = %q, want %q", i, got, want)
+			}
+		}
+	})
+	c.converged()
+	if c.elections < 3 {
+		t.Errorf("%d elections in 3 regions", c.elections)
+	}
+}
+
+// What was acknowledged survives the loss of power on all stores at once, at
+// any time; and what was applied is applied again.
+func TestPowerLoss(t *testing.T) {
+	for _, kind := range []disk.CrashKind{disk.ProcessKill, disk.PowerLoss} {
+		for seed := range uint64(20) {
+			c := newCluster(t, clusterOptions{seed: seed, raft: Config{LogGCThreshold: 16}})
+			acked := map[string]string{}
+			for round := range 4 {
+				c.waitLeader("")
+				c.w.Go("writer", func(t env.Task) {
+					for i := range 30 {
+						key, value := fmt.Sprintf("k%d-%d", round, i), fmt.Sprintf("v%d", i)
+						if regionErr, err := c.tryPut(t, key, value, time.Second); regionErr == nil && err == nil {
+							acked[key] = value
+						}
+						t.Sleep(time.Millisecond)
+					}
+				})
+				c.run(time.Duration(20+seed) * time.Millisecond)
+				for _, s := range c.stores {
+					s.node.Crash(kind)
+				}
+				c.w.StartAll()
+			}
+			c.do(func(t env.Task) {
+				for key, value := range acked {
+					if got := c.get(t, key); got != value {
+						c.t.Errorf("seed %d: %s = %q after %v, want %q", seed, key, got, kind, value)
+					}
+				}
+			})
+			c.converged()
+			if len(acked) == 0 {
+				t.Errorf("seed %d: nothing was acknowledged", seed)
+			}
+			c.w.Close()
+		}
+	}
+}

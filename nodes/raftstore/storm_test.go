@@ -1,0 +1,204 @@
+package raftstore
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
+
+	"simrun/network"
+	"simrun/nodes/env"
+	"simrun/sim"
+	"simrun/sim/disk"
+)
+
+// register is a key that one task writes and reads. Its value is a number that
+// grows with each write, so the rules of a linearizable register are two
+// comparisons.
+type register struct {
+	key string
+	// written is the last value that was proposed, acked the last one of which it
+	// is known that it was applied.
+	written, acked int
+}
+
+func (r *register) run(c *cluster, t env.Task, rng *rand.Rand, stop *bool) {
+	for !*stop {
+		t.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
+		s := c.leaderOf(r.key)
+		if rng.IntN(4) == 0 {
+			s = c.stores[rng.IntN(len(c.stores))]
+		}
+		if s == nil || !s.node.Up() {
+			continue
+		}
+		if rng.IntN(3) == 0 {
+			r.read(c, t, s)
+		} else {
+			r.write(c, t, s)
+		}
+	}
+}
+
+// write writes the next value. A write that was refused must never be seen, so
+// its number is used up.
+func (r *register) write(c *cluster, t env.Task, s *testStore) {
+	r.written++
+	regionErr, err := s.Propose(t, s.context(r.key), 0,
+		[]*raft_cmdpb.Request{putRequest(r.key, strconv.Itoa(r.written))}, 2*time.Second)
+	switch {
+	case err != nil:
+		// It may be applied later, after the next one. Wait until it cannot: when
+		// another write through the same log is acknowledged, it comes before or never.
+		r.settle(c, t)
+	case regionErr == nil:
+		r.acked = r.written
+	default:
+		r.refused(c)
+	}
+}
+
+func (r *register) refused(*cluster) {}
+
+// settle writes until a write of the current leader is acknowledged.
+func (r *register) settle(c *cluster, t env.Task) {
+	for {
+		t.Sleep(100 * time.Millisecond)
+		r.written++
+		regionErr, err := c.tryPut(t, r.key, strconv.Itoa(r.written), 2*time.Second)
+		if regionErr == nil && err == nil {
+			r.acked = r.written
+			return
+		}
+	}
+}
+
+func (r *register) read(c *cluster, t env.Task, s *testStore) {
+	text, regionErr := c.tryGet(t, s, r.key)
+	if regionErr != nil {
+		return
+	}
+	value, _ := strconv.Atoi(text)
+	if value != r.acked {
+		c.t.Errorf("%s reads %d on store %d; acknowledged %d, written %d", r.key, value, s.id, r.acked, r.written)
+	}
+}
+
+// storm does something unpleasant every now and then.
+func storm(c *cluster, t env.Task, rng *rand.Rand, stop *bool) {
+	for !*stop {
+		t.Sleep(time.Duration(20+rng.IntN(200)) * time.Millisecond)
+		s := c.stores[rng.IntN(len(c.stores))]
+		pause := time.Duration(50+rng.IntN(1500)) * time.Millisecond
+		switch rng.IntN(8) {
+		case 0:
+			heal := c.isolate(s)
+			t.Sleep(pause)
+			heal()
+		case 1, 2:
+			kind := disk.PowerLoss
+			if rng.IntN(2) == 0 {
+				kind = disk.ProcessKill
+			}
+			s.node.Crash(kind)
+			t.Sleep(pause)
+			s.node.Start()
+		case 3:
+			for _, other := range c.stores {
+				other.node.Crash(disk.PowerLoss)
+			}
+			t.Sleep(pause / 4)
+			c.w.StartAll()
+		case 4:
+			s.node.Pause()
+			t.Sleep(pause)
+			s.node.Resume()
+		case 5:
+			bad := network.Degradation{Loss: rng.IntN(200), Duplicate: rng.IntN(200), Reorder: rng.IntN(300)}
+			c.w.Network.Degrade(bad)
+			t.Sleep(pause)
+			c.w.Network.Restore(bad)
+		case 6:
+			key := fmt.Sprintf("k%d", rng.IntN(10))
+			if leader := c.leaderOf(key); leader != nil {
+				region, _ := leader.RegionOf([]byte(key))
+				leader.TransferLeader(region.GetId(), region.Peers[rng.IntN(len(region.Peers))].GetId())
+			}
+		case 7:
+			key := fmt.Sprintf("k%d%d", rng.IntN(10), rng.IntN(10))
+			if leader := c.leaderOf(key); leader != nil && len(leader.ranges) < 12 {
+				_, _, _ = leader.SplitRegion(t, leader.context(key), [][]byte{[]byte(key)}, time.Second)
+			}
+		}
+	}
+}
+
+// A storm of faults leaves nothing behind: reads are linearizable throughout,
+// and afterwards all replicas agree.
+func TestStorm(t *testing.T) {
+	seeds := uint64(10)
+	if text := os.Getenv("RAFTSTORE_SEEDS"); text != "" {
+		seeds, _ = strconv.ParseUint(text, 10, 64)
+	}
+	first := uint64(0)
+	if text := os.Getenv("RAFTSTORE_SEED"); text != "" {
+		first, _ = strconv.ParseUint(text, 10, 64)
+		seeds = 1
+	}
+	for seed := first; seed < first+seeds; seed++ {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { runStorm(t, seed) })
+	}
+}
+
+func runStorm(t *testing.T, seed uint64) (hash uint64) {
+	rng := rand.New(rand.NewPCG(seed, 0))
+	order := sim.Arrival
+	if seed%2 == 1 {
+		order = sim.Seeded
+	}
+	c := newCluster(t, clusterOptions{
+		seed: seed, order: order, regions: testRegions(3, "k3", "k6"),
+		raft: Config{LogGCThreshold: 8 + uint64(rng.IntN(64)), SnapshotChunkSize: 256, EntryCacheCount: 1 + rng.IntN(64)},
+	})
+	stop := false
+	running := 0
+	registers := make([]*register, 10)
+	for i := range registers {
+		registers[i] = &register{key: fmt.Sprintf("k%d%d", i, rng.IntN(10))}
+		r, rng := registers[i], rand.New(rand.NewPCG(seed, uint64(i+1)))
+		running++
+		c.w.Go("register", func(t env.Task) {
+			r.run(c, t, rng, &stop)
+			running--
+		})
+	}
+	for i := range 2 {
+		rng := rand.New(rand.NewPCG(seed, uint64(100+i)))
+		running++
+		c.w.Go("storm", func(t env.Task) {
+			storm(c, t, rng, &stop)
+			running--
+		})
+	}
+	c.run(10 * time.Second)
+	stop = true
+	c.until("end of the storm", func() bool { return running == 0 })
+	c.w.StartAll()
+	c.w.Network.HealAll()
+	acked := 0
+	c.do(func(t env.Task) {
+		for _, r := range registers {
+			if got := c.get(t, r.key); got != strconv.Itoa(r.acked) && r.acked > 0 {
+				c.t.Errorf("seed %d: %s = %s at last; acknowledged %d, written %d", seed, r.key, got, r.acked, r.written)
+			}
+			acked += r.acked
+		}
+	})
+	c.converged()
+	t.Logf("seed %d: %d acknowledged, %d elections, %d splits, %d snapshots, %d events", seed, acked, c.elections, c.splits, c.snapshots, c.w.Fired())
+	return c.w.Trace.Hash()
+}
