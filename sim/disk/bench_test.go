@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"simrun/sim/disk"
 	"simrun/sim/stream"
 )

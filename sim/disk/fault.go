@@ -198,7 +198,7 @@ func (d *Disk) count(op *Op, now int64) {
 		d.stats.HandOvers++
 	case OpCreate, OpRename, OpReuse, OpLink, OpRemove, OpMkdir:
 		op.Complete = d.accept(now, &d.cfg.Entry, 0)
-	default:
+	case OpCrash, numKinds:
 		panic("disk: operation of unknown kind " + op.Kind.String())
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"simrun/sim/disk"
 	"simrun/sim/stream"
 )
@@ -54,7 +55,7 @@ func (s *scheduler) compact() bool {
 // cleaner collects deletions; T is an internal type of Pebble.
 type cleaner[T any] struct{ queue *deletions }
 
-func (c cleaner[T]) Clean(fs vfs.FS, _ T, path string) error {
+func (c cleaner[T]) Clean(_ vfs.FS, _ T, path string) error {
 	c.queue.mu.Lock()
 	defer c.queue.mu.Unlock()
 	c.queue.paths = append(c.queue.paths, path)
@@ -216,7 +217,7 @@ func (c *commit) apply(state map[string]string) {
 
 func (c *commit) write(d *disk.Disk, s *store) error {
 	b := s.NewBatch()
-	defer b.Close()
+	defer func() { _ = b.Close() }()
 	for _, key := range slices.Sorted(maps.Keys(c.sets)) {
 		_ = b.Set([]byte(key), []byte(c.sets[key]), nil)
 	}

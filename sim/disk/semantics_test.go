@@ -10,6 +10,7 @@ import (
 	"github.com/cockroachdb/errors/oserror"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"pgregory.net/rapid"
+
 	"simrun/sim/disk"
 	"simrun/sim/stream"
 )
@@ -43,7 +44,8 @@ type pair struct {
 	files        [][2]vfs.File
 }
 
-var ( //nolint:gochecknoglobals // constant lists
+//nolint:gochecknoglobals // constant lists
+var (
 	dirNames  = []string{"", "a", "b", "a/c"}
 	fileNames = []string{"1.log", "2.log", "3.sst", "MANIFEST-4", "OPTIONS-5"}
 )

@@ -11,6 +11,7 @@ import (
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"simrun/sim/disk"
 	"simrun/sim/stream"
 )
