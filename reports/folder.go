@@ -29,8 +29,9 @@ const (
 type Folder struct {
 	path   string
 	stream *historyStream // nil: the history is written by Save
-	// create makes a temporary file in the folder.
+	// create makes a temporary file in the folder, remove takes it away.
 	create func(dir, pattern string) (*os.File, error)
+	remove func(name string) error
 }
 
 // Create makes the folder, or takes over one that is there: files of an
@@ -62,7 +63,9 @@ func globQuote(path string) string {
 
 // Open returns a folder that Create made earlier, to write some of its files
 // anew.
-func Open(path string) *Folder { return &Folder{path: path, create: os.CreateTemp} }
+func Open(path string) *Folder {
+	return &Folder{path: path, create: os.CreateTemp, remove: os.Remove}
+}
 
 // Path returns the folder's path.
 func (f *Folder) Path() string { return f.path }
@@ -195,7 +198,7 @@ func (f *Folder) saveOne(p part) (err error) {
 	defer func() {
 		if err != nil {
 			_ = tmp.Close()
-			_ = os.Remove(tmp.Name())
+			_ = f.remove(tmp.Name())
 		}
 	}()
 	buffered := bufio.NewWriterSize(tmp, 1<<16)

@@ -118,21 +118,14 @@ func WritePage(w io.Writer, run *Run) error {
 }
 
 func render(w io.Writer, p *page) error {
-	read := func(name string) string {
-		data, err := assets.ReadFile("assets/" + name)
-		if err != nil {
-			panic(err) // it was embedded when the program was built
-		}
-		return string(data)
-	}
-	p.Style = template.CSS(read("page.css"))
-	p.Library = template.JS(read("d3.min.js"))
-	p.Script = template.JS(read("timeline.js") + read("controls.js"))
+	p.Style = template.CSS(asset("page.css"))
+	p.Library = template.JS(asset("d3.min.js"))
+	p.Script = template.JS(asset("timeline.js") + asset("controls.js"))
 	t, err := template.New("page").Funcs(template.FuncMap{
 		"seconds": seconds,
 		"grouped": func(n any) string { return groupedAny(n) },
 		"plural":  func(n int, noun string) string { return plural(n, noun) },
-	}).Parse(read("page.html"))
+	}).Parse(asset("page.html"))
 	if err != nil {
 		return fmt.Errorf("reports: the page's template: %w", err)
 	}
@@ -140,6 +133,14 @@ func render(w io.Writer, p *page) error {
 		return fmt.Errorf("reports: write the page: %w", err)
 	}
 	return nil
+}
+
+func asset(name string) string {
+	data, err := assets.ReadFile("assets/" + name)
+	if err != nil {
+		panic(err) // it was embedded when the program was built
+	}
+	return string(data)
 }
 
 // groupedAny is grouped for a template, which has no type parameters.

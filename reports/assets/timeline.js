@@ -1,5 +1,6 @@
-// Draws the timeline of a run; controls.js, which follows it in the page, goes on. The data is the JSON in
-// the element #data (see pageData in page.go); d3 gives scales, zoom and brush.
+// Draws the timeline of a run. The data is the JSON in the element #data (see
+// pageData in page.go); d3 gives scales, zoom and brush. The file controls.js
+// goes on where this one ends: the page joins the two.
 (() => {
   'use strict';
 
@@ -19,7 +20,7 @@
 
   // ---- Words -----------------------------------------------------------------
 
-  const instant = (ns) => (ns / 1e9).toFixed(6) + 's';
+  const instant = (ns) => (Math.floor(ns / 1e3) / 1e6).toFixed(6) + 's'; // truncated, as seconds in describe.go
   const duration = (ns) => ns >= 1e9 ? (ns / 1e9).toFixed(3) + ' s' : ns >= 1e6 ? (ns / 1e6).toFixed(2) + ' ms' : (ns / 1e3).toFixed(1) + ' µs';
   const clip = (s, n) => s.length > n ? s.slice(0, n - 1) + '…' : s;
   const node = (name, text, cls) => {
@@ -107,30 +108,46 @@
     ctx.textBaseline = 'middle';
     ctx.save();
     ctx.beginPath();
-    ctx.rect(gutter, 0, width - gutter - right, height);
+    ctx.rect(gutter, 22, width - gutter - right, height);
     ctx.clip();
     grid(ctx);
     for (const row of rows) painters[row.kind](ctx, row);
     flags(ctx);
     selection(ctx);
     ctx.restore();
+    axis(ctx);
     labels(ctx);
   }
 
-  function grid(ctx) {
-    const [from, to] = x.domain();
-    const s = d3.scaleLinear().domain([from / 1e9, to / 1e9]).range(x.range());
-    const format = s.tickFormat(10);
+  // inSeconds is the scale of the axis.
+  const inSeconds = () => d3.scaleLinear().domain(x.domain().map((t) => t / 1e9)).range(x.range());
+
+  function axis(ctx) {
+    const s = inSeconds(), format = s.tickFormat(10);
     ctx.textAlign = 'center';
+    ctx.fillStyle = color.soft;
+    for (const t of s.ticks(10)) ctx.fillText(format(t) + 's', s(t), 12);
+    ctx.fillStyle = color.evidence;
+    for (const f of data.flags) {
+      const at = x(f.at);
+      if (at < gutter || at > width - right) continue;
+      ctx.beginPath();
+      ctx.moveTo(at, 26);
+      ctx.lineTo(at - 5, 18);
+      ctx.lineTo(at + 5, 18);
+      ctx.fill();
+    }
+  }
+
+  function grid(ctx) {
+    const s = inSeconds();
+    ctx.strokeStyle = color.rule;
     for (const t of s.ticks(10)) {
       const at = Math.round(s(t)) + 0.5;
-      ctx.strokeStyle = color.rule;
       ctx.beginPath();
       ctx.moveTo(at, 22);
       ctx.lineTo(at, height);
       ctx.stroke();
-      ctx.fillStyle = color.soft;
-      ctx.fillText(format(t) + 's', at, 12);
     }
     ctx.fillStyle = color.band;
     for (const f of faults) {
@@ -212,9 +229,10 @@
 
   function bar(ctx, row, op) {
     ctx.globalAlpha = matching.has(op) ? 1 : 0.12;
-    ctx.fillStyle = evidence.has(op.id) ? color.evidence : color[op.outcome];
-    band(ctx, op.invoke, op.return, row.y + 2.5, row.h - 5);
-    if (evidence.has(op.id) && op.outcome === 'unknown') {
+    const accused = evidence.has(op.id);
+    ctx.fillStyle = accused ? color.evidence : color[op.outcome];
+    band(ctx, op.invoke, op.return, row.y + (accused ? 1 : 2.5), row.h - (accused ? 2 : 5), accused ? 4 : 1.5);
+    if (accused && op.outcome === 'unknown') {
       ctx.fillStyle = color.unknown;
       band(ctx, op.invoke, op.return, row.y + row.h - 5, 2.5);
     }
@@ -263,12 +281,6 @@
       ctx.lineTo(at, height);
       ctx.stroke();
       ctx.setLineDash([]);
-      ctx.fillStyle = color.evidence;
-      ctx.beginPath();
-      ctx.moveTo(at, 26);
-      ctx.lineTo(at - 5, 18);
-      ctx.lineTo(at + 5, 18);
-      ctx.fill();
     }
   }
 
