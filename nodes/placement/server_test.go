@@ -1,0 +1,370 @@
+package placement
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/datadriven"
+	"github.com/pingcap/kvproto/pkg/metapb"
+	"github.com/pingcap/kvproto/pkg/pdpb"
+
+	"simrun/nodes/env"
+	"simrun/nodes/invariant"
+	"simrun/nodes/rpc"
+	"simrun/sim"
+	"simrun/sim/disk"
+)
+
+// TestServer plays the stories of testdata/server against a member. The
+// commands are
+//
+//	tso [count=N]                       takes timestamps, prints how many are distinct
+//	id [count=N]
+//	put-store ID ADDRESS [tombstone], store ID, stores, store-heartbeat ID
+//	region KEY, region-by-id ID, regions [from=KEY] [to=KEY] [limit=N]
+//	heartbeat ID START END VERSION.CONFVER LEADER-PEER LEADER-STORE TERM
+//	ask-split ID VERSION COUNT
+//	report-split ID START END VERSION...   a region a line
+//	crash kill|power-loss [start], start, run FOR
+func TestServer(t *testing.T) {
+	datadriven.Walk(t, "testdata/server", func(t *testing.T, path string) {
+		c := newCluster(t, sim.Config{Seed: 1}, Config{IDBatch: 10})
+		s := c.addSession("client1", ClientConfig{Deadline: 2 * time.Second})
+		c.StartAll()
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			switch d.Cmd {
+			case "crash":
+				c.member.Crash(map[string]disk.CrashKind{"kill": disk.ProcessKill, "power-loss": disk.PowerLoss}[d.CmdArgs[0].Key])
+				return ""
+			case "start":
+				c.member.Start()
+				return ""
+			case "run":
+				duration, err := time.ParseDuration(d.CmdArgs[0].Key)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := c.RunFor(duration); err != nil {
+					t.Fatal(err)
+				}
+				return ""
+			}
+			var out strings.Builder
+			s.do(t, func(task env.Task, _ *env.Env, pd *Client) {
+				if err := request(t, task, pd, d, &out); err != nil {
+					fmt.Fprintln(&out, err)
+				}
+			})
+			return out.String()
+		})
+	})
+}
+
+// request sends the request that d describes.
+func request(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData, out *strings.Builder) error {
+	switch d.Cmd {
+	case "tso":
+		return requestTSO(t, task, pd, d, out)
+	case "id":
+		for range argument(t, d, "count", 1) {
+			id, err := pd.AllocID(task)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintf(out, "%d ", id)
+		}
+		out.WriteString("\n")
+		return nil
+	case "put-store":
+		meta := &metapb.Store{Id: number(t, d, 0), Address: d.CmdArgs[1].Key}
+		if d.HasArg("tombstone") {
+			meta.State = metapb.StoreState_Tombstone
+		}
+		return pd.PutStore(task, meta)
+	case "store":
+		meta, err := pd.GetStore(task, number(t, d, 0))
+		if err == nil {
+			fmt.Fprintf(out, "%d %s heartbeat=%v\n", meta.Id, meta.Address, meta.LastHeartbeat != 0)
+		}
+		return err
+	case "stores":
+		stores, err := pd.GetAllStores(task)
+		for _, meta := range stores {
+			fmt.Fprintf(out, "%d %s\n", meta.Id, meta.Address)
+		}
+		return err
+	case "store-heartbeat":
+		return pd.StoreHeartbeat(task, &pdpb.StoreStats{StoreId: number(t, d, 0)})
+	default:
+		return requestRegion(t, task, pd, d, out)
+	}
+}
+
+func requestTSO(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData, out *strings.Builder) error {
+	distinct := map[uint64]bool{}
+	last := uint64(0)
+	for range argument(t, d, "count", 1) {
+		ts, err := pd.GetTS(task)
+		if err != nil {
+			return err
+		}
+		if ts <= last {
+			return fmt.Errorf("%d after %d", ts, last)
+		}
+		last = ts
+		distinct[ts] = true
+	}
+	fmt.Fprintf(out, "%d timestamps\n", len(distinct))
+	return nil
+}
+
+func requestRegion(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData, out *strings.Builder) error {
+	switch d.Cmd {
+	case "region":
+		meta, leader, err := pd.GetRegion(task, []byte(d.CmdArgs[0].Key))
+		return printRegion(out, meta, leader, err)
+	case "region-by-id":
+		meta, leader, err := pd.GetRegionByID(task, number(t, d, 0))
+		return printRegion(out, meta, leader, err)
+	case "regions":
+		var from, to string
+		for name, field := range map[string]*string{"from": &from, "to": &to} {
+			if d.HasArg(name) {
+				d.ScanArgs(t, name, field)
+			}
+		}
+		regions, err := pd.ScanRegions(task, []byte(from), []byte(to), argument(t, d, "limit", 0))
+		for _, r := range regions {
+			_ = printRegion(out, r.Region, r.Leader, nil)
+		}
+		return err
+	case "heartbeat":
+		meta := parseRegion(d.CmdArgs)
+		var peer, store, term uint64
+		_, _ = fmt.Sscan(d.CmdArgs[4].Key+" "+d.CmdArgs[5].Key+" "+d.CmdArgs[6].Key, &peer, &store, &term)
+		_, err := pd.RegionHeartbeat(task, &pdpb.RegionHeartbeatRequest{
+			Region: meta, Leader: &metapb.Peer{Id: peer, StoreId: store}, Term: term,
+		})
+		return err
+	case "ask-split":
+		region := &metapb.Region{
+			Id: number(t, d, 0), Peers: make([]*metapb.Peer, 3),
+			RegionEpoch: &metapb.RegionEpoch{Version: number(t, d, 1), ConfVer: 1},
+		}
+		for i := range region.Peers {
+			region.Peers[i] = &metapb.Peer{Id: uint64(i + 1)}
+		}
+		ids, err := pd.AskBatchSplit(task, region, int(number(t, d, 2)))
+		for _, id := range ids {
+			fmt.Fprintf(out, "region %d peers %v\n", id.NewRegionId, id.NewPeerIds)
+		}
+		return err
+	case "report-split":
+		var regions []*metapb.Region
+		for line := range strings.Lines(d.Input) {
+			var args []datadriven.CmdArg
+			for _, field := range strings.Fields(line) {
+				args = append(args, datadriven.CmdArg{Key: field})
+			}
+			regions = append(regions, parseRegion(args))
+		}
+		return pd.ReportBatchSplit(task, regions)
+	default:
+		t.Fatalf("%s: unknown command %q", d.Pos, d.Cmd)
+		return nil
+	}
+}
+
+// parseRegion reads ID START END VERSION.CONFVER. The region has the peers that
+// region 4 of the cluster has.
+func parseRegion(args []datadriven.CmdArg) *metapb.Region {
+	meta := &metapb.Region{RegionEpoch: &metapb.RegionEpoch{}, Peers: testRegions()[0].Peers}
+	meta.StartKey = []byte(strings.TrimSuffix(args[1].Key, "-"))
+	meta.EndKey = []byte(strings.TrimSuffix(args[2].Key, "-"))
+	_, _ = fmt.Sscanf(args[0].Key+" "+args[3].Key, "%d %d.%d", &meta.Id, &meta.RegionEpoch.Version, &meta.RegionEpoch.ConfVer)
+	return meta
+}
+
+func printRegion(out *strings.Builder, meta *metapb.Region, leader *metapb.Peer, err error) error {
+	if err != nil {
+		return err
+	}
+	out.WriteString(list([]*regionInfo{{meta: meta, leader: leader}}))
+	return nil
+}
+
+func number(t *testing.T, d *datadriven.TestData, i int) (n uint64) {
+	if _, err := fmt.Sscan(d.CmdArgs[i].Key, &n); err != nil {
+		t.Fatalf("%s: %v", d.Pos, err)
+	}
+	return n
+}
+
+func argument(t *testing.T, d *datadriven.TestData, name string, value int) int {
+	if d.HasArg(name) {
+		d.ScanArgs(t, name, &value)
+	}
+	return value
+}
+
+// TestRedirect lets a client find the leader among three members: the first
+// is down, the second does not lead and names the third.
+func TestRedirect(t *testing.T) {
+	c := &cluster{World: sim.NewWorld(sim.Config{Seed: 1})}
+	t.Cleanup(c.Close)
+	c.AddNode(sim.NodeConfig{Name: "pd1", Main: func(*env.Env) func() { return nil }})
+	for _, name := range []string{"pd2", "pd3"} {
+		c.AddNode(sim.NodeConfig{Name: name, Main: func(e *env.Env) func() {
+			storage := newFakeStorage()
+			srv, err := open(e, Config{ClusterID: clusterID, Regions: testRegions()}, storage)
+			if err != nil {
+				t.Error(err)
+			}
+			if storage.finish(nil); name == "pd2" {
+				storage.leader = "pd3"
+			}
+			srv.Register(rpc.NewEndpoint(e))
+			return nil
+		}})
+	}
+	s := c.addSession("client1", ClientConfig{Members: []string{"pd1", "pd2", "pd3"}, RequestTimeout: 100 * time.Millisecond})
+	c.StartAll()
+	redirected := countMark("placement: request redirected to the leader")
+	s.do(t, func(task env.Task, e *env.Env, pd *Client) {
+		region, _, err := pd.GetRegion(task, []byte("x"))
+		if err != nil || region.Id != 12 {
+			t.Errorf("region of x: %v, %v", region, err)
+		}
+		before := e.Clock.Monotonic()
+		if _, _, err := pd.GetRegion(task, []byte("a")); err != nil {
+			t.Error(err)
+		}
+		if took := e.Clock.Monotonic() - before; took > 100*time.Millisecond {
+			t.Errorf("the leader was forgotten: %v", took)
+		}
+	})
+	if n := countMark("placement: request redirected to the leader") - redirected; n != 1 {
+		t.Errorf("redirected %d times", n)
+	}
+}
+
+func countMark(name string) uint64 {
+	for _, c := range invariant.Counts() {
+		if c.Name == name {
+			return c.Count
+		}
+	}
+	return 0
+}
+
+// TestDeadline checks that requests end when nobody answers, and timestamps of
+// several tasks with them.
+func TestDeadline(t *testing.T) {
+	c := newCluster(t, sim.Config{Seed: 1}, Config{})
+	s := c.addSession("client1", ClientConfig{Deadline: time.Second})
+	c.Node("client1").Start() // and not the member
+	s.do(t, func(task env.Task, e *env.Env, pd *Client) {
+		results := make([]env.Future[uint64], 3)
+		for i := range results {
+			e.Sched.Go("timestamp", func(task env.Task) {
+				ts, err := pd.GetTS(task)
+				results[i].Resolve(ts, err)
+			})
+		}
+		before := e.Clock.Monotonic()
+		for i := range results {
+			if _, err := results[i].Await(task, -1); !errors.Is(err, ErrUnavailable) || !errors.Is(err, env.ErrTimeout) {
+				t.Errorf("timestamp %d: %v", i, err)
+			}
+		}
+		if took := e.Clock.Monotonic() - before; took > time.Second {
+			t.Errorf("took %v", took)
+		}
+		if err := pd.StoreHeartbeat(task, &pdpb.StoreStats{StoreId: 1}); err == nil {
+			t.Error("a heartbeat was answered")
+		}
+	})
+}
+
+// TestBatching lets many tasks take timestamps at once: they share requests, and
+// none gets a timestamp of a request that was sent before it asked.
+func TestBatching(t *testing.T) {
+	c := newCluster(t, sim.Config{Seed: 1}, Config{})
+	s := c.addSession("client1", ClientConfig{})
+	c.StartAll()
+	batched := countMark("placement: one request for the timestamps of several tasks")
+	s.do(t, func(task env.Task, e *env.Env, pd *Client) {
+		w := &witness{seen: map[uint64]bool{}}
+		results := make([]env.Future[error], 200)
+		for i := range results {
+			e.Sched.Go("timestamp", func(task env.Task) {
+				for range 5 {
+					called := c.Now()
+					ts, err := pd.GetTS(task)
+					if err == nil {
+						err = w.add(observation{ts, called, c.Now()})
+					}
+					if err != nil {
+						results[i].Resolve(err, nil)
+						return
+					}
+				}
+				results[i].Resolve(nil, nil)
+			})
+		}
+		for i := range results {
+			if err, _ := results[i].Await(task, -1); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if n := countMark("placement: one request for the timestamps of several tasks") - batched; n == 0 || n > 20 {
+		t.Errorf("%d requests for 1,000 timestamps were shared", n)
+	}
+}
+
+// TestConfig checks what a member refuses to start with.
+func TestConfig(t *testing.T) {
+	regions := func(change func([]*metapb.Region) []*metapb.Region) []*metapb.Region { return change(testRegions()) }
+	for name, cfg := range map[string]Config{
+		"no cluster":   {Regions: testRegions()},
+		"no regions":   {ClusterID: 1},
+		"short window": {ClusterID: 1, Regions: testRegions(), TimestampWindow: time.Millisecond},
+		"gap": {ClusterID: 1, Regions: regions(func(r []*metapb.Region) []*metapb.Region {
+			return append(r[:1], r[2])
+		})},
+		"no end": {ClusterID: 1, Regions: regions(func(r []*metapb.Region) []*metapb.Region { return r[:2] })},
+		"no peers": {ClusterID: 1, Regions: regions(func(r []*metapb.Region) []*metapb.Region {
+			r[1].Peers = nil
+			return r
+		})},
+	} {
+		if _, err := open(&env.Env{Name: "pd1"}, cfg, newFakeStorage()); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+// TestOtherCluster checks that a member refuses the disk and the requests of
+// another cluster.
+func TestOtherCluster(t *testing.T) {
+	c := newCluster(t, sim.Config{Seed: 1}, Config{})
+	c.StartAll()
+	if err := c.RunFor(time.Second); err != nil {
+		t.Fatal(err)
+	}
+	h, ok := c.server.header(&pdpb.RequestHeader{ClusterId: clusterID + 1})
+	if ok || h.Error == nil {
+		t.Error("a request of another cluster is accepted")
+	}
+	clock := &fakeClock{}
+	storage := newFakeStorage()
+	storage.records[keyCluster] = encode(&metapb.Cluster{Id: clusterID + 1})
+	_, err := open(&env.Env{Name: "pd1", Clock: clock}, Config{ClusterID: clusterID, Regions: testRegions()}, storage)
+	if err == nil {
+		t.Error("the disk of another cluster is accepted")
+	}
+}
