@@ -72,11 +72,11 @@ func add(total *disk.Stats, s disk.Stats) {
 	total.Unissued += s.Unissued
 }
 
-// TestCrashChain lives through thousands of processes of one database, which end
+// TestCrashChain lives through hundreds of processes of one database, which end
 // at any operation or instant, in any way, also during recovery, with a
 // device that is often far behind.
 func TestCrashChain(t *testing.T) {
-	lives := 3000
+	lives := 900
 	if testing.Short() {
 		lives = 300
 	}
@@ -166,7 +166,7 @@ func TestFaultChain(t *testing.T) {
 	n := newNode(t, 9, disk.DefaultConfig())
 	n.faulty = true
 	n.open()
-	lives := 600
+	lives := 300
 	if testing.Short() {
 		lives = 100
 	}
@@ -198,11 +198,11 @@ func TestKillLosesNothing(t *testing.T) {
 	n.close()
 }
 
-// TestZombiesLeaveNothing looks at goroutines and heap after a thousand crashes.
+// TestZombiesLeaveNothing looks at goroutines and heap after hundreds of crashes.
 func TestZombiesLeaveNothing(t *testing.T) {
 	n := newNode(t, 4, disk.DefaultConfig())
 	n.open()
-	lives := 1000
+	lives := 300
 	if testing.Short() {
 		lives = 100
 	}

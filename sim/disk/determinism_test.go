@@ -35,7 +35,7 @@ func runTraced(t *testing.T, seed uint64, lives int) traced {
 // different seconds of the wall clock, and compares all operations, what the
 // crashes left, and the counters. It names the first difference.
 func TestDeterminism(t *testing.T) {
-	lives, rounds := 150, []int{1, 2, 8, 2}
+	lives, rounds := 80, []int{1, 2, 8, 2}
 	if testing.Short() {
 		lives, rounds = 15, []int{1, 2, 8}
 	}
