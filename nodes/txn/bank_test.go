@@ -46,9 +46,8 @@ func (k *bank) now() uint64 {
 
 func account(i int) string { return fmt.Sprintf("account%d", i) }
 
-// send executes a request with the faults of a network until there is an
-// answer that is about the transaction. give is how often a lost answer is
-// waited for before the client gives up.
+// send executes a request with the faults of a network until there is an answer
+// that is about the transaction, or gives up.
 func send[R any](k *bank, t env.Task, call func(env.Task) *R, region func(*R) *errorpb.Error) (*R, bool) {
 	if k.rng.IntN(6) == 0 {
 		k.kernel.Go("duplicate", func(t env.Task) {
@@ -89,7 +88,7 @@ func (k *bank) read(t env.Task, key string, ts uint64) (int, bool) {
 func (k *bank) resolve(t env.Task, lock *kvrpcpb.LockInfo, caller uint64) bool {
 	status := k.sched.CheckTxnStatus(t, &kvrpcpb.CheckTxnStatusRequest{
 		PrimaryKey: lock.PrimaryLock, LockTs: lock.LockVersion, CallerStartTs: caller, CurrentTs: k.now(),
-		RollbackIfNotExist: k.rng.IntN(2) == 0, VerifyIsPrimary: true,
+		RollbackIfNotExist: k.rng.IntN(4) == 0, VerifyIsPrimary: true,
 	})
 	switch {
 	case status == nil || status.RegionError != nil || status.Error != nil:
@@ -121,7 +120,9 @@ func (k *bank) transfer(t env.Task) {
 	}
 	k.keysOf[startTS] = keys
 	values := [2]int{from - 1, to + 1}
-	for i, key := range keys {
+	// The primary may be the last to arrive.
+	for _, i := range k.rng.Perm(len(keys)) {
+		key := keys[i]
 		req := &kvrpcpb.PrewriteRequest{
 			Mutations:   []*kvrpcpb.Mutation{{Op: kvrpcpb.Op_Put, Key: []byte(key), Value: []byte(strconv.Itoa(values[i]))}},
 			PrimaryLock: []byte(keys[0]), StartVersion: startTS, LockTtl: bankTTL, MinCommitTs: startTS + 1,

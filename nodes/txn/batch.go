@@ -18,6 +18,13 @@ func (b *batch) empty() bool { return len(b.reqs) == 0 }
 
 func (b *batch) reset() { b.reqs = nil }
 
+func (b *batch) add(req *raft_cmdpb.Request) {
+	if b.reqs == nil {
+		b.reqs = make([]*raft_cmdpb.Request, 0, 4) // two keys, as most commands have
+	}
+	b.reqs = append(b.reqs, req)
+}
+
 func (b *batch) put(cf engine.CF, key, value []byte) {
 	// One allocation for both messages.
 	m := &struct {
@@ -26,7 +33,7 @@ func (b *batch) put(cf engine.CF, key, value []byte) {
 	}{}
 	m.put.Cf, m.put.Key, m.put.Value = cf.String(), key, value
 	m.req.CmdType, m.req.Put = raft_cmdpb.CmdType_Put, &m.put
-	b.reqs = append(b.reqs, &m.req)
+	b.add(&m.req)
 }
 
 func (b *batch) delete(cf engine.CF, key []byte) {
@@ -36,7 +43,7 @@ func (b *batch) delete(cf engine.CF, key []byte) {
 	}{}
 	m.del.Cf, m.del.Key = cf.String(), key
 	m.req.CmdType, m.req.Delete = raft_cmdpb.CmdType_Delete, &m.del
-	b.reqs = append(b.reqs, &m.req)
+	b.add(&m.req)
 }
 
 // The records of transactions. Keys are encoded user keys.

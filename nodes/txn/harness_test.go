@@ -19,17 +19,30 @@ import (
 )
 
 // memory is the least of a node that an engine and a scheduler need: a file
-// system in memory. Background work is never granted.
-type memory struct{ fs vfs.FS }
+// system in memory, and the timers of the loop.
+type memory struct {
+	fs     vfs.FS
+	kernel *sim.Kernel
+}
 
-func (m memory) FS() vfs.FS                            { return m.fs }
-func (m memory) Unsynced(fn func())                    { fn() }
-func (m memory) Barrier(fn func())                     { fn() }
-func (m memory) After(time.Duration, func()) env.Timer { return env.Timer{} }
-func (m memory) Go(string, func(env.Task))             { panic("no tasks here") }
-func (m memory) Stream(string) env.Rand                { return rand.New(rand.NewPCG(1, 1)) }
-func (m memory) Enabled() bool                         { return false }
-func (m memory) Logf(string, ...any)                   {}
+func (m memory) FS() vfs.FS             { return m.fs }
+func (m memory) Unsynced(fn func())     { fn() }
+func (m memory) Barrier(fn func())      { fn() }
+func (m memory) Stream(string) env.Rand { return rand.New(rand.NewPCG(1, 1)) }
+func (m memory) Enabled() bool          { return false }
+func (m memory) Logf(string, ...any)    {}
+
+func (m memory) Go(name string, fn func(env.Task)) { m.kernel.Go(name, fn) }
+func (m memory) After(d time.Duration, fn func()) env.Timer {
+	m.kernel.Post(m.kernel.Now()+int64(d), callback(fn))
+	return env.Timer{}
+}
+
+// callback is an event that calls a function.
+type callback func()
+
+func (c callback) Fire() { c() }
+
 func (m memory) env() *env.Env {
 	return &env.Env{
 		Name: "memory", Sched: m, Disk: m, Streams: m, Log: m,
@@ -65,15 +78,15 @@ type cluster struct {
 }
 
 func newCluster(t testing.TB, seed uint64, order sim.Order) *cluster {
-	m := memory{vfs.NewMem()}
-	e := m.env()
+	kernel := sim.NewKernel(seed, order)
+	e := memory{vfs.NewMem(), kernel}.env()
 	db, err := engine.OpenDB(e, "db", engine.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(db.Close)
 	r := &region{db: db, meta: &metapb.Region{Id: 1}, term: 6, delay: func() time.Duration { return time.Millisecond }}
-	return &cluster{r, sim.NewKernel(seed, order), NewScheduler(e, r)}
+	return &cluster{r, kernel, NewScheduler(e, r)}
 }
 
 // do runs fn as a task until it is done.
@@ -191,4 +204,9 @@ func (r *region) records(cf engine.CF, visit func(key, value []byte)) {
 	for it.First(); it.Valid(); it.Next() {
 		visit(bytes.Clone(it.Key()), bytes.Clone(it.Value()))
 	}
+}
+
+// newRegion returns a region with the given bounds.
+func newRegion(from, to string) *metapb.Region {
+	return &metapb.Region{Id: 1, StartKey: []byte(from), EndKey: []byte(to)}
 }

@@ -225,8 +225,10 @@ func (p *prewrite) lock(b *batch, key []byte, m *kvrpcpb.Mutation) {
 	default:
 		lock.Type = mvcc.LockPut
 		if mvcc.IsShort(m.Value) {
-			// An empty value arrives as nil, which would say that there is none.
-			lock.ShortValue = append([]byte{}, m.Value...)
+			lock.ShortValue = m.Value
+			if m.Value == nil {
+				lock.ShortValue = []byte{} // nil would say that the value is a long one
+			}
 		} else {
 			b.putValue(key, lock.StartTS, m.Value)
 		}
