@@ -147,6 +147,8 @@ func (s *story) fault(f []string) {
 			f = f[1:]
 		case "abort":
 			r.keyError = &kvrpcpb.KeyError{Abort: "out of order"}
+		case "not-primary":
+			r.keyError = &kvrpcpb.KeyError{PrimaryMismatch: &kvrpcpb.PrimaryMismatch{}}
 		case "split":
 			key := f[1]
 			r.before = func(env.Task) { s.c.split(key, s.raw) }

@@ -8,9 +8,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"pgregory.net/rapid"
 
+	"simrun/nodes/codec"
 	"simrun/nodes/env"
 )
 
@@ -289,4 +291,56 @@ func TestStatusCache(t *testing.T) {
 		}
 	}()
 	sc.add(3*statusCacheSize-1, 0)
+}
+
+// TestLocateBefore looks for the region before a bound where the key that is
+// asked for lies in an earlier one.
+func TestLocateBefore(t *testing.T) {
+	far := "a" + string(bytes.Repeat([]byte{0xff}, 100))
+	c := newCluster(t, 1, Config{}, true, far, "b")
+	c.run(func(task env.Task) {
+		for _, tc := range []struct {
+			end, start string
+		}{{"b", far}, {far, ""}, {"b\x00", "b"}, {"", "b"}, {far + "\x00", far}, {"a", ""}} {
+			b := c.client.newBackoff(time.Second)
+			r, err := c.client.locateBefore(task, &b, []byte(tc.end))
+			if err != nil || string(r.meta.StartKey) != tc.start {
+				t.Errorf("before %q: region from %q (%v), want from %q", tc.end, r.meta.StartKey, err, tc.start)
+			}
+			// Now from the cache.
+			if again := c.client.regions.findBefore([]byte(tc.end)); again != r {
+				t.Errorf("before %q: the cache has %v", tc.end, again)
+			}
+		}
+	})
+}
+
+// TestReadStatus checks what each answer about a transaction is taken for. Only
+// an end is remembered.
+func TestReadStatus(t *testing.T) {
+	c := newCluster(t, 1, Config{}, false).client
+	start, now := codec.ComposeTS(1000, 0), codec.ComposeTS(1400, 0)
+	left := 601 * time.Millisecond // of a TTL of one second, and the millisecond in which it ends
+	for i, tc := range []struct {
+		resp *kvrpcpb.CheckTxnStatusResponse
+		want txnStatus
+	}{
+		{&kvrpcpb.CheckTxnStatusResponse{LockTtl: 1000}, txnStatus{left: left}},
+		{&kvrpcpb.CheckTxnStatusResponse{LockTtl: 1000, Action: kvrpcpb.Action_MinCommitTSPushed}, txnStatus{left: left, pushed: true}},
+		{&kvrpcpb.CheckTxnStatusResponse{LockTtl: 1000, LockInfo: &kvrpcpb.LockInfo{UseAsyncCommit: true}}, txnStatus{left: left}},
+		{&kvrpcpb.CheckTxnStatusResponse{CommitVersion: 7}, txnStatus{ended: true, commitTS: 7}},
+		{&kvrpcpb.CheckTxnStatusResponse{}, txnStatus{ended: true}},
+		{&kvrpcpb.CheckTxnStatusResponse{Action: kvrpcpb.Action_TTLExpireRollback}, txnStatus{ended: true}},
+		{&kvrpcpb.CheckTxnStatusResponse{Action: kvrpcpb.Action_LockNotExistRollback}, txnStatus{ended: true}},
+		{&kvrpcpb.CheckTxnStatusResponse{Action: kvrpcpb.Action_TTLExpirePessimisticRollback}, txnStatus{}},
+		{&kvrpcpb.CheckTxnStatusResponse{Action: kvrpcpb.Action_LockNotExistDoNothing}, txnStatus{}},
+	} {
+		ts := start + uint64(i)
+		if got := c.readStatus(tc.resp, ts, now); got != tc.want {
+			t.Errorf("%v: %+v, want %+v", tc.resp, got, tc.want)
+		}
+		if commitTS, known := c.statuses.commitTS[ts]; known != tc.want.ended || commitTS != tc.want.commitTS {
+			t.Errorf("%v: remembered %v %d", tc.resp, known, commitTS)
+		}
+	}
 }

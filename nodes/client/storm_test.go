@@ -88,7 +88,7 @@ func stormTransactions(t *testing.T, seed uint64, total *tally) {
 	cfg := Config{
 		RPCTimeout: 200 * time.Millisecond, OpTimeout: 3 * time.Second,
 		CommitTimeout: time.Duration(1+seed%4) * 200 * time.Millisecond,
-		LockTTL: 500 * time.Millisecond, PrimaryFirst: seed%3 == 0,
+		LockTTL:       500 * time.Millisecond, PrimaryFirst: seed%3 == 0,
 	}
 	c := newCluster(t, seed, cfg, false, "e", "j")
 	storm(c, seed, false, keys)
