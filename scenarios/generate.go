@@ -71,6 +71,8 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k.RaftLogGCThreshold = choose(g, "raft-log-gc", s.Knobs.RaftLogGCThreshold, k.RaftLogGCThreshold)
 	k.MemtableBytes = choose(g, "memtable", s.Knobs.MemtableBytes, k.MemtableBytes)
 	k.LockTTL = choose(g, "lock-ttl", s.Knobs.LockTTL, k.LockTTL)
+	k.RequestTimeout = choose(g, "request-timeout", s.Knobs.RequestTimeout, k.RequestTimeout)
+	k.OperationTimeout = choose(g, "operation-timeout", s.Knobs.OperationTimeout, k.OperationTimeout)
 	p.Disk.SyncMax = choose(g, "sync", s.Knobs.SyncMax, p.Disk.SyncMax)
 	p.Network.Loss = choose(g, "loss", s.Knobs.Loss, p.Network.Loss)
 	p.Network.Duplicate = choose(g, "duplicate", s.Knobs.Duplicate, p.Network.Duplicate)

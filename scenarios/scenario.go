@@ -66,6 +66,8 @@ type Knobs struct {
 	RaftLogGCThreshold []int           `toml:"raft-log-gc-threshold"`
 	MemtableBytes      []int           `toml:"memtable-bytes"`
 	LockTTL            []plan.Duration `toml:"lock-ttl"`
+	RequestTimeout     []plan.Duration `toml:"request-timeout"`
+	OperationTimeout   []plan.Duration `toml:"operation-timeout"`
 	SyncMax            []plan.Duration `toml:"sync-max"`
 	Loss               []int           `toml:"loss"`
 	Duplicate          []int           `toml:"duplicate"`
