@@ -123,20 +123,23 @@ func (l *ledger) Elected(member, term uint64, log raft.Storage) {
 	other, taken := l.leaders[term]
 	invariant.Check(!taken, "raft: member %d leads in term %d, in which member %d leads", member, term, other)
 	l.leaders[term] = member
-	index := l.lastCommittedBefore(term)
-	if index == 0 {
-		return
+	if index := l.lastCommittedBefore(term); index > 0 {
+		l.complete(member, term, index, log)
 	}
-	// By log matching, what holds at the last such index holds before it.
+	if l.onElected != nil {
+		l.onElected(member, term)
+	}
+}
+
+// complete checks that the log of a new leader holds what was committed up to
+// an index. By log matching, what holds at that index holds before it.
+func (l *ledger) complete(member, term, index uint64, log raft.Storage) {
 	switch found, err := log.Term(index); {
 	case err != nil:
 		invariant.Fail("raft: member %d leads in term %d without index %d, which was committed before: %v", member, term, index, err)
 	case found != l.committed[index].term:
 		invariant.Fail("raft: member %d leads in term %d with an entry of term %d at index %d, where one of term %d was committed",
 			member, term, found, index, l.committed[index].term)
-	}
-	if l.onElected != nil {
-		l.onElected(member, term)
 	}
 }
 
