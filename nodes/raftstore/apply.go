@@ -188,11 +188,9 @@ func (p *peer) applyCommand(a *applier, e *raftpb.Entry, proposal *proposal) *er
 		markEpochAtApply.Reached()
 		return stale
 	}
-	if outside := checkKeys(p.region, cmd.GetRequests()); outside != nil {
-		// The epoch fits, so the proposer has checked against this very range.
-		markKeyAtApply.Reached()
-		return outside
-	}
+	// The epoch fits, so the proposer has checked against this very range.
+	outside := checkKeys(p.region, cmd.GetRequests())
+	invariant.Check(outside == nil, "raftstore: %s: entry %d: %v", p, e.GetIndex(), outside)
 	for _, req := range cmd.GetRequests() {
 		p.applyRequest(a.batch, req)
 	}
@@ -217,24 +215,16 @@ func (p *peer) applyRequest(b *engine.Batch, req *raft_cmdpb.Request) {
 	switch req.GetCmdType() {
 	case raft_cmdpb.CmdType_Put:
 		put := req.GetPut()
-		p.checkWrite(put.GetKey())
 		b.Put(dataCF(put.GetCf()), put.GetKey(), put.GetValue())
 		p.size += uint64(len(put.GetKey()) + len(put.GetValue()))
 	case raft_cmdpb.CmdType_Delete:
-		p.checkWrite(req.GetDelete().GetKey())
 		b.Delete(dataCF(req.GetDelete().GetCf()), req.GetDelete().GetKey())
 	case raft_cmdpb.CmdType_DeleteRange:
 		d := req.GetDeleteRange()
-		p.checkWrite(d.GetStartKey())
 		b.DeleteRange(dataCF(d.GetCf()), d.GetStartKey(), orNil(d.GetEndKey()))
 	default:
 		invariant.Fail("raftstore: %s: applying a %s", p, req.GetCmdType())
 	}
-}
-
-func (p *peer) checkWrite(key []byte) {
-	invariant.Check(contains(p.region, key), "raftstore: %s: writing %q outside of [%q, %q)",
-		p, key, p.region.GetStartKey(), p.region.GetEndKey())
 }
 
 // dataCF returns the column family of a command, which was checked when it was

@@ -191,7 +191,7 @@ func (c *cluster) LeaderElected(region, term, store uint64) {
 	}
 	c.terms[key] = store
 }
-func (c *cluster) RegionSplit(uint64, []*metapb.Region)       { c.splits++ }
+func (c *cluster) RegionSplit(uint64, []*metapb.Region)        { c.splits++ }
 func (c *cluster) SnapshotApplied(region, index, store uint64) { c.snapshots++ }
 
 // run lets the cluster run for a while.

@@ -12,7 +12,6 @@ var (
 	markDeadline         = invariant.NewMark("raftstore: proposal still undecided at its deadline")
 	markEpochAtPropose   = invariant.NewMark("raftstore: epoch mismatch at propose")
 	markEpochAtApply     = invariant.NewMark("raftstore: epoch mismatch at apply")
-	markKeyAtApply       = invariant.NewMark("raftstore: key outside the region at apply")
 	markTruncatedTail    = invariant.NewMark("raftstore: conflicting log tail erased")
 	markGroupCommit      = invariant.NewMark("raftstore: one append for several regions")
 	markColdLogRead      = invariant.NewMark("raftstore: log entries read from disk")

@@ -142,10 +142,8 @@ func (p *peer) applySplit(a *applier, epoch *metapb.RegionEpoch, splits *raft_cm
 	for i, req := range splits.GetRequests() {
 		keys[i] = req.GetSplitKey()
 	}
-	if outside := checkSplitKeys(p.region, keys); outside != nil {
-		markKeyAtApply.Reached()
-		return outside
-	}
+	outside := checkSplitKeys(p.region, keys)
+	invariant.Check(outside == nil, "raftstore: %s: split: %v", p, outside)
 	markSplit.Reached()
 	parts := splitRegions(p.region, splits)
 	p.s.setRegion(p, parts[0])

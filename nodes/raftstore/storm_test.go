@@ -30,8 +30,8 @@ func (r *register) run(c *cluster, t env.Task, rng *rand.Rand, stop *bool) {
 	for !*stop {
 		t.Sleep(time.Duration(rng.IntN(20)) * time.Millisecond)
 		s := c.leaderOf(r.key)
-		if rng.IntN(4) == 0 {
-			s = c.stores[rng.IntN(len(c.stores))]
+		if rng.IntN(2) == 0 {
+			s = c.stores[rng.IntN(len(c.stores))] // perhaps one that was leader
 		}
 		if s == nil || !s.node.Up() {
 			continue
@@ -39,37 +39,32 @@ func (r *register) run(c *cluster, t env.Task, rng *rand.Rand, stop *bool) {
 		if rng.IntN(3) == 0 {
 			r.read(c, t, s)
 		} else {
-			r.write(c, t, s)
+			r.write(c, t, s, time.Duration(20+rng.IntN(300))*time.Millisecond)
 		}
 	}
 }
 
 // write writes the next value. A write that was refused must never be seen, so
 // its number is used up.
-func (r *register) write(c *cluster, t env.Task, s *testStore) {
+func (r *register) write(c *cluster, t env.Task, s *testStore, limit time.Duration) {
 	r.written++
-	regionErr, err := s.Propose(t, s.context(r.key), 0,
-		[]*raft_cmdpb.Request{putRequest(r.key, strconv.Itoa(r.written))}, 2*time.Second)
+	regionErr, err := s.Propose(t, s.context(r.key), 0, []*raft_cmdpb.Request{putRequest(r.key, strconv.Itoa(r.written))}, limit)
 	switch {
 	case err != nil:
 		// It may be applied later, after the next one. Wait until it cannot: when
 		// another write through the same log is acknowledged, it comes before or never.
-		r.settle(c, t)
+		r.settle(c, t, limit)
 	case regionErr == nil:
 		r.acked = r.written
-	default:
-		r.refused(c)
 	}
 }
 
-func (r *register) refused(*cluster) {}
-
 // settle writes until a write of the current leader is acknowledged.
-func (r *register) settle(c *cluster, t env.Task) {
+func (r *register) settle(c *cluster, t env.Task, limit time.Duration) {
 	for {
-		t.Sleep(100 * time.Millisecond)
+		t.Sleep(limit / 10)
 		r.written++
-		regionErr, err := c.tryPut(t, r.key, strconv.Itoa(r.written), 2*time.Second)
+		regionErr, err := c.tryPut(t, r.key, strconv.Itoa(r.written), limit)
 		if regionErr == nil && err == nil {
 			r.acked = r.written
 			return
@@ -93,6 +88,9 @@ func storm(c *cluster, t env.Task, rng *rand.Rand, stop *bool) {
 	for !*stop {
 		t.Sleep(time.Duration(20+rng.IntN(200)) * time.Millisecond)
 		s := c.stores[rng.IntN(len(c.stores))]
+		if leader := c.leaderOf(fmt.Sprintf("k%d", rng.IntN(10))); leader != nil && rng.IntN(2) == 0 {
+			s = leader
+		}
 		pause := time.Duration(50+rng.IntN(1500)) * time.Millisecond
 		switch rng.IntN(8) {
 		case 0:
