@@ -81,8 +81,10 @@ func TestMalformed(t *testing.T) {
 		{"bytes: no last group", bytesOf, "12345678\xff"},
 		{"bytes: marker too small", bytesOf, "\x00\x00\x00\x00\x00\x00\x00\x00\xf6"},
 		{"bytes: padding not zero", bytesOf, "\x00\x00\x00\x00\x00\x00\x00\x01\xf8"},
-		{"key: more after the end", func(b string) error { _, err := DecodeKey([]byte(b)); return err },
-			"\x00\x00\x00\x00\x00\x00\x00\x00\xf7x"},
+		{
+			"key: more after the end", func(b string) error { _, err := DecodeKey([]byte(b)); return err },
+			"\x00\x00\x00\x00\x00\x00\x00\x00\xf7x",
+		},
 		{"uint64: short", func(b string) error { _, _, err := DecodeUint64([]byte(b)); return err }, "1234567"},
 		{"version: short", func(b string) error { _, _, err := SplitTS([]byte(b)); return err }, "1234567"},
 		{"uvarint: empty", uvarint, ""},
@@ -98,11 +100,10 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-var anyBytes = rapid.SliceOfN(rapid.SampledFrom([]byte{0, 1, 0x7f, 0xf7, 0xfe, 0xff}), 0, 20)
-
 // TestBytesOrder: the order of encoded keys, with whatever versions appended,
 // is that of the keys and then of the versions, newest first.
 func TestBytesOrder(t *testing.T) {
+	anyBytes := rapid.SliceOfN(rapid.SampledFrom([]byte{0, 1, 0x7f, 0xf7, 0xfe, 0xff}), 0, 20)
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := anyBytes.Draw(t, "a"), anyBytes.Draw(t, "b")
 		x, y := rapid.Uint64().Draw(t, "x"), rapid.Uint64().Draw(t, "y")

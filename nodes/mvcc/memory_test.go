@@ -23,7 +23,7 @@ func (m memory) After(time.Duration, func()) env.Timer { return env.Timer{} }
 func (m memory) Go(string, func(env.Task))             { panic("no tasks here") }
 func (m memory) Stream(string) env.Rand                { return rand.New(rand.NewPCG(1, 1)) }
 func (m memory) Enabled() bool                         { return false }
-func (m memory) Logf(format string, args ...any)       {}
+func (m memory) Logf(string, ...any)                   {}
 func (m memory) env() *env.Env {
 	return &env.Env{
 		Name: "memory", Sched: m, Disk: m, Streams: m, Log: m,
@@ -53,12 +53,12 @@ func openStore(t testing.TB) *store {
 	return &store{db, t}
 }
 
-func (s *store) write(fill func(b *engine.Batch)) {
+func (s *store) batch(fill func(b *engine.Batch)) {
 	s.t.Helper()
 	b := s.NewBatch()
 	defer b.Close()
 	fill(b)
-	if err := s.DB.Write(b); err != nil {
+	if err := s.Write(b); err != nil {
 		s.t.Fatalf("write: %v", err)
 	}
 }
@@ -66,7 +66,7 @@ func (s *store) write(fill func(b *engine.Batch)) {
 // putVersion writes a record, and the value that belongs to it.
 func (s *store) putVersion(key string, commitTS uint64, w Write, long []byte) {
 	s.t.Helper()
-	s.write(func(b *engine.Batch) {
+	s.batch(func(b *engine.Batch) {
 		enc := codec.EncodeBytes([]byte(key))
 		b.Put(engine.Write, codec.AppendTS(codec.EncodeBytes([]byte(key)), commitTS), w.Marshal())
 		if long != nil {
@@ -77,13 +77,13 @@ func (s *store) putVersion(key string, commitTS uint64, w Write, long []byte) {
 
 func (s *store) putLock(key string, l Lock) {
 	s.t.Helper()
-	s.write(func(b *engine.Batch) { b.Put(engine.Lock, codec.EncodeBytes([]byte(key)), l.Marshal()) })
+	s.batch(func(b *engine.Batch) { b.Put(engine.Lock, codec.EncodeBytes([]byte(key)), l.Marshal()) })
 }
 
 // clear empties the database.
 func (s *store) clear() {
 	s.t.Helper()
-	s.write(func(b *engine.Batch) {
+	s.batch(func(b *engine.Batch) {
 		for _, cf := range []engine.CF{engine.Default, engine.Lock, engine.Write} {
 			b.DeleteRange(cf, []byte{}, []byte{0xff, 0xff})
 		}

@@ -39,8 +39,14 @@ func TestGetSkipsWhatChangesNothing(t *testing.T) {
 		ts, commitTS uint64
 		want         string
 	}{
-		{9, 0, ""}, {10, 10, "one"}, {17, 10, "one"}, {29, 10, "one"}, {30, 0, ""}, {39, 0, ""},
-		{40, 40, string(long)}, {codec.MaxTS, 40, string(long)},
+		{9, 0, ""},
+		{10, 10, "one"},
+		{17, 10, "one"},
+		{29, 10, "one"},
+		{30, 0, ""},
+		{39, 0, ""},
+		{40, 40, string(long)},
+		{codec.MaxTS, 40, string(long)},
 	} {
 		r, key := s.reader("k")
 		got, err := r.Get(key, ReadOptions{TS: c.ts})

@@ -30,7 +30,8 @@ func TestLockGolden(t *testing.T) {
 	}{
 		{"least", Lock{Type: LockDelete, Primary: []byte("pk"), StartTS: 1, TTL: 3}, "44 04 706b 01 03"},
 		{
-			"empty value", Lock{Type: LockPut, Primary: []byte("pk"), StartTS: 1, TTL: 3, ShortValue: []byte{}},
+			"empty value",
+			Lock{Type: LockPut, Primary: []byte("pk"), StartTS: 1, TTL: 3, ShortValue: []byte{}},
 			"50 04 706b 01 03 76 00",
 		},
 		{"full", fullLock(), "50 04 706b ac02 05 76 03 76616c 66 000000000000012d 74 0000000000000002 " +

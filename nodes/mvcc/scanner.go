@@ -105,12 +105,12 @@ func (s *Scanner) Next() (p Pair, ok bool, err error) {
 func (s *Scanner) findNext() (locked, written bool, err error) {
 	locked, written = s.locks.Valid(), s.writes.Valid()
 	if !locked {
-		if err := s.locks.Error(); err != nil {
+		if err = s.locks.Error(); err != nil {
 			return false, false, err
 		}
 	}
 	if !written {
-		if err := s.writes.Error(); err != nil {
+		if err = s.writes.Error(); err != nil {
 			return false, false, err
 		}
 	}

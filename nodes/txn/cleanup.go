@@ -47,17 +47,16 @@ func rollbackKeys(snapshot Snapshot, b *batch, keys [][]byte, startTS uint64) er
 func (s *Scheduler) Cleanup(t env.Task, req *kvrpcpb.CleanupRequest) *kvrpcpb.CleanupResponse {
 	keys := encodeKeys([][]byte{req.Key})
 	var commitTS uint64
-	o := s.run(t, req.Context, keys, func(snapshot Snapshot, b *batch) (err error) {
+	o := s.run(t, req.Context, keys, func(snapshot Snapshot, b *batch) error {
 		r := mvcc.NewReader(snapshot, keys[0], keys[0])
 		defer r.Close()
-		if req.CurrentTs != 0 {
-			lock, err := r.LoadLock(keys[0])
-			if err != nil {
-				return err
-			}
-			if lock != nil && lock.StartTS == req.StartVersion && !expired(lock, req.CurrentTs) {
-				return lockedError(req.Key, lock)
-			}
+		lock, err := r.LoadLock(keys[0])
+		if err != nil {
+			return err
+		}
+		own := lock != nil && lock.StartTS == req.StartVersion
+		if own && req.CurrentTs != 0 && !expired(lock, req.CurrentTs) {
+			return lockedError(req.Key, lock)
 		}
 		commitTS, err = rollbackKey(r, b, keys[0], req.StartVersion)
 		return err

@@ -47,6 +47,9 @@
 //     that instant the state that the command saw. If the term is another one
 //     the client is told to try again. A deposed leader never gets as far.
 //
+// A raw write looks at nothing, so that it is proposed in whatever term the peer
+// is leader; it takes the latches for the sake of the commands that look.
+//
 // Errors of the region (not leader, another epoch) say that nothing was done;
 // they need no proof.
 //

@@ -124,7 +124,8 @@ func (p *prewrite) process(snapshot Snapshot, b *batch) error {
 func (p *prewrite) committed(r *mvcc.Reader, key []byte, cause error) (bool, error) {
 	var locked *mvcc.LockedError
 	var ke *keyError
-	if !errors.As(cause, &locked) && !(errors.As(cause, &ke) && ke.pb.Conflict != nil) {
+	conflict := errors.As(cause, &ke) && ke.pb.Conflict != nil
+	if !conflict && !errors.As(cause, &locked) {
 		return false, nil
 	}
 	rec, err := r.CommitRecord(key, p.req.StartVersion)
