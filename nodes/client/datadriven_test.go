@@ -46,6 +46,8 @@ func (s *story) command(t *testing.T, d *datadriven.TestData) string {
 				s.line(t, strings.Fields(line))
 			}
 		})
+	case "outcomes":
+		return outcomes(t)
 	default:
 		d.Fatalf(t, "unknown command %s", d.Cmd)
 	}

@@ -331,6 +331,10 @@ func (c *Client) resolvePart(t env.Task, b *backoff, res resolution) (int, error
 			Context: ctx, StartVersion: res.startTS, CommitVersion: res.commitTS, Keys: res.keys[:n],
 		}
 		v := c.attempt(t, b, r, call{rpc.KvResolveLock, ctx, req, resp})
+		// This says that there is neither lock nor commit record.
+		invariant.Check(resp.Error.GetRetryable() == "" || res.commitTS == 0,
+			"client: transaction %d is committed at %d, but one of its keys is rolled back: %s",
+			res.startTS, res.commitTS, resp.Error.GetRetryable())
 		if v.fate == answered && resp.Error != nil {
 			return 0, fmt.Errorf("resolve locks of transaction %d: %w", res.startTS, keyError(resp.Error))
 		}
