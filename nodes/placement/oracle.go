@@ -3,6 +3,7 @@ package placement
 import (
 	"encoding/binary"
 	"fmt"
+	"math"
 	"time"
 
 	"simrun/nodes/env"
@@ -37,6 +38,7 @@ type oracle struct {
 	physical int64 // of the last timestamp, ms
 	logical  int64
 	saved    int64         // durable bound, exclusive
+	wanted   int64         // the physical part for which the window had no room last
 	saving   bool          // a greater bound is being saved
 	waiting  env.WaitQueue // requests that need a greater bound
 	last     uint64        // the last timestamp handed out
@@ -67,11 +69,12 @@ func newOracle(clock env.Clock, storage Storage, window time.Duration) (*oracle,
 // most for limit, if the window has to be extended first.
 func (o *oracle) take(t env.Task, count int64, limit time.Duration) (physical, logical int64, err error) {
 	invariant.Check(count > 0 && count <= maxLogical, "placement: %d timestamps asked for at once", count)
+	latest := int64(math.MaxInt64)
 	for {
 		if _, leads := o.storage.Leader(); !leads {
 			return 0, 0, errNotLeader
 		}
-		if o.tryTake(count) {
+		if o.tryTake(count, latest) {
 			return o.physical, o.logical, nil
 		}
 		markWindowLoad.Reached()
@@ -79,20 +82,29 @@ func (o *oracle) take(t env.Task, count int64, limit time.Duration) (physical, l
 		if !o.waiting.Wait(t, limit) {
 			return 0, 0, fmt.Errorf("placement: extend the timestamp window: %w", env.ErrTimeout)
 		}
+		// Whoever has waited takes what the window has: were it to ask for the
+		// wall clock again, a disk slower than the window is wide would keep it
+		// waiting for ever.
+		latest = o.saved - 1
 	}
 }
 
-// tryTake hands out count timestamps if the window has room.
-func (o *oracle) tryTake(count int64) bool {
-	o.follow()
-	if o.logical+count > maxLogical {
-		markLogicalFull.Reached()
-		o.advance(o.physical + 1)
+// tryTake hands out count timestamps whose physical part follows the wall clock
+// up to latest, if the window has room for them.
+func (o *oracle) tryTake(count, latest int64) bool {
+	physical, logical := o.physical, o.logical
+	if target := min(o.target(), latest); target > physical {
+		physical, logical = target, 0
 	}
-	if o.physical >= o.saved {
+	if logical+count > maxLogical {
+		markLogicalFull.Reached()
+		physical, logical = physical+1, 0
+	}
+	if physical >= o.saved {
+		o.wanted = physical
 		return false
 	}
-	o.logical += count
+	o.physical, o.logical = physical, logical+count
 	if o.saved-o.physical <= o.window/2 {
 		o.extend() // before anybody has to wait for it
 	}
@@ -102,34 +114,26 @@ func (o *oracle) tryTake(count int64) bool {
 	return true
 }
 
-// follow moves the physical part to the wall clock, if that is ahead. Two
-// instants within a millisecond are the same.
+// target returns the physical part that the wall clock asks for. Two instants
+// within a millisecond are the same.
 //
 // The wall clock may jump. Backward it is not followed at all. Forward it is
 // followed at twice the speed of time, so that a jump that is taken back soon
 // does not leave timestamps far in the future, where locks would seem to have
 // expired.
-func (o *oracle) follow() {
+func (o *oracle) target() int64 {
 	now, monotonic := o.clock.Wall().UnixMilli(), o.clock.Monotonic()
 	if now <= o.physical {
 		markClockBack.Sometimes(now < o.physical)
 		o.anchor, o.anchored = o.physical, monotonic
-		return
+		return o.physical
 	}
 	if fastest := o.anchor + 2*(monotonic-o.anchored).Milliseconds() + 1; now > fastest {
 		markClockForward.Reached()
-		if fastest > o.physical {
-			o.advance(fastest)
-		}
-		return
+		return fastest
 	}
 	o.anchor, o.anchored = now, monotonic
-	o.advance(now)
-}
-
-func (o *oracle) advance(physical int64) {
-	invariant.Check(physical > o.physical, "placement: timestamp moved from %d ms to %d ms", o.physical, physical)
-	o.physical, o.logical = physical, 0
+	return now
 }
 
 // extend saves a greater bound, unless one is being saved.
@@ -138,7 +142,7 @@ func (o *oracle) extend() {
 		return
 	}
 	o.saving = true
-	bound := o.physical + o.window
+	bound := max(o.physical, o.wanted) + o.window
 	invariant.Check(bound > o.saved, "placement: timestamp bound moved from %d ms to %d ms", o.saved, bound)
 	o.storage.Save([]Record{{keyTimestamp, encodeUint64(uint64(bound))}}, func(err error) {
 		o.saving = false

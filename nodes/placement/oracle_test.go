@@ -3,6 +3,7 @@ package placement
 import (
 	"errors"
 	"fmt"
+	"math"
 	"testing"
 	"time"
 
@@ -69,15 +70,9 @@ func TestTimestampsAndIDs(t *testing.T) {
 		for i := range 3 {
 			c.addClient(fmt.Sprintf("client%d", i+1), ClientConfig{}, func(task env.Task, e *env.Env, pd *Client) {
 				pause := e.Streams.Stream("pause")
-				for range 2 { // two tasks a client, so that requests are batched
-					e.Sched.Go("more", func(task env.Task) { takeTimestamps(task, c, pd, pause, w, t) })
-				}
-				for {
-					if id, err := pd.AllocID(task); err == nil {
-						invariant.Check(!ids[id], "id %d was handed out twice", id)
-						ids[id] = true
-					}
-					task.Sleep(time.Duration(pause.IntN(20)) * time.Millisecond)
+				for range 2 { // several tasks a client, so that requests are batched
+					e.Sched.Go("timestamps", func(task env.Task) { takeTimestamps(task, c, pd, pause, w) })
+					e.Sched.Go("ids", func(task env.Task) { takeIDs(task, pd, pause, ids) })
 				}
 			})
 		}
@@ -103,7 +98,17 @@ func TestTimestampsAndIDs(t *testing.T) {
 	})
 }
 
-func takeTimestamps(task env.Task, c *cluster, pd *Client, pause env.Rand, w *witness, t *rapid.T) {
+func takeIDs(task env.Task, pd *Client, pause env.Rand, ids map[uint64]bool) {
+	for {
+		if id, err := pd.AllocID(task); err == nil {
+			invariant.Check(!ids[id], "id %d was handed out twice", id)
+			ids[id] = true
+		}
+		task.Sleep(time.Duration(pause.IntN(4)) * time.Millisecond)
+	}
+}
+
+func takeTimestamps(task env.Task, c *cluster, pd *Client, pause env.Rand, w *witness) {
 	for {
 		called := c.Now()
 		ts, err := pd.GetTS(task)
@@ -121,8 +126,10 @@ func takeTimestamps(task env.Task, c *cluster, pd *Client, pause env.Rand, w *wi
 func (c *cluster) fault(t *rapid.T) {
 	kind := disk.CrashKind(rapid.IntRange(0, 1).Draw(t, "kind"))
 	switch rapid.IntRange(0, 8).Draw(t, "fault") {
-	case 0:
+	case 0: // a clock that is wrong after a restart
 		c.member.Crash(kind)
+		c.member.JumpClock(-time.Duration(rapid.IntRange(0, 100).Draw(t, "jump ms")) * time.Millisecond)
+		c.member.Start()
 	case 1, 2:
 		c.member.Disk().CrashAtOp(rapid.IntRange(1, 60).Draw(t, "operation"), kind)
 	case 3:
@@ -195,7 +202,7 @@ func testOracle(t *testing.T, clock env.Clock, storage *fakeStorage, window time
 	if err != nil {
 		t.Fatal(err)
 	}
-	if o.tryTake(1) {
+	if o.tryTake(1, math.MaxInt64) {
 		t.Fatal("a timestamp was handed out before its window was saved")
 	}
 	o.extend()
@@ -206,7 +213,7 @@ func testOracle(t *testing.T, clock env.Clock, storage *fakeStorage, window time
 // take1 takes one timestamp, which must be there, and returns its parts.
 func take1(t *testing.T, o *oracle, count int64) (physical, logical int64) {
 	t.Helper()
-	if !o.tryTake(count) {
+	if !o.tryTake(count, math.MaxInt64) {
 		t.Fatalf("no timestamp at %d ms, bound %d ms", o.physical, o.saved)
 	}
 	return o.physical - 1e12, o.logical
@@ -259,14 +266,14 @@ func TestOracleOverflow(t *testing.T) {
 		t.Errorf("the next: %d + %d", p, l)
 	}
 	handedOut := 0
-	for o.tryTake(maxLogical) {
+	for o.tryTake(maxLogical, math.MaxInt64) {
 		handedOut++
 	}
-	if handedOut != 98 || o.saved != o.physical {
+	if handedOut != 98 || o.physical != o.saved-1 {
 		t.Errorf("%d milliseconds were handed out up to %d, bound %d", handedOut, o.physical, o.saved)
 	}
 	storage.finish(nil)
-	if !o.tryTake(1) {
+	if !o.tryTake(1, math.MaxInt64) {
 		t.Error("no timestamp after the window was extended")
 	}
 }
@@ -278,7 +285,7 @@ func TestOracleTakesOver(t *testing.T) {
 	first := testOracle(t, clock, storage, 100*time.Millisecond)
 	for range 20 {
 		clock.pass(10 * time.Millisecond)
-		first.tryTake(1)
+		first.tryTake(1, math.MaxInt64)
 		storage.finish(nil)
 	}
 	second, err := newOracle(&fakeClock{wall: -time.Hour}, storage, 100*time.Millisecond)
@@ -290,7 +297,7 @@ func TestOracleTakesOver(t *testing.T) {
 	}
 	second.extend()
 	storage.finish(errNotLeader)
-	if second.tryTake(1) {
+	if second.tryTake(1, math.MaxInt64) {
 		t.Error("a timestamp was handed out though its window could not be saved")
 	}
 }
@@ -304,7 +311,7 @@ func BenchmarkOracle(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		clock.pass(10 * time.Microsecond)
-		if !o.tryTake(1) {
+		if !o.tryTake(1, math.MaxInt64) {
 			o.extend()
 		}
 		storage.finish(nil)
