@@ -109,8 +109,12 @@ func bankResult(h *history.History) *Result {
 		Stats: Stats{
 			Operations: CountOperations(h),
 			Faults: []FaultCount{
-				{"partition", 2, 2, 2}, {"network", 1, 1, 1}, {"power-loss", 1, 1, 1}, {"pause", 1, 1, 1},
-				{"disk-error", 1, 1, 0}, {"split", 1, 1, 1},
+				{"partition", 2, 2, 2},
+				{"network", 1, 1, 1},
+				{"power-loss", 1, 1, 1},
+				{"pause", 1, 1, 1},
+				{"disk-error", 1, 1, 0},
+				{"split", 1, 1, 1},
 			},
 			Cluster: ClusterStats{Elections: 6, Splits: 1, Snapshots: 1, Crashes: 1, Restarts: 1},
 			Network: NetworkStats{Sent: 48_112, Delivered: 47_020, Lost: 310, Cut: 802, Duplicated: 20, Reordered: 411, Bytes: 9_120_334},

@@ -106,13 +106,13 @@ func TestHistoryStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := history.Encode(stream, run.History); err != nil {
+	if err = history.Encode(stream, run.History); err != nil {
 		t.Fatal(err)
 	}
-	if err := stream.Close(); err != nil {
+	if err = stream.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if err := f.SavePlan(run.Plan); err != nil {
+	if err = f.SavePlan(run.Plan); err != nil {
 		t.Fatal(err)
 	}
 	died, err := Load(dir)

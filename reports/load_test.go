@@ -110,7 +110,7 @@ func FuzzParseResult(f *testing.F) {
 			return
 		}
 		var first, second bytes.Buffer
-		if err := WriteJSON(&first, r); err != nil {
+		if err = WriteJSON(&first, r); err != nil {
 			t.Fatal(err)
 		}
 		again, err := ParseResult("r.json", first.Bytes())

@@ -16,7 +16,7 @@ import (
 // people must not miss - verdict, findings, figures - is plain HTML beside it.
 //
 //go:embed assets/page.html assets/page.css assets/timeline.js assets/controls.js assets/d3.min.js
-var assets embed.FS //nolint:gochecknoglobals // embedded files have to be a package variable
+var assets embed.FS
 
 // pageOpsMax bounds the operations that the page draws. Evidence is always
 // among them.

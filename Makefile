@@ -1,0 +1,69 @@
+# The everyday commands. `make check` is what continuous integration runs.
+
+GO      ?= go
+GOBIN   := $(shell $(GO) env GOPATH)/bin
+LINTER  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+LINT    := $(GOBIN)/golangci-lint
+# Packages in which real goroutines meet: Pebble's under the engine and the disk,
+# worker processes under the command.
+RACE    ?= ./sim/... ./nodes/engine/... ./nodes/raftstore/... ./scenarios/...
+FUZZTIME ?= 20s
+BENCH   ?= .
+COUNT   ?= 6
+
+.PHONY: all build test check vet lint tools race tidy generate bench fuzz hunt clean
+
+all: build test
+
+build:
+	$(GO) build -o bin/simrun ./cmd/simrun
+
+test:
+	$(GO) test ./...
+
+# Everything that must hold before a change goes in.
+check: vet lint test race tidy generate
+
+vet:
+	$(GO) vet ./...
+
+lint: tools
+	$(LINT) run ./...
+	PATH="$(GOBIN):$$PATH" $(GO) test ./lint
+
+# The linter is built from source at a fixed version, so that its findings do
+# not change on their own.
+tools:
+	@$(LINT) version 2>/dev/null | grep -q "$(lastword $(subst @v, ,$(LINTER)))" || $(GO) install $(LINTER)
+
+race:
+	$(GO) test -race -short $(RACE)
+
+tidy:
+	$(GO) mod tidy -diff
+
+# Fails if a generator changes a file, not if there are changes already.
+generate:
+	@before="$$(git diff | cksum)"; $(GO) generate ./...; \
+	  test "$$before" = "$$(git diff | cksum)" || { git diff --stat; echo "go generate changed files"; exit 1; }
+
+# For a comparison keep the output of two runs and give them to benchstat.
+bench:
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) ./...
+
+# Each fuzz target of each package in turn: go test runs one at a time.
+fuzz:
+	@set -e; for pkg in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+	    echo "$$pkg $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+	  done; \
+	done
+
+# Ten minutes of seeds of one scenario: make hunt SCENARIO=register
+SCENARIO ?= bank
+hunt: build
+	bin/simrun hunt $(SCENARIO) --for 10m
+
+clean:
+	rm -rf bin out

@@ -1,0 +1,188 @@
+// Package simrun_test checks the structure of the whole module.
+package simrun_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "simrun"
+
+// rule says what of the module one package may import. Paths are relative to
+// the module; one that ends in /... stands for a package and all below it.
+type rule struct {
+	pkg     string
+	imports []string
+	// tests is what its tests may import besides imports and the package itself.
+	tests []string
+}
+
+// layers is who may import whom, from the bottom to the top. It is complete: a
+// package that is not listed fails the test, and so does a line without one.
+//
+// Three sentences are behind it. The database never knows that it is simulated.
+// The simulator, the network, the faults and the checkers do not know the
+// database, so that they serve for others. Only scenarios and the command join
+// the two.
+func layers() []rule {
+	simulator := []string{"sim", "sim/disk", "sim/stream", "network", "faults"}
+	below := []string{"nodes/...", "sim/...", "network", "faults", "checker/...", "reports"}
+	return []rule{
+		{pkg: "nodes/env"},
+		{pkg: "nodes/invariant"},
+		{pkg: "nodes/codec", tests: simulator},
+		{pkg: "nodes/rpc", imports: []string{"nodes/env", "nodes/invariant"}, tests: simulator},
+		{pkg: "nodes/engine", imports: []string{"nodes/env", "nodes/invariant", "nodes/codec"}, tests: simulator},
+		{pkg: "nodes/mvcc", imports: []string{"nodes/invariant", "nodes/codec", "nodes/engine"}, tests: slices.Concat(simulator, []string{"nodes/env"})},
+		{
+			pkg:     "nodes/txn",
+			imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/engine", "nodes/mvcc"}, tests: simulator,
+		},
+		{
+			pkg:     "nodes/raftstore",
+			imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/engine", "nodes/rpc"}, tests: simulator,
+		},
+		{
+			pkg:     "nodes/placement",
+			imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/engine", "nodes/rpc"}, tests: simulator,
+		},
+		{
+			pkg:     "nodes/client",
+			imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/rpc", "nodes/placement"},
+			tests:   slices.Concat(simulator, []string{"nodes/..."}),
+		},
+		{pkg: "nodes", imports: []string{"nodes/..."}, tests: simulator},
+
+		{pkg: "sim/stream"},
+		{pkg: "sim/clock", tests: []string{"sim/stream"}},
+		{pkg: "sim/history"},
+		{pkg: "sim/history/jepsen", imports: []string{"sim/history"}},
+		{pkg: "sim/disk", imports: []string{"sim/stream", "nodes/env"}},
+		{pkg: "network", imports: []string{"sim/stream", "nodes/env"}},
+		{pkg: "faults", imports: []string{"sim/stream"}},
+		{pkg: "sim/plan", imports: []string{"faults"}},
+		{
+			pkg:     "sim",
+			imports: []string{"sim/stream", "sim/clock", "sim/disk", "network", "faults", "nodes/env", "nodes/invariant"},
+			tests:   []string{"sim/...", "checker"}, // the example judges the protocol that it runs
+		},
+
+		{pkg: "checker/verdict"},
+		{pkg: "checker/linear", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
+		{pkg: "checker/isolation", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
+		{pkg: "checker/bank", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
+		{pkg: "checker/state", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
+		{pkg: "checker", imports: []string{"checker/...", "sim/history"}, tests: []string{"sim/history/..."}},
+		{pkg: "reports", imports: []string{"checker", "sim/plan", "sim/history/...", "nodes/invariant"}},
+
+		// These join the parts; scenarios itself only draws plans. The nodes of
+		// bareraft are a system of their own, in which a bug of raft's is not
+		// hidden by a database.
+		{pkg: "scenarios/workload", imports: below},
+		{pkg: "scenarios/cluster", imports: slices.Concat(below, []string{"scenarios/workload"})},
+		{pkg: "scenarios/bareraft/registers", imports: []string{"nodes/env", "nodes/invariant"}, tests: below},
+		{pkg: "scenarios/bareraft", imports: slices.Concat(below, []string{"scenarios/cluster", "scenarios/bareraft/registers"})},
+		{
+			pkg:     "scenarios/runner",
+			imports: slices.Concat(below, []string{"scenarios/workload", "scenarios/cluster", "scenarios/bareraft"}),
+		},
+		{pkg: "scenarios", imports: []string{"sim/plan", "sim/stream", "faults", "scenarios/workload"}, tests: slices.Concat(below, []string{"scenarios/..."})},
+		{pkg: "scenarios/planted"},
+
+		{pkg: "cmd/simrun", imports: slices.Concat(below, []string{"scenarios/..."})},
+		{pkg: "lint"},
+		{pkg: "."},
+	}
+}
+
+func TestLayers(t *testing.T) {
+	found := packages(t)
+	listed := map[string]bool{}
+	for _, r := range layers() {
+		listed[r.pkg] = true
+		files, exists := found[r.pkg]
+		if !exists {
+			t.Errorf("%s has a line in the table of layers and no code", r.pkg)
+		}
+		for _, f := range files {
+			allowed := r.imports
+			if f.test {
+				allowed = slices.Concat(r.imports, r.tests, []string{r.pkg})
+			}
+			for _, imported := range f.imports {
+				if !slices.ContainsFunc(allowed, func(pattern string) bool { return covers(pattern, imported) }) {
+					t.Errorf("%s imports %s, which %s may not (see layers in deps_test.go)", f.name, imported, r.pkg)
+				}
+			}
+		}
+	}
+	for pkg := range found {
+		if !listed[pkg] {
+			t.Errorf("%s has no line in the table of layers in deps_test.go", pkg)
+		}
+	}
+}
+
+func covers(pattern, pkg string) bool {
+	if root, all := strings.CutSuffix(pattern, "/..."); all {
+		return pkg == root || strings.HasPrefix(pkg, root+"/")
+	}
+	return pkg == pattern
+}
+
+// source is one Go file with what it imports of this module.
+type source struct {
+	name    string
+	test    bool
+	imports []string
+}
+
+// packages parses the imports of all Go files, by folder.
+func packages(t *testing.T) map[string][]source {
+	t.Helper()
+	found := map[string][]source{}
+	root := os.DirFS(".")
+	err := fs.WalkDir(root, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && name != "." && (strings.HasPrefix(entry.Name(), ".") || entry.Name() == "testdata" || entry.Name() == "out") {
+			return fs.SkipDir
+		}
+		if entry.IsDir() || !strings.HasSuffix(name, ".go") {
+			return nil
+		}
+		text, err := fs.ReadFile(root, name)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), name, text, parser.ImportsOnly)
+		if err != nil {
+			return err
+		}
+		s := source{name: name, test: strings.HasSuffix(name, "_test.go")}
+		for _, spec := range file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			if own, ok := strings.CutPrefix(imported, module+"/"); ok {
+				s.imports = append(s.imports, own)
+			}
+		}
+		pkg := path.Dir(name)
+		found[pkg] = append(found[pkg], s)
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
