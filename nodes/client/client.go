@@ -85,7 +85,7 @@ func (c *Client) timestamp(t env.Task, b *backoff) (uint64, error) {
 		if err == nil {
 			return ts, nil
 		}
-		if err := b.wait(t, causePlacement, 0, err); err != nil {
+		if err = b.wait(t, causePlacement, 0, err); err != nil {
 			return 0, err
 		}
 	}

@@ -99,7 +99,7 @@ func (x *committer) onCommitError(t env.Task, ke *kvrpcpb.KeyError) (committed b
 		if err == nil {
 			err = keyError(ke)
 		}
-		if err := x.backoff.wait(t, causeRejected, 0, err); err != nil {
+		if err = x.backoff.wait(t, causeRejected, 0, err); err != nil {
 			return false, x.giveUp(err)
 		}
 		return false, nil

@@ -117,7 +117,7 @@ func (s *story) line(t env.Task, f []string) {
 	}
 }
 
-// fault puts a rule on requests: METHOD [skip N] [times N] WHAT
+// fault puts a rule on requests: METHOD [skip N] [times N] WHAT.
 func (s *story) fault(f []string) {
 	r := &rule{method: methodNamed(f[0]), times: 1}
 	for f = f[1:]; len(f) > 0; f = f[1:] {
@@ -283,8 +283,8 @@ func (s *story) txnOp(t env.Task, name string, f []string) string {
 	tx := s.txns[name]
 	switch f[0] {
 	case "begin":
-		tx, err := s.c.client.Begin(t)
-		if err != nil {
+		var err error
+		if tx, err = s.c.client.Begin(t); err != nil {
 			return s.c.describeError(err)
 		}
 		s.c.tsNames[tx.StartTS()] = name

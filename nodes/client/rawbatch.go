@@ -125,8 +125,8 @@ func (c *Client) rawBatchWrite(
 	}
 	var total tally
 	c.inParallel(t, op, len(parts), func(t env.Task, i int) {
-		b := b.fork()
-		c.rawBatchPart(t, &b, op, parts[i], keyAt, build, &total)
+		own := b.fork()
+		c.rawBatchPart(t, &own, op, parts[i], keyAt, build, &total)
 	})
 	switch {
 	case total.failed == 0 && total.unknown == 0:

@@ -143,7 +143,7 @@ func (c *Client) locate(t env.Task, b *backoff, key []byte) (*region, error) {
 		if err == nil {
 			return r, nil
 		}
-		if err := b.wait(t, causePlacement, 0, err); err != nil {
+		if err = b.wait(t, causePlacement, 0, err); err != nil {
 			return nil, err
 		}
 		if r := c.regions.find(key); r != nil {

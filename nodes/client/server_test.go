@@ -108,7 +108,7 @@ func (c *cluster) execute(t env.Task, id uint64, m rpc.Method, body []byte, r *r
 		return refusal(r.answer, r.keyError)
 	}
 	s := c.sched
-	switch m {
+	switch m { //nolint:exhaustive // what the client calls
 	case rpc.KvGet:
 		return served(t, id, body, s.Get)
 	case rpc.KvBatchGet:

@@ -56,7 +56,6 @@ func joined(keys [][]byte) string {
 	return "[" + strings.Join(strings.Fields(fmt.Sprintf("%s", keys)), " ")[1:]
 }
 
-//nolint:funlen // a table
 func (c *cluster) describeRequest(req rpc.Message) string {
 	switch r := req.(type) {
 	case *kvrpcpb.GetRequest:
