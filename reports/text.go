@@ -233,12 +233,22 @@ func (t *text) faults() {
 	default:
 		words = fmt.Sprintf("%d of %d took effect:", effective, scheduled)
 	}
-	separator := " "
+	var injected, asked []string
 	for _, c := range t.r.Stats.Faults {
-		words += fmt.Sprintf("%s%s"+noBreak+"%d/%d", separator, c.Kind, c.Effective, c.Scheduled)
-		separator = ", "
+		count := fmt.Sprintf("%s"+noBreak+"%d/%d", c.Kind, c.Effective, c.Scheduled)
+		if c.administrative() {
+			asked = append(asked, count)
+		} else {
+			injected = append(injected, count)
+		}
+	}
+	if len(injected) > 0 {
+		words += " " + strings.Join(injected, ", ")
 	}
 	t.labelled("faults", words)
+	if len(asked) > 0 {
+		t.labelled("asked for", strings.Join(asked, ", "))
+	}
 }
 
 func (t *text) cluster() {

@@ -57,10 +57,14 @@
   if (phases.length) add({ kind: 'phases', label: 'phase', h: 20, events: phases });
   const names = data.nodes.concat([...new Set(data.events.map((e) => e.node).filter((n) => n && !data.nodes.includes(n)))]);
   if (names.length) gap('Nodes');
+  const idle = []; // to which nothing happened: they share a lane
   for (const name of names) {
     const own = data.events.filter((e) => e.node === name && e.kind !== 'fault');
-    add({ kind: 'node', label: name, h: 24, spans: own.filter((e) => spans.has(e.kind)), marks: own.filter((e) => !spans.has(e.kind)) });
+    if (own.length || names.length < 6) {
+      add({ kind: 'node', label: name, h: 24, spans: own.filter((e) => spans.has(e.kind)), marks: own.filter((e) => !spans.has(e.kind)) });
+    } else idle.push(name);
   }
+  if (idle.length) add({ kind: 'node', label: idle.length > 1 ? idle.length + ' others' : idle[0], h: 24, spans: [], marks: [], names: idle });
   const loose = data.events.filter((e) => !e.node && !spans.has(e.kind));
   if (loose.length) add({ kind: 'node', label: 'cluster', h: 24, spans: [], marks: loose, bare: true });
   if (faults.length) gap('Faults');
@@ -194,7 +198,12 @@
         ctx.fillStyle = e.kind === 'down' ? '#fff' : color.ink;
         if (at) inside(ctx, e.text || e.kind, at[0], at[1], row.y + row.h / 2 + 0.5);
       }
-      for (const e of row.marks) glyph(ctx, e.kind, x(e.at), row.y + row.h / 2);
+      // A split is followed by an election on the same node: one above the other.
+      for (const e of row.marks) glyph(ctx, e.kind, x(e.at), row.y + row.h / 2 + (e.kind === 'election' ? 4 : -5));
+      if (row.names) {
+        ctx.fillStyle = color.soft;
+        inside(ctx, 'up all the time: ' + row.names.join(', '), gutter, width, row.y + row.h / 2 + 0.5);
+      }
     },
     fault(ctx, row) {
       ctx.textAlign = 'left';
@@ -207,7 +216,7 @@
         // A short band's label may run on to the next one of its row.
         const next = row.events[i + 1];
         ctx.fillStyle = '#4b2b5c';
-        inside(ctx, e.text, at[0], Math.max(at[1], (next ? x(next.at) : width) - at[0] - 6), row.y + row.h / 2 + 0.5);
+        inside(ctx, e.text.replace(/^at \S+ /, ''), at[0], Math.max(at[1], (next ? x(next.at) : width) - at[0] - 6), row.y + row.h / 2 + 0.5);
       });
     },
     client(ctx, row) {
@@ -246,8 +255,8 @@
     ctx.beginPath();
     switch (kind) {
       case 'election': ctx.moveTo(at, y - 6); ctx.lineTo(at + 5.5, y + 5); ctx.lineTo(at - 5.5, y + 5); break;
-      case 'split': ctx.moveTo(at, y - 6); ctx.lineTo(at + 6, y); ctx.lineTo(at, y + 6); ctx.lineTo(at - 6, y); break;
-      case 'snapshot': ctx.rect(at - 4.5, y - 4.5, 9, 9); break;
+      case 'split': ctx.moveTo(at, y - 6); ctx.lineTo(at + 5.5, y); ctx.lineTo(at, y + 6); ctx.lineTo(at - 5.5, y); break;
+      case 'snapshot': ctx.rect(at - 4, y - 4, 8, 8); break;
       default: ctx.arc(at, y, 4, 0, 7);
     }
     ctx.closePath();
