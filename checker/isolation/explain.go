@@ -48,6 +48,9 @@ func newLookup(ix *index) *lookup {
 
 // explain names a wrong answer to a read. The right one is the version should.
 func (c *checker) explain(r *read, should *version) {
+	if c.wrongs++; c.wrongs > explainMax {
+		return
+	}
 	if c.lookup == nil {
 		c.lookup = newLookup(c.ix)
 	}
@@ -150,6 +153,8 @@ func (c *checker) missed(r *read, should *version) {
 	}
 	for _, other := range c.saw(r.txn) {
 		switch {
+		case c.ix.txns[other.writer].lo > r.start(c.ix):
+			continue
 		case other.writer == d:
 			c.add(verdict.GSingle, r.txn, fmt.Sprintf("%s, but saw its %q", message, c.ix.keys[other.key].name), d)
 			return
@@ -190,13 +195,14 @@ type sight struct {
 	writer int32
 }
 
-// saw returns the committed writes, other than the initial state, that a
-// transaction's snapshot reads returned.
+// saw returns the committed writes, other than the initial state, whose values
+// a transaction's snapshot reads returned. Who deleted a key that is absent
+// cannot be told.
 func (c *checker) saw(t int32) []sight {
 	var out []sight
 	w := walker{ix: c.ix, seen: visitor{snapshot: func(r read) {
 		k := &c.ix.keys[r.key]
-		for i := len(k.versions) - 1; i > 0; i-- {
+		for i := len(k.versions) - 1; i > 0 && r.found; i-- {
 			if v := &k.versions[i]; k.same(v, &r) && v.txn != t {
 				out = append(out, sight{key: r.key, writer: v.txn})
 				return
@@ -220,6 +226,9 @@ func (c *checker) readsFrom(t, writer int32) bool {
 // fork looks for a transaction that saw d's write to the key of r, and missed
 // the other one.
 func (c *checker) fork(r *read, d int32, other sight) (int32, bool) {
+	if c.wrongs > verdict.FindingsMax {
+		return 0, false // it takes a pass over the history
+	}
 	for i := range c.ix.txns {
 		t := int32(i) //nolint:gosec // fewer than 2^31 transactions
 		if t == r.txn || t == d || t == other.writer {

@@ -59,12 +59,17 @@ func All(h *history.History) (check, skew verdict.Result) {
 	return check, findSkew(ix, check.Verdict)
 }
 
+// explainMax bounds how many wrong answers are explained: to look for the best
+// name takes a search, and in a broken history everything is wrong.
+const explainMax = 10 * verdict.FindingsMax
+
 // checker collects findings.
 type checker struct {
 	ix       *index
 	findings []verdict.Finding
 	named    map[named]struct{} // what was found already
 	lookup   *lookup            // made when something is wrong
+	wrongs   int                // how many answers were found wrong
 }
 
 // named identifies a kind of trouble of one transaction: one finding is enough.
@@ -107,6 +112,7 @@ func (c *checker) result() verdict.Result {
 	for _, f := range c.findings {
 		r.Add(f)
 	}
+	r.More += max(0, c.wrongs-explainMax)
 	if len(c.ix.txns) == 0 {
 		r.Undecided("no transaction has timestamps")
 	}

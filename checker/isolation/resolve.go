@@ -157,7 +157,7 @@ func (ix *index) resolveLists() {
 			return
 		}
 		present := map[int32]struct{}{}
-		for e := range strings.SplitSeq(r.value, " ") {
+		for e := range strings.FieldsSeq(r.value) {
 			if t, ok := elements[e]; ok {
 				present[t] = struct{}{}
 				ix.see(t, r.start(ix))
@@ -207,7 +207,7 @@ func (ix *index) openElements() map[int32]map[string]int32 {
 		for _, versions := range [][]version{k.versions, k.floating} {
 			for j := range versions {
 				v := &versions[j]
-				for e := range strings.SplitSeq(v.value, " ") {
+				for e := range strings.FieldsSeq(v.value) {
 					switch _, dup := elements[e]; {
 					case dup, v.txn == initial, !v.list:
 						elements[e] = shared

@@ -14,8 +14,22 @@ type state struct {
 	any   bool   // nothing is known of it; what is seen first is what it was
 	fresh bool   // no call was made yet: it is the object's initial state
 	value int32  // of a register: an interned value; of a mutex: 1 if held
-	text  string // of a string register
+	sum   uint64 // of a string register: a hash of text
+	text  string
 }
+
+// joined returns the state of a string register after more was appended. Its
+// hash grows with it (FNV-1a): strings are long, and there are many states.
+func (s state) joined(more string) state {
+	sum := s.sum
+	for i := 0; i < len(more); i++ {
+		sum = (sum ^ uint64(more[i])) * 0x100000001b3
+	}
+	return state{sum: sum, text: s.text + more}
+}
+
+// textState is the state of a string register.
+func textState(text string) state { return state{sum: 0xcbf29ce484222325}.joined(text) }
 
 // absent is the interned absent value.
 const absent = 0
@@ -39,7 +53,7 @@ func (o *object) model(anyInit bool) porcupine.Model {
 		},
 		Hash: func(s any) uint64 {
 			st := s.(state)
-			return (uint64(uint32(st.value)) + uint64(len(st.text))<<32) * 0x9e3779b97f4a7c15 //nolint:gosec // a hash
+			return (uint64(uint32(st.value)) + st.sum) * 0x9e3779b97f4a7c15 //nolint:gosec // a hash
 		},
 		DescribeOperation: func(input, _ any) string { return describe(input.(*call)) },
 		DescribeState:     func(s any) string { return o.describeState(s.(state)) },
@@ -94,16 +108,19 @@ func stepString(s state, c *call) (state, bool) {
 	}
 	switch c.op.Kind {
 	case history.Read:
-		return state{text: v}, s.any || s.text == v
+		if s.any {
+			return textState(v), true
+		}
+		return s, s.text == v
 	case history.Append:
 		if s.any {
 			return s, true
 		}
-		return state{text: s.text + v}, true
+		return s.joined(v), true
 	case history.CAS:
 		return stepStringCAS(s, c, v)
 	default: // write
-		return state{text: v}, true
+		return textState(v), true
 	}
 }
 
@@ -117,7 +134,7 @@ func stepStringCAS(s state, c *call, v string) (state, bool) {
 	case s.any && !c.op.Swapped:
 		return s, true
 	case s.any, match && (c.op.Swapped || c.unknown):
-		return state{text: v}, true
+		return textState(v), true
 	case c.unknown:
 		return s, true
 	}

@@ -156,7 +156,10 @@ func (o *object) initial(h *history.History) state {
 	case familyMutex:
 		return state{}
 	case familyString:
-		return state{text: v, any: !known && h.InitialUnknown}
+		if !known && h.InitialUnknown {
+			return state{any: true}
+		}
+		return textState(v)
 	case familyRegister, familyMulti:
 	}
 	switch {

@@ -156,6 +156,8 @@ func (a *acknowledged) compare(op *history.Op, w *want, r *record) {
 }
 
 func (a *acknowledged) add(n verdict.Anomaly, op *history.Op, message string) {
-	a.r.Add(verdict.Finding{Anomaly: n, Evidence: []int{op.ID},
-		Message: fmt.Sprintf("id %d (start_ts %d): %s", op.ID, op.Txn.StartTS, message)})
+	a.r.Add(verdict.Finding{
+		Anomaly: n, Evidence: []int{op.ID},
+		Message: fmt.Sprintf("id %d (start_ts %d): %s", op.ID, op.Txn.StartTS, message),
+	})
 }

@@ -35,8 +35,10 @@ func Replicas(replicas []Replica) verdict.Result {
 		}
 		r.Checked++
 		if difference := differ(sorted[i-1], p); difference != "" {
-			r.Add(verdict.Finding{Anomaly: verdict.ReplicaDiverged,
-				Message: fmt.Sprintf("%s and %s differ: %s", sorted[i-1].name(), p.name(), difference)})
+			r.Add(verdict.Finding{
+				Anomaly: verdict.ReplicaDiverged,
+				Message: fmt.Sprintf("%s and %s differ: %s", sorted[i-1].name(), p.name(), difference),
+			})
 		}
 	}
 	if r.Checked == 0 && r.Verdict == verdict.OK {
@@ -49,8 +51,10 @@ func inRange(r *verdict.Result, p *Replica) {
 	for _, f := range p.families() {
 		for _, row := range f.rows {
 			if !p.holds(row.Key) {
-				r.Add(verdict.Finding{Anomaly: verdict.ReplicaDiverged,
-					Message: fmt.Sprintf("%s holds %s %x, which is out of its range [%x, %x)", p.name(), f.name, row.Key, p.Start, p.End)})
+				r.Add(verdict.Finding{
+					Anomaly: verdict.ReplicaDiverged,
+					Message: fmt.Sprintf("%s holds %s %x, which is out of its range [%x, %x)", p.name(), f.name, row.Key, p.Start, p.End),
+				})
 				return
 			}
 		}
@@ -126,11 +130,15 @@ func Regions(replicas []Replica) verdict.Result {
 	for i, p := range regions {
 		switch c := bytes.Compare(end, p.Start); {
 		case i > 0 && len(end) == 0, c > 0:
-			r.Add(verdict.Finding{Anomaly: verdict.RecordConflict,
-				Message: fmt.Sprintf("regions %d and %d overlap at %x", regions[i-1].Region, p.Region, p.Start)})
+			r.Add(verdict.Finding{
+				Anomaly: verdict.RecordConflict,
+				Message: fmt.Sprintf("regions %d and %d overlap at %x", regions[i-1].Region, p.Region, p.Start),
+			})
 		case c < 0:
-			r.Add(verdict.Finding{Anomaly: verdict.RecordConflict,
-				Message: fmt.Sprintf("no region has the keys in [%x, %x), before region %d", end, p.Start, p.Region)})
+			r.Add(verdict.Finding{
+				Anomaly: verdict.RecordConflict,
+				Message: fmt.Sprintf("no region has the keys in [%x, %x), before region %d", end, p.Start, p.Region),
+			})
 		}
 		end = p.End
 	}

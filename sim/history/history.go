@@ -20,6 +20,9 @@ type History struct {
 type Header struct {
 	Scenario string `json:"scenario,omitempty"`
 	Seed     uint64 `json:"seed"`
+	// Foreign says that another tool recorded it: nobody here knows what it was
+	// meant to hold.
+	Foreign bool `json:"foreign,omitempty"`
 
 	// Initial holds the keys that were present before the first operation.
 	// Keys that it does not name were absent.

@@ -41,7 +41,7 @@ type event struct {
 }
 
 func newBuilder(name string) *builder {
-	return &builder{name: name, pending: map[int64]*event{}}
+	return &builder{name: name, pending: map[int64]*event{}, h: history.History{Header: history.Header{Foreign: true}}}
 }
 
 func (b *builder) fail(line int, format string, args ...any) error {

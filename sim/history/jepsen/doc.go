@@ -57,8 +57,10 @@ func Read(r io.Reader, name string) (*history.History, error) {
 	case bytes.IndexByte([]byte("[({;#"), head[0]) >= 0:
 		return ReadEDN(in, name)
 	}
-	return nil, &history.Error{File: name, Line: 1,
-		Problem: "this is no history: neither simrun's JSON lines, nor EDN or JSON of Jepsen, nor a jepsen.util log"}
+	return nil, &history.Error{
+		File: name, Line: 1,
+		Problem: "this is no history: neither simrun's JSON lines, nor EDN or JSON of Jepsen, nor a jepsen.util log",
+	}
 }
 
 // isNative tells simrun's lines, which begin with a JSON object, from EDN,

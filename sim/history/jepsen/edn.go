@@ -90,8 +90,10 @@ func (p *parser) next() (form, error) {
 		switch {
 		case errors.Is(err, io.EOF):
 			if p.close != 0 && !p.ended {
-				return form{}, &history.Error{File: p.name, Line: p.line(), Truncated: true,
-					Problem: fmt.Sprintf("the file ends before its closing %q: it is truncated", p.close)}
+				return form{}, &history.Error{
+					File: p.name, Line: p.line(), Truncated: true,
+					Problem: fmt.Sprintf("the file ends before its closing %q: it is truncated", p.close),
+				}
 			}
 			return form{}, io.EOF
 		case err != nil:

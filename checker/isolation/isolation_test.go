@@ -1,0 +1,368 @@
+package isolation_test
+
+import (
+	"slices"
+	"testing"
+
+	"simrun/checker/isolation"
+	"simrun/checker/verdict"
+	"simrun/sim/history"
+)
+
+// tx builds one transaction of a hand-written history. Its instants follow its
+// timestamps, so that real time agrees unless a test says otherwise.
+type tx struct {
+	client        int
+	start, commit uint64
+	outcome       history.Outcome
+	ops           []history.TxnOp
+	invoke, ret   int64 // zero: start and commit
+}
+
+func p(s string) *string { return &s }
+
+func r(k, v string) history.TxnOp {
+	op := history.TxnOp{Kind: history.TxnRead, Key: k}
+	if v != "" {
+		op.Value = p(v)
+	}
+	return op
+}
+
+func w(k, v string) history.TxnOp { return history.TxnOp{Kind: history.TxnWrite, Key: k, Value: p(v)} }
+func del(k string) history.TxnOp  { return history.TxnOp{Kind: history.TxnDelete, Key: k} }
+func lock(k string) history.TxnOp { return history.TxnOp{Kind: history.TxnLock, Key: k} }
+func add(k, v string) history.TxnOp {
+	return history.TxnOp{Kind: history.TxnAppend, Key: k, Value: p(v)}
+}
+
+// scan takes "k=v" pairs as k, v, k, v.
+func scan(from, to string, limit int, reverse bool, kv ...string) history.TxnOp {
+	op := history.TxnOp{Kind: history.TxnScan, Key: from, EndKey: to, Limit: limit, Reverse: reverse}
+	for i := 0; i < len(kv); i += 2 {
+		op.Pairs = append(op.Pairs, history.Pair{Key: kv[i], Value: kv[i+1]})
+	}
+	return op
+}
+
+// ok is a committed transaction; commit 0 is a read-only one.
+func ok(start, commit uint64, ops ...history.TxnOp) tx {
+	return tx{start: start, commit: commit, outcome: history.OK, ops: ops}
+}
+
+func failed(start uint64, ops ...history.TxnOp) tx {
+	return tx{start: start, outcome: history.Failed, ops: ops}
+}
+
+func unknown(start, commit uint64, ops ...history.TxnOp) tx {
+	return tx{start: start, commit: commit, outcome: history.Unknown, ops: ops}
+}
+
+// at moves a transaction in real time.
+func (t tx) at(invoke, ret int64) tx { t.invoke, t.ret = invoke, ret; return t }
+func (t tx) by(client int) tx        { t.client = client; return t }
+
+func build(txs ...tx) *history.History {
+	h := &history.History{}
+	for i, t := range txs {
+		op := history.Op{
+			ID: i, Client: 100 + i, Kind: history.Txn, Outcome: t.outcome,
+			Invoke: int64(t.start) * 10, Return: int64(max(t.start+1, t.commit))*10 + 5, //nolint:gosec // small
+			Txn: &history.TxnRecord{StartTS: t.start, CommitTS: t.commit, Ops: t.ops},
+		}
+		if t.client != 0 {
+			op.Client = t.client
+		}
+		if t.invoke != 0 || t.ret != 0 {
+			op.Invoke, op.Return = t.invoke, t.ret
+		}
+		h.Ops = append(h.Ops, op)
+	}
+	slices.SortStableFunc(h.Ops, func(a, b history.Op) int { return int(a.Return - b.Return) })
+	return h
+}
+
+// anomalies has, for each anomaly, the smallest history that shows it and one
+// that differs in the one point that makes it right.
+var anomalies = []struct { //nolint:gochecknoglobals // a table of tests
+	name     string
+	want     verdict.Anomaly
+	evidence []int
+	bad      []tx
+	good     []tx
+}{
+	{
+		"aborted read", verdict.G1a,
+		[]int{1, 0},
+		[]tx{failed(10, w("x", "1")), ok(20, 0, r("x", "1"))},
+		[]tx{failed(10, w("x", "1")), ok(20, 0, r("x", ""))},
+	},
+	{
+		"intermediate read", verdict.G1b,
+		[]int{1, 0},
+		[]tx{ok(10, 11, w("x", "1"), w("x", "2")), ok(20, 0, r("x", "1"))},
+		[]tx{ok(10, 11, w("x", "1"), w("x", "2")), ok(20, 0, r("x", "2"))},
+	},
+	{
+		"circular information flow", verdict.G1c,
+		[]int{0, 1},
+		[]tx{ok(10, 20, w("x", "1"), r("y", "1")), ok(11, 21, w("y", "1"), r("x", "1"))},
+		[]tx{ok(10, 20, w("x", "1"), r("y", "")), ok(11, 21, w("y", "1"), r("x", ""))},
+	},
+	{
+		"read of a later version", verdict.GSIa,
+		[]int{1, 0},
+		[]tx{ok(10, 20, w("x", "1")), ok(15, 0, r("x", "1"))},
+		[]tx{ok(10, 20, w("x", "1")), ok(21, 0, r("x", "1"))},
+	},
+	{
+		"stale read", verdict.GSIb,
+		[]int{2, 1},
+		[]tx{ok(10, 11, w("x", "1")), ok(20, 21, w("x", "2")), ok(30, 0, r("x", "1"))},
+		[]tx{ok(10, 11, w("x", "1")), ok(20, 21, w("x", "2")), ok(30, 0, r("x", "2"))},
+	},
+	{
+		"stale read of nothing", verdict.GSIb,
+		[]int{1, 0},
+		[]tx{ok(10, 11, w("x", "1")), ok(30, 0, r("x", ""))},
+		[]tx{ok(10, 11, w("x", "1")), ok(30, 0, r("x", "1"))},
+	},
+	{
+		"read of a deleted value", verdict.GSIb,
+		[]int{2, 1},
+		[]tx{ok(10, 11, w("x", "1")), ok(20, 21, del("x")), ok(30, 0, r("x", "1"))},
+		[]tx{ok(10, 11, w("x", "1")), ok(20, 21, del("x")), ok(30, 0, r("x", ""))},
+	},
+	{
+		"read skew", verdict.GSingle,
+		[]int{1, 0},
+		[]tx{ok(10, 11, w("x", "1"), w("y", "1")), ok(20, 0, r("x", "1"), r("y", ""))},
+		[]tx{ok(10, 11, w("x", "1"), w("y", "1")), ok(20, 0, r("x", "1"), r("y", "1"))},
+	},
+	{
+		"read skew over two transactions", verdict.GSingle,
+		[]int{2, 0, 1},
+		[]tx{ok(10, 11, w("x", "1")), ok(20, 21, w("y", "1")), ok(30, 0, r("y", "1"), r("x", ""))},
+		[]tx{ok(10, 11, w("x", "1")), ok(20, 21, w("y", "1")), ok(30, 0, r("y", "1"), r("x", "1"))},
+	},
+	{
+		"long fork", verdict.GNonadjacent,
+		[]int{2, 3, 0, 1},
+		[]tx{ok(10, 20, w("x", "1")), ok(11, 21, w("y", "1")), ok(30, 0, r("x", ""), r("y", "1")), ok(31, 0, r("x", "1"), r("y", ""))},
+		[]tx{ok(10, 20, w("x", "1")), ok(11, 25, w("y", "1")), ok(30, 0, r("x", "1"), r("y", "1")), ok(22, 0, r("x", "1"), r("y", ""))},
+	},
+	{
+		"lost update", verdict.LostUpdate,
+		[]int{1, 0},
+		[]tx{ok(10, 20, r("x", ""), w("x", "1")), ok(11, 21, r("x", ""), w("x", "2"))},
+		[]tx{ok(10, 20, r("x", ""), w("x", "1")), ok(21, 22, r("x", "1"), w("x", "2"))},
+	},
+	{
+		"blind writes that overlap", verdict.GSIa,
+		[]int{1, 0},
+		[]tx{ok(10, 20, w("x", "1")), ok(11, 21, w("x", "2"))},
+		[]tx{ok(10, 20, w("x", "1")), ok(11, 21, w("y", "2"))},
+	},
+	{
+		"locks that overlap a write", verdict.GSIa,
+		[]int{1, 0},
+		[]tx{ok(10, 20, w("x", "1"), lock("y")), ok(11, 21, w("y", "2"), lock("x"))},
+		[]tx{ok(10, 20, w("x", "1"), lock("y")), ok(21, 22, w("y", "2"), lock("x"))},
+	},
+	{
+		"own write not seen", verdict.Internal,
+		[]int{0},
+		[]tx{ok(10, 11, w("x", "1"), r("x", ""))},
+		[]tx{ok(10, 11, r("x", ""), w("x", "1"), r("x", "1"), del("x"), r("x", ""))},
+	},
+	{
+		"a value out of nowhere", verdict.GarbageRead,
+		[]int{0},
+		[]tx{ok(10, 0, r("x", "7"))},
+		[]tx{ok(10, 0, r("x", ""))},
+	},
+	{
+		"a scan that misses a key", verdict.Phantom,
+		[]int{1, 0},
+		[]tx{ok(10, 11, w("b", "2")), ok(20, 0, scan("", "", 0, false))},
+		[]tx{ok(10, 11, w("b", "2")), ok(20, 0, scan("", "", 0, false, "b", "2"))},
+	},
+	{
+		"a scan that leaves its limit unused", verdict.Phantom,
+		[]int{1, 0},
+		[]tx{ok(10, 11, w("b", "2")), ok(20, 0, scan("a", "c", 2, true))},
+		[]tx{ok(10, 11, w("b", "2")), ok(20, 0, scan("a", "c", 2, true, "b", "2"))},
+	},
+	{
+		"a scan out of order", verdict.ScanOrder,
+		[]int{1},
+		[]tx{ok(10, 11, w("a", "1"), w("b", "2")), ok(20, 0, scan("", "", 0, true, "a", "1", "b", "2"))},
+		[]tx{ok(10, 11, w("a", "1"), w("b", "2")), ok(20, 0, scan("", "", 1, true, "b", "2"))},
+	},
+	{
+		"a scan out of range", verdict.ScanOrder,
+		[]int{1},
+		[]tx{ok(10, 11, w("a", "1"), w("b", "2")), ok(20, 0, scan("a", "b", 0, false, "a", "1", "b", "2"))},
+		[]tx{ok(10, 11, w("a", "1"), w("b", "2")), ok(20, 0, scan("a", "b", 0, false, "a", "1"))},
+	},
+	{
+		"an append that is lost", verdict.LostUpdate,
+		[]int{2, 0, 1},
+		[]tx{ok(10, 11, add("x", "1")), ok(20, 21, add("x", "2")), ok(30, 0, r("x", "2"))},
+		[]tx{ok(10, 11, add("x", "1")), ok(20, 21, add("x", "2")), ok(30, 0, r("x", "1 2"))},
+	},
+	{
+		"an append that is doubled", verdict.DuplicateWrite,
+		[]int{1, 0},
+		[]tx{ok(10, 11, add("x", "1")), ok(30, 0, r("x", "1 1"))},
+		[]tx{ok(10, 11, add("x", "1"), add("x", "3")), ok(30, 0, r("x", "1 3"))},
+	},
+	{
+		"appends out of order", verdict.WriteOrder,
+		[]int{2, 0, 1},
+		[]tx{ok(10, 11, add("x", "1")), ok(20, 21, add("x", "2")), ok(30, 0, r("x", "2 1"))},
+		[]tx{ok(10, 11, add("x", "1")), ok(20, 21, add("x", "2")), ok(30, 31, r("x", "1 2"), add("x", "3"), r("x", "1 2 3"))},
+	},
+	{
+		"an aborted append", verdict.G1a,
+		[]int{1, 0},
+		[]tx{failed(10, add("x", "1")), ok(30, 0, r("x", "1"))},
+		[]tx{failed(10, add("x", "1")), ok(30, 0, r("x", ""))},
+	},
+	{
+		"a part of an append", verdict.G1b,
+		[]int{1, 0},
+		[]tx{ok(10, 11, add("x", "1"), add("x", "2")), ok(30, 0, r("x", "1"))},
+		[]tx{ok(10, 11, add("x", "1"), add("x", "2")), ok(30, 0, r("x", "1 2"))},
+	},
+	{
+		"own append not seen", verdict.Internal,
+		[]int{0},
+		[]tx{ok(10, 11, add("x", "1"), r("x", ""))},
+		[]tx{ok(10, 11, add("x", "1"), r("x", "1"))},
+	},
+	{
+		"a transaction of unknown outcome seen in part", verdict.GSingle,
+		[]int{1, 0},
+		[]tx{unknown(10, 11, w("x", "1"), w("y", "1")), ok(20, 0, r("x", "1"), r("y", ""))},
+		[]tx{unknown(10, 11, w("x", "1"), w("y", "1")), ok(20, 0, r("x", ""), r("y", "")), ok(30, 0, r("x", ""))},
+	},
+	{
+		"one of unknown outcome and timestamp seen in part", verdict.GSIb,
+		[]int{2, 0},
+		[]tx{unknown(10, 0, w("x", "1"), w("y", "1")), ok(20, 0, r("x", "1")), ok(30, 0, r("y", ""))},
+		[]tx{unknown(10, 0, w("x", "1"), w("y", "1")), ok(20, 0, r("x", "1")), ok(15, 0, r("y", "")), ok(30, 0, r("y", "1"))},
+	},
+	{
+		"seen before it was, and then not", verdict.GSIb,
+		[]int{2, 0},
+		[]tx{unknown(10, 11, w("x", "1")), ok(20, 0, r("x", "1")), ok(30, 0, r("x", ""))},
+		[]tx{unknown(10, 11, w("x", "1")), ok(20, 0, r("x", "1")), ok(30, 0, r("x", "1"))},
+	},
+	{
+		"an unknown append seen and lost", verdict.GSIb,
+		[]int{2, 0},
+		[]tx{unknown(10, 11, add("x", "1")), ok(20, 0, r("x", "1")), ok(30, 0, r("x", ""))},
+		[]tx{unknown(10, 0, add("x", "1")), ok(20, 0, r("x", "1")), ok(30, 0, r("x", "1")), unknown(40, 0, add("x", "9"))},
+	},
+	{
+		"a session that goes back", verdict.SessionOrder,
+		[]int{1, 0},
+		[]tx{ok(10, 20, w("x", "1")).at(100, 200).by(1), ok(15, 0, r("x", "")).at(200, 210).by(1)},
+		[]tx{ok(10, 20, w("x", "1")).at(100, 200).by(1), ok(21, 0, r("x", "1")).at(200, 210).by(1)},
+	},
+	{
+		"a snapshot from before an acknowledgement", verdict.RealTimeOrder,
+		[]int{1, 0},
+		[]tx{ok(10, 20, w("x", "1")).at(100, 200), ok(15, 0, r("x", "")).at(201, 210)},
+		[]tx{ok(10, 20, w("x", "1")).at(100, 200), ok(15, 0, r("x", "")).at(200, 210)},
+	},
+	{
+		"a timestamp oracle that goes back", verdict.TimestampOrder,
+		[]int{1, 0},
+		[]tx{ok(10, 0, r("x", "")).at(100, 200), ok(9, 0, r("x", "")).at(201, 210)},
+		[]tx{ok(10, 0, r("x", "")).at(100, 200), ok(9, 0, r("x", "")).at(150, 210)},
+	},
+	{
+		"commit before start", verdict.TimestampOrder,
+		[]int{0},
+		[]tx{ok(10, 9, w("x", "1"))},
+		[]tx{ok(10, 11, w("x", "1"))},
+	},
+	{
+		"a timestamp given out twice", verdict.TimestampDup,
+		[]int{1, 0},
+		[]tx{ok(10, 11, w("x", "1")), ok(11, 0, r("y", ""))},
+		[]tx{ok(10, 11, w("x", "1")), ok(12, 0, r("y", ""))},
+	},
+}
+
+// TestAnomalies: each anomaly is found under its name, with its evidence first,
+// and its twin is accepted.
+func TestAnomalies(t *testing.T) {
+	for _, a := range anomalies {
+		t.Run(a.name, func(t *testing.T) {
+			got := isolation.Check(build(a.bad...))
+			if got.Verdict != verdict.Violation {
+				t.Fatalf("accepted")
+			}
+			i := slices.IndexFunc(got.Findings, func(f verdict.Finding) bool { return f.Anomaly == a.want })
+			if i < 0 {
+				t.Fatalf("no %s in %+v", a.want, got.Findings)
+			}
+			if !slices.Equal(got.Findings[i].Evidence, a.evidence) {
+				t.Errorf("evidence %v, want %v: %s", got.Findings[i].Evidence, a.evidence, got.Findings[i].Message)
+			}
+			if twin := isolation.Check(build(a.good...)); twin.Verdict != verdict.OK {
+				t.Errorf("the twin is rejected: %+v", twin.Findings)
+			}
+		})
+	}
+}
+
+// TestSkew tells write skew, which is allowed, from nothing at all and from a
+// violation.
+func TestSkew(t *testing.T) {
+	skew := build(ok(10, 20, r("x", ""), w("y", "1")), ok(11, 21, r("y", ""), w("x", "1")))
+	check, got := isolation.All(skew)
+	if check.Verdict != verdict.OK || got.Verdict != verdict.OK {
+		t.Fatalf("write skew is rejected: %+v %+v", check, got)
+	}
+	if len(got.Observations) != 1 || got.Observations[0].Anomaly != verdict.G2Item || !slices.Equal(got.Observations[0].Evidence, []int{0, 1}) {
+		t.Fatalf("write skew is not observed: %+v", got.Observations)
+	}
+	if got := isolation.Skew(build(ok(10, 20, r("x", ""), w("y", "1")), ok(22, 23, r("y", "1"), w("x", "1")))); len(got.Observations) != 0 {
+		t.Fatalf("a serial history shows %+v", got.Observations)
+	}
+	if got := isolation.Skew(build(ok(10, 0, r("x", "9")))); got.Verdict != verdict.Unknown {
+		t.Fatalf("a history that is not isolated: %+v", got)
+	}
+	// The read-only anomaly needs three transactions.
+	three := build(
+		ok(10, 20, r("x", ""), r("y", ""), w("x", "-11")),
+		ok(11, 12, r("y", ""), w("y", "20")),
+		ok(15, 0, r("x", ""), r("y", "20")))
+	if got := isolation.Skew(three); len(got.Observations) != 1 || len(got.Observations[0].Evidence) != 3 {
+		t.Fatalf("the read-only anomaly: %+v", got)
+	}
+}
+
+// TestInitialState: keys may be there from the start.
+func TestInitialState(t *testing.T) {
+	h := build(ok(10, 0, r("x", "5"), r("y", "")))
+	h.Initial = map[string]string{"x": "5"}
+	if got := isolation.Check(h); got.Verdict != verdict.OK {
+		t.Fatalf("%+v", got.Findings)
+	}
+	h.Ops[0].Txn.Ops[0].Value = nil
+	if got := isolation.Check(h); got.Verdict != verdict.Violation {
+		t.Fatalf("a lost initial value is accepted")
+	}
+}
+
+// TestNothing: a history without transactions proves nothing.
+func TestNothing(t *testing.T) {
+	if got := isolation.Check(&history.History{}); got.Verdict != verdict.Unknown {
+		t.Fatalf("%+v", got)
+	}
+}

@@ -1,0 +1,314 @@
+package isolation_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"simrun/checker/isolation"
+	"simrun/checker/verdict"
+	"simrun/sim/history"
+)
+
+// source draws numbers: from rapid in properties, from a generator in
+// benchmarks.
+type source interface{ intN(n int) int }
+
+type rapidSource struct{ t *rapid.T }
+
+func (s rapidSource) intN(n int) int { return rapid.IntRange(0, n-1).Draw(s.t, "n") }
+
+type randSource struct{ r *rand.Rand }
+
+func (s randSource) intN(n int) int { return s.r.IntN(n) }
+
+// model is a snapshot-isolated store, as simple as can be: all versions of all
+// keys, first committer wins.
+type model struct {
+	src      source
+	clock    uint64
+	versions map[string][]modelVersion
+	unique   int
+	keys     int
+	lists    int // of the keys, how many are appended to
+	snapshot map[string]string
+}
+
+type modelVersion struct {
+	commit  uint64
+	value   string
+	present bool
+}
+
+// running is a transaction between begin and commit.
+type running struct {
+	op     history.Op
+	writes map[string]modelVersion
+	left   int
+}
+
+func (m *model) tick() uint64 { m.clock++; return m.clock }
+
+func (m *model) read(r *running, k string) modelVersion {
+	if v, ok := r.writes[k]; ok {
+		return v
+	}
+	var out modelVersion
+	for _, v := range m.versions[k] {
+		if v.commit <= r.op.Txn.StartTS {
+			out = v
+		}
+	}
+	return out
+}
+
+func (m *model) key(list bool) string {
+	if list {
+		return fmt.Sprintf("l%d", m.src.intN(m.lists))
+	}
+	return fmt.Sprintf("k%04d", m.src.intN(m.keys))
+}
+
+// step does one operation of a transaction.
+func (m *model) step(r *running) {
+	t := r.op.Txn
+	list := m.lists > 0 && m.src.intN(3) == 0
+	k := m.key(list)
+	switch n := m.src.intN(10); {
+	case n < 4:
+		v := m.read(r, k)
+		t.Ops = append(t.Ops, history.TxnOp{Kind: history.TxnRead, Key: k, Value: ptr(v)})
+	case n < 5:
+		m.scan(r)
+	case list:
+		m.unique++
+		old, e := m.read(r, k), fmt.Sprint(m.unique)
+		r.writes[k] = modelVersion{value: strings.TrimSpace(old.value + " " + e), present: true}
+		t.Ops = append(t.Ops, history.TxnOp{Kind: history.TxnAppend, Key: k, Value: &e})
+	case n < 6:
+		r.writes[k] = modelVersion{}
+		t.Ops = append(t.Ops, history.TxnOp{Kind: history.TxnDelete, Key: k})
+	default:
+		m.unique++
+		v := fmt.Sprint(m.unique)
+		r.writes[k] = modelVersion{value: v, present: true}
+		t.Ops = append(t.Ops, history.TxnOp{Kind: history.TxnWrite, Key: k, Value: &v})
+	}
+}
+
+func ptr(v modelVersion) *string {
+	if !v.present {
+		return nil
+	}
+	return &v.value
+}
+
+func (m *model) scan(r *running) {
+	a, b := m.key(false), m.key(false)
+	op := history.TxnOp{Kind: history.TxnScan, Key: min(a, b), EndKey: max(a, b), Limit: m.src.intN(4), Reverse: m.src.intN(2) == 0}
+	for i := range m.keys {
+		k := fmt.Sprintf("k%04d", i)
+		if k < op.Key || k >= op.EndKey {
+			continue
+		}
+		if v := m.read(r, k); v.present {
+			op.Pairs = append(op.Pairs, history.Pair{Key: k, Value: v.value})
+		}
+	}
+	if op.Reverse {
+		slices.Reverse(op.Pairs)
+	}
+	if op.Limit > 0 && len(op.Pairs) > op.Limit {
+		op.Pairs = op.Pairs[:op.Limit]
+	}
+	r.op.Txn.Ops = append(r.op.Txn.Ops, op)
+}
+
+// commit ends a transaction: it may fail for good, or leave its client in the
+// dark, with or without effect.
+func (m *model) commit(r *running) {
+	t := r.op.Txn
+	dark := m.src.intN(8) == 0
+	conflict := m.src.intN(10) == 0
+	for k := range r.writes {
+		if vs := m.versions[k]; len(vs) > 0 && vs[len(vs)-1].commit > t.StartTS {
+			conflict = true
+		}
+	}
+	switch {
+	case conflict && !dark:
+		r.op.Outcome = history.Failed
+	case len(r.writes) == 0:
+		r.op.Outcome = history.OK
+	default:
+		r.op.Outcome = history.OK
+		c := m.tick()
+		if dark {
+			r.op.Outcome = history.Unknown
+		}
+		if !dark || m.src.intN(3) > 0 {
+			t.CommitTS = c
+		}
+		if conflict {
+			break
+		}
+		for k, v := range r.writes {
+			v.commit = c
+			m.versions[k] = append(m.versions[k], v)
+		}
+	}
+	r.op.Return = int64(m.tick()) //nolint:gosec // small
+}
+
+// generate returns a history of n transactions by clients, interleaved.
+func generate(src source, n, clients, ops, keys, lists int) *history.History {
+	m := &model{src: src, versions: map[string][]modelVersion{}, keys: keys, lists: lists}
+	h := &history.History{}
+	active := make([]*running, clients)
+	for begun := 0; len(h.Ops) < n; {
+		c := src.intN(clients)
+		r := active[c]
+		switch {
+		case r == nil && begun == n:
+			c = slices.IndexFunc(active, func(r *running) bool { return r != nil })
+			m.finish(h, active, c)
+		case r == nil:
+			active[c] = &running{writes: map[string]modelVersion{}, left: 1 + src.intN(ops), op: history.Op{
+				ID: begun, Client: c, Kind: history.Txn, Invoke: int64(m.tick()), Txn: &history.TxnRecord{StartTS: m.tick()}, //nolint:gosec // small
+			}}
+			begun++
+		case r.left == 0:
+			m.finish(h, active, c)
+		default:
+			m.step(r)
+			r.left--
+		}
+	}
+	return h
+}
+
+func (m *model) finish(h *history.History, active []*running, c int) {
+	m.commit(active[c])
+	h.Ops = append(h.Ops, active[c].op)
+	active[c] = nil
+}
+
+// TestModelAccepted: what a snapshot-isolated store answers is accepted.
+func TestModelAccepted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := generate(rapidSource{t}, rapid.IntRange(1, 60).Draw(t, "txns"), rapid.IntRange(1, 6).Draw(t, "clients"), 6, 5, 2)
+		if err := history.Validate(h); err != nil {
+			t.Fatal(err)
+		}
+		if got := isolation.Check(h); got.Verdict != verdict.OK {
+			t.Fatalf("%+v", got.Findings)
+		}
+	})
+}
+
+// TestModelMutated changes one answer of a correct history. Written values are
+// unique, so an answer of another value is wrong wherever what was read is
+// certain: in keys that no transaction of unknown outcome wrote.
+func TestModelMutated(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := generate(rapidSource{t}, rapid.IntRange(5, 60).Draw(t, "txns"), rapid.IntRange(1, 6).Draw(t, "clients"), 6, 5, 2)
+		unsure := map[string]bool{}
+		for _, op := range h.Ops {
+			for _, o := range op.Txn.Ops {
+				if op.Outcome == history.Unknown && o.Kind.Writes() {
+					unsure[o.Key] = true
+				}
+			}
+		}
+		var reads []*history.TxnOp
+		for i := range h.Ops {
+			for j := range h.Ops[i].Txn.Ops {
+				if o := &h.Ops[i].Txn.Ops[j]; o.Kind == history.TxnRead && !unsure[o.Key] {
+					reads = append(reads, o)
+				}
+			}
+		}
+		if len(reads) == 0 {
+			t.Skip("nothing to mutate")
+		}
+		o := reads[rapid.IntRange(0, len(reads)-1).Draw(t, "read")]
+		old := "nothing"
+		if o.Value != nil {
+			old = *o.Value
+		}
+		mutate(t, h, o)
+		if got := isolation.Check(h); got.Verdict != verdict.Violation {
+			t.Fatalf("read of %s changed from %s to %v, and accepted", o.Key, old, o.Value)
+		}
+	})
+}
+
+// mutate gives a read another answer: nothing, a value of somebody else, or one
+// that nobody wrote.
+func mutate(t *rapid.T, h *history.History, o *history.TxnOp) {
+	var others []string
+	for _, op := range h.Ops {
+		for _, w := range op.Txn.Ops {
+			if w.Key == o.Key && w.Value != nil && (o.Value == nil || *w.Value != *o.Value) {
+				others = append(others, *w.Value)
+			}
+		}
+	}
+	others = append(others, "-1")
+	if o.Value != nil && rapid.Bool().Draw(t, "nothing") {
+		o.Value = nil
+		return
+	}
+	v := rapid.SampledFrom(others).Draw(t, "value")
+	o.Value = &v
+}
+
+// TestModelShifted moves a committed transaction's start timestamp to before the
+// commit of one that ended before it began: no answer is changed, and yet real
+// time is broken.
+func TestModelShifted(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h := generate(rapidSource{t}, rapid.IntRange(5, 40).Draw(t, "txns"), rapid.IntRange(1, 4).Draw(t, "clients"), 4, 5, 1)
+		for i := range h.Ops {
+			for j := range h.Ops[:i] {
+				a, b := &h.Ops[j], &h.Ops[i]
+				if a.Txn.CommitTS != 0 && a.Return < b.Invoke {
+					b.Txn.StartTS = a.Txn.CommitTS - 1
+					if got := isolation.Check(h); got.Verdict != verdict.Violation {
+						t.Fatalf("id %d now starts before the commit of id %d, and is accepted", b.ID, a.ID)
+					}
+					return
+				}
+			}
+		}
+		t.Skip("nothing to shift")
+	})
+}
+
+// TestSize keeps the check linear: it must not take long for a long history.
+func TestSize(t *testing.T) {
+	h := generate(randSource{rand.New(rand.NewPCG(1, 2))}, 20000, 20, 8, 200, 0)
+	begin := time.Now()
+	if got := isolation.Check(h); got.Verdict != verdict.OK {
+		t.Fatalf("%+v", got.Findings)
+	}
+	if d := time.Since(begin); d > 10*time.Second {
+		t.Fatalf("20,000 transactions took %v", d)
+	}
+}
+
+// BenchmarkCheck is 100,000 transactions of up to 16 operations, 8 on average.
+func BenchmarkCheck(b *testing.B) {
+	h := generate(randSource{rand.New(rand.NewPCG(1, 2))}, 100000, 50, 16, 1000, 0)
+	b.ReportAllocs()
+	for b.Loop() {
+		if check, _ := isolation.All(h); check.Verdict != verdict.OK {
+			b.Fatalf("%+v", check.Findings)
+		}
+	}
+}
