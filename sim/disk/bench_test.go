@@ -63,6 +63,8 @@ func BenchmarkCommit(b *testing.B) {
 	for i := 0; b.Loop(); i++ {
 		if i%500 == 499 {
 			n.store.flush()
+			for n.store.compact() { // or too many tables would stall writes for ever
+			}
 		}
 		batch := n.store.NewBatch()
 		_ = batch.Set(key, value, nil)
