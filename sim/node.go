@@ -70,7 +70,7 @@ func (n *Node) Start() bool {
 	e := &env.Env{
 		Self: n.addr, Name: n.name,
 		Clock: p, Sched: p, Net: p, Log: p, Streams: p,
-		Exit: func(reason string) { p.doom(reason) },
+		Exit: p.exit,
 	}
 	if n.disk != nil {
 		e.Disk = diskPort{p, n.disk.FS()}

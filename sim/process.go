@@ -22,20 +22,33 @@ type process struct {
 	// dead is set before the process is unwound, perhaps on a goroutine of the
 	// storage engine: from then on its sends and timers are void.
 	dead atomic.Bool
+	// crashed: the disk has been taken away from the process already.
+	crashed bool
 }
 
 func (p *process) alive() bool { return !p.dead.Load() }
 
+// exit implements env.Env.Exit. The disk is nobody's from here on, so that the
+// storage engine can come to rest whatever it has met.
+func (p *process) exit(reason string) {
+	if p.doom(reason) && p.node.disk != nil {
+		p.node.disk.Crash(disk.ProcessKill)
+		p.crashed = true
+	}
+}
+
 // doom marks the end of the process; the loop carries it out after the event.
-func (p *process) doom(reason string) {
+// It reports false if the process has ended already.
+func (p *process) doom(reason string) bool {
 	if p.dead.Swap(true) {
-		return
+		return false
 	}
 	w := p.node.world
 	w.doomedMu.Lock()
 	w.doomed = append(w.doomed, doom{p, reason})
 	w.hasDoomed.Store(true)
 	w.doomedMu.Unlock()
+	return true
 }
 
 // end unwinds the process and leaves its disk as the crash left it.
@@ -46,7 +59,7 @@ func (p *process) end(kind disk.CrashKind) {
 	n.process = nil
 	w.Trace.record(w.now, TraceProcess, uint32(n.addr), 0, n.name)
 	w.changed(n, Ended)
-	if n.disk != nil && !n.disk.Dead() {
+	if n.disk != nil && !p.crashed {
 		n.disk.Crash(kind)
 	}
 	killAll(&p.tasks)

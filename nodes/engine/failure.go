@@ -91,6 +91,12 @@ func (db *DB) backgroundError(err error) {
 		return
 	}
 	db.trap(fmt.Sprintf("engine: %s: background error: %v", db.name, err))
+	if db.p == nil {
+		// Open waits for this flush, on the thread of control, until it succeeds.
+		// Once the process has ended, its file system is nobody's and does.
+		db.env.Exit(*db.trapped.Load())
+		return
+	}
 	if db.flushing.Load() {
 		db.signalFlush()
 		<-db.abandoned
