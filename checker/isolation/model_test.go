@@ -58,13 +58,12 @@ func (m *model) read(r *running, k string) modelVersion {
 	if v, ok := r.writes[k]; ok {
 		return v
 	}
-	var out modelVersion
-	for _, v := range m.versions[k] {
+	for _, v := range slices.Backward(m.versions[k]) {
 		if v.commit <= r.op.Txn.StartTS {
-			out = v
+			return v
 		}
 	}
-	return out
+	return modelVersion{}
 }
 
 func (m *model) key(list bool) string {
@@ -109,13 +108,12 @@ func ptr(v modelVersion) *string {
 }
 
 func (m *model) scan(r *running) {
-	a, b := m.key(false), m.key(false)
-	op := history.TxnOp{Kind: history.TxnScan, Key: min(a, b), EndKey: max(a, b), Limit: m.src.intN(4), Reverse: m.src.intN(2) == 0}
-	for i := range m.keys {
+	from := m.src.intN(m.keys)
+	to := min(from+m.src.intN(8), m.keys)
+	op := history.TxnOp{Kind: history.TxnScan, Key: fmt.Sprintf("k%04d", from), EndKey: fmt.Sprintf("k%04d", to),
+		Limit: m.src.intN(4), Reverse: m.src.intN(2) == 0}
+	for i := from; i < to; i++ {
 		k := fmt.Sprintf("k%04d", i)
-		if k < op.Key || k >= op.EndKey {
-			continue
-		}
 		if v := m.read(r, k); v.present {
 			op.Pairs = append(op.Pairs, history.Pair{Key: k, Value: v.value})
 		}

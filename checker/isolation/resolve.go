@@ -1,6 +1,9 @@
 package isolation
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // resolve decides the fate of transactions of unknown outcome from what others
 // read. Being seen weighs more than not being seen: if a broken system shows
@@ -14,8 +17,8 @@ func (ix *index) resolve() {
 	unsure := ix.unsureReads()
 	for {
 		switch {
-		case ix.conclude(unsure, (*index).concludeSeen):
-		case ix.conclude(unsure, (*index).concludeUnseen):
+		case ix.conclude(&unsure, (*index).concludeSeen):
+		case ix.conclude(&unsure, (*index).concludeUnseen):
 		default:
 			return
 		}
@@ -46,16 +49,19 @@ func (ix *index) unsureReads() []read {
 	return reads
 }
 
-// conclude applies a rule to all reads and says whether it decided anything.
-func (ix *index) conclude(reads []read, rule func(*index, *read, *candidates) bool) bool {
+// conclude applies a rule to all reads and says whether it decided anything. It
+// drops the reads that cannot tell anything any more.
+func (ix *index) conclude(reads *[]read, rule func(*index, *read, *candidates) bool) bool {
 	changed := false
 	var c candidates
-	for i := range reads {
-		c.collect(ix, &reads[i])
-		if len(c.open)+len(c.floating) > 0 && rule(ix, &reads[i], &c) {
-			changed = true
+	*reads = slices.DeleteFunc(*reads, func(r read) bool {
+		c.collect(ix, &r)
+		if len(c.open)+len(c.floating) == 0 {
+			return true
 		}
-	}
+		changed = rule(ix, &r, &c) || changed
+		return false
+	})
 	return changed
 }
 

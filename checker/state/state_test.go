@@ -1,0 +1,281 @@
+package state
+
+import (
+	"bytes"
+	"encoding/hex"
+	"reflect"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"simrun/checker/verdict"
+	"simrun/sim/history"
+)
+
+func unhex(t *testing.T, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(strings.ReplaceAll(s, " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestKeyGolden pins the encoding of keys: groups of eight and a marker.
+func TestKeyGolden(t *testing.T) {
+	for _, c := range []struct{ user, encoded string }{
+		{"", "0000000000000000 f7"},
+		{"abc", "6162630000000000 fa"},
+		{"abcdefgh", "6162636465666768 ff 0000000000000000 f7"},
+		{"abcdefghi", "6162636465666768 ff 6900000000000000 f8"},
+	} {
+		b := unhex(t, c.encoded)
+		user, rest, err := decodeKey(b)
+		if err != nil || string(user) != c.user || len(rest) != 0 {
+			t.Errorf("decode %s: %q %x %v", c.encoded, user, rest, err)
+		}
+		if got := encodeKey([]byte(c.user)); !bytes.Equal(got, b) {
+			t.Errorf("encode %q: %x", c.user, got)
+		}
+		user, ts, err := decodeVersion(append(b, unhex(t, "fffffffffffffffe")...))
+		if err != nil || string(user) != c.user || ts != 1 {
+			t.Errorf("version of %q: %q %d %v", c.user, user, ts, err)
+		}
+	}
+}
+
+// TestRecordGolden pins TiKV's record formats byte by byte.
+func TestRecordGolden(t *testing.T) {
+	locks := []struct {
+		bytes string
+		want  lock
+	}{
+		{"50 02 6b 0a e807", lock{kind: 'P', primary: []byte("k"), start: 10, ttl: 1000}},
+		{"50 02 6b 0a e807 76 02 6162", lock{kind: 'P', primary: []byte("k"), start: 10, ttl: 1000, short: []byte("ab")}},
+		{"50 02 6b 0a e807 76 00 63 000000000000000c", lock{kind: 'P', primary: []byte("k"), start: 10, ttl: 1000, short: []byte{}, minCommit: 12}},
+		{
+			"53 02 6b 0a 00 66 000000000000000b 74 0000000000000003 61 02 02 6d 04 6e6f 72 01 0000000000000009",
+			lock{
+				kind: 'S', primary: []byte("k"), start: 10, forUpdate: 11, size: 3, async: true,
+				secondaries: [][]byte{[]byte("m"), []byte("no")}, rollbacks: []uint64{9},
+			},
+		},
+	}
+	for _, c := range locks {
+		if got, err := decodeLock(unhex(t, c.bytes)); err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v %v", c.bytes, got, err)
+		}
+	}
+	writes := []struct {
+		bytes string
+		want  write
+	}{
+		{"50 0a", write{kind: 'P', start: 10}},
+		{"50 ac02 76 01 61 52", write{kind: 'P', start: 300, short: []byte("a"), overlapped: true}},
+		{"52 0a 76 01 70", write{kind: 'R', start: 10, short: []byte("p")}},
+	}
+	for _, c := range writes {
+		if got, err := decodeWrite(unhex(t, c.bytes)); err != nil || !reflect.DeepEqual(got, c.want) {
+			t.Errorf("%s: %+v %v", c.bytes, got, err)
+		}
+	}
+	for _, bad := range []string{"", "51", "50", "50 02", "50 02 6b 0a", "50 02 6b 0a 00 76 05 61", "50 02 6b 0a 00 7a", "50 02 6b 0a 00 61 ff01"} {
+		if l, err := decodeLock(unhex(t, bad)); err == nil {
+			t.Errorf("lock %s is accepted: %+v", bad, l)
+		}
+	}
+	for _, bad := range []string{"", "53 0a", "50", "50 80", "50 0a 76", "50 0a 46"} {
+		if w, err := decodeWrite(unhex(t, bad)); err == nil {
+			t.Errorf("write %s is accepted: %+v", bad, w)
+		}
+	}
+}
+
+// TestKeyRoundTrip: every key survives, and order is kept.
+func TestKeyRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := rapid.SliceOf(rapid.Byte()).Draw(t, "a"), rapid.SliceOf(rapid.Byte()).Draw(t, "b")
+		user, rest, err := decodeKey(encodeKey(a))
+		if err != nil || !bytes.Equal(user, a) || len(rest) != 0 {
+			t.Fatalf("%x: %x %x %v", a, user, rest, err)
+		}
+		if bytes.Compare(a, b) != bytes.Compare(encodeKey(a), encodeKey(b)) {
+			t.Fatalf("%x and %x change places", a, b)
+		}
+	})
+}
+
+func versionKey(user string, ts uint64) []byte {
+	k := encodeKey([]byte(user))
+	for i := 56; i >= 0; i -= 8 {
+		k = append(k, byte(^ts>>i))
+	}
+	return k
+}
+
+func putW(user string, start, commit uint64, rest ...byte) Row {
+	return Row{versionKey(user, commit), append([]byte{'P', byte(start)}, rest...)}
+}
+func rollW(user string, start uint64) Row {
+	return Row{versionKey(user, start), []byte{'R', byte(start), 'v', 1, 'p'}}
+}
+func putL(user, primary string, start uint64, rest ...byte) Row {
+	v := append([]byte{'P', byte(2 * len(primary))}, primary...)
+	return Row{encodeKey([]byte(user)), append(append(v, byte(start), 0), rest...)}
+}
+
+// short is a short value of one byte.
+var shortA = []byte{'v', 1, 'a'} //nolint:gochecknoglobals // a constant
+
+func TestMVCC(t *testing.T) {
+	sa := shortA
+	for _, c := range []struct {
+		name string
+		want verdict.Anomaly // empty: none
+		opts Options
+		rows Rows
+	}{
+		{"a commit", "", Options{}, Rows{Write: []Row{putW("k", 10, 11, sa...)}}},
+		{"a long value", "", Options{}, Rows{Write: []Row{putW("k", 10, 11)}, Default: []Row{{versionKey("k", 10), []byte("long")}}}},
+		{"a value that is missing", verdict.ValueMissing, Options{}, Rows{Write: []Row{putW("k", 10, 11)}}},
+		{"a lock whose value is missing", verdict.ValueMissing, Options{}, Rows{Lock: []Row{putL("k", "k", 10)}}},
+		{"a value without a record", verdict.ValueOrphan, Options{}, Rows{Default: []Row{{versionKey("k", 10), []byte("long")}}}},
+		{"a value of a short commit", verdict.ValueOrphan, Options{},
+			Rows{Write: []Row{putW("k", 10, 11, sa...)}, Default: []Row{{versionKey("k", 10), []byte("long")}}}},
+		{"two commits", verdict.RecordConflict, Options{}, Rows{Write: []Row{putW("k", 10, 11, sa...), putW("k", 10, 12, sa...)}}},
+		{"commit and rollback", verdict.RecordConflict, Options{}, Rows{Write: []Row{putW("k", 10, 11, sa...), rollW("k", 10)}}},
+		{"commit and overlapped rollback", verdict.RecordConflict, Options{},
+			Rows{Write: []Row{putW("k", 11, 12, sa...), putW("k", 5, 11, append(sa[:3:3], 'R')...)}}},
+		{"an overlapped rollback of another", "", Options{}, Rows{Write: []Row{putW("k", 5, 11, append(sa[:3:3], 'R')...)}}},
+		{"commits that differ", verdict.RecordConflict, Options{}, Rows{Write: []Row{putW("a", 10, 11, sa...), putW("b", 10, 12, sa...)}}},
+		{"committed here, rolled back there", verdict.RecordConflict, Options{}, Rows{Write: []Row{putW("a", 10, 11, sa...), rollW("b", 10)}}},
+		{"commit before start", verdict.RecordConflict, Options{}, Rows{Write: []Row{putW("a", 10, 9, sa...)}}},
+		{"a lock beside its commit", verdict.RecordConflict, Options{},
+			Rows{Lock: []Row{putL("k", "k", 10, sa...)}, Write: []Row{putW("k", 10, 11, sa...)}}},
+		{"a secondary before its primary", verdict.RecordConflict, Options{},
+			Rows{Lock: []Row{putL("a", "a", 10, sa...)}, Write: []Row{putW("b", 10, 11, sa...)}}},
+		{"a secondary that is left", verdict.LockLeft, Options{Resolved: true},
+			Rows{Lock: []Row{putL("b", "a", 10, sa...)}, Write: []Row{putW("a", 10, 11, sa...)}}},
+		{"a secondary that is not resolved yet", "", Options{},
+			Rows{Lock: []Row{putL("b", "a", 10, sa...)}, Write: []Row{putW("a", 10, 11, sa...)}}},
+		{"a lock of a rolled back transaction", verdict.LockLeft, Options{Resolved: true},
+			Rows{Lock: []Row{putL("b", "a", 10, sa...)}, Write: []Row{rollW("a", 10)}}},
+		{"two primaries", verdict.RecordConflict, Options{}, Rows{Lock: []Row{putL("a", "a", 10, sa...), putL("b", "b", 10, sa...)}}},
+		{"commit below what the lock allows", verdict.RecordConflict, Options{},
+			Rows{Lock: []Row{putL("b", "a", 10, append(sa[:3:3], 'c', 0, 0, 0, 0, 0, 0, 0, 20)...)}, Write: []Row{putW("a", 10, 11, sa...)}}},
+		{"writers that overlap", verdict.RecordConflict, Options{Optimistic: true},
+			Rows{Write: []Row{putW("k", 10, 20, sa...), putW("k", 11, 21, sa...)}}},
+		{"writers in turn", "", Options{Optimistic: true}, Rows{Write: []Row{putW("k", 10, 20, sa...), rollW("k", 15), putW("k", 21, 22, sa...)}}},
+		{"a record that does not decode", verdict.RecordCorrupt, Options{}, Rows{Write: []Row{{versionKey("k", 1), []byte{'X'}}}}},
+		{"a key that does not decode", verdict.RecordCorrupt, Options{}, Rows{Default: []Row{{[]byte("k"), []byte("v")}}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := MVCC(c.rows, c.opts)
+			if c.want == "" {
+				if got.Verdict != verdict.OK {
+					t.Fatalf("%+v", got.Findings)
+				}
+				return
+			}
+			if got.Verdict != verdict.Violation || got.Findings[0].Anomaly != c.want {
+				t.Fatalf("want %s, got %+v", c.want, got)
+			}
+		})
+	}
+}
+
+func TestReplicas(t *testing.T) {
+	row := func(v string) []Row { return []Row{{[]byte("k"), []byte(v)}} }
+	replica := func(store string, index uint64, v string) Replica {
+		return Replica{Store: store, Region: 1, AppliedIndex: index, AppliedTerm: 6, Rows: Rows{Write: row(v)}}
+	}
+	for _, c := range []struct {
+		name     string
+		want     verdict.Verdict
+		replicas []Replica
+	}{
+		{"equal", verdict.OK, []Replica{replica("a", 7, "1"), replica("b", 7, "1"), replica("c", 6, "0")}},
+		{"different", verdict.Violation, []Replica{replica("a", 7, "1"), replica("b", 6, "1"), replica("c", 7, "2")}},
+		{"one row more", verdict.Violation, []Replica{replica("a", 7, "1"), {Store: "b", Region: 1, AppliedIndex: 7, AppliedTerm: 6}}},
+		{"hashes", verdict.Violation, []Replica{{Store: "a", Region: 1, Hash: 1}, {Store: "b", Region: 1, Hash: 2}}},
+		{"out of range", verdict.Violation, []Replica{{Store: "a", Region: 1, Start: []byte("m"), Rows: Rows{Lock: row("1")}}}},
+		{"nothing to compare", verdict.Unknown, []Replica{replica("a", 7, "1"), replica("b", 8, "1")}},
+	} {
+		if got := Replicas(c.replicas); got.Verdict != c.want {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+}
+
+func TestRegions(t *testing.T) {
+	region := func(id, version uint64, start, end string) Replica {
+		return Replica{Region: id, Version: version, Start: []byte(start), End: []byte(end)}
+	}
+	for _, c := range []struct {
+		name    string
+		want    verdict.Verdict
+		regions []Replica
+	}{
+		{"one", verdict.OK, []Replica{region(1, 1, "", "")}},
+		{"two, one replica late", verdict.OK, []Replica{region(1, 2, "", "m"), region(1, 1, "", ""), region(2, 2, "m", "")}},
+		{"overlap", verdict.Violation, []Replica{region(1, 2, "", "n"), region(2, 2, "m", "")}},
+		{"two that have it all", verdict.Violation, []Replica{region(1, 2, "", ""), region(2, 2, "", "")}},
+		{"gap", verdict.Violation, []Replica{region(1, 2, "", "l"), region(2, 2, "m", "")}},
+		{"no beginning", verdict.Violation, []Replica{region(1, 2, "a", "")}},
+		{"no end", verdict.Violation, []Replica{region(1, 2, "", "m")}},
+		{"none", verdict.Unknown, nil},
+	} {
+		if got := Regions(c.regions); got.Verdict != c.want {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+}
+
+func TestAcknowledged(t *testing.T) {
+	a := "a"
+	op := func(outcome history.Outcome, commit uint64) *history.History {
+		return &history.History{Ops: []history.Op{{ID: 3, Kind: history.Txn, Outcome: outcome, Txn: &history.TxnRecord{
+			StartTS: 10, CommitTS: commit,
+			Ops: []history.TxnOp{{Kind: history.TxnWrite, Key: "x", Value: &a}, {Kind: history.TxnWrite, Key: "y", Value: &a}},
+		}}}}
+	}
+	both := Rows{Write: []Row{putW("x", 10, 11, shortA...), putW("y", 10, 11, shortA...)}}
+	one := Rows{Write: []Row{putW("x", 10, 11, shortA...)}}
+	locked := Rows{Write: one.Write, Lock: []Row{putL("y", "x", 10, shortA...)}}
+	other := Rows{Write: []Row{putW("x", 10, 11, 'v', 1, 'b'), putW("y", 10, 11, shortA...)}}
+	for _, c := range []struct {
+		name string
+		want verdict.Anomaly
+		h    *history.History
+		rows Rows
+	}{
+		{"stored", "", op(history.OK, 11), both},
+		{"stored, its secondary still locked", "", op(history.OK, 11), locked},
+		{"lost", verdict.LostCommit, op(history.OK, 11), one},
+		{"at another timestamp", verdict.RecordConflict, op(history.OK, 12), both},
+		{"of another value", verdict.ValueMissing, op(history.OK, 11), other},
+		{"failed and gone", "", op(history.Failed, 0), Rows{}},
+		{"failed and there", verdict.UndeadAbort, op(history.Failed, 0), both},
+		{"unknown and there", "", op(history.Unknown, 0), both},
+		{"unknown and gone", "", op(history.Unknown, 0), Rows{}},
+		{"unknown and half", verdict.RecordConflict, op(history.Unknown, 11), one},
+	} {
+		got := Acknowledged(c.h, c.rows)
+		switch {
+		case c.want == "" && got.Verdict != verdict.OK, c.want != "" && (got.Verdict != verdict.Violation || got.Findings[0].Anomaly != c.want):
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+}
+
+// FuzzRecords: no input makes the decoders fail other than by an error.
+func FuzzRecords(f *testing.F) {
+	f.Add([]byte("P\x02k\x0a\x00v\x01a"))
+	f.Add([]byte("S\x02k\x0a\x00a\x02\x02m\x04no"))
+	f.Fuzz(func(_ *testing.T, b []byte) {
+		_, _ = decodeLock(b)
+		_, _ = decodeWrite(b)
+		_, _, _ = decodeVersion(b)
+	})
+}
