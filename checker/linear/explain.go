@@ -76,23 +76,37 @@ func (o *explainer) shortestPrefix() ([]*call, *call) {
 	lo, hi := 0, len(returned)-1
 	for lo < hi {
 		mid := lo + (hi-lo)/2
-		if o.illegal(o.prefix(returned[mid].ret), false) {
+		if o.illegal(o.prefix(returned[mid].ret, nil), false) {
 			hi = mid
 		} else {
 			lo = mid + 1
 		}
 	}
-	return o.prefix(returned[lo].ret), returned[lo]
+	return o.prefix(returned[lo].ret, nil), o.culprit(returned, lo)
+}
+
+// culprit returns the call whose answer makes the difference, of those that
+// returned at the same instant.
+func (o *explainer) culprit(returned []*call, at int) *call {
+	for _, c := range returned[at:] {
+		if c.ret != returned[at].ret {
+			break
+		}
+		if !o.illegal(o.prefix(c.ret, c), false) {
+			return c
+		}
+	}
+	return returned[at]
 }
 
 // prefix returns the calls as they stood at an instant: what had not returned
-// is unknown.
-func (o *object) prefix(until int64) []*call {
+// is unknown, and so is the answer to the call without.
+func (o *object) prefix(until int64, without *call) []*call {
 	var calls []*call
 	for _, c := range o.calls {
 		switch {
 		case c.invoke > until:
-		case c.ret <= until:
+		case c.ret <= until && c != without:
 			calls = append(calls, c)
 		case c.op.Kind != history.Read:
 			pending := *c

@@ -20,8 +20,7 @@ func ReadJSON(r io.Reader, name string) (*history.History, error) {
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	fail := func(err error) error {
-		at := int(dec.InputOffset())
-		e := &history.Error{File: name, Line: 1 + bytes.Count(data[:at], []byte{'\n'}), Problem: "malformed JSON: " + err.Error()}
+		e := &history.Error{File: name, Line: lineAt(data, dec.InputOffset()), Problem: "malformed JSON: " + err.Error()}
 		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 			e.Problem, e.Truncated = "the file ends before its closing bracket: it is truncated", true
 		}
@@ -32,7 +31,7 @@ func ReadJSON(r io.Reader, name string) (*history.History, error) {
 	}
 	b := newBuilder(name)
 	for dec.More() {
-		f := form{line: 1 + bytes.Count(data[:dec.InputOffset()], []byte{'\n'})}
+		f := form{line: lineAt(data, dec.InputOffset())}
 		var fields map[string]any
 		if err := dec.Decode(&fields); err != nil {
 			return nil, fail(err)
@@ -52,6 +51,15 @@ func ReadJSON(r io.Reader, name string) (*history.History, error) {
 		return nil, fail(errors.New("there is something after the closing bracket"))
 	}
 	return b.finish()
+}
+
+// lineAt returns the line of what follows an offset.
+func lineAt(data []byte, offset int64) int {
+	at := int(offset)
+	for at < len(data) && bytes.IndexByte([]byte(" \t\r\n,"), data[at]) >= 0 {
+		at++
+	}
+	return 1 + bytes.Count(data[:at], []byte{'\n'})
 }
 
 // fromJSON turns a JSON value into what the EDN parser would give.

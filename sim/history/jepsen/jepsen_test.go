@@ -1,0 +1,261 @@
+package jepsen_test
+
+import (
+	"bytes"
+	"errors"
+	"strings"
+	"testing"
+
+	"simrun/sim/history"
+	"simrun/sim/history/jepsen"
+)
+
+func p(s string) *string { return &s }
+
+func readAll(t *testing.T, text string) *history.History {
+	t.Helper()
+	h, err := jepsen.Read(strings.NewReader(text), "h")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// show prints what matters of an operation.
+func show(op *history.Op) string {
+	v := func(s *string) string {
+		if s == nil {
+			return "nil"
+		}
+		return *s
+	}
+	var b strings.Builder
+	b.WriteString(string(op.Kind) + " " + op.Key + " " + v(op.Expected) + ">" + v(op.Value) + " " + string(op.Outcome))
+	if op.Swapped {
+		b.WriteString(" swapped")
+	}
+	if op.Txn != nil {
+		for _, o := range op.Txn.Ops {
+			b.WriteString(" [" + string(o.Kind) + " " + o.Key + " " + v(o.Value))
+			for _, pair := range o.Pairs {
+				b.WriteString(" " + pair.Key + "=" + pair.Value)
+			}
+			b.WriteString("]")
+		}
+	}
+	return b.String()
+}
+
+// TestImport has one example of each form that is understood.
+func TestImport(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       []string
+	}{
+		{
+			"register", `; a comment
+[{:process 0, :type :invoke, :f :write, :value 3}
+ {:process :nemesis, :type :info, :f :start}
+ {:process 1, :type :invoke, :f :read, :value nil}
+ {:process 0, :type :ok, :f :write, :value 3}
+ {:process 1, :type :ok, :f :read, :value 3} ; the answer
+ {:process 0, :type :invoke, :f :cas, :value [3 4]}
+ {:process 1, :type :invoke, :f :cas, :value [9 4]}
+ {:process 0, :type :ok, :f :cas, :value [3 4]}
+ {:process 1, :type :fail, :f :cas, :value [9 4], :error :timeout}
+ {:process 2, :type :invoke, :f :write, :value 5}
+ {:process 3, :type :invoke, :f :read, :value nil}
+ {:process 2, :type :info, :f :write, :value 5}]`,
+			[]string{
+				"write  nil>3 ok", "read  nil>3 ok", "cas  3>4 ok swapped", "cas  9>4 failed", "write  nil>5 unknown", "read  nil>nil unknown",
+			},
+		},
+		{
+			"independent registers in tagged maps",
+			`#jepsen.history.Op{:process 0, :type :invoke, :f :write, :value ["x" 3]}
+#jepsen.history.Op{:process 0, :type :ok, :f :write, :value ["x" 3]}
+{:process 0, :type :invoke, :f :read, :value [:y nil]} {:process 0, :type :ok, :f :read, :value [:y nil]}
+{:process 0, :type :invoke, :f :cas, :value [1 [nil 2]]} {:process 0, :type :ok, :f :cas, :value [1 [nil 2]]}`,
+			[]string{"write x nil>3 ok", "read :y nil>nil ok", "cas 1 nil>2 ok swapped"},
+		},
+		{
+			"mutex", `({:process 0, :type :invoke, :f :acquire} {:process 0, :type :ok, :f :acquire} {:process 0, :type :invoke, :f :release, :value nil})`,
+			[]string{"acquire  nil>nil ok", "release  nil>nil unknown"},
+		},
+		{
+			"key-value", `{:process 0, :type :invoke, :f :get, :key "7", :value nil}
+{:process 0, :type :ok, :f :get, :key "7", :value ""}
+{:process 0, :type :invoke, :f :append, :key "7", :value "x 1"}
+{:process 0, :type :ok, :f :append, :key "7", :value "x 1"}
+{:process 0, :type :invoke, :f :put, :key "7", :value "y"}
+{:process 0, :type :ok, :f :put, :key "7", :value "y"}`,
+			[]string{"read 7 nil>nil ok", "append 7 nil>x 1 ok", "write 7 nil>y ok"},
+		},
+		{
+			"lists", `{:process 0, :type :invoke, :f :txn, :value [[:r 8 nil] [:append 8 1]]}
+{:process 0, :type :ok, :f :txn, :value [[:r 8 [4 5]] [:append 8 1] [:r 9 nil]]}
+{:process 0, :type :invoke, :value [[:r 8 nil] [:append 8 2]]}
+{:process 0, :type :info, :value [[:r 8 nil] [:append 8 2]]}`,
+			[]string{"txn  nil>nil ok [r 8 4 5] [append 8 1] [r 9 nil]", "txn  nil>nil unknown [append 8 2]"},
+		},
+		{
+			"registers of transactions", `{:process 0, :type :invoke, :f :txn, :value [[:w :x 1] [:w :y nil]]} {:process 0, :type :ok, :f :txn, :value [[:w :x 1] [:w :y nil]]}`,
+			[]string{"txn  nil>nil ok [w :x 1] [d :y nil]"},
+		},
+		{
+			"bank", `{:process 0, :type :invoke, :f :read} {:process 0, :type :ok, :f :read, :value {10 5, 9 -1}}
+{:process 0, :type :invoke, :f :transfer, :value {:from 9, :to 10, :amount 1}} {:process 0, :type :ok, :f :transfer, :value {:from 9, :to 10, :amount 1}}`,
+			[]string{"txn  nil>nil ok [scan  nil 10=5 9=-1]", "transfer  nil>nil ok"},
+		},
+		{
+			"bank in JSON", `[{"type":"invoke","f":"read","process":0,"time":1}, {"type":"ok","f":"read","process":0,"value":{"0":100,"7":0}}]`,
+			[]string{"txn  nil>nil ok [scan  nil 0=100 7=0]"},
+		},
+		{
+			"log", "INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]\nINFO  jepsen.util - 1 :invoke :read nil\n" +
+				"INFO  jepsen.util - 0\t:fail\t:cas\t[1 2]\nINFO  jepsen.util - 1 :fail :read :timed-out\n" +
+				"INFO  jepsen.util - 0 :invoke :write 4\nINFO  jepsen.util - 0 :info :write :timed-out\n",
+			[]string{"cas  1>2 ok", "read  nil>nil failed", "write  nil>4 unknown"},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := readAll(t, c.text)
+			var got []string
+			for i := range h.Ops {
+				got = append(got, show(&h.Ops[i]))
+			}
+			if strings.Join(got, "\n") != strings.Join(c.want, "\n") {
+				t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(c.want, "\n"))
+			}
+			if !h.Foreign {
+				t.Error("it is not marked as foreign")
+			}
+		})
+	}
+	if h := readAll(t, `{:process 0, :type :invoke, :f :txn, :value [[:read :x nil]]}`); h.Consistency != history.StrictSerializable || !h.InitialUnknown {
+		t.Errorf("multi-register: %+v", h.Header)
+	}
+}
+
+// TestMalformed: one clear error with file and line each.
+func TestMalformed(t *testing.T) {
+	const begin = `{:process 0, :type :invoke, :f :read, :value nil}` + "\n"
+	for _, c := range []struct {
+		name, text, want string
+		truncated        bool
+	}{
+		{"something else", "hello", "h:1: this is no history", false},
+		{"empty", "", "h: the history is empty", true},
+		{"cut vector", "[" + begin, `h:2: the file ends before its closing ']'`, true},
+		{"cut map", "[" + begin + "{:process 1, :ty", "h:2: the file ends in the middle of an operation", true},
+		{"end without beginning", begin + `{:process 1, :type :ok, :f :read}`, "h:2: process 1 ends an operation", false},
+		{"two beginnings", begin + begin, "h:2: process 0 begins an operation while its previous one, of line 1", false},
+		{"unknown type", begin + `{:process 0, :type :okay, :f :read}`, `h:2: :type "okay"`, false},
+		{"no process", `{:type :ok}`, "h:1: the operation has no :process", false},
+		{"a number", "[" + begin + "7]", `h:2: '7' stands where`, false},
+		{"after the end", "[" + begin + "]\n" + begin, "h:3: there is something after the closing bracket", false},
+		{"cas of one", "\n{:process 0, :type :invoke, :f :cas, :value 7}", "h:2: the value of a :cas is", false},
+		{"transaction of words", `{:process 0, :type :invoke, :f :txn, :value [[:x :y 1]]}`, `h:1: operation "x" of a transaction`, false},
+		{"transaction of a number", `{:process 0, :type :invoke, :f :txn, :value 1}`, "h:1: the value of a transaction is a vector", false},
+		{"bad EDN", "[" + begin + "{:process 1 :x}\n]", "h:2: malformed EDN", false},
+		{"cut JSON", `[{"process":0,"type":"invoke"}`, "h:1: the file ends before its closing bracket", true},
+		{"bad JSON", "[{\"process\":0,\"type\":\"invoke\"},\n{\"process\":}]", "h:2: malformed JSON", false},
+		{"bad log line", "INFO  jepsen.util - 0 :invoke :read nil\nINFO what\n", "h:2: \"INFO what\" is no line", false},
+		{"bad log value", "INFO  jepsen.util - 0 :invoke :read x\n", `h:1: value "x" is neither`, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := jepsen.Read(strings.NewReader(c.text), "h")
+			var e *history.Error
+			if !errors.As(err, &e) || !strings.HasPrefix(err.Error(), c.want) {
+				t.Fatalf("got %v, want %s", err, c.want)
+			}
+			if e.Truncated != c.truncated {
+				t.Errorf("truncated is %t", e.Truncated)
+			}
+		})
+	}
+}
+
+// native is a history of our own, with clients that go on after an operation
+// of unknown outcome and instants that touch.
+func native() *history.History {
+	return &history.History{Ops: []history.Op{
+		{ID: 0, Client: 0, Kind: history.Write, Invoke: 0, Return: 5, Outcome: history.Unknown, Key: "k", Value: p("1")},
+		{ID: 1, Client: 0, Kind: history.Read, Invoke: 5, Return: 6, Outcome: history.OK, Key: "k", Value: p("a \"b\"")},
+		{ID: 2, Client: 1, Kind: history.CAS, Invoke: 6, Return: 7, Outcome: history.OK, Key: "k", Expected: p("1"), Value: p("2"), Swapped: true},
+		{ID: 3, Client: 1, Kind: history.Txn, Invoke: 7, Return: 9, Outcome: history.OK, Txn: &history.TxnRecord{StartTS: 4, CommitTS: 6, Ops: []history.TxnOp{
+			{Kind: history.TxnRead, Key: "l", Value: p("1 2")}, {Kind: history.TxnAppend, Key: "l", Value: p("3")},
+			{Kind: history.TxnWrite, Key: "x", Value: p("007")}, {Kind: history.TxnDelete, Key: "y"}, {Kind: history.TxnLock, Key: "z"},
+			{Kind: history.TxnScan, Pairs: []history.Pair{{Key: "x", Value: "7"}}},
+		}}},
+		{ID: 4, Client: 0, Kind: history.Write, Invoke: 8, Return: 9, Outcome: history.Failed, Key: "k", Value: p("3"), Error: "no leader"},
+	}}
+}
+
+// TestExport pins the output, and that it can be read back.
+func TestExport(t *testing.T) {
+	var b bytes.Buffer
+	if err := jepsen.WriteEDN(&b, native()); err != nil {
+		t.Fatal(err)
+	}
+	const want = `{:index 0, :time 0, :process 0, :type :invoke, :f :write, :value ["k" 1]}
+{:index 1, :time 5, :process 0, :type :info, :f :write, :value ["k" 1]}
+{:index 2, :time 5, :process 2, :type :invoke, :f :read, :value ["k" nil]}
+{:index 3, :time 6, :process 1, :type :invoke, :f :cas, :value ["k" [1 2]]}
+{:index 4, :time 6, :process 2, :type :ok, :f :read, :value ["k" "a \"b\""]}
+{:index 5, :time 7, :process 1, :type :ok, :f :cas, :value ["k" [1 2]]}
+{:index 6, :time 7, :process 1, :type :invoke, :f :txn, :value [[:r "l" nil] [:append "l" 3] [:w "x" "007"] [:w "y" nil] [:r "x" nil]]}
+{:index 7, :time 8, :process 2, :type :invoke, :f :write, :value ["k" 3]}
+{:index 8, :time 9, :process 1, :type :ok, :f :txn, :value [[:r "l" [1 2]] [:append "l" 3] [:w "x" "007"] [:w "y" nil] [:r "x" 7]], :start-ts 4, :commit-ts 6}
+{:index 9, :time 9, :process 2, :type :fail, :f :write, :value ["k" 3], :error "no leader"}
+`
+	if b.String() != want {
+		t.Fatalf("got\n%s", b.String())
+	}
+	h := readAll(t, b.String())
+	var got []string
+	for i := range h.Ops {
+		got = append(got, show(&h.Ops[i]))
+	}
+	wantOps := `write k nil>1 unknown
+read k nil>a "b" ok
+cas k 1>2 ok swapped
+txn  nil>nil ok [r l 1 2] [append l 3] [w x 007] [d y nil] [r x 7]
+write k nil>3 failed`
+	if strings.Join(got, "\n") != wantOps {
+		t.Errorf("read back:\n%s", strings.Join(got, "\n"))
+	}
+	if h.Ops[3].Txn.StartTS != 4 || h.Ops[3].Txn.CommitTS != 6 {
+		t.Errorf("timestamps: %+v", h.Ops[3].Txn)
+	}
+}
+
+// TestNative: our own format is recognised.
+func TestNative(t *testing.T) {
+	var b bytes.Buffer
+	if err := history.Encode(&b, native()); err != nil {
+		t.Fatal(err)
+	}
+	if h := readAll(t, b.String()); len(h.Ops) != 5 || h.Foreign {
+		t.Errorf("%+v", h)
+	}
+}
+
+// FuzzRead: no input makes a parser fail other than by an error, and what is
+// accepted is a valid history.
+func FuzzRead(f *testing.F) {
+	f.Add(`[{:process 0, :type :invoke, :f :write, :value 3} {:process 0, :type :ok, :f :write, :value 3}]`)
+	f.Add(`{:process 0, :type :invoke, :f :txn, :value [[:r 8 nil] [:append 8 1]]}`)
+	f.Add(`[{"type":"invoke","f":"read","process":0}, {"type":"ok","f":"read","process":0,"value":{"0":100}}]`)
+	f.Add("INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		h, err := jepsen.Read(strings.NewReader(text), "h")
+		if err != nil {
+			return
+		}
+		if err := history.Validate(h); err != nil {
+			t.Fatal(err)
+		}
+		_ = jepsen.WriteEDN(&bytes.Buffer{}, h)
+	})
+}
