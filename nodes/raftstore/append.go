@@ -17,6 +17,8 @@ type appender struct {
 	busy             bool
 	batch            *engine.Batch
 	erasures         []erasure
+	durableFn        func()         // durable
+	state            localStateRoom // scratch space
 }
 
 // appendTask is a MsgStorageAppend.
@@ -42,10 +44,13 @@ type erasure struct {
 func (a *appender) init(s *Store) {
 	a.s = s
 	a.batch = s.eng.RaftLog.NewBatch()
+	a.durableFn = a.durable
 }
 
 func (a *appender) add(p *peer, m *raftpb.Message, snapshot *receivedSnapshot) {
-	invariant.Check((m.GetSnapshot() != nil) == (snapshot != nil), "raftstore: %s: snapshot without its data", p)
+	if (m.GetSnapshot() != nil) != (snapshot != nil) {
+		invariant.Fail("raftstore: %s: snapshot without its data", p)
+	}
 	a.waiting = append(a.waiting, appendTask{p: p, msg: m, hard: p.log.hard, snapshot: snapshot})
 }
 
@@ -108,7 +113,7 @@ func (a *appender) write() {
 	if a.s.failed(err) {
 		return
 	}
-	a.s.env.Disk.Barrier(a.durable)
+	a.s.env.Disk.Barrier(a.durableFn)
 }
 
 // needsWrite reports whether the responses depend on a write. A changed commit
@@ -154,7 +159,8 @@ func (a *appender) finish() {
 
 // stepLocal gives raft an answer of its own storage.
 func (p *peer) stepLocal(m *raftpb.Message) {
-	err := p.node.Step(m)
-	invariant.Check(err == nil, "raftstore: %s: %s: %v", p, m.GetType(), err)
+	if err := p.node.Step(m); err != nil {
+		invariant.Fail("raftstore: %s: %s: %v", p, m.GetType(), err)
+	}
 	p.s.markDirty(p)
 }

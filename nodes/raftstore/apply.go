@@ -21,6 +21,10 @@ type applier struct {
 	// held is set while a split is being made durable.
 	held  bool
 	batch *engine.Batch
+	runFn func() // run
+
+	command command        // scratch space
+	state   applyStateRoom // scratch space
 
 	// What the current batch leads to once it is written.
 	results []applyResult
@@ -42,6 +46,7 @@ type applyResult struct {
 func (a *applier) init(s *Store) {
 	a.s = s
 	a.batch = s.eng.KV.NewBatch()
+	a.runFn = a.run
 }
 
 func (a *applier) add(p *peer, m *raftpb.Message) {
@@ -52,7 +57,7 @@ func (a *applier) add(p *peer, m *raftpb.Message) {
 func (a *applier) schedule() {
 	if !a.due && !a.held && len(a.waiting) > 0 {
 		a.due = true
-		a.s.env.Sched.After(0, a.run)
+		a.s.env.Sched.After(0, a.runFn)
 	}
 }
 
@@ -65,7 +70,7 @@ func (a *applier) run() {
 	a.waiting, a.current = a.current[:0], a.waiting
 	for _, t := range a.current {
 		if !t.p.destroyed && t.p.applyEntries(a, t.msg.GetEntries()) {
-			t.p.putApplyState(a.batch)
+			t.p.putApplyState(a)
 		}
 	}
 	split := len(a.births) > 0
@@ -130,10 +135,10 @@ func (p *peer) applyEntries(a *applier, entries []*raftpb.Entry) (progress bool)
 			markApplySuperseded.Reached() // by a snapshot that came meanwhile
 			continue
 		}
-		invariant.Check(e.GetIndex() == p.applied+1 && e.GetTerm() >= p.appliedTerm,
-			"raftstore: %s: applying %d/%d after %d/%d", p, e.GetIndex(), e.GetTerm(), p.applied, p.appliedTerm)
-		invariant.Check(e.GetIndex() <= p.commit(), "raftstore: %s: applying %d, committed %d", p, e.GetIndex(), p.commit())
-		invariant.Check(e.GetType() == raftpb.EntryNormal, "raftstore: %s: entry %d is a %s", p, e.GetIndex(), e.GetType())
+		if e.GetIndex() != p.applied+1 || e.GetTerm() < p.appliedTerm || e.GetIndex() > p.commit() || e.GetType() != raftpb.EntryNormal {
+			invariant.Fail("raftstore: %s: applying %s %d/%d after %d/%d, committed %d",
+				p, e.GetType(), e.GetIndex(), e.GetTerm(), p.applied, p.appliedTerm, p.commit())
+		}
 		var result *errorpb.Error
 		proposal := p.proposals.decide(a, e)
 		if len(e.GetData()) > 0 {
@@ -148,51 +153,43 @@ func (p *peer) applyEntries(a *applier, entries []*raftpb.Entry) (progress bool)
 	return progress
 }
 
-// putApplyState writes how far the region is applied, in the batch that holds
-// the data.
-func (p *peer) putApplyState(b *engine.Batch) {
-	p.s.key = applyStateKey(p.s.key[:0], p.regionID)
-	state := raft_serverpb.RaftApplyState{
-		AppliedIndex: p.applied, CommitIndex: p.applied, CommitTerm: p.appliedTerm,
-		TruncatedState: &raft_serverpb.RaftTruncatedState{Index: p.log.truncatedIndex, Term: p.log.truncatedTerm},
-	}
-	size := state.Size()
-	p.s.value = grow(p.s.value, size)
-	_, err := state.MarshalTo(p.s.value)
-	invariant.Check(err == nil, "raftstore: cannot encode an apply state: %v", err)
-	b.Put(engine.Raft, p.s.key, p.s.value)
+// applyStateRoom is room for an apply state and what it points to.
+type applyStateRoom struct {
+	apply     raft_serverpb.RaftApplyState
+	truncated raft_serverpb.RaftTruncatedState
 }
 
-// grow returns a slice of length n, reusing buf if it is large enough.
-func grow(buf []byte, n int) []byte {
-	if cap(buf) < n {
-		return make([]byte, n, 2*n)
-	}
-	return buf[:n]
+// putApplyState writes how far the region is applied, in the batch that holds
+// the data.
+func (p *peer) putApplyState(a *applier) {
+	st := &a.state
+	st.truncated.Index, st.truncated.Term = p.log.truncatedIndex, p.log.truncatedTerm
+	st.apply.AppliedIndex, st.apply.CommitIndex, st.apply.CommitTerm = p.applied, p.applied, p.appliedTerm
+	st.apply.TruncatedState = &st.truncated
+	p.s.key = applyStateKey(p.s.key[:0], p.regionID)
+	p.s.putMessage(a.batch, p.s.key, &st.apply)
 }
 
 // applyCommand adds one command to the batch. Between its proposal and now the
 // region may have changed, so what was checked then is checked again. The
 // outcome depends on nothing but the log, lest replicas differ.
 func (p *peer) applyCommand(a *applier, e *raftpb.Entry, proposal *proposal) *errorpb.Error {
-	cmd := &raft_cmdpb.RaftCmdRequest{}
-	err := cmd.Unmarshal(e.GetData())
-	invariant.Check(err == nil && cmd.GetHeader().GetRegionId() == p.regionID,
-		"raftstore: %s: entry %d is damaged or of another region (%v)", p, e.GetIndex(), err)
-	invariant.Check(proposal == nil || string(proposal.uuid[:]) == string(cmd.GetHeader().GetUuid()),
-		"raftstore: %s: entry %d/%d is not the one proposed", p, e.GetIndex(), e.GetTerm())
-	if admin := cmd.GetAdminRequest(); admin != nil {
-		return p.applyAdmin(a, e, cmd.GetHeader().GetRegionEpoch(), admin)
+	cmd := &a.command
+	if err := cmd.decode(e.GetData()); err != nil || cmd.regionID != p.regionID {
+		invariant.Fail("raftstore: %s: entry %d is damaged or of region %d (%v)", p, e.GetIndex(), cmd.regionID, err)
 	}
-	if stale := checkVersion(p.region, cmd.GetHeader().GetRegionEpoch()); stale != nil {
+	if proposal != nil && string(proposal.uuid[:]) != string(cmd.uuid) {
+		invariant.Fail("raftstore: %s: entry %d/%d is not the one proposed", p, e.GetIndex(), e.GetTerm())
+	}
+	if cmd.admin != nil {
+		return p.applyAdmin(a, e, &cmd.epoch, cmd.admin)
+	}
+	if stale := checkVersion(p.region, &cmd.epoch); stale != nil {
 		markEpochAtApply.Reached()
 		return stale
 	}
-	// The epoch fits, so the proposer has checked against this very range.
-	outside := checkKeys(p.region, cmd.GetRequests())
-	invariant.Check(outside == nil, "raftstore: %s: entry %d: %v", p, e.GetIndex(), outside)
-	for _, req := range cmd.GetRequests() {
-		p.applyRequest(a.batch, req)
+	for i := range cmd.writes {
+		p.applyWrite(a.batch, &cmd.writes[i])
 	}
 	return nil
 }
@@ -210,29 +207,28 @@ func (p *peer) applyAdmin(a *applier, e *raftpb.Entry, epoch *metapb.RegionEpoch
 	}
 }
 
-// applyRequest adds one write. Its keys are known to be inside the region.
-func (p *peer) applyRequest(b *engine.Batch, req *raft_cmdpb.Request) {
-	switch req.GetCmdType() {
-	case raft_cmdpb.CmdType_Put:
-		put := req.GetPut()
-		b.Put(dataCF(put.GetCf()), put.GetKey(), put.GetValue())
-		p.size += uint64(len(put.GetKey()) + len(put.GetValue()))
-	case raft_cmdpb.CmdType_Delete:
-		b.Delete(dataCF(req.GetDelete().GetCf()), req.GetDelete().GetKey())
-	case raft_cmdpb.CmdType_DeleteRange:
-		d := req.GetDeleteRange()
-		b.DeleteRange(dataCF(d.GetCf()), d.GetStartKey(), orNil(d.GetEndKey()))
-	default:
-		invariant.Fail("raftstore: %s: applying a %s", p, req.GetCmdType())
+// applyWrite adds one write. The epoch fits, so the proposer has checked its
+// keys against this very range.
+func (p *peer) applyWrite(b *engine.Batch, w *write) {
+	end := w.key
+	if w.kind == raft_cmdpb.CmdType_DeleteRange {
+		end = w.value
 	}
-}
-
-// dataCF returns the column family of a command, which was checked when it was
-// proposed.
-func dataCF(name string) engine.CF {
-	cf, err := engine.ParseCF(name)
-	invariant.Check(err == nil && cf != engine.Raft, "raftstore: command for column family %q", name)
-	return cf
+	if !contains(p.region, w.key) || w.kind == raft_cmdpb.CmdType_DeleteRange && !containsRange(p.region, w.key, end) {
+		invariant.Fail("raftstore: %s: %s of %q to %q outside of [%q, %q)",
+			p, w.kind, w.key, end, p.region.GetStartKey(), p.region.GetEndKey())
+	}
+	switch w.kind {
+	case raft_cmdpb.CmdType_Put:
+		b.Put(w.cf, w.key, w.value)
+		p.size += uint64(len(w.key) + len(w.value))
+	case raft_cmdpb.CmdType_Delete:
+		b.Delete(w.cf, w.key)
+	case raft_cmdpb.CmdType_DeleteRange:
+		b.DeleteRange(w.cf, w.key, orNil(w.value))
+	default:
+		invariant.Fail("raftstore: %s: applying a %s", p, w.kind)
+	}
 }
 
 // orNil makes an empty end of a range the end of everything.

@@ -97,6 +97,8 @@ func initialApplyState() raft_serverpb.RaftApplyState {
 // marshaler is a message of kvproto.
 type marshaler interface {
 	Marshal() ([]byte, error)
+	Size() int
+	MarshalTo(buf []byte) (int, error)
 }
 
 // marshal encodes a message, which cannot fail: there are no required fields.
@@ -115,4 +117,17 @@ func putRegionState(b *engine.Batch, r *metapb.Region, state raft_serverpb.PeerS
 func putApplyState(b *engine.Batch, region uint64, state raft_serverpb.RaftApplyState) {
 	var key [16]byte
 	b.Put(engine.Raft, applyStateKey(key[:0], region), marshal(&state))
+}
+
+// putMessage puts a message without allocating.
+func (s *Store) putMessage(b *engine.Batch, key []byte, m marshaler) {
+	size := m.Size()
+	if cap(s.value) < size {
+		s.value = make([]byte, 2*size)
+	}
+	s.value = s.value[:size]
+	if _, err := m.MarshalTo(s.value); err != nil {
+		panic(err)
+	}
+	b.Put(engine.Raft, key, s.value)
 }

@@ -43,7 +43,9 @@ func (c *entryCache) append(entries []*raftpb.Entry) {
 	next := entries[0].GetIndex()
 	if first, ok := c.first(); ok {
 		last := first + uint64(len(c.entries)) - 1
-		invariant.Check(next <= last+1, "raftstore: entry cache ends at %d, appending %d", last, next)
+		if next > last+1 {
+			invariant.Fail("raftstore: entry cache ends at %d, appending %d", last, next)
+		}
 		c.truncate(next)
 	}
 	c.entries = append(c.entries, entries...)

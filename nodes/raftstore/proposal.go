@@ -11,7 +11,6 @@ import (
 	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
 	"go.etcd.io/raft/v3/raftpb"
 
-	"simrun/nodes/engine"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 )
@@ -80,7 +79,7 @@ func (pr *proposal) await(t env.Task, limit time.Duration) (*errorpb.Error, erro
 
 func checkFamily(req *raft_cmdpb.Request) *errorpb.Error {
 	name := req.GetPut().GetCf() + req.GetDelete().GetCf() + req.GetDeleteRange().GetCf() // one at most is set
-	if cf, err := engine.ParseCF(name); err != nil || cf == engine.Raft {
+	if _, ok := dataFamily(name); !ok {
 		return errStaleCommand("no column family " + name)
 	}
 	return nil
@@ -179,12 +178,15 @@ func (p *peer) numberProposals(entries []*raftpb.Entry, proposed []*proposal) {
 	if len(proposed) == 0 {
 		return
 	}
-	invariant.Check(len(entries) >= len(proposed), "raftstore: %s: %d proposals but %d entries", p, len(proposed), len(entries))
+	if len(entries) < len(proposed) {
+		invariant.Fail("raftstore: %s: %d proposals but %d entries", p, len(proposed), len(entries))
+	}
 	entries = entries[len(entries)-len(proposed):]
 	for i, pr := range proposed {
 		pr.index = entries[i].GetIndex()
-		invariant.Check(entries[i].GetTerm() == pr.term && len(entries[i].GetData()) == len(pr.data),
-			"raftstore: %s: entry %d is not the proposed one", p, pr.index)
+		if entries[i].GetTerm() != pr.term || len(entries[i].GetData()) != len(pr.data) {
+			invariant.Fail("raftstore: %s: entry %d is not the proposed one", p, pr.index)
+		}
 		pr.data = nil
 	}
 	p.proposals.logged = append(p.proposals.logged, proposed...)

@@ -45,8 +45,9 @@ func (p *peer) handleReady() {
 func (p *peer) noteHardState(hs *raftpb.HardState) {
 	old := p.log.hard
 	p.log.hard = hardState{hs.GetTerm(), hs.GetVote(), hs.GetCommit()}
-	invariant.Check(p.log.hard.term >= old.term && p.log.hard.commit >= old.commit,
-		"raftstore: %s: raft goes back from %+v to %+v", p, old, p.log.hard)
+	if p.log.hard.term < old.term || p.log.hard.commit < old.commit {
+		invariant.Fail("raftstore: %s: raft goes back from %+v to %+v", p, old, p.log.hard)
+	}
 }
 
 // changeRole follows a change of leader.

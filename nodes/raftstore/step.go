@@ -6,7 +6,6 @@ import (
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/raft_serverpb"
 	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 
 	"simrun/nodes/invariant"
 )
@@ -17,8 +16,9 @@ func (s *Store) OnRaftBatch(batch []byte) {
 	if s.dead {
 		return
 	}
-	err := eachEnvelope(batch, s.step)
-	invariant.Check(err == nil, "raftstore: store %d: batch of messages: %v", s.id, err)
+	if err := s.eachEnvelope(batch); err != nil {
+		invariant.Fail("raftstore: store %d: batch of messages: %v", s.id, err)
+	}
 }
 
 // step hands a message to its peer.
@@ -27,9 +27,10 @@ func (s *Store) step(ev *envelope) {
 		markStalePeer.Reached()
 		return
 	}
-	message := &raftpb.Message{}
-	err := proto.Unmarshal(ev.message, message)
-	invariant.Check(err == nil, "raftstore: message for region %d: %v", ev.regionID, err)
+	message, err := decodeMessage(ev.message)
+	if err != nil {
+		invariant.Fail("raftstore: message for region %d: %v", ev.regionID, err)
+	}
 	if !admissible(message.GetType()) || s.heldOff(message.GetType()) {
 		return
 	}

@@ -128,10 +128,13 @@ func (l *logStorage) append(b *engine.Batch, entries []*raftpb.Entry) {
 	}
 	s := l.p.s
 	first, last := entries[0].GetIndex(), entries[len(entries)-1].GetIndex()
-	invariant.Check(first > l.truncatedIndex && first <= l.lastIndex+1,
-		"raftstore: %s: appending %d to a log from %d to %d", l.p, first, l.truncatedIndex+1, l.lastIndex)
+	if first <= l.truncatedIndex || first > l.lastIndex+1 {
+		invariant.Fail("raftstore: %s: appending %d to a log from %d to %d", l.p, first, l.truncatedIndex+1, l.lastIndex)
+	}
 	for i, e := range entries {
-		invariant.Check(e.GetIndex() == first+uint64(i), "raftstore: %s: entries to append are not contiguous", l.p)
+		if e.GetIndex() != first+uint64(i) {
+			invariant.Fail("raftstore: %s: entries to append are not contiguous", l.p)
+		}
 		s.key = logKey(s.key[:0], l.p.regionID, e.GetIndex())
 		s.value = appendEntry(s.value[:0], e)
 		b.Put(engine.Raft, s.key, s.value)
@@ -168,15 +171,25 @@ func (l *logStorage) compact(index, term uint64) {
 // it the last index.
 func (l *logStorage) putHardState(b *engine.Batch, h hardState) {
 	w := l.written
-	invariant.Check(h.term >= w.term && h.commit >= w.commit,
-		"raftstore: %s: hard state goes back from %+v to %+v", l.p, w, h)
-	invariant.Check(h.term > w.term || w.vote == 0 || h.vote == w.vote,
-		"raftstore: %s: second vote in term %d: %d after %d", l.p, h.term, h.vote, w.vote)
-	invariant.Check(h.commit <= l.lastIndex, "raftstore: %s: committed %d, last %d", l.p, h.commit, l.lastIndex)
+	if h.term < w.term || h.commit < w.commit || h.commit > l.lastIndex {
+		invariant.Fail("raftstore: %s: hard state %+v after %+v, last index %d", l.p, h, w, l.lastIndex)
+	}
+	if h.term == w.term && w.vote != 0 && h.vote != w.vote {
+		invariant.Fail("raftstore: %s: second vote in term %d: %d after %d", l.p, h.term, h.vote, w.vote)
+	}
 	s := l.p.s
+	room := &s.appender.state
+	room.hard.Term, room.hard.Vote, room.hard.Commit = h.term, h.vote, h.commit
+	room.local.HardState, room.local.LastIndex = &room.hard, l.lastIndex
 	s.key = hardStateKey(s.key[:0], l.p.regionID)
-	b.Put(engine.Raft, s.key, marshal(h.localState(l.lastIndex)))
+	s.putMessage(b, s.key, &room.local)
 	l.written = h
+}
+
+// localStateRoom is room for a raft state and what it points to.
+type localStateRoom struct {
+	local raft_serverpb.RaftLocalState
+	hard  eraftpb.HardState
 }
 
 func (a hardState) localState(last uint64) *raft_serverpb.RaftLocalState {
@@ -190,11 +203,7 @@ func decodeEntry(value []byte) (*raftpb.Entry, error) {
 	if value == nil {
 		return nil, fmt.Errorf("no such entry")
 	}
-	e := &raftpb.Entry{}
-	if err := proto.Unmarshal(value, e); err != nil {
-		return nil, fmt.Errorf("entry: %w", err)
-	}
-	return e, nil
+	return decodeLogEntry(value)
 }
 
 func appendEntry(buf []byte, e *raftpb.Entry) []byte {

@@ -54,9 +54,12 @@ type Store struct {
 	// dead is set after a storage error has ended the process.
 	dead bool
 
+	turnFn, tickFn func() // turn and tick
+
 	// Scratch space of one call.
 	key, value []byte
 	oneEntry   [1]*raftpb.Entry
+	envelope   envelope
 }
 
 // Open starts the store: it loads all peers, checks their logs and begins to
@@ -83,6 +86,7 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 		byRegion:   map[uint64]*peer{},
 		tombstones: map[uint64]*raft_serverpb.RegionLocalState{},
 	}
+	s.turnFn, s.tickFn = s.turn, s.tick
 	s.appender.init(s)
 	s.applier.init(s)
 	s.logGC.s = s
@@ -249,7 +253,7 @@ func (s *Store) markDirty(p *peer) {
 func (s *Store) scheduleTurn() {
 	if !s.turnDue {
 		s.turnDue = true
-		s.env.Sched.After(0, s.turn)
+		s.env.Sched.After(0, s.turnFn)
 	}
 }
 
@@ -279,7 +283,7 @@ func (s *Store) turn() {
 
 // scheduleTick arms the one timer that drives raft's clock in all peers.
 func (s *Store) scheduleTick() {
-	s.env.Sched.After(s.cfg.TickInterval, s.tick)
+	s.env.Sched.After(s.cfg.TickInterval, s.tickFn)
 }
 
 func (s *Store) tick() {

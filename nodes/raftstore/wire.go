@@ -87,24 +87,19 @@ func appendEnvelope(buf, header []byte, m *raftpb.Message, startKey, endKey []by
 	return buf
 }
 
-// eachEnvelope calls fn for every message of a batch.
-func eachEnvelope(batch []byte, fn func(*envelope)) error {
-	var ev envelope
+// eachEnvelope steps every message of a batch.
+func (s *Store) eachEnvelope(batch []byte) error {
+	ev := &s.envelope
 	for len(batch) > 0 {
-		num, typ, n := protowire.ConsumeTag(batch)
-		if n < 0 || num != batchMessages || typ != protowire.BytesType {
+		f, n := consumeField(batch)
+		if n < 0 || f.num != batchMessages || f.typ != protowire.BytesType {
 			return errMalformed
 		}
 		batch = batch[n:]
-		raw, n := protowire.ConsumeBytes(batch)
-		if n < 0 {
-			return errMalformed
-		}
-		batch = batch[n:]
-		if err := ev.decode(raw); err != nil {
+		if err := ev.decode(f.value); err != nil {
 			return err
 		}
-		fn(&ev)
+		s.step(ev)
 	}
 	return nil
 }
@@ -113,48 +108,34 @@ func eachEnvelope(batch []byte, fn func(*envelope)) error {
 func (ev *envelope) decode(raw []byte) error {
 	*ev = envelope{raw: raw}
 	for len(raw) > 0 {
-		num, typ, n := protowire.ConsumeTag(raw)
+		f, n := consumeField(raw)
 		if n < 0 {
 			return errMalformed
 		}
 		raw = raw[n:]
-		var number uint64
-		var value []byte
-		switch typ {
-		case protowire.VarintType:
-			number, n = protowire.ConsumeVarint(raw)
-		case protowire.BytesType:
-			value, n = protowire.ConsumeBytes(raw)
-		default:
-			n = protowire.ConsumeFieldValue(num, typ, raw)
-		}
-		if n < 0 {
-			return errMalformed
-		}
-		raw = raw[n:]
-		if err := ev.set(num, number, value); err != nil {
+		if err := ev.set(f); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (ev *envelope) set(num protowire.Number, number uint64, value []byte) error {
-	switch num {
+func (ev *envelope) set(f field) error {
+	switch f.num {
 	case fieldRegionID:
-		ev.regionID = number
+		ev.regionID = f.number
 	case fieldFromPeer:
-		return ev.from.Unmarshal(value)
+		return ev.from.Unmarshal(f.value)
 	case fieldToPeer:
-		return ev.to.Unmarshal(value)
+		return ev.to.Unmarshal(f.value)
 	case fieldMessage:
-		ev.message = value
+		ev.message = f.value
 	case fieldEpoch:
-		return ev.epoch.Unmarshal(value)
+		return ev.epoch.Unmarshal(f.value)
 	case fieldStartKey:
-		ev.startKey = value
+		ev.startKey = f.value
 	case fieldEndKey:
-		ev.endKey = value
+		ev.endKey = f.value
 	}
 	return nil
 }
