@@ -1,0 +1,78 @@
+package bank_test
+
+import (
+	"testing"
+
+	"simrun/checker/bank"
+	"simrun/checker/verdict"
+	"simrun/sim/history"
+)
+
+func p(s string) *string { return &s }
+
+func scan(limit int, kv ...string) history.TxnOp {
+	op := history.TxnOp{Kind: history.TxnScan, Key: "a", EndKey: "z", Limit: limit}
+	for i := 0; i < len(kv); i += 2 {
+		op.Pairs = append(op.Pairs, history.Pair{Key: kv[i], Value: kv[i+1]})
+	}
+	return op
+}
+func read(k, v string) history.TxnOp {
+	return history.TxnOp{Kind: history.TxnRead, Key: k, Value: p(v)}
+}
+
+// build makes a history of a bank with accounts a and b and a total of 10.
+func build(ops ...[]history.TxnOp) *history.History {
+	total := int64(10)
+	h := &history.History{Header: history.Header{Bank: &history.Bank{Accounts: []string{"a", "b"}, Total: &total}}}
+	for i, o := range ops {
+		h.Ops = append(h.Ops, history.Op{ID: i, Kind: history.Txn, Outcome: history.OK, Txn: &history.TxnRecord{StartTS: uint64(i + 1), Ops: o}})
+	}
+	return h
+}
+
+func TestCheck(t *testing.T) {
+	type ops = []history.TxnOp
+	for _, c := range []struct {
+		name    string
+		want    verdict.Verdict
+		anomaly verdict.Anomaly
+		ops     ops
+	}{
+		{"in order", verdict.OK, "", ops{scan(0, "a", "3", "b", "7")}},
+		{"in order, read one by one", verdict.OK, "", ops{read("a", "3"), read("b", "7")}},
+		{"in order, in two scans with other keys", verdict.OK, "", ops{scan(0, "a", "3", "b", "7", "c", "x")}},
+		{"total", verdict.Violation, verdict.BankTotal, ops{scan(0, "a", "3", "b", "8")}},
+		{"overdrawn", verdict.Violation, verdict.BankNegative, ops{scan(0, "a", "-1", "b", "11")}},
+		{"an account lost", verdict.Violation, verdict.BankAccounts, ops{scan(0, "a", "10")}},
+		{"no number", verdict.Violation, verdict.GarbageRead, ops{read("a", "x"), read("b", "7")}},
+		{"not a full read", verdict.Unknown, "", ops{read("a", "3")}},
+		{"a limit that leaves accounts out", verdict.Unknown, "", ops{scan(1, "a", "3")}},
+		{"its own writes", verdict.Unknown, "", ops{{Kind: history.TxnWrite, Key: "a", Value: p("9")}, scan(0, "a", "9", "b", "7")}},
+	} {
+		got := bank.Check(build(c.ops))
+		if got.Verdict != c.want || (c.anomaly != "" && got.Findings[0].Anomaly != c.anomaly) {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+}
+
+// TestForeign: accounts and total are those of the first full read.
+func TestForeign(t *testing.T) {
+	h := build([]history.TxnOp{scan(0, "a", "3", "b", "7")}, []history.TxnOp{scan(0, "a", "4", "b", "7")})
+	h.Bank = &history.Bank{Negative: true}
+	for i := range h.Ops {
+		h.Ops[i].Txn.Ops[0].Key, h.Ops[i].Txn.Ops[0].EndKey = "", ""
+	}
+	got := bank.Check(h)
+	if got.Verdict != verdict.Violation || len(got.Findings[0].Evidence) != 2 {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestNoBank: a history of something else is not judged.
+func TestNoBank(t *testing.T) {
+	if got := bank.Check(&history.History{}); got.Verdict != verdict.Unknown {
+		t.Errorf("%+v", got)
+	}
+}

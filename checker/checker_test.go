@@ -1,0 +1,106 @@
+package checker_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"testing"
+
+	"simrun/checker"
+	"simrun/checker/verdict"
+	"simrun/sim/history"
+)
+
+func p(s string) *string { return &s }
+
+// TestMerge fixes the order of verdicts: unknown is never OK, and nothing is
+// worse than a violation.
+func TestMerge(t *testing.T) {
+	order := []checker.Verdict{checker.OK, checker.Unknown, checker.Unrecoverable, checker.Violation}
+	for i, a := range order {
+		for j, b := range order {
+			if got, want := checker.Merge(a, b), order[max(i, j)]; got != want {
+				t.Errorf("%v and %v: %v", a, b, got)
+			}
+		}
+		back, err := verdict.Parse(a.String())
+		if err != nil || back != a {
+			t.Errorf("%v: %v %v", a, back, err)
+		}
+	}
+	if checker.Merge() != checker.OK {
+		t.Error("nothing at all is not OK")
+	}
+	if _, err := verdict.Parse("ok"); err == nil {
+		t.Error("a verdict in small letters is accepted")
+	}
+}
+
+// TestHistory: the checkers that run are those that the kinds call for.
+func TestHistory(t *testing.T) {
+	txn := history.Op{ID: 1, Kind: history.Txn, Outcome: history.OK, Invoke: 1, Return: 2, Txn: &history.TxnRecord{StartTS: 1, Ops: []history.TxnOp{{Kind: history.TxnRead, Key: "a", Value: p("5")}}}}
+	unstamped := txn
+	unstamped.Txn = &history.TxnRecord{Ops: txn.Txn.Ops}
+	read := history.Op{ID: 2, Kind: history.Read, Key: "k", Outcome: history.OK, Invoke: 3, Return: 4}
+	total := int64(5)
+	account := history.Header{Initial: map[string]string{"a": "5"}, Bank: &history.Bank{Accounts: []string{"a"}, Total: &total}}
+	for _, c := range []struct {
+		name string
+		h    history.History
+		want string
+	}{
+		{"nothing", history.History{}, "[history UNKNOWN]"},
+		{"nothing, of another tool", history.History{Header: history.Header{Foreign: true}}, "[history OK]"},
+		{"only what nobody knows", history.History{Ops: []history.Op{{Kind: "other"}}}, "[history UNKNOWN]"},
+		{"a register", history.History{Ops: []history.Op{read}}, "[linear OK]"},
+		{"a bank", history.History{Header: account, Ops: []history.Op{txn, read}}, "[linear OK isolation OK skew OK bank OK]"},
+		{"a value out of nowhere", history.History{Ops: []history.Op{txn}}, "[isolation VIOLATION skew UNKNOWN]"},
+		{"no timestamps", history.History{Ops: []history.Op{unstamped}}, "[isolation UNKNOWN]"},
+		{"no timestamps, of a bank", history.History{Header: account, Ops: []history.Op{unstamped}}, "[bank OK]"},
+		{"a multi-register", history.History{Header: history.Header{Initial: account.Initial, Consistency: history.StrictSerializable}, Ops: []history.Op{unstamped}}, "[linear OK]"},
+	} {
+		var got []string
+		for _, r := range checker.History(&c.h, checker.Options{}) {
+			got = append(got, r.Checker+" "+r.Verdict.String())
+		}
+		if s := fmt.Sprint(got); s != c.want {
+			t.Errorf("%s: %s, want %s", c.name, s, c.want)
+		}
+	}
+}
+
+// TestJSON pins the form of a result in a report.
+func TestJSON(t *testing.T) {
+	r := checker.Result{Checker: "isolation", Checked: 2}
+	r.Add(checker.Finding{Anomaly: verdict.G1a, Message: "m", Evidence: []int{3, 1}})
+	b, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"checker":"isolation","verdict":"VIOLATION","checked":2,"findings":[{"checker":"isolation","anomaly":"G1a","message":"m","evidence":[3,1]}]}`
+	if string(b) != want {
+		t.Errorf("%s", b)
+	}
+	var back checker.Result
+	if err := json.Unmarshal(b, &back); err != nil || back.Verdict != checker.Violation {
+		t.Errorf("%+v %v", back, err)
+	}
+}
+
+// TestFindingsBounded: a system that is broken everywhere gives a short report
+// that counts the rest.
+func TestFindingsBounded(t *testing.T) {
+	var h history.History
+	for i := range 100 {
+		h.Ops = append(h.Ops, history.Op{ID: i, Client: i, Kind: history.Txn, Outcome: history.OK, Invoke: int64(2 * i), Return: int64(2*i + 1),
+			Txn: &history.TxnRecord{StartTS: uint64(i + 1), Ops: []history.TxnOp{{Kind: history.TxnRead, Key: "k", Value: p(fmt.Sprint(i))}}}})
+	}
+	r := checker.History(&h, checker.Options{})[0]
+	if len(r.Findings) != verdict.FindingsMax || r.More != 80 {
+		t.Errorf("%d findings and %d more", len(r.Findings), r.More)
+	}
+	again := checker.History(&h, checker.Options{})[0]
+	if !slices.EqualFunc(r.Findings, again.Findings, func(a, b checker.Finding) bool { return a.Message == b.Message }) {
+		t.Error("the same history gives another answer")
+	}
+}
