@@ -153,7 +153,9 @@ func (c *Client) attempt(t env.Task, to env.Addr, q *request) (response, error) 
 
 // receive takes an answer. One to an earlier attempt comes too late.
 func (c *Client) receive(_ env.Addr, payload []byte) {
-	invariant.Check(len(payload) > 0 && payload[0] == datagramResponse, "registers: a client got no response but %x", payload)
+	if len(payload) == 0 || payload[0] != datagramResponse {
+		invariant.Fail("registers: a client got no response but %x", payload)
+	}
 	a, err := parseResponse(payload[1:])
 	must(err, "decode a response")
 	if a.id == c.last {

@@ -93,8 +93,12 @@ func (r *Replica) store(hs *raftpb.HardState, entries []*raftpb.Entry) {
 
 // apply executes a committed entry and answers if its client waits here.
 func (r *Replica) apply(e *raftpb.Entry) {
-	invariant.Check(e.GetIndex() == r.applied+1, "registers: index %d is applied after index %d", e.GetIndex(), r.applied)
-	invariant.Check(e.GetType() == raftpb.EntryNormal, "registers: index %d holds a change of members", e.GetIndex())
+	if e.GetIndex() != r.applied+1 {
+		invariant.Fail("registers: index %d is applied after index %d", e.GetIndex(), r.applied)
+	}
+	if e.GetType() != raftpb.EntryNormal {
+		invariant.Fail("registers: index %d holds a change of members", e.GetIndex())
+	}
 	r.cfg.Observer.Applied(r.id, r.term, e)
 	r.applied = e.GetIndex()
 	if len(e.GetData()) == 0 {

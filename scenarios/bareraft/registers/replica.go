@@ -7,7 +7,6 @@ import (
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
@@ -126,10 +125,10 @@ func (r *Replica) receive(from env.Addr, payload []byte) {
 	invariant.Check(len(payload) > 0, "registers: an empty datagram")
 	switch payload[0] {
 	case datagramRaft:
-		var m raftpb.Message
-		must(proto.Unmarshal(payload[1:], &m), "decode a message of raft")
+		m, err := parseMessage(payload[1:])
+		must(err, "decode a message of raft")
 		// An error means that raft has dropped the message, as the network may.
-		_ = r.raw.Step(&m)
+		_ = r.raw.Step(m)
 		r.advance()
 	case datagramRequest:
 		q, err := parseRequest(payload[1:])
@@ -196,7 +195,7 @@ func (r *Replica) reply(to env.Addr, id attemptID, result response) {
 func (r *Replica) sendRaft(m *raftpb.Message) {
 	r.scratch = append(r.scratch[:0], datagramRaft)
 	var err error
-	r.scratch, err = proto.MarshalOptions{}.MarshalAppend(r.scratch, m)
+	r.scratch, err = appendMessage(r.scratch, m)
 	must(err, "encode a message of raft")
 	r.env.Net.Send(r.peer[m.GetTo()], slices.Clone(r.scratch))
 	if m.GetType() == raftpb.MsgSnap {

@@ -56,7 +56,10 @@ type response struct {
 	value       optional // what was read, or what a swap found
 }
 
-var errMalformed = errors.New("malformed datagram")
+var (
+	errMalformed = errors.New("malformed datagram")
+	errField     = errors.New("a field that nobody writes")
+)
 
 func (q *request) appendTo(b []byte) []byte {
 	b = q.id.appendTo(b)
