@@ -21,12 +21,15 @@ import (
 	"simrun/checker/verdict"
 )
 
-// The types of answers; see the package verdict.
 type (
+	// Verdict is the judgement on a history, a state dump or a whole run.
 	Verdict = verdict.Verdict
+	// Finding is one anomaly with its evidence.
 	Finding = verdict.Finding
+	// Anomaly is the name of what went wrong.
 	Anomaly = verdict.Anomaly
-	Result  = verdict.Result
+	// Result is the answer of one checker.
+	Result = verdict.Result
 )
 
 // The verdicts, from the best to the worst.

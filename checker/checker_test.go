@@ -92,8 +92,10 @@ func TestJSON(t *testing.T) {
 func TestFindingsBounded(t *testing.T) {
 	var h history.History
 	for i := range 100 {
-		h.Ops = append(h.Ops, history.Op{ID: i, Client: i, Kind: history.Txn, Outcome: history.OK, Invoke: int64(2 * i), Return: int64(2*i + 1),
-			Txn: &history.TxnRecord{StartTS: uint64(i + 1), Ops: []history.TxnOp{{Kind: history.TxnRead, Key: "k", Value: p(fmt.Sprint(i))}}}})
+		h.Ops = append(h.Ops, history.Op{
+			ID: i, Client: i, Kind: history.Txn, Outcome: history.OK, Invoke: int64(2 * i), Return: int64(2*i + 1),
+			Txn: &history.TxnRecord{StartTS: uint64(i + 1), Ops: []history.TxnOp{{Kind: history.TxnRead, Key: "k", Value: p(fmt.Sprint(i))}}},
+		})
 	}
 	r := checker.History(&h, checker.Options{})[0]
 	if len(r.Findings) != verdict.FindingsMax || r.More != 80 {

@@ -17,6 +17,7 @@ func scan(limit int, kv ...string) history.TxnOp {
 	}
 	return op
 }
+
 func read(k, v string) history.TxnOp {
 	return history.TxnOp{Kind: history.TxnRead, Key: k, Value: p(v)}
 }

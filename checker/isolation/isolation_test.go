@@ -84,7 +84,7 @@ func build(txs ...tx) *history.History {
 
 // anomalies has, for each anomaly, the smallest history that shows it and one
 // that differs in the one point that makes it right.
-var anomalies = []struct { //nolint:gochecknoglobals // a table of tests
+var anomalies = []struct {
 	name     string
 	want     verdict.Anomaly
 	evidence []int

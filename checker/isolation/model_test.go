@@ -36,7 +36,6 @@ type model struct {
 	unique   int
 	keys     int
 	lists    int // of the keys, how many are appended to
-	snapshot map[string]string
 }
 
 type modelVersion struct {
@@ -110,8 +109,10 @@ func ptr(v modelVersion) *string {
 func (m *model) scan(r *running) {
 	from := m.src.intN(m.keys)
 	to := min(from+m.src.intN(8), m.keys)
-	op := history.TxnOp{Kind: history.TxnScan, Key: fmt.Sprintf("k%04d", from), EndKey: fmt.Sprintf("k%04d", to),
-		Limit: m.src.intN(4), Reverse: m.src.intN(2) == 0}
+	op := history.TxnOp{
+		Kind: history.TxnScan, Key: fmt.Sprintf("k%04d", from), EndKey: fmt.Sprintf("k%04d", to),
+		Limit: m.src.intN(4), Reverse: m.src.intN(2) == 0,
+	}
 	for i := from; i < to; i++ {
 		k := fmt.Sprintf("k%04d", i)
 		if v := m.read(r, k); v.present {

@@ -60,9 +60,9 @@ func (e *explainer) illegal(calls []*call, anyInit bool) bool {
 // shortestPrefix returns what was known at the earliest return by which the
 // history has no linearization, and the call that returned then. A prefix of a
 // linearizable history is linearizable, so the search is binary.
-func (o *explainer) shortestPrefix() ([]*call, *call) {
+func (e *explainer) shortestPrefix() ([]*call, *call) {
 	var returned []*call
-	for _, c := range o.calls {
+	for _, c := range e.calls {
 		if !c.unknown {
 			returned = append(returned, c)
 		}
@@ -71,28 +71,28 @@ func (o *explainer) shortestPrefix() ([]*call, *call) {
 		return cmp.Or(cmp.Compare(a.ret, b.ret), cmp.Compare(a.op.ID, b.op.ID))
 	})
 	if len(returned) == 0 {
-		return o.calls, o.calls[0] // cannot be: what is unknown can be left out
+		return e.calls, e.calls[0] // cannot be: what is unknown can be left out
 	}
 	lo, hi := 0, len(returned)-1
 	for lo < hi {
 		mid := lo + (hi-lo)/2
-		if o.illegal(o.prefix(returned[mid].ret, nil), false) {
+		if e.illegal(e.prefix(returned[mid].ret, nil), false) {
 			hi = mid
 		} else {
 			lo = mid + 1
 		}
 	}
-	return o.prefix(returned[lo].ret, nil), o.culprit(returned, lo)
+	return e.prefix(returned[lo].ret, nil), e.culprit(returned, lo)
 }
 
 // culprit returns the call whose answer makes the difference, of those that
 // returned at the same instant.
-func (o *explainer) culprit(returned []*call, at int) *call {
+func (e *explainer) culprit(returned []*call, at int) *call {
 	for _, c := range returned[at:] {
 		if c.ret != returned[at].ret {
 			break
 		}
-		if !o.illegal(o.prefix(c.ret, c), false) {
+		if !e.illegal(e.prefix(c.ret, c), false) {
 			return c
 		}
 	}
@@ -120,7 +120,7 @@ func (o *object) prefix(until int64, without *call) []*call {
 
 // sinceRest drops all calls before the latest moment at which nothing was under
 // way, if the rest fails from every state.
-func (o *explainer) sinceRest(calls []*call) ([]*call, bool) {
+func (e *explainer) sinceRest(calls []*call) ([]*call, bool) {
 	var rests []int // indexes of calls that were invoked when nothing was under way
 	busy := int64(-1 << 63)
 	for i, c := range calls {
@@ -135,8 +135,8 @@ func (o *explainer) sinceRest(calls []*call) ([]*call, bool) {
 	lo, hi := 0, len(rests)
 	for lo < hi {
 		mid := lo + (hi-lo)/2
-		since := o.from(calls, rests[mid])
-		if o.illegal(since, true) {
+		since := e.from(calls, rests[mid])
+		if e.illegal(since, true) {
 			best, anyInit = since, true
 			lo = mid + 1
 		} else {
@@ -166,7 +166,7 @@ func (o *object) from(calls []*call, i int) []*call {
 
 // dropReads drops each read without which the rest fails as well. That is sound:
 // a linearizable history stays so without a read, though not without a write.
-func (o *explainer) dropReads(calls []*call, culprit *call, anyInit bool) []*call {
+func (e *explainer) dropReads(calls []*call, culprit *call, anyInit bool) []*call {
 	for i := 0; i < len(calls); {
 		c := calls[i]
 		if c.op.ID == culprit.op.ID || c.op.Kind != history.Read {
@@ -174,7 +174,7 @@ func (o *explainer) dropReads(calls []*call, culprit *call, anyInit bool) []*cal
 			continue
 		}
 		without := slices.Delete(slices.Clone(calls), i, i+1)
-		if o.illegal(without, anyInit) {
+		if e.illegal(without, anyInit) {
 			calls = without
 		} else {
 			i++

@@ -35,6 +35,7 @@ func cas(invoke, ret int64, expected, v string, swapped bool) history.Op {
 	o.Expected, o.Swapped = p(expected), swapped
 	return o
 }
+
 func mutex(kind history.Kind, invoke, ret int64) history.Op {
 	return history.Op{Kind: kind, Invoke: invoke, Return: ret, Outcome: history.OK, Key: "m"}
 }
@@ -61,7 +62,8 @@ func TestCheck(t *testing.T) {
 		bad, good []history.Op
 	}{
 		{
-			"a stale read", []int{2, 1},
+			"a stale read",
+			[]int{2, 1},
 			[]history.Op{write(0, 1, "1"), write(2, 3, "2"), read(4, 5, "1")},
 			[]history.Op{write(0, 1, "1"), write(2, 5, "2"), read(4, 5, "1")},
 		},
@@ -76,7 +78,8 @@ func TestCheck(t *testing.T) {
 			[]history.Op{write(0, 1, "1"), write(2, 3, ""), read(4, 5, "")},
 		},
 		{
-			"a failed write", []int{1},
+			"a failed write",
+			[]int{1},
 			[]history.Op{failed(write(0, 1, "1")), read(2, 3, "1")},
 			[]history.Op{failed(write(0, 1, "1")), read(2, 3, "")},
 		},
@@ -170,7 +173,9 @@ func TestInitial(t *testing.T) {
 func txn(invoke, ret int64, ops ...history.TxnOp) history.Op {
 	return history.Op{Kind: history.Txn, Invoke: invoke, Return: ret, Outcome: history.OK, Txn: &history.TxnRecord{Ops: ops}}
 }
+
 func r(k, v string) history.TxnOp { return history.TxnOp{Kind: history.TxnRead, Key: k, Value: p(v)} }
+
 func w(k, v string) history.TxnOp { return history.TxnOp{Kind: history.TxnWrite, Key: k, Value: p(v)} }
 
 // TestTransactions: several registers as one object; write skew is a violation.

@@ -117,16 +117,18 @@ func versionKey(user string, ts uint64) []byte {
 func putW(user string, start, commit uint64, rest ...byte) Row {
 	return Row{versionKey(user, commit), append([]byte{'P', byte(start)}, rest...)}
 }
+
 func rollW(user string, start uint64) Row {
 	return Row{versionKey(user, start), []byte{'R', byte(start), 'v', 1, 'p'}}
 }
+
 func putL(user, primary string, start uint64, rest ...byte) Row {
 	v := append([]byte{'P', byte(2 * len(primary))}, primary...)
 	return Row{encodeKey([]byte(user)), append(append(v, byte(start), 0), rest...)}
 }
 
 // short is a short value of one byte.
-var shortA = []byte{'v', 1, 'a'} //nolint:gochecknoglobals // a constant
+var shortA = []byte{'v', 1, 'a'}
 
 func TestMVCC(t *testing.T) {
 	sa := shortA
@@ -141,31 +143,58 @@ func TestMVCC(t *testing.T) {
 		{"a value that is missing", verdict.ValueMissing, Options{}, Rows{Write: []Row{putW("k", 10, 11)}}},
 		{"a lock whose value is missing", verdict.ValueMissing, Options{}, Rows{Lock: []Row{putL("k", "k", 10)}}},
 		{"a value without a record", verdict.ValueOrphan, Options{}, Rows{Default: []Row{{versionKey("k", 10), []byte("long")}}}},
-		{"a value of a short commit", verdict.ValueOrphan, Options{},
-			Rows{Write: []Row{putW("k", 10, 11, sa...)}, Default: []Row{{versionKey("k", 10), []byte("long")}}}},
+		{
+			"a value of a short commit", verdict.ValueOrphan,
+			Options{},
+			Rows{Write: []Row{putW("k", 10, 11, sa...)}, Default: []Row{{versionKey("k", 10), []byte("long")}}},
+		},
 		{"two commits", verdict.RecordConflict, Options{}, Rows{Write: []Row{putW("k", 10, 11, sa...), putW("k", 10, 12, sa...)}}},
 		{"commit and rollback", verdict.RecordConflict, Options{}, Rows{Write: []Row{putW("k", 10, 11, sa...), rollW("k", 10)}}},
-		{"commit and overlapped rollback", verdict.RecordConflict, Options{},
-			Rows{Write: []Row{putW("k", 11, 12, sa...), putW("k", 5, 11, append(sa[:3:3], 'R')...)}}},
+		{
+			"commit and overlapped rollback", verdict.RecordConflict,
+			Options{},
+			Rows{Write: []Row{putW("k", 11, 12, sa...), putW("k", 5, 11, append(sa[:3:3], 'R')...)}},
+		},
 		{"an overlapped rollback of another", "", Options{}, Rows{Write: []Row{putW("k", 5, 11, append(sa[:3:3], 'R')...)}}},
 		{"commits that differ", verdict.RecordConflict, Options{}, Rows{Write: []Row{putW("a", 10, 11, sa...), putW("b", 10, 12, sa...)}}},
 		{"committed here, rolled back there", verdict.RecordConflict, Options{}, Rows{Write: []Row{putW("a", 10, 11, sa...), rollW("b", 10)}}},
 		{"commit before start", verdict.RecordConflict, Options{}, Rows{Write: []Row{putW("a", 10, 9, sa...)}}},
-		{"a lock beside its commit", verdict.RecordConflict, Options{},
-			Rows{Lock: []Row{putL("k", "k", 10, sa...)}, Write: []Row{putW("k", 10, 11, sa...)}}},
-		{"a secondary before its primary", verdict.RecordConflict, Options{},
-			Rows{Lock: []Row{putL("a", "a", 10, sa...)}, Write: []Row{putW("b", 10, 11, sa...)}}},
-		{"a secondary that is left", verdict.LockLeft, Options{Resolved: true},
-			Rows{Lock: []Row{putL("b", "a", 10, sa...)}, Write: []Row{putW("a", 10, 11, sa...)}}},
-		{"a secondary that is not resolved yet", "", Options{},
-			Rows{Lock: []Row{putL("b", "a", 10, sa...)}, Write: []Row{putW("a", 10, 11, sa...)}}},
-		{"a lock of a rolled back transaction", verdict.LockLeft, Options{Resolved: true},
-			Rows{Lock: []Row{putL("b", "a", 10, sa...)}, Write: []Row{rollW("a", 10)}}},
+		{
+			"a lock beside its commit", verdict.RecordConflict,
+			Options{},
+			Rows{Lock: []Row{putL("k", "k", 10, sa...)}, Write: []Row{putW("k", 10, 11, sa...)}},
+		},
+		{
+			"a secondary before its primary", verdict.RecordConflict,
+			Options{},
+			Rows{Lock: []Row{putL("a", "a", 10, sa...)}, Write: []Row{putW("b", 10, 11, sa...)}},
+		},
+		{
+			"a secondary that is left", verdict.LockLeft,
+			Options{Resolved: true},
+			Rows{Lock: []Row{putL("b", "a", 10, sa...)}, Write: []Row{putW("a", 10, 11, sa...)}},
+		},
+		{
+			"a secondary that is not resolved yet", "",
+			Options{},
+			Rows{Lock: []Row{putL("b", "a", 10, sa...)}, Write: []Row{putW("a", 10, 11, sa...)}},
+		},
+		{
+			"a lock of a rolled back transaction", verdict.LockLeft,
+			Options{Resolved: true},
+			Rows{Lock: []Row{putL("b", "a", 10, sa...)}, Write: []Row{rollW("a", 10)}},
+		},
 		{"two primaries", verdict.RecordConflict, Options{}, Rows{Lock: []Row{putL("a", "a", 10, sa...), putL("b", "b", 10, sa...)}}},
-		{"commit below what the lock allows", verdict.RecordConflict, Options{},
-			Rows{Lock: []Row{putL("b", "a", 10, append(sa[:3:3], 'c', 0, 0, 0, 0, 0, 0, 0, 20)...)}, Write: []Row{putW("a", 10, 11, sa...)}}},
-		{"writers that overlap", verdict.RecordConflict, Options{Optimistic: true},
-			Rows{Write: []Row{putW("k", 10, 20, sa...), putW("k", 11, 21, sa...)}}},
+		{
+			"commit below what the lock allows", verdict.RecordConflict,
+			Options{},
+			Rows{Lock: []Row{putL("b", "a", 10, append(sa[:3:3], 'c', 0, 0, 0, 0, 0, 0, 0, 20)...)}, Write: []Row{putW("a", 10, 11, sa...)}},
+		},
+		{
+			"writers that overlap", verdict.RecordConflict,
+			Options{Optimistic: true},
+			Rows{Write: []Row{putW("k", 10, 20, sa...), putW("k", 11, 21, sa...)}},
+		},
 		{"writers in turn", "", Options{Optimistic: true}, Rows{Write: []Row{putW("k", 10, 20, sa...), rollW("k", 15), putW("k", 21, 22, sa...)}}},
 		{"a record that does not decode", verdict.RecordCorrupt, Options{}, Rows{Write: []Row{{versionKey("k", 1), []byte{'X'}}}}},
 		{"a key that does not decode", verdict.RecordCorrupt, Options{}, Rows{Default: []Row{{[]byte("k"), []byte("v")}}}},

@@ -32,8 +32,10 @@ func small() *history.History {
 			{ID: 3, Client: 0, Kind: history.Txn, Invoke: 26, Return: 40, Outcome: history.OK, Txn: &history.TxnRecord{StartTS: 3, CommitTS: 9, Ops: []history.TxnOp{
 				{Kind: history.TxnRead, Key: "a", Value: p("60")},
 				{Kind: history.TxnScan, Key: "a", EndKey: "c", Limit: 2, Reverse: true, Pairs: []history.Pair{{Key: "b", Value: "40"}, {Key: "a", Value: "60"}}},
-				{Kind: history.TxnWrite, Key: "a", Value: p("50")}, {Kind: history.TxnDelete, Key: "c"},
-				{Kind: history.TxnAppend, Key: "l", Value: p("1")}, {Kind: history.TxnLock, Key: "b"},
+				{Kind: history.TxnWrite, Key: "a", Value: p("50")},
+				{Kind: history.TxnDelete, Key: "c"},
+				{Kind: history.TxnAppend, Key: "l", Value: p("1")},
+				{Kind: history.TxnLock, Key: "b"},
 			}}},
 			{ID: 4, Client: 2, Kind: history.Append, Invoke: 0, Return: 41, Outcome: history.Unknown, Key: "s", Value: p("x")},
 			{ID: 5, Client: 3, Kind: history.Acquire, Invoke: 0, Return: 41, Outcome: history.OK, Key: "m"},
@@ -179,7 +181,7 @@ func TestRecorder(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := history.Validate(h); err != nil {
+	if err = history.Validate(h); err != nil {
 		t.Fatal(err)
 	}
 	if last := h.Ops[2]; last.ID != d.ID || last.Outcome != history.Unknown || last.Return != 20 || last.Phase != "storm" || last.Error == "" {
@@ -259,7 +261,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		var b bytes.Buffer
-		if err := history.Encode(&b, h); err != nil {
+		if err = history.Encode(&b, h); err != nil {
 			t.Skip("a string that JSON cannot carry")
 		}
 		again, err := history.Decode(&b, "again")

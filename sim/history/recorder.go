@@ -3,6 +3,7 @@ package history
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 )
 
@@ -109,12 +110,7 @@ func (r *Recorder) History() *History { return &r.h }
 // Close ends what is under way, writes the end line and returns the record and
 // the first failure of the stream.
 func (r *Recorder) Close(now int64) (*History, error) {
-	ids := make([]int, 0, len(r.pending))
-	for id := range r.pending {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
+	for _, id := range slices.Sorted(maps.Keys(r.pending)) {
 		op := r.pending[id]
 		if op.Error == "" {
 			op.Error = "under way at the end of the run"

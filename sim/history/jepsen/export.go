@@ -140,9 +140,9 @@ func (x *exporter) line(index int, m moment) error {
 		}
 	}
 	if m.end && m.op.Error != "" {
-		quoted, err := edn.Marshal(m.op.Error)
-		if err != nil {
-			return err
+		quoted, merr := edn.Marshal(m.op.Error)
+		if merr != nil {
+			return merr
 		}
 		fmt.Fprintf(x.w, ", :error %s", quoted)
 	}

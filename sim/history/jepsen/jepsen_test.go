@@ -184,8 +184,11 @@ func native() *history.History {
 		{ID: 1, Client: 0, Kind: history.Read, Invoke: 5, Return: 6, Outcome: history.OK, Key: "k", Value: p("a \"b\"")},
 		{ID: 2, Client: 1, Kind: history.CAS, Invoke: 6, Return: 7, Outcome: history.OK, Key: "k", Expected: p("1"), Value: p("2"), Swapped: true},
 		{ID: 3, Client: 1, Kind: history.Txn, Invoke: 7, Return: 9, Outcome: history.OK, Txn: &history.TxnRecord{StartTS: 4, CommitTS: 6, Ops: []history.TxnOp{
-			{Kind: history.TxnRead, Key: "l", Value: p("1 2")}, {Kind: history.TxnAppend, Key: "l", Value: p("3")},
-			{Kind: history.TxnWrite, Key: "x", Value: p("007")}, {Kind: history.TxnDelete, Key: "y"}, {Kind: history.TxnLock, Key: "z"},
+			{Kind: history.TxnRead, Key: "l", Value: p("1 2")},
+			{Kind: history.TxnAppend, Key: "l", Value: p("3")},
+			{Kind: history.TxnWrite, Key: "x", Value: p("007")},
+			{Kind: history.TxnDelete, Key: "y"},
+			{Kind: history.TxnLock, Key: "z"},
 			{Kind: history.TxnScan, Pairs: []history.Pair{{Key: "x", Value: "7"}}},
 		}}},
 		{ID: 4, Client: 0, Kind: history.Write, Invoke: 8, Return: 9, Outcome: history.Failed, Key: "k", Value: p("3"), Error: "no leader"},
