@@ -16,6 +16,7 @@ import (
 	"simrun/network"
 	"simrun/nodes/engine"
 	"simrun/nodes/env"
+	"simrun/nodes/invariant"
 	"simrun/nodes/rpc"
 	"simrun/sim"
 	"simrun/sim/disk"
@@ -243,6 +244,33 @@ func (c *cluster) until(what string, cond func() bool) {
 		}
 	}
 	c.t.Fatalf("%s: not within 30 s", what)
+}
+
+// soon is until with a closer look.
+func (c *cluster) soon(what string, cond func() bool) {
+	c.t.Helper()
+	for range 100_000 {
+		if cond() {
+			return
+		}
+		c.run(50 * time.Microsecond)
+	}
+	c.t.Fatalf("%s: not within 5 s", what)
+}
+
+// reached returns a function that reports how often a mark was reached since
+// the call.
+func reached(name string) func() uint64 {
+	count := func() uint64 {
+		for _, c := range invariant.Counts() {
+			if c.Name == "raftstore: "+name {
+				return c.Count
+			}
+		}
+		panic("no such mark: " + name)
+	}
+	start := count()
+	return func() uint64 { return count() - start }
 }
 
 // leaderOf returns the store that takes itself for the leader of the region of
