@@ -97,7 +97,6 @@ func layers() []rule {
 		{pkg: "scenarios/planted"},
 
 		{pkg: "cmd/simrun", imports: slices.Concat(below, []string{"scenarios/..."})},
-		{pkg: "lint"},
 		{pkg: "."},
 	}
 }

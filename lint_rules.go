@@ -1,8 +1,8 @@
 //go:build ruleguard
 
-// Package lint holds the project's own lint rules. They are not compiled into
+// Package simrun holds, at the root, only the project's own lint rules. They are not compiled into
 // anything: gocritic interprets them (see .golangci.yml).
-package lint
+package simrun
 
 import "github.com/quasilyte/go-ruleguard/dsl"
 

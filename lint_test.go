@@ -1,6 +1,4 @@
-// Package lint_test proves that the guard against nondeterminism bites: a
-// guard that has stopped to work looks like clean code.
-package lint_test
+package simrun_test
 
 import (
 	"encoding/json"
@@ -19,8 +17,9 @@ import (
 // guards are the linters that make up the guard.
 const guards = "depguard,forbidigo,gocritic"
 
-// The method: a module of its own, with the project's configuration and rules
-// and the code under testdata/guard, is linted. Every line of it says in a
+// The guard against nondeterminism has to bite: one that has stopped to work
+// looks like clean code. The method: a module of its own, with the project's configuration and rules
+// and the code under .guard, is linted. Every line of it says in a
 // comment which findings it wants.
 func TestGuard(t *testing.T) {
 	linter, err := exec.LookPath("golangci-lint")
@@ -28,10 +27,10 @@ func TestGuard(t *testing.T) {
 		t.Skip("golangci-lint is not installed; make tools installs it")
 	}
 	dir := t.TempDir()
-	for _, file := range []string{".golangci.yml", "go.mod", "go.sum", "lint/rules.go"} {
-		copyFile(t, filepath.Join("..", file), filepath.Join(dir, file))
+	for _, file := range []string{".golangci.yml", "go.mod", "go.sum", "lint_rules.go"} {
+		copyFile(t, file, filepath.Join(dir, file))
 	}
-	if err = os.CopyFS(dir, os.DirFS("testdata/guard")); err != nil {
+	if err = os.CopyFS(dir, os.DirFS(".guard")); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(linter, "run", "--enable-only", guards, "--output.json.path", "stdout", "--output.text.path", os.DevNull, "--show-stats=false", "--allow-parallel-runners", "./...")
