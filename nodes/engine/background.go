@@ -28,14 +28,14 @@ type background struct {
 	rotations uint64
 	// flushing: a flush is under way.
 	flushing   atomic.Bool
-	flushEnded chan struct{} // gets a token when it has ended
+	flushEnded chan struct{} // gets a token when it has ended or failed for good
 
 	flushArmed, compactionArmed, cleaningArmed bool
 }
 
 func (bg *background) init(db *DB) {
 	bg.rand = db.env.Streams.Stream("engine " + db.name)
-	bg.scheduler = newCompactionScheduler()
+	bg.scheduler = newCompactionScheduler(db.flushTail)
 	bg.cleaner = &deferringCleaner{}
 	bg.capacity = db.opts.MemTableSize - memTableReserve
 	bg.flushEnded = make(chan struct{}, 1)
@@ -65,8 +65,8 @@ func (db *DB) opened() {
 	db.armCompaction()
 }
 
-// quiesce waits for the tail of a flush or compaction, which holds the mutex
-// that this call needs.
+// quiesce waits for the tail of a flush, which holds the mutex that this call
+// needs.
 func (db *DB) quiesce() { db.scheduler.waiting() }
 
 // Flush writes the memtable to a table. The log before it can then be deleted.
@@ -100,6 +100,15 @@ func (db *DB) flushed() error {
 	return nil
 }
 
+// flushTail is called by Pebble after each attempt to flush, with the mutex held
+// from here to the end of the flush. FlushEnd comes too early: Pebble gives up
+// the mutex once more after it.
+func (db *DB) flushTail() {
+	if !db.flushing.Load() {
+		db.signalFlush()
+	}
+}
+
 // signalFlush lets flushed go on.
 func (bg *background) signalFlush() {
 	select { //nolint:gocritic // a send that does not block: one token is enough
@@ -124,7 +133,6 @@ func (db *DB) eventListener() *pebble.EventListener {
 			db.flushing.Store(false)
 			db.inARow.Store(0)
 			db.flushes.Add(1)
-			db.signalFlush()
 		},
 		CompactionEnd: func(info pebble.CompactionInfo) {
 			if info.Err == nil {

@@ -11,9 +11,6 @@ import (
 // (184 bytes), the trailer of its key and padding.
 const entryOverhead = 208
 
-// batchHeader is the size of an empty batch.
-const batchHeader = 12
-
 // Batch is a set of writes that happens as a whole or not at all. After Write
 // it can be filled again once it is Reset.
 type Batch struct {

@@ -195,7 +195,7 @@ func (db *DB) beforeWrite(b *Batch) (large bool, err error) {
 }
 
 func (db *DB) afterWrite(err error, large bool, rotations uint64) error {
-	if err := db.check(err, "write"); err != nil {
+	if err = db.check(err, "write"); err != nil {
 		return err
 	}
 	if db.rotations != rotations {

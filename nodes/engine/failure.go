@@ -30,7 +30,7 @@ type failure struct {
 	// too often waits for it, lest it be tried again for ever.
 	abandoned   chan struct{}
 	abandonOnce sync.Once
-	exited      bool // Exit was called
+	exited      atomic.Bool // Exit was called
 }
 
 func (f *failure) init() { f.abandoned = make(chan struct{}) }
@@ -61,10 +61,9 @@ func (db *DB) check(err error, doing string) error {
 
 // exit ends the process for the trapped reason. Exit may not return.
 func (db *DB) exit() {
-	if db.exited || db.closed {
+	if db.closed || db.exited.Swap(true) {
 		return
 	}
-	db.exited = true
 	markFatal.Reached()
 	db.env.Exit(*db.trapped.Load())
 }
@@ -94,7 +93,7 @@ func (db *DB) backgroundError(err error) {
 	if db.p == nil {
 		// Open waits for this flush, on the thread of control, until it succeeds.
 		// Once the process has ended, its file system is nobody's and does.
-		db.env.Exit(*db.trapped.Load())
+		db.exit()
 		return
 	}
 	if db.flushing.Load() {

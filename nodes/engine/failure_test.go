@@ -33,7 +33,9 @@ func checkEnded(t *testing.T, m *machine, db *DB, goroutines int, want string) {
 	if len(m.exits) != 1 || !strings.Contains(m.exits[0], want) {
 		t.Errorf("the process was ended %d times: %q, want %q", len(m.exits), m.exits, want)
 	}
-	m.crash(disk.ProcessKill)
+	if m.disk.Dead() {
+		m.crash(disk.ProcessKill)
+	}
 	db.Close()
 	if _, err := db.Get(Default, []byte("key00")); !errors.Is(err, ErrClosed) {
 		t.Errorf("get after the end: %v", err)
@@ -41,13 +43,20 @@ func checkEnded(t *testing.T, m *machine, db *DB, goroutines int, want string) {
 	if err := fillAndFlush(db, 99); !errors.Is(err, ErrClosed) {
 		t.Errorf("write after the end: %v", err)
 	}
-	for range 100 {
-		if runtime.NumGoroutine() <= goroutines {
+	checkGoroutines(t, goroutines)
+}
+
+// checkGoroutines checks that there are not more goroutines than before, once
+// those that are about to end have ended.
+func checkGoroutines(t *testing.T, before int) {
+	t.Helper()
+	for range 1000 {
+		if runtime.NumGoroutine() <= before {
 			return
 		}
 		time.Sleep(time.Millisecond)
 	}
-	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), goroutines)
+	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 }
 
 func countMark(name string) uint64 {
@@ -197,6 +206,33 @@ func TestManyTableWriteErrors(t *testing.T) {
 	checkEnded(t, m, db, goroutines, "background error")
 }
 
+// TestWriteErrorsInOpen lets the writes of tables fail while a database recovers
+// its log into one: the opening ends, and the process with it.
+func TestWriteErrorsInOpen(t *testing.T) {
+	goroutines := runtime.NumGoroutine()
+	m := newMachine(1, disk.DefaultConfig())
+	db := reopen(t, m, smallOptions())
+	b := db.NewBatch()
+	b.Put(Default, []byte("key07"), []byte("value"))
+	if err := db.Write(b); err != nil {
+		t.Fatal(err)
+	}
+	m.crash(disk.ProcessKill)
+	db.Close()
+	m.disk.FailWrites(disk.ClassTable, 1000)
+	if _, err := OpenDB(m.process(), "db", smallOptions()); err == nil {
+		t.Error("the database was opened")
+	}
+	if len(m.exits) != 1 || !strings.Contains(m.exits[0], "background error") {
+		t.Errorf("the process was ended %d times: %q", len(m.exits), m.exits)
+	}
+	checkGoroutines(t, goroutines)
+	m.disk.FailWrites(disk.ClassTable, 0)
+	if got := get(t, reopen(t, m, smallOptions()), Default, "key07"); got != "value" {
+		t.Errorf("key07 is %q", got)
+	}
+}
+
 // TestDiskFull runs out of space: the process ends, and restarts once there is
 // space again, with everything that was written.
 func TestDiskFull(t *testing.T) {
@@ -259,7 +295,5 @@ func TestOpenErrors(t *testing.T) {
 		t.Error("a database is opened twice")
 	}
 	db.Close()
-	if n := runtime.NumGoroutine(); n > goroutines {
-		t.Errorf("%d goroutines, %d before", n, goroutines)
-	}
+	checkGoroutines(t, goroutines)
 }

@@ -41,7 +41,10 @@ func (m *machine) process() *env.Env {
 	p := &process{m, m.boots, m.disk.FS()}
 	return &env.Env{
 		Name: "machine", Sched: p, Disk: p, Streams: p,
-		Exit: func(reason string) { m.exits = append(m.exits, reason) },
+		Exit: func(reason string) {
+			m.exits = append(m.exits, reason)
+			m.crash(disk.ProcessKill) // at once, as the disk of a process that has ended is nobody's
+		},
 	}
 }
 
@@ -144,17 +147,6 @@ func reopen(t testing.TB, m *machine, opts Options) *DB {
 	}
 	t.Cleanup(db.Close)
 	return db
-}
-
-// write writes one batch that fill has filled.
-func write(t testing.TB, db *DB, fill func(b *Batch)) {
-	t.Helper()
-	b := db.NewBatch()
-	defer b.Close()
-	fill(b)
-	if err := db.Write(b); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // get returns a value as a string, "-" if there is none.

@@ -14,12 +14,14 @@ type compactionScheduler struct {
 	// was told to look for one and found none.
 	wanted atomic.Bool
 	done   chan struct{}
+	// flushTail is called near the end of each attempt to flush.
+	flushTail func()
 }
 
 var _ pebble.CompactionScheduler = (*compactionScheduler)(nil)
 
-func newCompactionScheduler() *compactionScheduler {
-	return &compactionScheduler{done: make(chan struct{}, 1)}
+func newCompactionScheduler(flushTail func()) *compactionScheduler {
+	return &compactionScheduler{done: make(chan struct{}, 1), flushTail: flushTail}
 }
 
 // Register implements pebble.CompactionScheduler.
@@ -29,7 +31,8 @@ func (s *compactionScheduler) Register(_ int, db pebble.DBForCompaction) { s.db 
 func (s *compactionScheduler) Unregister() {}
 
 // UpdateGetAllowedWithoutPermission implements pebble.CompactionScheduler.
-func (s *compactionScheduler) UpdateGetAllowedWithoutPermission() {}
+// Pebble calls it when a flush was tried, and at no other time.
+func (s *compactionScheduler) UpdateGetAllowedWithoutPermission() { s.flushTail() }
 
 // TrySchedule implements pebble.CompactionScheduler.
 func (s *compactionScheduler) TrySchedule() (bool, pebble.CompactionGrantHandle) {
@@ -51,7 +54,9 @@ func (s *compactionScheduler) run() bool {
 		return false
 	}
 	<-s.done
-	s.waiting() // waits for the compaction's tail
+	// What is left of the compaction looks for the next one, as this call does;
+	// the second to come finds nothing to do.
+	s.waiting()
 	return true
 }
 

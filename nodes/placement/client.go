@@ -86,7 +86,7 @@ func once[P any, R response[P]](c *Client, t env.Task, m rpc.Method, req rpc.Mes
 	addr, ok := c.env.Net.Resolve(name)
 	invariant.Check(ok, "placement: no node is named %q", name)
 	resp = R(new(P))
-	if err := rpc.Call(t, c.ep, addr, m, req, resp, limit); err != nil {
+	if err = rpc.Call(t, c.ep, addr, m, req, resp, limit); err != nil {
 		c.member = (c.member + 1) % len(c.cfg.Members)
 		return nil, true, fmt.Errorf("placement: %s of %s: %w", m, name, err)
 	}
@@ -126,7 +126,7 @@ func call[P any, R response[P]](c *Client, t env.Task, m rpc.Method, req rpc.Mes
 		}
 		pause := backoff/2 + time.Duration(c.rand.IntN(int(backoff/2)+1))
 		if c.env.Clock.Monotonic()+pause >= deadline {
-			return nil, fmt.Errorf("%w: %v", ErrUnavailable, err)
+			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
 		markRetry.Reached()
 		t.Sleep(pause)

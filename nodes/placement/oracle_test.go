@@ -24,16 +24,15 @@ type observation struct {
 // witness checks that timestamps are unique and agree with true time: one that
 // was asked for after another was known is greater.
 type witness struct {
-	pending []observation // those that ended, by their end, not yet below every call
-	known   uint64        // the greatest of the others
-	seen    map[uint64]bool
-	count   int
+	got   []observation
+	seen  map[uint64]bool
+	count int
 }
 
 // floor returns the greatest timestamp that had been returned at an instant.
 func (w *witness) floor(called int64) uint64 {
 	greatest := uint64(0)
-	for _, o := range w.pending {
+	for _, o := range w.got {
 		if o.ended < called {
 			greatest = max(greatest, o.value)
 		}
@@ -50,7 +49,7 @@ func (w *witness) add(o observation) error {
 	}
 	w.seen[o.value] = true
 	w.count++
-	w.pending = append(w.pending, o)
+	w.got = append(w.got, o)
 	return nil
 }
 
