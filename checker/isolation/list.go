@@ -133,8 +133,9 @@ func (l *listWalk) missing(should *version) {
 			c.add(verdict.G1b, r.txn, fmt.Sprintf("%s, which has only a part of what %s appended", c.got(r), c.ix.name(v.txn)), v.txn)
 			return
 		case c.ix.commitOf(v) < l.order:
-			c.add(verdict.LostUpdate, r.txn, fmt.Sprintf("%s lacks what %s appended, which %s overwrote", c.got(r), c.ix.name(v.txn), c.ix.name(l.latest)),
-				v.txn, l.overwriter(v))
+			by := l.overwriter(v)
+			c.add(verdict.LostUpdate, r.txn, fmt.Sprintf("%s lacks what %s appended, which %s overwrote", c.got(r), c.ix.name(v.txn), c.ix.name(by)),
+				v.txn, by)
 			return
 		default:
 			c.missed(r, v)
