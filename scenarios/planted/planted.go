@@ -10,16 +10,18 @@
 //
 // The format of a patch file: lines "# key: value" for id, layer, reference,
 // detected-by, scenario and about, then a unified diff with paths relative to
-// the root of the module. Goals: a person can read it, and a patch that no
-// longer applies is an error, not a bug that is silently absent. No goal: fuzzy
-// matching; whoever changes the lines that a bug touches changes the bug.
+// the root of the module after "a/" and "b/".
+//
+// Goals: a person can read it; it survives changes elsewhere in the file, for
+// its place is found by the lines it shows, not by their numbers; and a patch
+// that no longer applies is an error, not a bug that is silently absent.
+// No goal: lines that differ from those shown. Whoever changes the lines that a
+// bug touches changes the bug.
 package planted
 
 import (
-	"bytes"
 	"embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -41,7 +43,9 @@ type Bug struct {
 	DetectedBy string // what should find it
 	Scenario   string // in which it should be found
 	About      string // what was changed, in a sentence
-	diff       []byte
+
+	// files are the changes, at least one, each to another file.
+	files []*gitdiff.File
 }
 
 // All returns all planted bugs, sorted by id.
@@ -51,7 +55,7 @@ func All() ([]*Bug, error) {
 		return nil, err
 	}
 	var bugs []*Bug
-	for _, e := range entries {
+	for _, e := range entries { // in the order of their names, which are the ids
 		text, err := patches.ReadFile("patches/" + e.Name())
 		if err != nil {
 			return nil, err
@@ -62,55 +66,55 @@ func All() ([]*Bug, error) {
 		}
 		bugs = append(bugs, b)
 	}
-	slices.SortFunc(bugs, func(a, b *Bug) int { return strings.Compare(a.ID, b.ID) })
 	return bugs, nil
 }
 
-// Parse reads a patch file. An error names the file and the line.
-func Parse(file string, text []byte) (*Bug, error) {
-	b := &Bug{}
-	fields := map[string]*string{
-		"id": &b.ID, "layer": &b.Layer, "reference": &b.Reference,
-		"detected-by": &b.DetectedBy, "scenario": &b.Scenario, "about": &b.About,
+// Select returns the bugs of the given ids; without any, all.
+func Select(ids []string) ([]*Bug, error) {
+	all, err := All()
+	if err != nil || len(ids) == 0 {
+		return all, err
 	}
-	rest := text
-	for line := 1; ; line++ {
-		head, tail, _ := bytes.Cut(rest, []byte("\n"))
-		if !bytes.HasPrefix(head, []byte("# ")) {
-			break
+	var chosen []*Bug
+	for _, id := range ids {
+		i := slices.IndexFunc(all, func(b *Bug) bool { return b.ID == id })
+		if i < 0 {
+			return nil, fmt.Errorf("no planted bug %s; there are %s", id, strings.Join(idsOf(all), ", "))
 		}
-		key, value, ok := strings.Cut(string(head[2:]), ": ")
-		field := fields[key]
-		if !ok || field == nil {
-			return nil, fmt.Errorf("%s:%d: %q is not one of the header's lines (id, layer, reference, detected-by, scenario, about)", file, line, head)
-		}
-		*field = strings.TrimSpace(value)
-		rest = tail
+		chosen = append(chosen, all[i])
 	}
-	for _, key := range []string{"id", "layer", "reference", "detected-by", "scenario", "about"} {
-		if *fields[key] == "" {
-			return nil, fmt.Errorf("%s: the header lacks %q: add a line \"# %s: ...\"", file, key, key)
-		}
+	return chosen, nil
+}
+
+func idsOf(bugs []*Bug) []string {
+	var ids []string
+	for _, b := range bugs {
+		ids = append(ids, b.ID)
 	}
-	b.diff = rest
-	return b, nil
+	return ids
+}
+
+// Files returns the files that the bug changes, relative to the module's root.
+func (b *Bug) Files() []string {
+	var names []string
+	for _, f := range b.files {
+		names = append(names, f.NewName)
+	}
+	return names
 }
 
 // Overlay writes the patched copies of the files that the bug touches into dir,
 // and the description of the overlay that the go command reads; it returns the
 // description's path. root is the module's root.
 func (b *Bug) Overlay(root, dir string) (string, error) {
-	files, _, err := gitdiff.Parse(bytes.NewReader(b.diff))
-	if err != nil {
-		return "", fmt.Errorf("bug %s: the patch does not parse: %w", b.ID, err)
-	}
-	if len(files) == 0 {
-		return "", fmt.Errorf("bug %s: the patch changes no file", b.ID)
-	}
 	replace := map[string]string{}
-	for i, f := range files {
+	for i, f := range b.files {
 		original := filepath.Join(root, filepath.FromSlash(f.NewName))
-		patched, err := apply(original, f)
+		source, err := os.ReadFile(original) //nolint:gosec // a file of the module
+		if err != nil {
+			return "", fmt.Errorf("bug %s no longer applies: %w", b.ID, err)
+		}
+		patched, err := apply(source, f)
 		if err != nil {
 			return "", fmt.Errorf("bug %s no longer applies to %s: %w; adapt the patch", b.ID, f.NewName, err)
 		}
@@ -126,19 +130,6 @@ func (b *Bug) Overlay(root, dir string) (string, error) {
 	}
 	path := filepath.Join(dir, "overlay.json")
 	return path, os.WriteFile(path, description, 0o600)
-}
-
-func apply(original string, f *gitdiff.File) ([]byte, error) {
-	source, err := os.Open(original)
-	if err != nil {
-		return nil, err
-	}
-	defer source.Close() //nolint:errcheck // only read
-	var out bytes.Buffer
-	if err := gitdiff.Apply(&out, source, f); err != nil {
-		return nil, err
-	}
-	return out.Bytes(), nil
 }
 
 // Build builds the program with the bug in it.
@@ -162,29 +153,4 @@ func (b *Bug) Build(root, output string) error {
 		return fmt.Errorf("bug %s does not build: %w\n%s", b.ID, err, out)
 	}
 	return nil
-}
-
-// Select returns the bugs of the given ids; without any, all.
-func Select(ids []string) ([]*Bug, error) {
-	all, err := All()
-	if err != nil || len(ids) == 0 {
-		return all, err
-	}
-	var chosen []*Bug
-	for _, id := range ids {
-		i := slices.IndexFunc(all, func(b *Bug) bool { return b.ID == id })
-		if i < 0 {
-			return nil, errors.New("no planted bug " + id + "; there are " + strings.Join(idsOf(all), ", "))
-		}
-		chosen = append(chosen, all[i])
-	}
-	return chosen, nil
-}
-
-func idsOf(bugs []*Bug) []string {
-	var ids []string
-	for _, b := range bugs {
-		ids = append(ids, b.ID)
-	}
-	return ids
 }
