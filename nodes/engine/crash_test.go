@@ -241,10 +241,14 @@ func takeFootprint() footprint {
 // several: every disk operation must be the same, in the same order.
 func TestDeterminism(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	runs, lives := 9, 40
+	if testing.Short() {
+		runs, lives = 3, 20
+	}
 	var reference []string
-	for run := range 9 {
+	for run := range runs {
 		runtime.GOMAXPROCS([]int{1, 2, 8}[run%3])
-		trace := traceOf(t, 7, 40)
+		trace := traceOf(t, 7, lives)
 		if run == 0 {
 			reference = trace
 			t.Logf("%d disk operations", len(trace))

@@ -13,6 +13,7 @@ import (
 //nolint:gochecknoglobals // marks register once
 var (
 	markRetried = invariant.NewMark("engine: background work failed and was tried again")
+	markOpening = invariant.NewMark("engine: storage error while a database was opened")
 	markFatal   = invariant.NewMark("engine: storage error ended the process")
 )
 
@@ -93,6 +94,7 @@ func (db *DB) backgroundError(err error) {
 	if db.p == nil {
 		// Open waits for this flush, on the thread of control, until it succeeds.
 		// Once the process has ended, its file system is nobody's and does.
+		markOpening.Reached()
 		db.exit()
 		return
 	}
