@@ -271,3 +271,34 @@ func TestChunkRecords(t *testing.T) {
 		chunk[i] ^= 0x40
 	}
 }
+
+// A snapshot may overtake entries that were committed and not yet applied. They
+// are in the snapshot and must not be applied to it again.
+func TestSnapshotSupersedesEntries(t *testing.T) {
+	superseded := reached("entries superseded by a snapshot")
+	c := newCluster(t, clusterOptions{seed: 10, raft: eagerGC()})
+	leader := c.waitLeader("")
+	s := c.stores[leader.id%3]
+	s.applier.held = true // as while a split is being made durable
+	c.do(func(t env.Task) {
+		for i := range 5 {
+			c.put(t, fmt.Sprintf("k%d", i), "old")
+		}
+		t.Sleep(100 * time.Millisecond)
+	})
+	heal := c.isolate(s)
+	c.do(func(t env.Task) {
+		for i := range 60 {
+			c.put(t, fmt.Sprintf("k%d", i%5), "new")
+		}
+	})
+	heal()
+	c.until("snapshot", func() bool { return c.snapshots > 0 })
+	s.applier.held = false
+	s.applier.schedule()
+	c.run(10 * time.Millisecond)
+	c.converged()
+	if superseded() == 0 {
+		t.Error("no entry was superseded")
+	}
+}
