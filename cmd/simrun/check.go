@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"simrun/checker"
+	"simrun/reports"
 	"simrun/sim/history"
 	"simrun/sim/history/jepsen"
 )
@@ -22,11 +24,11 @@ func checkCommand() *cobra.Command {
 		Use:   "check HISTORY",
 		Short: "Check a history file, without the simulator",
 		Long: `check reads a history and runs every checker that applies to it. It knows
-  history.jsonl    as this program writes it
+  history.jsonl    as this program writes it, or the folder of a run
   *.edn            Jepsen histories of registers, mutexes and bank transfers
   *.log, *.txt     the text forms of porcupine's test data`,
 		Example: "  simrun check out/bank-7/history.jsonl",
-		Args:    cobra.ExactArgs(1),
+		Args:    one("one history"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return check(cmd, args[0], limit, edn) },
 	}
 	cmd.Flags().DurationVar(&limit, "limit", time.Minute, "real time that the search for a linearization may take")
@@ -35,8 +37,18 @@ func checkCommand() *cobra.Command {
 }
 
 func check(cmd *cobra.Command, file string, limit time.Duration, edn string) error {
+	if limit <= 0 {
+		return fmt.Errorf("--limit %v leaves no time to search; give a positive duration such as 1m", limit)
+	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		file = filepath.Join(file, reports.FileHistory)
+	}
 	h, err := jepsen.Open(file)
 	if err != nil {
+		dir := filepath.Dir(file)
+		if _, statErr := os.Stat(filepath.Join(dir, reports.FilePlan)); statErr == nil && filepath.Base(file) == reports.FileHistory {
+			return withRemedy(err, dir)
+		}
 		return err
 	}
 	if edn != "" {

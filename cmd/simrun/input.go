@@ -4,12 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
 	"simrun/checker"
+	"simrun/reports"
 	"simrun/scenarios"
 	"simrun/sim/plan"
 )
@@ -17,6 +20,7 @@ import (
 // source is what a command runs: one plan, or a scenario and its seeds.
 type source struct {
 	name     string // as the command line has it
+	embedded bool   // the name is that of a scenario of the program, not of a file
 	plan     *plan.Plan
 	scenario *scenarios.Scenario
 }
@@ -24,12 +28,17 @@ type source struct {
 // findSource reads the argument of a command: the name of a scenario, or the
 // path of a scenario file or of a plan file.
 func findSource(name string) (*source, error) {
-	if !strings.HasSuffix(name, ".toml") {
+	info, err := os.Stat(name)
+	isFile := err == nil && !info.IsDir()
+	switch {
+	case slices.Contains(scenarios.Names(), name), !isFile && !strings.HasSuffix(name, ".toml"):
 		s, err := scenarios.Find(name)
 		if err != nil {
-			return nil, err
+			return nil, folderHint(name, err)
 		}
-		return &source{name: name, scenario: s}, nil
+		return &source{name: name, embedded: true, scenario: s}, nil
+	case err != nil:
+		return nil, fmt.Errorf("cannot read the plan or scenario: %w", err)
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
@@ -49,18 +58,28 @@ func findSource(name string) (*source, error) {
 	return &source{name: name, scenario: s}, nil
 }
 
-// isPlan tells a plan from a scenario: only a plan has a version, only a
-// scenario has a name. What has neither is read as a plan, whose parser then
-// says what is missing.
+// folderHint helps whoever gives the folder of a run where a plan belongs.
+func folderHint(name string, err error) error {
+	file := filepath.Join(name, reports.FilePlan)
+	if _, statErr := os.Stat(file); statErr != nil {
+		return err
+	}
+	return fmt.Errorf("%s is a folder: use simrun replay %s, or give its plan, %s", name, quoted(name), file)
+}
+
+// isPlan tells a plan from a scenario by what only one of them has. What has
+// nothing of both is read as a plan, whose parser then says what is missing.
 func isPlan(text []byte) bool {
 	var head struct {
 		Version any `toml:"version"`
 		Name    any `toml:"name"`
+		About   any `toml:"about"`
+		Storm   any `toml:"storm"`
 	}
 	if err := toml.Unmarshal(text, &head); err != nil {
-		return !strings.Contains(string(text), "\nname")
+		return !strings.HasPrefix(string(text), "name") && !strings.Contains(string(text), "\nname ")
 	}
-	return head.Version != nil || head.Name == nil
+	return head.Version != nil || head.Name == nil && head.About == nil && head.Storm == nil
 }
 
 // planOf returns the plan of a seed.
@@ -74,9 +93,43 @@ func (s *source) planOf(seed uint64) *plan.Plan {
 // command is the command line that runs a seed again.
 func (s *source) command(seed uint64) string {
 	if s.plan != nil {
-		return "simrun run " + s.name
+		return "simrun run " + quoted(s.name)
 	}
-	return fmt.Sprintf("simrun run %s --seed %d", s.name, seed)
+	return fmt.Sprintf("simrun run %s --seed %d", quoted(s.name), seed)
+}
+
+// folder is where a run of a seed goes unless the command line says it. What
+// comes from a file is called after the file, so that it does not take the
+// place of a scenario's run.
+func (s *source) folder(seed uint64) string {
+	name := filepath.Base(s.name)
+	name = strings.TrimSuffix(name, filepath.Ext(name))
+	if s.plan == nil {
+		return filepath.Join("out", fmt.Sprintf("%s-%d", name, seed))
+	}
+	if dir := filepath.Base(filepath.Dir(s.name)); filepath.Base(s.name) == reports.FilePlan && dir != "." && dir != ".." {
+		name = dir + "-" + name // the plan of another run, perhaps edited
+	}
+	return filepath.Join("out", name)
+}
+
+// seedInside refuses seeds for a plan, which has its own.
+func (s *source) seedInside(changed bool) error {
+	if s.plan != nil && changed {
+		return errors.New("a plan has its seed inside: edit the plan, or give a scenario with seeds")
+	}
+	return nil
+}
+
+// quoted makes a path one word of a shell's command line.
+func quoted(path string) string {
+	plain := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:,@", r)
+	}
+	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // parseSeeds reads "7", "1-100" or "3,7,20-30".
@@ -89,11 +142,13 @@ func parseSeeds(text string) ([]uint64, error) {
 		if err == nil && isRange {
 			last, err = strconv.ParseUint(to, 10, 64)
 		}
-		if err != nil {
-			return nil, fmt.Errorf("--seeds %q: %q is neither a seed nor a range such as 1-100", text, part)
-		}
-		if last < first || last-first >= seedsMax {
-			return nil, fmt.Errorf("--seeds %q: the range %s is empty or holds more than %d seeds", text, part, seedsMax)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("--seeds %q: %q is neither a seed nor a range; write such as 7, 1-100 or 3,7,20-30", text, part)
+		case last < first:
+			return nil, fmt.Errorf("--seeds %q: the range %s is empty; write the smaller seed first", text, part)
+		case last-first >= seedsMax-uint64(len(seeds)):
+			return nil, fmt.Errorf("--seeds %q: these are more than %d seeds; give fewer, or hunt --for a time", text, seedsMax)
 		}
 		for seed := first; ; seed++ {
 			seeds = append(seeds, seed)
@@ -105,8 +160,8 @@ func parseSeeds(text string) ([]uint64, error) {
 	return seeds, nil
 }
 
-// seedsMax bounds a range of seeds.
-const seedsMax = 10_000_000
+// seedsMax bounds what --seeds may ask for.
+const seedsMax uint64 = 10_000_000
 
 // verdictStatus turns a verdict into what the command returns.
 func verdictStatus(v checker.Verdict) error {

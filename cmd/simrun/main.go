@@ -46,12 +46,18 @@ func run(args []string, stdout, stderr io.Writer) int {
 inside a seeded simulator with faults, and checks what its clients saw.
 
 Exit status: 0 OK, 1 violation found, 2 usage or input error, 3 no verdict.`,
+		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
+	out := &output{w: stdout}
 	root.SetArgs(args)
-	root.SetOut(stdout)
+	root.SetOut(out)
 	root.SetErr(stderr)
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+	})
 	root.AddCommand(
 		runCommand(),     // one seed or plan: verdict and output folder
 		replayCommand(),  // an output folder again, compared with what was recorded
@@ -64,16 +70,51 @@ Exit status: 0 OK, 1 violation found, 2 usage or input error, 3 no verdict.`,
 		listCommand(),    // scenarios
 		workerCommand(),  // hidden: what verify, hunt and planted run in parallel
 	)
-	err := root.Execute()
-	if err == nil {
-		return exitOK
-	}
-	var s status
-	if !errors.As(err, &s) {
-		s = status{exitUsage, err}
-	}
+	s := conclude(root.Execute(), out)
 	if s.cause != nil {
 		fmt.Fprintln(stderr, "simrun:", s.cause)
 	}
 	return s.code
+}
+
+// conclude turns what a command returned into an exit status. Output that could
+// not be written is an error of its own: who reads it must not take it for all.
+func conclude(err error, out *output) status {
+	s := status{code: exitOK}
+	if err != nil && !errors.As(err, &s) {
+		s = status{exitUsage, err}
+	}
+	if out.err != nil && (s.cause == nil || errors.Is(s.cause, out.err)) {
+		s.cause = fmt.Errorf("cannot write to standard output: %w", out.err)
+		if s.code != exitViolation {
+			s.code = exitUsage
+		}
+	}
+	return s
+}
+
+// output is the standard output; it remembers its first error, so that nobody
+// has to look after each line.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	if o.err != nil {
+		return 0, o.err
+	}
+	n, err := o.w.Write(p)
+	o.err = err
+	return n, err
+}
+
+// one demands exactly one argument and says what it should be.
+func one(what string) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		return fmt.Errorf("%s takes %s, and there are %d arguments; see %s --help", cmd.CommandPath(), what, len(args), cmd.CommandPath())
+	}
 }

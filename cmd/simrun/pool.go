@@ -4,67 +4,147 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
+	"sync/atomic"
+	"time"
+
+	"simrun/checker"
 )
 
 // pool runs jobs in worker processes: one simulation a process at a time, for
-// the libraries' global state is the process's.
+// the libraries' global state is the process's. A worker that dies, or that does
+// not answer in time, costs the seed that it had and is replaced.
 type pool struct {
 	program string // the simrun to start
 	source  string // what the workers run
 	workers int
 	// gomaxprocs of each worker; 0 leaves the machine's.
 	gomaxprocs int
+	// timeout is the real time that a run may take; a job of several runs has
+	// it several times. 0 is seedTimeoutDefault.
+	timeout time.Duration
+	// stderr gets what a worker that died has said; nil is standard error.
+	stderr io.Writer
 }
+
+const (
+	// seedTimeoutDefault is far above what a seed takes on a busy machine.
+	seedTimeoutDefault = 2 * time.Minute
+	// deathsMax is how many workers may be lost in a row, none answering, before
+	// the fault is taken to be the program's and not a seed's.
+	deathsMax = 5
+	// lastWordsTime is what a worker that hangs has to print its stacks.
+	lastWordsTime = 5 * time.Second
+)
+
+// errDeaths ends a hunt whose workers only die.
+var errDeaths = errors.New("no worker answers")
 
 // run feeds the workers from next, which returns false when there is nothing
 // left, and hands every answer to take. Neither is called concurrently. It
 // returns when all answers are there, or soon after ctx has ended.
 func (p *pool) run(ctx context.Context, next func() (job, bool), take func(answer)) error {
-	var (
-		mu    sync.Mutex
-		group sync.WaitGroup
-		first error
-	)
+	d := &dispatcher{ctx: ctx, next: next, take: take}
+	var group sync.WaitGroup
 	for range p.workers {
-		group.Add(1)
-		go func() {
-			defer group.Done()
-			err := p.worker(ctx, func() (job, bool) {
-				mu.Lock()
-				defer mu.Unlock()
-				if ctx.Err() != nil || first != nil {
-					return job{}, false
+		group.Go(func() {
+			for d.open() {
+				if err := p.worker(ctx, d); err != nil {
+					d.fail(err)
 				}
-				return next()
-			}, func(a answer) {
-				mu.Lock()
-				defer mu.Unlock()
-				take(a)
-			})
-			mu.Lock()
-			defer mu.Unlock()
-			if err != nil && ctx.Err() == nil && first == nil {
-				first = err
 			}
-		}()
+		})
 	}
 	group.Wait()
-	return first
+	return d.err
 }
 
-// worker drives one worker process.
-func (p *pool) worker(ctx context.Context, next func() (job, bool), take func(answer)) error {
+// dispatcher is what the workers of a pool share.
+type dispatcher struct {
+	mu     sync.Mutex
+	ctx    context.Context
+	next   func() (job, bool)
+	take   func(answer)
+	done   bool  // next has said so
+	deaths int   // workers lost since the last answer
+	losses int   // workers lost in all
+	err    error // why no more jobs are given out
+}
+
+// open reports whether there may be another job.
+func (d *dispatcher) open() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.done && d.err == nil && d.ctx.Err() == nil
+}
+
+func (d *dispatcher) job() (job, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.done || d.err != nil || d.ctx.Err() != nil {
+		return job{}, false
+	}
+	j, ok := d.next()
+	d.done = !ok
+	return j, ok
+}
+
+func (d *dispatcher) answer(a answer) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.deaths = 0
+	d.take(a)
+}
+
+// lose answers for a worker that was lost over a seed: nobody knows its verdict.
+func (d *dispatcher) lose(seed uint64, signature, reason string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ctx.Err() != nil {
+		return // it was killed because all is over
+	}
+	d.take(answer{
+		Seed: seed, Verdict: checker.Unknown, Signature: checker.Unknown.String() + " " + signature, Message: reason,
+		Checkers: []checker.Result{{Checker: "worker", Verdict: checker.Unknown, Reason: reason}},
+	})
+	d.deaths++
+	if d.deaths >= deathsMax && d.err == nil {
+		d.err = fmt.Errorf("%w: %d were lost in a row, the last over seed %d: %s", errDeaths, d.deaths, seed, reason)
+	}
+}
+
+// tellLoss counts a lost worker, and reports whether its last words are shown:
+// those of the first few suffice.
+func (d *dispatcher) tellLoss() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.losses++
+	return d.losses <= toldMax && d.ctx.Err() == nil
+}
+
+func (d *dispatcher) fail(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.err == nil && d.ctx.Err() == nil {
+		d.err = err
+	}
+}
+
+// worker drives one worker process until there is nothing left or it is lost.
+func (p *pool) worker(ctx context.Context, d *dispatcher) error {
 	cmd := exec.CommandContext(ctx, p.program, "worker", p.source) //nolint:gosec // it is this program, or one that we have built
 	cmd.Env = append(os.Environ(), "GOGC=400")
 	if p.gomaxprocs > 0 {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("GOMAXPROCS=%d", p.gomaxprocs))
 	}
-	cmd.Stderr = os.Stderr
+	said := &head{}
+	cmd.Stderr = said
 	detach(cmd)
 	in, err := cmd.StdinPipe()
 	if err != nil {
@@ -77,30 +157,107 @@ func (p *pool) worker(ctx context.Context, next func() (job, bool), take func(an
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("cannot start a worker: %w", err)
 	}
-	err = converse(in, out, next, take)
+	w := &worker{cmd: cmd, in: json.NewEncoder(in), out: json.NewDecoder(bufio.NewReader(out)), timeout: p.timeout}
+	lost := w.converse(d)
 	_ = in.Close()
-	if waitErr := cmd.Wait(); err == nil && waitErr != nil {
-		err = fmt.Errorf("a worker ended: %w", waitErr)
+	waitErr := cmd.Wait()
+	switch {
+	case lost == nil && waitErr != nil && ctx.Err() == nil:
+		return fmt.Errorf("a worker ended badly after its last seed: %w%s", waitErr, said.cause())
+	case lost == nil || ctx.Err() != nil:
+		return nil
 	}
-	return err
+	if d.tellLoss() {
+		p.mourn(said)
+	}
+	if w.late.Load() {
+		d.lose(lost.Seed, "did not finish", fmt.Sprintf("did not finish within %v of real time", w.limit(*lost)))
+	} else {
+		d.lose(lost.Seed, "worker died", fmt.Sprintf("the worker process died (%v)%s", waitErr, said.cause()))
+	}
+	return nil
 }
 
-// converse sends jobs and reads answers, one at a time.
-func converse(in io.Writer, out io.Reader, next func() (job, bool), take func(answer)) error {
-	encoder := json.NewEncoder(in)
-	decoder := json.NewDecoder(bufio.NewReader(out))
+// mourn shows the last words of a worker.
+func (p *pool) mourn(said *head) {
+	w := p.stderr
+	if w == nil {
+		w = os.Stderr
+	}
+	_, _ = w.Write(said.text)
+}
+
+// worker is a running worker process.
+type worker struct {
+	cmd     *exec.Cmd
+	in      *json.Encoder
+	out     *json.Decoder
+	timeout time.Duration
+	late    atomic.Bool // it was ended for not answering in time
+}
+
+// converse sends jobs and reads answers, one at a time. It returns the job over
+// which the worker was lost, if it was.
+func (w *worker) converse(d *dispatcher) (lost *job) {
 	for {
-		j, ok := next()
+		j, ok := d.job()
 		if !ok {
 			return nil
 		}
-		if err := encoder.Encode(j); err != nil {
-			return fmt.Errorf("seed %d: the worker is gone: %w", j.Seed, err)
+		a, err := w.ask(j)
+		if err != nil {
+			return &j
 		}
-		var a answer
-		if err := decoder.Decode(&a); err != nil {
-			return fmt.Errorf("seed %d: the worker died: %w; run the seed alone to see why", j.Seed, err)
-		}
-		take(a)
+		d.answer(a)
 	}
+}
+
+// ask has the worker do one job. A worker that takes too long is asked for its
+// stacks, which end it, and is killed if not even that helps.
+func (w *worker) ask(j job) (a answer, err error) {
+	if err := w.in.Encode(j); err != nil {
+		return a, err
+	}
+	limit := w.limit(j)
+	quit := time.AfterFunc(limit, func() {
+		w.late.Store(true)
+		askForStacks(w.cmd.Process)
+	})
+	kill := time.AfterFunc(limit+lastWordsTime, func() { _ = w.cmd.Process.Kill() })
+	defer quit.Stop()
+	defer kill.Stop()
+	err = w.out.Decode(&a)
+	return a, err
+}
+
+// limit is the real time for a job.
+func (w *worker) limit(j job) time.Duration {
+	timeout := w.timeout
+	if timeout == 0 {
+		timeout = seedTimeoutDefault
+	}
+	return timeout * time.Duration(1+len(j.Procs))
+}
+
+// head keeps the beginning of what a worker writes to standard error: of a
+// crash that is the reason and the first stacks.
+type head struct{ text []byte }
+
+const headMax = 32 << 10
+
+func (h *head) Write(p []byte) (int, error) {
+	h.text = append(h.text, p[:min(len(p), headMax-len(h.text))]...)
+	return len(p), nil
+}
+
+// cause finds the line that tells why the process died.
+func (h *head) cause() string {
+	for line := range strings.Lines(string(h.text)) {
+		for _, prefix := range []string{"panic: ", "fatal error: ", "simrun: "} {
+			if strings.HasPrefix(line, prefix) {
+				return ": " + strings.TrimSpace(line)
+			}
+		}
+	}
+	return ""
 }

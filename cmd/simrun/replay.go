@@ -1,22 +1,29 @@
 package main
 
 import (
+	"encoding/json"
+	"errors"
 	"fmt"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
 
+	"simrun/checker"
 	"simrun/reports"
 	"simrun/scenarios/runner"
+	"simrun/sim/history"
 	"simrun/sim/plan"
 )
 
 func replayCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "replay FOLDER",
-		Short:   "Run what an output folder holds again and compare",
+		Use:   "replay FOLDER",
+		Short: "Run what an output folder holds again and compare",
+		Long: `replay runs the plan of an output folder again, compares trace and history with what
+was recorded, and writes nothing. The exit status is that of the verdict; 1 also if two
+runs of the plan differ from each other, 2 if the recording is not one of this program.`,
 		Example: "  simrun replay out/bank-7",
-		Args:    cobra.ExactArgs(1),
+		Args:    one("the folder of one run"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return replay(cmd, args[0]) },
 	}
 }
@@ -24,26 +31,73 @@ func replayCommand() *cobra.Command {
 func replay(cmd *cobra.Command, dir string) error {
 	recorded, err := reports.Load(dir)
 	if err != nil {
-		return err
+		return withRemedy(err, dir)
 	}
 	p, err := plan.Parse(filepath.Join(dir, reports.FilePlan), recorded.Plan)
 	if err != nil {
 		return err
 	}
-	outcome, err := runner.Run(&p, runner.Options{Progress: progressLine(cmd.ErrOrStderr()), Interrupted: interrupts()})
-	if err != nil {
+	interrupted := interrupts(cmd.ErrOrStderr())
+	outcome, err := runner.Run(&p, runner.Options{Progress: progressLine(cmd.ErrOrStderr()), Interrupted: interrupted})
+	switch {
+	case err != nil:
 		return err
+	case interrupted():
+		return status{exitUnknown, errors.New("interrupted before the replay could be compared")}
 	}
+	outcome.Result.Command = recorded.Result.Command
 	run := &reports.Run{Plan: recorded.Plan, History: outcome.History, Result: outcome.Result}
 	if err := reports.WriteText(cmd.OutOrStdout(), run, reports.TextOptions{Folder: dir, Color: isTerminal(cmd.OutOrStdout())}); err != nil {
 		return err
 	}
-	if recorded.Result.TraceHash != outcome.Result.TraceHash {
-		return status{exitViolation, fmt.Errorf("%s was recorded with trace %v, but is %v now: %s; it comes from another version of the program, or the simulation is not deterministic (simrun verify %s)",
-			dir, recorded.Result.TraceHash, outcome.Result.TraceHash, firstDifference(recorded.Result, outcome.Result), filepath.Join(dir, reports.FilePlan))}
+	answer, err := compareRuns(dir, recorded, run, func() (*runner.Outcome, error) {
+		return runner.Run(&p, runner.Options{Interrupted: interrupted})
+	})
+	if err != nil {
+		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "replayed exactly: trace %v\n", outcome.Result.TraceHash)
+	fmt.Fprintln(cmd.OutOrStdout(), answer)
 	return verdictStatus(outcome.Result.Verdict)
+}
+
+// compareRuns compares a recording with a run of its plan, and says in what they
+// agree. Where the traces differ it runs the plan once more: a simulation that
+// is not deterministic is another matter than a recording of another program.
+func compareRuns(dir string, recorded, now *reports.Run, again func() (*runner.Outcome, error)) (string, error) {
+	then, result := recorded.Result, now.Result
+	same := sameOperations(recorded.History, now.History)
+	switch {
+	case then.TraceHash != result.TraceHash && endedEarly(recorded, now, same):
+		return fmt.Sprintf("the recording ends after %d events without a verdict; as far as it goes, %d operations, the replay is the same",
+			then.Stats.Events, same), nil
+	case then.TraceHash != result.TraceHash:
+		return "", explainDifference(dir, then, result, again)
+	case same < max(len(recorded.History.Ops), len(now.History.Ops)):
+		return "", fmt.Errorf("%s: the trace is that of the recording, but operation %d of the history is another: the file was edited; %s",
+			filepath.Join(dir, reports.FileHistory), same+1, remedy(dir))
+	}
+	answer := fmt.Sprintf("replayed exactly: trace %v", result.TraceHash)
+	if then.Signature() != result.Signature() {
+		answer += fmt.Sprintf("\nbut the verdict was %s and is %s now: the checkers have changed since", then.Signature(), result.Signature())
+	}
+	return answer, nil
+}
+
+// explainDifference tells why the traces of a recording and of its replay
+// differ.
+func explainDifference(dir string, then, now *reports.Result, again func() (*runner.Outcome, error)) error {
+	where := fmt.Sprintf("%s was recorded with trace %v, and the trace is %v now: %s", dir, then.TraceHash, now.TraceHash, firstDifference(then, now))
+	third, err := again()
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(dir, reports.FilePlan)
+	if third.Result.TraceHash != now.TraceHash {
+		return status{exitViolation, fmt.Errorf("%s; the simulation is not deterministic, for a third run gives %v: simrun verify %s names the first difference",
+			where, third.Result.TraceHash, quoted(file))}
+	}
+	return fmt.Errorf("%s; two runs now agree, so that the recording is of another version of the program or of another plan: take the program that recorded it, or %s",
+		where, remedy(dir))
 }
 
 // firstDifference says between which checkpoints two traces part.
@@ -56,4 +110,59 @@ func firstDifference(a, b *reports.Result) string {
 		from = a.Checkpoints[i].Events
 	}
 	return fmt.Sprintf("they part after event %d", from)
+}
+
+// endedEarly reports whether a recording is the beginning of a run: one that was
+// interrupted. The operations that were under way then have an unknown outcome
+// in the recording alone.
+func endedEarly(recorded, now *reports.Run, same int) bool {
+	then := recorded.Result
+	if then.Verdict != checker.Unknown || then.Stats.Events >= now.Result.Stats.Events {
+		return false
+	}
+	for i, c := range then.Checkpoints {
+		if i >= len(now.Result.Checkpoints) || now.Result.Checkpoints[i] != c {
+			return false
+		}
+	}
+	for _, op := range recorded.History.Ops[same:] {
+		if op.Outcome != history.Unknown {
+			return false
+		}
+	}
+	return true
+}
+
+// sameOperations returns how many operations two histories have in common from
+// their beginning.
+func sameOperations(a, b *history.History) int {
+	for i := range min(len(a.Ops), len(b.Ops)) {
+		x, errX := json.Marshal(&a.Ops[i])
+		y, errY := json.Marshal(&b.Ops[i])
+		if errX != nil || errY != nil || string(x) != string(y) {
+			return i
+		}
+	}
+	return min(len(a.Ops), len(b.Ops))
+}
+
+// remedy is how to make a recording anew.
+func remedy(dir string) string {
+	return fmt.Sprintf("record it anew: simrun run %s --out %s", quoted(filepath.Join(dir, reports.FilePlan)), quoted(dir))
+}
+
+// withRemedy replaces the general advice to record a run again by the command
+// for this folder.
+func withRemedy(err error, dir string) error {
+	var file *reports.Error
+	var record *history.Error
+	switch {
+	case errors.As(err, &file) && filepath.Base(file.File) != reports.FilePlan:
+		return &reports.Error{File: file.File, Line: file.Line, Problem: file.Problem, Remedy: remedy(dir), Err: file.Err}
+	case errors.As(err, &record):
+		changed := *record
+		changed.Remedy = remedy(dir)
+		return &changed
+	}
+	return err
 }

@@ -14,16 +14,20 @@ func reportCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "report FOLDER",
 		Short: "Print the verdict of an output folder and write its page again",
-		Args:  cobra.ExactArgs(1),
+		Args:  one("the folder of one run"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			run, err := reports.Load(args[0])
 			if err != nil {
-				return err
+				return withRemedy(err, args[0])
 			}
 			if err := reports.Open(args[0]).SavePage(run); err != nil {
 				return err
 			}
-			return reports.WriteText(cmd.OutOrStdout(), run, reports.TextOptions{Folder: args[0]})
+			w := cmd.OutOrStdout()
+			if err := reports.WriteText(w, run, reports.TextOptions{Folder: args[0], Color: isTerminal(w)}); err != nil {
+				return err
+			}
+			return verdictStatus(run.Result.Verdict)
 		},
 	}
 }
@@ -34,15 +38,25 @@ func inspectCommand() *cobra.Command {
 		Use:   "inspect SCENARIO|PLAN.toml",
 		Short: "Run a seed and print the raft log of every region at its end",
 		Long: `inspect prints one line for each log entry that a store still holds, such as
-4_7 term=6 PUT default key="reg/0001" value="3.1": entry 7 of region 4.`,
-		Args: cobra.ExactArgs(1),
+4_7 term=6 PUT default key="reg/0001" value="3.1": entry 7 of region 4.
+The verdict is told on standard error unless it is OK, and by the exit status.`,
+		Args: one("one scenario or plan"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			src, err := findSource(args[0])
 			if err != nil {
 				return err
 			}
-			_, err = runner.Run(src.planOf(seed), runner.Options{Dump: cmd.OutOrStdout(), Interrupted: interrupts()})
-			return err
+			if err := src.seedInside(cmd.Flags().Changed("seed")); err != nil {
+				return err
+			}
+			outcome, err := runner.Run(src.planOf(seed), runner.Options{Dump: cmd.OutOrStdout(), Interrupted: interrupts(cmd.ErrOrStderr())})
+			if err != nil {
+				return err
+			}
+			if line := message(outcome.Result); line != "" {
+				fmt.Fprintf(cmd.ErrOrStderr(), "simrun: %v: %s\n", outcome.Result.Verdict, line)
+			}
+			return verdictStatus(outcome.Result.Verdict)
 		},
 	}
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "the seed that decides everything")

@@ -1,18 +1,17 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"simrun/checker"
 	"simrun/reports"
 	"simrun/scenarios/runner"
 	"simrun/sim/plan"
@@ -30,13 +29,16 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run SCENARIO|PLAN.toml",
 		Short: "Run one seed of a scenario, or a plan, and print the verdict",
+		Long: `run takes the name of a scenario, or the path of a scenario or plan file. The output
+folder gets the plan, the history while it is recorded, and at the end the verdict, the
+trace and a page. An interrupt ends the run early: what was recorded is checked and kept.`,
 		Example: `  simrun run bank --seed 7
   simrun run out/bank-7/plan.toml`,
-		Args: cobra.ExactArgs(1),
+		Args: one("one scenario or plan"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runOne(cmd, args[0], &f) },
 	}
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "the seed that decides everything")
-	cmd.Flags().StringVar(&f.out, "out", "", "output folder (default out/SCENARIO-SEED)")
+	cmd.Flags().StringVar(&f.out, "out", "", "output folder (default out/SCENARIO-SEED, or after the plan's file)")
 	cmd.Flags().StringVar(&f.log, "log", "", "write what nodes and faults log to this file (- for standard error)")
 	return cmd
 }
@@ -46,35 +48,60 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 	if err != nil {
 		return err
 	}
-	if src.plan != nil && cmd.Flags().Changed("seed") {
-		return errors.New("a plan has its seed inside: edit the plan, or give a scenario with --seed")
+	if err := src.seedInside(cmd.Flags().Changed("seed")); err != nil {
+		return err
 	}
 	p := src.planOf(f.seed)
+	// Before the folder is taken over: a plan that cannot run replaces nothing.
+	if err := p.Validate(); err != nil {
+		return fmt.Errorf("%s, seed %d: the plan cannot be run: %w", name, p.Seed, err)
+	}
 	if f.out == "" {
-		f.out = filepath.Join("out", folderName(p))
+		f.out = src.folder(p.Seed)
 	}
 	logf, closeLog, err := openLog(f.log, cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
-	defer closeLog()
 	folder, err := reports.Create(f.out)
 	if err != nil {
 		return err
 	}
-	run, err := runInto(folder, p, runner.Options{Logf: logf, Progress: progressLine(cmd.ErrOrStderr()), Interrupted: interrupts()})
-	if err != nil {
-		return err
+	run, err := runInto(folder, src, p, runner.Options{
+		Logf: logf, Progress: progressLine(cmd.ErrOrStderr()), Interrupted: interrupts(cmd.ErrOrStderr()),
+	})
+	if logErr := closeLog(); err == nil {
+		err = logErr
 	}
-	err = reports.WriteText(cmd.OutOrStdout(), run, reports.TextOptions{Folder: folder.Path(), Color: isTerminal(cmd.OutOrStdout())})
-	if err != nil {
-		return err
-	}
-	return verdictStatus(run.Result.Verdict)
+	return tell(cmd.OutOrStdout(), folder, run, err)
 }
 
-// runInto runs a plan and writes its folder.
-func runInto(folder *reports.Folder, p *plan.Plan, opts runner.Options) (*reports.Run, error) {
+// tell prints the verdict of a run. saveErr is why the run, or a part of it,
+// could not be kept: what was found is told all the same.
+func tell(w io.Writer, folder *reports.Folder, run *reports.Run, saveErr error) error {
+	if run == nil {
+		return saveErr
+	}
+	opts := reports.TextOptions{Folder: folder.Path(), Color: isTerminal(w)}
+	if saveErr != nil {
+		opts.Folder = "" // there is nothing to compare with
+	}
+	err := reports.WriteText(w, run, opts)
+	if err == nil {
+		err = saveErr
+	}
+	switch {
+	case err == nil:
+		return verdictStatus(run.Result.Verdict)
+	case run.Result.Verdict == checker.Violation:
+		return status{exitViolation, err}
+	}
+	return err
+}
+
+// runInto runs a plan and writes its folder. It returns what was found even if
+// that could not be written.
+func runInto(folder *reports.Folder, src *source, p *plan.Plan, opts runner.Options) (*reports.Run, error) {
 	text := p.String()
 	if err := folder.SavePlan(text); err != nil {
 		return nil, err
@@ -83,49 +110,71 @@ func runInto(folder *reports.Folder, p *plan.Plan, opts runner.Options) (*report
 	if err != nil {
 		return nil, err
 	}
-	opts.History = stream
+	history := &lenient{w: stream}
+	opts.History = history
 	begun := time.Now()
 	outcome, err := runner.Run(p, opts)
-	if closeErr := stream.Close(); err == nil {
-		err = closeErr
+	if closeErr := stream.Close(); history.err == nil {
+		history.err = closeErr
 	}
 	if err != nil {
 		return nil, err
 	}
 	outcome.Result.Wall = time.Since(begun)
-	run := &reports.Run{Plan: text, History: outcome.History, Result: outcome.Result}
-	return run, folder.Save(run)
-}
-
-func folderName(p *plan.Plan) string {
-	name := p.Scenario
-	if name == "" {
-		name = "plan"
+	if !src.embedded {
+		outcome.Result.Command = src.command(p.Seed)
 	}
-	return fmt.Sprintf("%s-%d", name, p.Seed)
+	run := &reports.Run{Plan: text, History: outcome.History, Result: outcome.Result}
+	if err := folder.Save(run); history.err == nil {
+		return run, err
+	}
+	return run, history.err
 }
 
-// openLog opens the file for the log; "" is none, "-" standard error.
-func openLog(name string, stderr io.Writer) (logf func(string, ...any), closeLog func(), err error) {
-	w := stderr
-	closeLog = func() {}
-	switch name {
-	case "":
-		return nil, closeLog, nil
-	case "-":
-	default:
+// lenient passes on what is written until an error, and then swallows the rest:
+// a run goes on and is checked though its history cannot be kept.
+type lenient struct {
+	w   io.Writer
+	err error // the first
+}
+
+func (l *lenient) Write(p []byte) (int, error) {
+	if l.err == nil {
+		_, l.err = l.w.Write(p)
+	}
+	return len(p), nil
+}
+
+// openLog opens the file for the log; "" is none, "-" standard error. The
+// function that closes it returns the first error of writing it.
+func openLog(name string, stderr io.Writer) (logf func(string, ...any), closeLog func() error, err error) {
+	if name == "" {
+		return nil, func() error { return nil }, nil
+	}
+	w := &output{w: stderr}
+	closeLog = func() error { return nil }
+	if name != "-" {
 		file, err := os.Create(name)
 		if err != nil {
 			return nil, nil, fmt.Errorf("cannot write the log: %w", err)
 		}
-		w, closeLog = file, func() { _ = file.Close() }
+		w.w = file
+		closeLog = func() error {
+			if err := file.Close(); w.err == nil {
+				w.err = err
+			}
+			if w.err != nil {
+				return fmt.Errorf("cannot write the log: %w", w.err)
+			}
+			return nil
+		}
 	}
 	return func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }, closeLog, nil
 }
 
 // interrupts returns a function that reports whether the user has asked to
 // stop. A second interrupt ends the process as usual.
-func interrupts() func() bool {
+func interrupts(stderr io.Writer) func() bool {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	var asked atomic.Bool
@@ -133,6 +182,7 @@ func interrupts() func() bool {
 		<-signals
 		asked.Store(true)
 		signal.Stop(signals)
+		fmt.Fprintln(stderr, "simrun: interrupted: what there is so far is checked now; interrupt again to leave at once")
 	}()
 	return asked.Load
 }

@@ -1,20 +1,24 @@
 package main
 
 import (
-	"context"
+	"fmt"
 	"os"
-	"runtime"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 )
 
+// verifyFlags are the flags of verify.
+type verifyFlags struct {
+	seeds       string
+	procs       []int
+	workers     int
+	seedTimeout time.Duration
+}
+
 func verifyCommand() *cobra.Command {
-	var (
-		seeds   string
-		procs   []int
-		workers int
-	)
+	var f verifyFlags
 	cmd := &cobra.Command{
 		Use:   "verify SCENARIO|PLAN.toml",
 		Short: "Run each seed several times and name the first event that differs",
@@ -22,23 +26,30 @@ func verifyCommand() *cobra.Command {
 processors, and compares event by event. A divergence means that the simulation
 is not a function of its seed, so nothing that it finds can be trusted.`,
 		Example: "  simrun verify bank --seeds 1-200",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return verify(cmd, args[0], seeds, procs, workers)
-		},
+		Args:    one("one scenario or plan"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return verify(cmd, args[0], &f) },
 	}
-	cmd.Flags().StringVar(&seeds, "seeds", "1-10", "seeds, such as 1-100 or 3,7")
-	cmd.Flags().IntSliceVar(&procs, "procs", []int{1, 2, 8}, "run with each of these as GOMAXPROCS")
-	cmd.Flags().IntVar(&workers, "workers", runtime.NumCPU(), "worker processes")
+	cmd.Flags().StringVar(&f.seeds, "seeds", "1-10", "seeds, such as 1-100 or 3,7")
+	cmd.Flags().IntSliceVar(&f.procs, "procs", []int{1, 2, 8}, "run with each of these as GOMAXPROCS")
+	addPoolFlags(cmd, &f.workers, &f.seedTimeout)
 	return cmd
 }
 
-func verify(cmd *cobra.Command, name, seedText string, procs []int, workers int) error {
+func verify(cmd *cobra.Command, name string, f *verifyFlags) error {
 	src, err := findSource(name)
 	if err != nil {
 		return err
 	}
-	seeds, err := parseSeeds(seedText)
+	if err := src.seedInside(cmd.Flags().Changed("seeds")); err != nil {
+		return err
+	}
+	if err := checkPoolFlags(f.workers, f.seedTimeout); err != nil {
+		return err
+	}
+	if len(f.procs) == 0 || slices.Min(f.procs) < 1 {
+		return fmt.Errorf("--procs %v: give one or more numbers of processors, each at least 1", f.procs)
+	}
+	seeds, err := parseSeeds(f.seeds)
 	if err != nil {
 		return err
 	}
@@ -49,18 +60,16 @@ func verify(cmd *cobra.Command, name, seedText string, procs []int, workers int)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := huntContext(context.Background(), &huntFlags{})
+	ctx, cancel := huntContext(cmd.Context(), &huntFlags{})
 	defer cancel()
-	t := newTally(src, cmd.OutOrStdout(), seedBar(cmd.ErrOrStderr(), len(seeds)))
+	t := newTally(src, cmd.OutOrStdout(), cmd.ErrOrStderr(), len(seeds))
 	begun := time.Now()
 	// The first run of a worker is the reference for its own later ones, so the
 	// first of procs is used twice: equal settings must agree too.
-	p := &pool{program: program, source: name, workers: max(workers, 1)}
-	err = p.run(ctx, queueOf(seeds, append(procs[:1:1], procs...)), t.take)
-	t.summary(time.Since(begun), ctx.Err() != nil)
-	t.say("%d seeds with GOMAXPROCS %v: %d diverged", t.seeds, procs, t.diverged)
-	if err != nil {
-		return err
-	}
-	return t.status()
+	p := &pool{program: program, source: name, workers: f.workers, timeout: f.seedTimeout, stderr: cmd.ErrOrStderr()}
+	err = p.run(ctx, queueOf(seeds, append(f.procs[:1:1], f.procs...)), t.take)
+	t.interrupted = ctx.Err() != nil
+	t.summary(time.Since(begun))
+	t.say("%s with GOMAXPROCS %v: %d diverged", plural(t.seeds, "seed"), f.procs, t.diverged)
+	return t.status(err)
 }

@@ -37,7 +37,8 @@ type answer struct {
 	TraceHash  reports.Hash      `json:"trace_hash"`
 	Stats      reports.Stats     `json:"stats"`
 	Marks      []invariant.Count `json:"marks"`
-	CPU        time.Duration     `json:"cpu"` // of this job
+	Checkers   []checker.Result  `json:"checkers,omitempty"` // unless the verdict is OK
+	CPU        time.Duration     `json:"cpu"`                // of this job
 }
 
 func workerCommand() *cobra.Command {
@@ -45,7 +46,7 @@ func workerCommand() *cobra.Command {
 		Use:    "worker SCENARIO|PLAN.toml",
 		Short:  "Run the seeds that come as lines on standard input",
 		Hidden: true,
-		Args:   cobra.ExactArgs(1),
+		Args:   one("one scenario or plan"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			src, err := findSource(args[0])
 			if err != nil {
@@ -86,13 +87,18 @@ func (s *source) do(j job) answer {
 	}
 	r := outcome.Result
 	a.Verdict, a.Signature, a.TraceHash, a.Stats, a.Marks = r.Verdict, r.Signature(), r.TraceHash, r.Stats, r.Marks
-	a.Message = message(r)
+	if r.Verdict != checker.OK {
+		a.Message, a.Checkers = message(r), r.Checkers
+	}
 	a.CPU = cpuTime() - before
 	return a
 }
 
-// message is what to say of a run that is not OK, in a line.
+// message is what to say of a run that is not OK, in a line; "" of one that is.
 func message(r *reports.Result) string {
+	if r.Verdict == checker.OK {
+		return ""
+	}
 	for _, f := range r.Findings() {
 		return fmt.Sprintf("%s: %s", f.Anomaly, f.Message)
 	}

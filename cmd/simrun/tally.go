@@ -1,0 +1,231 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jedib0t/go-pretty/v6/table"
+	"github.com/schollz/progressbar/v3"
+
+	"simrun/checker"
+	"simrun/reports"
+)
+
+// tally collects the answers of a hunt.
+type tally struct {
+	src    *source
+	out    io.Writer
+	bar    *progressbar.ProgressBar // nil: nobody looks
+	log    io.Writer                // gets a line now and then, if there is no bar
+	logged time.Time                // when it got its last
+	counts map[checker.Verdict]int
+	// bySignature holds the kinds of failure. What could not be run, and what
+	// diverged, are kinds of their own.
+	bySignature map[string]*failure
+	errors      int
+	idle        int // runs in which no fault took effect
+	diverged    int
+	seeds       int
+	cpu         time.Duration
+	events      uint64
+	virtual     time.Duration
+	marks       map[string]uint64
+	interrupted bool
+	keepCases   bool
+	cases       []reports.Case // of all runs, if keepCases
+}
+
+// failure is a group of seeds that fail in the same way.
+type failure struct {
+	seed    uint64 // the smallest
+	count   int
+	message string
+}
+
+// toldMax is how many failures of one kind are told when they are met; all
+// are counted.
+const toldMax = 3
+
+// logEvery is how often a hunt that nobody watches tells that it goes on.
+const logEvery = 30 * time.Second
+
+// newTally returns a tally that prints to out, and shows its progress over
+// total seeds (negative: unknown) on log.
+func newTally(src *source, out, log io.Writer, total int) *tally {
+	return &tally{
+		src: src, out: out, bar: seedBar(log, total), log: log, logged: time.Now(),
+		counts: map[checker.Verdict]int{}, bySignature: map[string]*failure{}, marks: map[string]uint64{},
+	}
+}
+
+// take counts an answer and tells at once what is not OK.
+func (t *tally) take(a answer) {
+	t.seeds++
+	t.progress()
+	if t.keepCases {
+		t.cases = append(t.cases, a.junitCase(t.src))
+	}
+	if a.Error != "" {
+		t.errors++
+		t.fail("NOT RUN", a.Seed, a.Error)
+		return
+	}
+	t.counts[a.Verdict]++
+	t.cpu += a.CPU
+	t.events += a.Stats.Events
+	t.virtual += time.Duration(a.Stats.Virtual)
+	if a.Stats.FaultsEffective() == 0 && a.Stats.Events > 0 {
+		t.idle++
+	}
+	for _, m := range a.Marks {
+		t.marks[m.Name] += m.Count
+	}
+	if a.Divergence != "" {
+		t.diverged++
+		t.fail("DIVERGENCE", a.Seed, a.Divergence)
+	}
+	if a.Verdict != checker.OK {
+		t.fail(a.Signature, a.Seed, a.Message)
+	}
+}
+
+// progress shows that the hunt goes on.
+func (t *tally) progress() {
+	switch {
+	case t.bar != nil:
+		_ = t.bar.Add(1)
+	case time.Since(t.logged) >= logEvery:
+		t.logged = time.Now()
+		fmt.Fprintf(t.log, "%s so far, %d OK\n", plural(t.seeds, "seed"), t.counts[checker.OK])
+	}
+}
+
+// junitCase is the answer as continuous integration lists it.
+func (a *answer) junitCase(src *source) reports.Case {
+	if a.Error != "" {
+		return reports.Case{Name: fmt.Sprintf("%s, seed %d", src.name, a.Seed), Err: errors.New(a.Error)}
+	}
+	return reports.Case{Result: &reports.Result{
+		Scenario: src.name, Seed: a.Seed, Command: src.command(a.Seed),
+		Verdict: a.Verdict, Checkers: a.Checkers, Wall: a.CPU,
+	}}
+}
+
+// fail counts a failure, and tells it if it is among the first of its kind.
+func (t *tally) fail(signature string, seed uint64, message string) {
+	f := t.bySignature[signature]
+	if f == nil {
+		f = &failure{seed: seed, message: message}
+		t.bySignature[signature] = f
+	}
+	f.count++
+	f.seed = min(f.seed, seed)
+	if f.count > toldMax {
+		return
+	}
+	t.say("%s  %s, seed %d", signature, t.src.name, seed)
+	if message != "" {
+		t.say("    %s", message)
+	}
+	t.say("    %s", t.src.command(seed))
+	if f.count == toldMax {
+		t.say("    (more of this kind are only counted)")
+	}
+}
+
+func (t *tally) say(format string, args ...any) {
+	if t.bar != nil {
+		_ = t.bar.Clear()
+	}
+	fmt.Fprintf(t.out, format+"\n", args...)
+}
+
+// summary prints what was found, failures grouped by signature.
+func (t *tally) summary(wall time.Duration) {
+	if t.bar != nil {
+		_ = t.bar.Finish()
+	}
+	if len(t.bySignature) > 0 {
+		t.say("")
+		t.table()
+	}
+	if t.interrupted {
+		t.say("interrupted; this is what was found so far")
+	}
+	t.say("%s: %s: %d OK, %d VIOLATION, %d UNKNOWN, %d UNRECOVERABLE", t.src.name, plural(t.seeds, "seed"),
+		t.counts[checker.OK], t.counts[checker.Violation], t.counts[checker.Unknown], t.counts[checker.Unrecoverable])
+	if t.errors > 0 {
+		t.say("%s could not be run", plural(t.errors, "seed"))
+	}
+	if t.idle > 0 {
+		t.say("no fault took effect in %s", plural(t.idle, "run"))
+	}
+	if n := float64(t.seeds - t.errors); n > 0 && t.cpu > 0 {
+		t.say("%.1f virtual seconds and %.2f CPU-seconds a seed, %.0f events and %.1f virtual seconds per CPU-second, %v in all",
+			t.virtual.Seconds()/n, t.cpu.Seconds()/n,
+			float64(t.events)/t.cpu.Seconds(), t.virtual.Seconds()/t.cpu.Seconds(), wall.Round(time.Second/10))
+	}
+}
+
+// table prints the kinds of failure, the most frequent first.
+func (t *tally) table() {
+	kinds := slices.Sorted(maps.Keys(t.bySignature))
+	slices.SortStableFunc(kinds, func(a, b string) int { return t.bySignature[b].count - t.bySignature[a].count })
+	w := table.NewWriter()
+	w.SetOutputMirror(t.out)
+	w.SetStyle(table.StyleLight)
+	w.AppendHeader(table.Row{"found", "seeds", "to run the first again"})
+	for _, s := range kinds {
+		f := t.bySignature[s]
+		w.AppendRow(table.Row{s, f.count, t.src.command(f.seed)})
+	}
+	w.Render()
+}
+
+// listMarks prints the rare branches, the unreached ones last.
+func (t *tally) listMarks() {
+	var unreached, reached []string
+	for _, name := range slices.Sorted(maps.Keys(t.marks)) {
+		if t.marks[name] == 0 {
+			unreached = append(unreached, name)
+		} else {
+			reached = append(reached, fmt.Sprintf("%10d  %s", t.marks[name], name))
+		}
+	}
+	t.say("rare branches reached (%d) and not (%d):", len(reached), len(unreached))
+	for _, line := range reached {
+		t.say("%s", line)
+	}
+	for _, name := range unreached {
+		t.say("%10s  %s", "never", name)
+	}
+}
+
+// status is what the hunt returns to the shell. err is why it ended early; a
+// violation that was found before outweighs it.
+func (t *tally) status(err error) error {
+	switch {
+	case t.counts[checker.Violation] > 0 || t.diverged > 0:
+		return status{exitViolation, err}
+	case err != nil:
+		return err
+	case t.interrupted:
+		return status{code: exitUnknown}
+	case t.errors > 0:
+		return status{code: exitUsage}
+	case t.counts[checker.OK] < t.seeds || t.seeds == 0:
+		return status{code: exitUnknown}
+	}
+	return nil
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
