@@ -28,6 +28,9 @@ const (
 	messageVote       = 13
 )
 
+// messageNumbers is how many fields of raftpb.Message are an uint64.
+const messageNumbers = 8
+
 // Fields of raftpb.Entry.
 const (
 	entryType  = 1

@@ -14,56 +14,68 @@ type messageBlock struct {
 	message raftpb.Message
 	typ     raftpb.MessageType
 	reject  bool
-	numbers [messageVote + 1]uint64 // by field
+	numbers [messageNumbers]uint64
+	used    int // of numbers
 }
 
 // parseMessage decodes a message, which shares its data with encoded.
 func parseMessage(encoded []byte) (*raftpb.Message, error) {
 	b := &messageBlock{}
-	if err := eachField(encoded, b.setNumber, b.setBytes); err != nil {
-		return nil, fmt.Errorf("message: %w", err)
+	f := fields{rest: encoded}
+	for f.next() {
+		if f.kind == protowire.VarintType {
+			f.err = b.setNumber(f.field, f.number)
+		} else {
+			f.err = b.setBytes(f.field, f.bytes)
+		}
+	}
+	if f.err != nil {
+		return nil, fmt.Errorf("message: %w", f.err)
 	}
 	return &b.message, nil
 }
 
-func (b *messageBlock) setNumber(field protowire.Number, v uint64) error {
+func (b *messageBlock) setNumber(field protowire.Number, v uint64) (err error) {
 	m := &b.message
 	switch field {
 	case messageType:
 		b.typ = raftpb.MessageType(v)
 		m.Type = &b.typ
-		return nil
 	case messageReject:
 		b.reject = v != 0
 		m.Reject = &b.reject
-		return nil
-	}
-	if field > messageVote {
-		return errField
-	}
-	at := &b.numbers[field]
-	*at = v
-	switch field {
 	case messageTo:
-		m.To = at
+		m.To, err = b.place(v)
 	case messageFrom:
-		m.From = at
+		m.From, err = b.place(v)
 	case messageTerm:
-		m.Term = at
+		m.Term, err = b.place(v)
 	case messageLogTerm:
-		m.LogTerm = at
+		m.LogTerm, err = b.place(v)
 	case messageIndex:
-		m.Index = at
+		m.Index, err = b.place(v)
 	case messageCommit:
-		m.Commit = at
+		m.Commit, err = b.place(v)
 	case messageRejectHint:
-		m.RejectHint = at
+		m.RejectHint, err = b.place(v)
 	case messageVote:
-		m.Vote = at
+		m.Vote, err = b.place(v)
 	default:
 		return errField
 	}
-	return nil
+	return err
+}
+
+// place puts a number where the message can point to it. An encoder writes
+// every field at most once.
+func (b *messageBlock) place(v uint64) (*uint64, error) {
+	if b.used == len(b.numbers) {
+		return nil, errMalformed
+	}
+	at := &b.numbers[b.used]
+	*at = v
+	b.used++
+	return at, nil
 }
 
 func (b *messageBlock) setBytes(field protowire.Number, v []byte) error {
@@ -95,8 +107,16 @@ type entryBlock struct {
 
 func parseEntry(encoded []byte) (*raftpb.Entry, error) {
 	b := &entryBlock{}
-	if err := eachField(encoded, b.setNumber, b.setBytes); err != nil {
-		return nil, fmt.Errorf("entry: %w", err)
+	f := fields{rest: encoded}
+	for f.next() {
+		if f.kind == protowire.VarintType {
+			f.err = b.setNumber(f.field, f.number)
+		} else {
+			f.err = b.setBytes(f.field, f.bytes)
+		}
+	}
+	if f.err != nil {
+		return nil, fmt.Errorf("entry: %w", f.err)
 	}
 	return &b.entry, nil
 }
@@ -126,37 +146,54 @@ func (b *entryBlock) setBytes(field protowire.Number, v []byte) error {
 	return nil
 }
 
-// eachField hands every field of an encoded message to the function for its
-// kind.
-func eachField(b []byte, number func(protowire.Number, uint64) error, bytes func(protowire.Number, []byte) error) error {
-	for len(b) > 0 {
-		field, kind, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		b = b[n:]
-		var err error
-		switch kind {
-		case protowire.VarintType:
-			var v uint64
-			if v, n = protowire.ConsumeVarint(b); n >= 0 {
-				err = number(field, v)
-			}
-		case protowire.BytesType:
-			var v []byte
-			if v, n = protowire.ConsumeBytes(b); n >= 0 {
-				err = bytes(field, v)
-			}
-		default:
-			err = errField
-		}
-		switch {
-		case n < 0:
-			return protowire.ParseError(n)
-		case err != nil:
-			return err
-		}
-		b = b[n:]
+// fields walks over the fields of an encoded message.
+type fields struct {
+	rest []byte
+	err  error
+
+	// The current field, and its value according to its kind.
+	field  protowire.Number
+	kind   protowire.Type
+	number uint64
+	bytes  []byte
+}
+
+// next moves to the next field. It returns false at the end, and after an
+// error.
+func (f *fields) next() bool {
+	if len(f.rest) == 0 || f.err != nil {
+		return false
 	}
-	return nil
+	tag := f.varint()
+	f.field, f.kind = protowire.DecodeTag(tag)
+	switch f.kind {
+	case protowire.VarintType:
+		f.number = f.varint()
+	case protowire.BytesType:
+		size := f.varint()
+		if size > uint64(len(f.rest)) {
+			f.err = errMalformed
+			return false
+		}
+		f.bytes = f.rest[:size:size]
+		f.rest = f.rest[size:]
+	default:
+		f.err = errField
+	}
+	return f.err == nil
+}
+
+func (f *fields) varint() uint64 {
+	if len(f.rest) > 0 && f.rest[0] < 0x80 { // most are short
+		v := f.rest[0]
+		f.rest = f.rest[1:]
+		return uint64(v)
+	}
+	v, n := protowire.ConsumeVarint(f.rest)
+	if n < 0 {
+		f.err = errMalformed
+		return 0
+	}
+	f.rest = f.rest[n:]
+	return v
 }

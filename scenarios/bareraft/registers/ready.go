@@ -74,7 +74,7 @@ func (r *Replica) restore(snapshot *raftpb.Snapshot) {
 	r.cfg.Observer.Restored(r.id, index, term)
 	must(r.log.ApplySnapshot(snapshot), "write a snapshot")
 	r.machine = restore(snapshot.GetData())
-	r.applied = index
+	r.applied, r.cut = index, index
 }
 
 // store writes to the disk.
@@ -140,12 +140,11 @@ func (r *Replica) answerReads() {
 
 // compact takes a snapshot and cuts the log, if it has become long.
 func (r *Replica) compact() {
-	first, err := r.log.FirstIndex()
-	must(err, "read the first index")
-	if r.applied+1 < first+2*r.cfg.LogEntries {
+	if r.applied < r.cut+2*r.cfg.LogEntries {
 		return
 	}
-	_, err = r.log.CreateSnapshot(r.applied, nil, r.machine.snapshot())
+	_, err := r.log.CreateSnapshot(r.applied, nil, r.machine.snapshot())
 	must(err, "take a snapshot")
-	must(r.log.Compact(r.applied-r.cfg.LogEntries), "compact the log")
+	r.cut = r.applied - r.cfg.LogEntries
+	must(r.log.Compact(r.cut), "compact the log")
 }

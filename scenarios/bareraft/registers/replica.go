@@ -33,6 +33,7 @@ type Replica struct {
 
 	machine machine
 	applied uint64 // the index up to which machine is
+	cut     uint64 // the last index that the log does not hold any more
 	term    uint64 // the current term
 	lead    uint64 // the leader as far as it is known, 0 if it is not
 	leading bool   // this member leads, as far as it knows
@@ -99,6 +100,9 @@ func (r *Replica) recover() {
 	r.machine = restore(snapshot.GetData())
 	r.applied = snapshot.GetMetadata().GetIndex()
 	r.term = hs.GetTerm()
+	first, err := r.log.FirstIndex()
+	must(err, "read the first index")
+	r.cut = first - 1
 	r.raw, err = raft.NewRawNode(&raft.Config{
 		ID:            r.id,
 		ElectionTick:  r.cfg.ElectionTick,
