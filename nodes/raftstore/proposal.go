@@ -52,11 +52,11 @@ func (s *Store) Propose(
 	if term != 0 && term != p.term() {
 		return errStaleCommand("the term has changed"), nil
 	}
-	if regionErr := checkKeys(p.region, reqs); regionErr != nil {
+	if regionErr = checkKeys(p.region, reqs); regionErr != nil {
 		return regionErr, nil
 	}
 	for _, req := range reqs {
-		if regionErr := checkFamily(req); regionErr != nil {
+		if regionErr = checkFamily(req); regionErr != nil {
 			return regionErr, nil
 		}
 	}

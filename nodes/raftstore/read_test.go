@@ -116,18 +116,25 @@ func TestRegionErrors(t *testing.T) {
 		want func(*errorpb.Error) bool
 		ask  func(t env.Task) *errorpb.Error
 	}{
-		"other store": {func(e *errorpb.Error) bool { return e.GetStoreNotMatch().GetActualStoreId() == follower.id },
-			func(t env.Task) *errorpb.Error { _, e := follower.ReadSnapshot(t, good); return e }},
-		"not leader": {func(e *errorpb.Error) bool { return e.GetNotLeader().GetLeader().GetStoreId() == s.id },
-			func(t env.Task) *errorpb.Error { _, e := follower.ReadSnapshot(t, follower.context("a")); return e }},
-		"no region": {func(e *errorpb.Error) bool { return e.GetRegionNotFound().GetRegionId() == 99 },
+		"other store": {
+			func(e *errorpb.Error) bool { return e.GetStoreNotMatch().GetActualStoreId() == follower.id },
+			func(t env.Task) *errorpb.Error { _, e := follower.ReadSnapshot(t, good); return e },
+		},
+		"not leader": {
+			func(e *errorpb.Error) bool { return e.GetNotLeader().GetLeader().GetStoreId() == s.id },
+			func(t env.Task) *errorpb.Error { _, e := follower.ReadSnapshot(t, follower.context("a")); return e },
+		},
+		"no region": {
+			func(e *errorpb.Error) bool { return e.GetRegionNotFound().GetRegionId() == 99 },
 			func(t env.Task) *errorpb.Error {
 				ctx := *good
 				ctx.RegionId = 99
 				_, e := s.LeaderSnapshot(&ctx)
 				return e
-			}},
-		"other peer": {func(e *errorpb.Error) bool { return e.GetMismatchPeerId() != nil },
+			},
+		},
+		"other peer": {
+			func(e *errorpb.Error) bool { return e.GetMismatchPeerId() != nil },
 			func(t env.Task) *errorpb.Error {
 				ctx := *good
 				p := *good.Peer
@@ -135,10 +142,12 @@ func TestRegionErrors(t *testing.T) {
 				ctx.Peer = &p
 				_, e := s.LeaderSnapshot(&ctx)
 				return e
-			}},
-		"old epoch": {func(e *errorpb.Error) bool {
-			return e.GetEpochNotMatch().GetCurrentRegions()[0].GetId() == good.RegionId
+			},
 		},
+		"old epoch": {
+			func(e *errorpb.Error) bool {
+				return e.GetEpochNotMatch().GetCurrentRegions()[0].GetId() == good.RegionId
+			},
 			func(t env.Task) *errorpb.Error {
 				ctx := *good
 				epoch := *good.RegionEpoch
@@ -146,28 +155,43 @@ func TestRegionErrors(t *testing.T) {
 				ctx.RegionEpoch = &epoch
 				_, e := s.LeaderSnapshot(&ctx)
 				return e
-			}},
-		"old term": {func(e *errorpb.Error) bool { return e.GetStaleCommand() != nil },
+			},
+		},
+		"old term": {
+			func(e *errorpb.Error) bool { return e.GetStaleCommand() != nil },
 			func(t env.Task) *errorpb.Error {
 				ctx := *good
 				ctx.Term = 1
 				_, e := s.LeaderSnapshot(&ctx)
 				return e
-			}},
-		"other key": {func(e *errorpb.Error) bool { return e.GetKeyNotInRegion() != nil },
-			func(t env.Task) *errorpb.Error { return proposeTest(c, t, s, good, 0, putRequest("z", "")) }},
-		"other term": {func(e *errorpb.Error) bool { return e.GetStaleCommand() != nil },
-			func(t env.Task) *errorpb.Error { return proposeTest(c, t, s, good, 3, putRequest("a", "")) }},
-		"too large": {func(e *errorpb.Error) bool { return e.GetRaftEntryTooLarge() != nil },
+			},
+		},
+		"other key": {
+			func(e *errorpb.Error) bool { return e.GetKeyNotInRegion() != nil },
+			func(t env.Task) *errorpb.Error { return proposeTest(c, t, s, good, 0, putRequest("z", "")) },
+		},
+		"other term": {
+			func(e *errorpb.Error) bool { return e.GetStaleCommand() != nil },
+			func(t env.Task) *errorpb.Error { return proposeTest(c, t, s, good, 3, putRequest("a", "")) },
+		},
+		"too large": {
+			func(e *errorpb.Error) bool { return e.GetRaftEntryTooLarge() != nil },
 			func(t env.Task) *errorpb.Error {
 				return proposeTest(c, t, s, good, 0, putRequest("a", string(make([]byte, 2000))))
-			}},
-		"no such transfer": {func(e *errorpb.Error) bool { return e.GetMismatchPeerId() != nil },
-			func(t env.Task) *errorpb.Error { return s.TransferLeader(good.RegionId, 99) }},
-		"no region to transfer": {func(e *errorpb.Error) bool { return e.GetRegionNotFound() != nil },
-			func(t env.Task) *errorpb.Error { return s.TransferLeader(99, 99) }},
-		"not leader to transfer": {func(e *errorpb.Error) bool { return e.GetNotLeader() != nil },
-			func(t env.Task) *errorpb.Error { return follower.TransferLeader(good.RegionId, good.Peer.Id) }},
+			},
+		},
+		"no such transfer": {
+			func(e *errorpb.Error) bool { return e.GetMismatchPeerId() != nil },
+			func(t env.Task) *errorpb.Error { return s.TransferLeader(good.RegionId, 99) },
+		},
+		"no region to transfer": {
+			func(e *errorpb.Error) bool { return e.GetRegionNotFound() != nil },
+			func(t env.Task) *errorpb.Error { return s.TransferLeader(99, 99) },
+		},
+		"not leader to transfer": {
+			func(e *errorpb.Error) bool { return e.GetNotLeader() != nil },
+			func(t env.Task) *errorpb.Error { return follower.TransferLeader(good.RegionId, good.Peer.Id) },
+		},
 	}
 	for name, r := range requests {
 		c.do(func(t env.Task) {

@@ -131,7 +131,7 @@ func TestFateHiddenBySnapshot(t *testing.T) {
 	c := newCluster(t, clusterOptions{seed: 7, raft: eagerGC()})
 	old := c.waitLeader("")
 	heal := c.isolate(old)
-	var regionErr, fate = error(nil), error(nil)
+	regionErr, fate := error(nil), error(nil)
 	decided := false
 	c.w.Go("doomed", func(t env.Task) {
 		e, err := old.Propose(t, old.context("k"), 0, []*raft_cmdpb.Request{putRequest("k", "doomed")}, -1)

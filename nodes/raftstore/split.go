@@ -36,7 +36,7 @@ func (s *Store) SplitRegion(
 	if regionErr != nil {
 		return nil, regionErr, nil
 	}
-	if regionErr := checkSplitKeys(p.region, keys); regionErr != nil {
+	if regionErr = checkSplitKeys(p.region, keys); regionErr != nil {
 		return nil, regionErr, nil
 	}
 	region := p.region
@@ -48,7 +48,7 @@ func (s *Store) SplitRegion(
 	if p, regionErr = s.leaderPeer(ctx); regionErr != nil {
 		return nil, regionErr, nil
 	}
-	if regionErr := checkEpoch(p.region, region.GetRegionEpoch()); regionErr != nil {
+	if regionErr = checkEpoch(p.region, region.GetRegionEpoch()); regionErr != nil {
 		return nil, regionErr, nil
 	}
 	splits, err := splitRequest(region, keys, ids)
@@ -173,7 +173,7 @@ func (s *Store) bear(b birth) {
 	id := b.region.GetId()
 	p := s.newPeer(b.region, peerOnStore(b.region, s.id))
 	st := localStates{apply: initialApplyState()}
-	written := hardState{}
+	var written hardState
 	if old := s.byRegion[id]; old != nil {
 		// A message has come before the split, and an uninitialised peer has taken
 		// part in elections. What it has promised holds.

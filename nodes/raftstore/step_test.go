@@ -137,15 +137,21 @@ func TestOpenChecks(t *testing.T) {
 		t.Error("open of another store")
 	}
 	for _, cfg := range []Config{
-		{}, {StoreID: 1, TickInterval: -1}, {StoreID: 1, ElectionTick: 2, HeartbeatTick: 2}, {StoreID: 1, MaxInflightMsgs: -1},
-		{StoreID: 1, LogGCThreshold: 10, LogGCCountLimit: 9}, {StoreID: 1, SnapshotSendsMax: -1},
+		{},
+		{StoreID: 1, TickInterval: -1},
+		{StoreID: 1, ElectionTick: 2, HeartbeatTick: 2},
+		{StoreID: 1, MaxInflightMsgs: -1},
+		{StoreID: 1, LogGCThreshold: 10, LogGCCountLimit: 9},
+		{StoreID: 1, SnapshotSendsMax: -1},
 	} {
 		if _, err := Open(s.env, cfg, s.eng, nil, nil); err == nil {
 			t.Errorf("%+v is accepted", cfg)
 		}
 	}
 	for _, r := range []*metapb.Region{
-		{}, {Id: 1}, {Id: 1, RegionEpoch: &metapb.RegionEpoch{ConfVer: 1, Version: 1}, Peers: []*metapb.Peer{{Id: 1}}},
+		{},
+		{Id: 1},
+		{Id: 1, RegionEpoch: &metapb.RegionEpoch{ConfVer: 1, Version: 1}, Peers: []*metapb.Peer{{Id: 1}}},
 		{Id: 1, RegionEpoch: &metapb.RegionEpoch{ConfVer: 1, Version: 1}, Peers: []*metapb.Peer{{Id: 1, StoreId: 1}, {Id: 2, StoreId: 1}}},
 	} {
 		if checkNewRegion(r) == nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -152,6 +153,20 @@ func TestStorm(t *testing.T) {
 	}
 }
 
+// A storm is a function of its seed, whatever the number of processors.
+func TestStormIsDeterministic(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	for seed := range uint64(2) {
+		want := runStorm(t, seed)
+		for _, procs := range []int{1, 2, 8} {
+			runtime.GOMAXPROCS(procs)
+			if got := runStorm(t, seed); got != want {
+				t.Errorf("seed %d with %d processors: trace %x, was %x", seed, procs, got, want)
+			}
+		}
+	}
+}
+
 func runStorm(t *testing.T, seed uint64) (hash uint64) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	order := sim.Arrival
@@ -198,5 +213,7 @@ func runStorm(t *testing.T, seed uint64) (hash uint64) {
 	})
 	c.converged()
 	t.Logf("seed %d: %d acknowledged, %d elections, %d splits, %d snapshots, %d events", seed, acked, c.elections, c.splits, c.snapshots, c.w.Fired())
-	return c.w.Trace.Hash()
+	hash = c.w.Trace.Hash()
+	c.w.Close()
+	return hash
 }
