@@ -4,7 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"testing"
 
@@ -70,24 +72,36 @@ func TestPlans(t *testing.T) {
 		setFlag(t, "rapid.seed", strconv.FormatUint(seed, 10))
 	}
 	for _, name := range scenarios.Names() {
-		t.Run(name, func(t *testing.T) {
-			s, err := scenarios.Find(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			folder := t.ArtifactDir()
-			rapid.Check(t, func(t *rapid.T) {
-				p := drawPlan(t, s)
-				o, err := runner.Run(p, runner.Options{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if o.Result.Verdict != checker.OK {
-					t.Fatalf("%v: %s\n    simrun run %s", o.Result.Verdict, o.Result.Signature(), keep(t, folder, p))
-				}
-			})
-		})
+		t.Run(name, func(t *testing.T) { checkPlans(t, name, verdictOf) })
 	}
+}
+
+// verdictOf runs a plan and returns what was found, "" if all is well.
+func verdictOf(p *plan.Plan) (string, error) {
+	o, err := runner.Run(p, runner.Options{})
+	if err != nil || o.Result.Verdict == checker.OK {
+		return "", err
+	}
+	return o.Result.Signature(), nil
+}
+
+// checkPlans draws plans of a scenario until run finds something.
+func checkPlans(t *testing.T, name string, run func(*plan.Plan) (string, error)) {
+	s, err := scenarios.Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := keeper{t: t}
+	rapid.Check(t, func(t *rapid.T) {
+		p := drawPlan(t, s)
+		found, err := run(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found != "" {
+			t.Fatalf("%s\n    simrun run %s", found, kept.keep(t, p))
+		}
+	})
 }
 
 func setFlag(t *testing.T, name, value string) {
@@ -136,11 +150,81 @@ func withoutClients(f faults.Fault, p *plan.Plan) faults.Fault {
 	return f
 }
 
-// keep writes a plan that failed and returns its path.
-func keep(t *rapid.T, folder string, p *plan.Plan) string {
-	path := filepath.Join(folder, fmt.Sprintf("%s-%d.toml", p.Scenario, p.Seed))
+// keeper keeps the plan that failed last: rapid ends with the smallest.
+type keeper struct {
+	t      *testing.T
+	folder string // made at the first failure
+}
+
+// keep writes a plan that failed and returns its path. The file outlives the
+// test, or the command to paste would be of no use.
+func (k *keeper) keep(t *rapid.T, p *plan.Plan) string {
+	t.Helper()
+	if k.folder == "" && flag.Lookup("test.artifacts").Value.String() == "true" {
+		k.folder = k.t.ArtifactDir()
+	}
+	if k.folder == "" {
+		var err error
+		if k.folder, err = os.MkdirTemp("", "simrun-plan-"); err != nil { //nolint:usetesting // it is to stay
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(k.folder, p.Scenario+".toml")
 	if err := os.WriteFile(path, []byte(p.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// pretendVariable makes TestPretendedFailure fail.
+const pretendVariable = "SIM_PRETEND_FAILURE"
+
+// What TestFailureShrinks runs in a process of its own: a database that cannot
+// stand two clients and a power loss.
+func TestPretendedFailure(t *testing.T) {
+	if os.Getenv(pretendVariable) == "" {
+		t.Skip("it is there for TestFailureShrinks")
+	}
+	setFlag(t, "rapid.nofailfile", "true")
+	checkPlans(t, "bank", func(p *plan.Plan) (string, error) {
+		for _, f := range p.Faults {
+			if f.Kind == faults.PowerLoss && p.Workload.Clients > 1 {
+				return "VIOLATION pretended", nil
+			}
+		}
+		return "", nil
+	})
+}
+
+// A plan that fails shrinks to what the failure needs, stays as a file when the
+// test is over, and is named by a command to paste.
+func TestFailureShrinks(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), program, "-test.run", "^TestPretendedFailure$")
+	cmd.Env = append(os.Environ(), pretendVariable+"=1")
+	cmd.Dir = t.TempDir()
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		t.Fatalf("the test passed:\n%s", out)
+	}
+	command := regexp.MustCompile(`VIOLATION pretended\n\s+simrun run (\S+)`).FindSubmatch(out)
+	if command == nil {
+		t.Fatalf("no command in\n%s", out)
+	}
+	file := string(command[1])
+	t.Cleanup(func() { _ = os.RemoveAll(filepath.Dir(file)) })
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := plan.Parse(file, string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Faults) != 1 || p.Faults[0].Kind != faults.PowerLoss || p.Workload.Clients != 2 || p.Workload.Operations != 1 {
+		t.Errorf("the smallest plan has %d clients, %d operations, faults %v", p.Workload.Clients, p.Workload.Operations, p.Faults)
+	}
 }

@@ -70,8 +70,8 @@ func TestMalformedScenarios(t *testing.T) {
 		{`name    = "bank"`, `name = `, `x.toml:11:`},
 		{`stores   = [3, 3, 5]`, `stores = []`, `x.toml: cluster.stores must list`},
 		{`replicas = [3, 3, 5]`, `replicas = [5]`, `x.toml: cluster.replicas must list`},
-		{`min = "4s"`, `min = "9s"`, `x.toml: storm.min must be positive and not above storm.max`},
-		{`min = "4s"`, `min = "never"`, `x.toml:`},
+		{`min = "6s"`, `min = "29s"`, `x.toml: storm.min must be positive and not above storm.max`},
+		{`min = "6s"`, `min = "never"`, `x.toml:`},
 		{`clients = { min = 3, max = 8 }`, `clients = { min = 0, max = 8 }`, `x.toml: workload.clients: min is 0 and max is 8`},
 		{`"partition"`, `"partytion"`, `x.toml:`},
 	} {
