@@ -22,18 +22,19 @@ func isTerminal(w io.Writer) bool {
 }
 
 // progressLine returns a function that shows how far a run is, nil where nobody
-// looks.
-func progressLine(w io.Writer) func(runner.Progress) {
+// looks, and one that takes the line away.
+func progressLine(w io.Writer) (show func(runner.Progress), clear func()) {
 	if !isTerminal(w) {
-		return nil
+		return nil, func() {}
 	}
 	bar := progressbar.NewOptions(-1, progressbar.OptionSetWriter(w), progressbar.OptionThrottle(100*time.Millisecond),
 		progressbar.OptionClearOnFinish(), progressbar.OptionSpinnerType(14))
-	return func(p runner.Progress) {
+	show = func(p runner.Progress) {
 		bar.Describe(fmt.Sprintf("%-5s %8v  %d operations, %d faults, %d events",
 			p.Phase, p.Virtual.Round(time.Millisecond), p.Operations, p.Faults, p.Events))
 		_ = bar.Add(1)
 	}
+	return show, func() { _ = bar.Finish() }
 }
 
 // seedBar returns a bar over n seeds (negative: unknown), nil where nobody

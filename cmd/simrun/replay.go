@@ -38,7 +38,9 @@ func replay(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	interrupted := interrupts(cmd.ErrOrStderr())
-	outcome, err := runner.Run(&p, runner.Options{Progress: progressLine(cmd.ErrOrStderr()), Interrupted: interrupted})
+	progress, clearProgress := progressLine(cmd.ErrOrStderr())
+	outcome, err := runner.Run(&p, runner.Options{Progress: progress, Interrupted: interrupted})
+	clearProgress()
 	switch {
 	case err != nil:
 		return err

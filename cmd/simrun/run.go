@@ -67,9 +67,9 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 	if err != nil {
 		return err
 	}
-	run, err := runInto(folder, src, p, runner.Options{
-		Logf: logf, Progress: progressLine(cmd.ErrOrStderr()), Interrupted: interrupts(cmd.ErrOrStderr()),
-	})
+	progress, clearProgress := progressLine(cmd.ErrOrStderr())
+	run, err := runInto(folder, src, p, runner.Options{Logf: logf, Progress: progress, Interrupted: interrupts(cmd.ErrOrStderr())})
+	clearProgress()
 	if logErr := closeLog(); err == nil {
 		err = logErr
 	}
@@ -182,6 +182,9 @@ func interrupts(stderr io.Writer) func() bool {
 		<-signals
 		asked.Store(true)
 		signal.Stop(signals)
+		if isTerminal(stderr) {
+			fmt.Fprintln(stderr) // the line shows the progress, and ^C
+		}
 		fmt.Fprintln(stderr, "simrun: interrupted: what there is so far is checked now; interrupt again to leave at once")
 	}()
 	return asked.Load

@@ -26,6 +26,7 @@ type tally struct {
 	// bySignature holds the kinds of failure. What could not be run, and what
 	// diverged, are kinds of their own.
 	bySignature map[string]*failure
+	failures    int // of all kinds
 	errors      int
 	idle        int // runs in which no fault took effect
 	diverged    int
@@ -123,6 +124,10 @@ func (t *tally) fail(signature string, seed uint64, message string) {
 		t.bySignature[signature] = f
 	}
 	f.count++
+	t.failures++
+	if t.bar != nil {
+		t.bar.Describe(plural(t.failures, "failure"))
+	}
 	f.seed = min(f.seed, seed)
 	if f.count > toldMax {
 		return
@@ -148,6 +153,7 @@ func (t *tally) say(format string, args ...any) {
 func (t *tally) summary(wall time.Duration) {
 	if t.bar != nil {
 		_ = t.bar.Finish()
+		t.bar = nil
 	}
 	if len(t.bySignature) > 0 {
 		t.say("")

@@ -1,0 +1,272 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"simrun/reports"
+	"simrun/scenarios"
+	"simrun/scenarios/runner"
+	"simrun/sim/history"
+	"simrun/sim/plan"
+)
+
+// tiny returns the scenario of the tests. A test that runs it in this process
+// is not parallel: a process holds one simulation at a time.
+func tiny(t *testing.T) *scenarios.Scenario {
+	t.Helper()
+	s, err := scenarios.Find(filepath.Join("testdata", "tiny.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func tinyPlan(t *testing.T) *plan.Plan {
+	t.Helper()
+	return tiny(t).Plan(7)
+}
+
+// scenarioFile writes the tiny scenario with one change and returns its path.
+func scenarioFile(t *testing.T, old, replacement string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "tiny.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), old) {
+		t.Fatalf("tiny.toml does not contain %q", old)
+	}
+	file := filepath.Join(t.TempDir(), "changed.toml")
+	if err := os.WriteFile(file, []byte(strings.Replace(string(text), old, replacement, 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// process is a simrun under way.
+type process struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	lines  *bufio.Scanner
+	stderr bytes.Buffer
+}
+
+func start(t *testing.T, args ...string) *process {
+	t.Helper()
+	p := &process{t: t, cmd: exec.CommandContext(t.Context(), "simrun", args...)}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.lines = bufio.NewScanner(out)
+	p.cmd.Stderr = &p.stderr
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// end reads what is still printed and returns it with the exit status.
+func (p *process) end() (stdout string, code int) {
+	p.t.Helper()
+	var b strings.Builder
+	for p.lines.Scan() {
+		b.WriteString(p.lines.Text() + "\n")
+	}
+	_ = p.cmd.Wait()
+	return b.String(), p.cmd.ProcessState.ExitCode()
+}
+
+func (p *process) signal(s os.Signal) {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// An interrupt in the middle of a hunt tells what was found so far, and does
+// not take it for a verdict.
+func TestHuntInterrupted(t *testing.T) {
+	t.Parallel()
+	// A plan has at most 9 stores, so that some seeds cannot be run.
+	file := scenarioFile(t, "stores   = [3]", "stores   = [3, 20]")
+	p := start(t, "hunt", file, "--for", "10m", "--workers", "1")
+	if !p.lines.Scan() || !strings.HasPrefix(p.lines.Text(), "NOT RUN  "+file+", seed ") {
+		t.Fatalf("the hunt begins with %q", p.lines.Text())
+	}
+	p.signal(os.Interrupt)
+	out, code := p.end()
+	if code != exitUnknown {
+		t.Errorf("exit status %d, want %d", code, exitUnknown)
+	}
+	for _, want := range []string{"cluster.stores", "interrupted; this is what was found so far", " OK, 0 VIOLATION", "could not be run"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the output lacks %q:\n%s", want, out)
+		}
+	}
+	if p.stderr.Len() > 0 {
+		t.Errorf("standard error: %s", p.stderr.String())
+	}
+}
+
+// longRun starts a run that lasts, and returns when a part of its history is on
+// disk.
+func longRun(t *testing.T) (p *process, folder string) {
+	t.Helper()
+	file := scenarioFile(t, "min = \"1s\"\nmax = \"1s\"", "min = \"3000s\"\nmax = \"3000s\"")
+	folder = filepath.Join(t.TempDir(), "run")
+	p = start(t, "run", file, "--out", folder)
+	for {
+		if info, err := os.Stat(filepath.Join(folder, reports.FileHistory)); err == nil && info.Size() > 20_000 {
+			return p, folder
+		}
+		if t.Context().Err() != nil {
+			t.Fatal("the run records nothing")
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// An interrupt in the middle of a run leaves a folder that is whole: what was
+// recorded is checked, kept, and can be compared with a replay.
+func TestRunInterrupted(t *testing.T) {
+	t.Parallel()
+	p, folder := longRun(t)
+	p.signal(os.Interrupt)
+	out, code := p.end()
+	if code != exitUnknown {
+		t.Errorf("exit status %d, want %d:\n%s%s", code, exitUnknown, out, p.stderr.String())
+	}
+	if !strings.Contains(out, "UNKNOWN  tiny, seed 1") || !strings.Contains(out, "the run was interrupted") {
+		t.Errorf("the output is\n%s", out)
+	}
+	run, err := reports.Load(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(run.History.Ops) < 50 {
+		t.Errorf("the history holds %d operations", len(run.History.Ops))
+	}
+	check := start(t, "check", folder)
+	if out, code = check.end(); code != exitOK || !strings.Contains(out, "linear") {
+		t.Errorf("check ended with status %d:\n%s%s", code, out, check.stderr.String())
+	}
+	// The replay of such a folder goes on to the end: too long here. What it
+	// says then is TestReplayOfInterrupted's matter.
+}
+
+// A process that is killed leaves its plan, and a history that is known as
+// truncated.
+func TestRunKilled(t *testing.T) {
+	t.Parallel()
+	p, folder := longRun(t)
+	p.signal(syscall.SIGKILL)
+	if _, code := p.end(); code != -1 {
+		t.Errorf("exit status %d", code)
+	}
+	text, err := os.ReadFile(filepath.Join(folder, reports.FilePlan))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = plan.Parse("plan.toml", string(text)); err != nil {
+		t.Error(err)
+	}
+	for _, command := range []string{"check", "replay", "report"} {
+		again := start(t, command, folder)
+		if out, code := again.end(); code != exitUsage || out != "" {
+			t.Errorf("%s ended with status %d:\n%s", command, code, out)
+		}
+		said := again.stderr.String()
+		if strings.Count(said, "\n") != 1 || !strings.Contains(said, "the file is truncated; record it anew: simrun run "+folder+"/plan.toml --out "+folder) {
+			t.Errorf("%s says %s", command, said)
+		}
+	}
+}
+
+// The recording of an interrupted run is the beginning of its replay; one that
+// holds something else is not.
+func TestReplayOfInterrupted(t *testing.T) {
+	p := tiny(t).Plan(7)
+	whole, err := runner.Run(p, runner.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := &reports.Run{History: whole.History, Result: whole.Result}
+	again := func() (*runner.Outcome, error) { return runner.Run(p, runner.Options{}) }
+	record := func() *reports.Run {
+		r := *whole.Result
+		r.Verdict = 0
+		r.Checkers = nil
+		r.Conclude()
+		r.TraceHash++
+		r.Stats.Events -= 100
+		h := *whole.History
+		h.Ops = append([]history.Op{}, h.Ops[:len(h.Ops)/2]...)
+		last := &h.Ops[len(h.Ops)-1]
+		last.Outcome, last.Error = history.Unknown, "under way at the end of the run"
+		return &reports.Run{History: &h, Result: &r}
+	}
+	answer, err := compareRuns("out/x", record(), now, again)
+	if err != nil || !strings.Contains(answer, "as far as it goes") {
+		t.Errorf("got %q, %v", answer, err)
+	}
+	other := record()
+	other.History.Ops[1].Return++
+	_, err = compareRuns("out/x", other, now, again)
+	if err == nil || !strings.Contains(err.Error(), "another version of the program") {
+		t.Errorf("got %v", err)
+	}
+	_, err = compareRuns("out/x", other, now, func() (*runner.Outcome, error) { return runner.Run(tiny(t).Plan(8), runner.Options{}) })
+	if err == nil || !strings.Contains(err.Error(), "the simulation is not deterministic") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The trace of a seed is the same in this process, in that of a run, and in a
+// worker's.
+func TestTraceAcrossProcesses(t *testing.T) {
+	outcome, err := runner.Run(tiny(t).Plan(3), runner.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := outcome.Result.TraceHash
+	file := filepath.Join("testdata", "tiny.toml")
+	folder := filepath.Join(t.TempDir(), "run")
+	p := start(t, "run", file, "--seed", "3", "--out", folder)
+	if out, code := p.end(); code != exitOK {
+		t.Fatalf("run: exit status %d: %s%s", code, out, p.stderr.String())
+	}
+	r, err := reports.LoadResult(folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.TraceHash != want {
+		t.Errorf("run: trace %v, want %v", r.TraceHash, want)
+	}
+	worker := exec.CommandContext(t.Context(), "simrun", "worker", file)
+	// Another seed first: nothing of it may be left in the process.
+	worker.Stdin = strings.NewReader("{\"seed\":2}\n{\"seed\":3}\n")
+	out, err := worker.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a answer
+	for line := range strings.Lines(string(out)) {
+		a = answer{}
+		if err := json.Unmarshal([]byte(line), &a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if a.Seed != 3 || a.TraceHash != want {
+		t.Errorf("worker: seed %d, trace %v, want %v", a.Seed, a.TraceHash, want)
+	}
+}
