@@ -88,7 +88,11 @@ func layers() []rule {
 		{pkg: "scenarios/workload", imports: below},
 		{pkg: "scenarios/cluster", imports: slices.Concat(below, []string{"scenarios/workload"})},
 		{pkg: "scenarios/bareraft/registers", imports: []string{"nodes/env", "nodes/invariant"}, tests: below},
-		{pkg: "scenarios/bareraft", imports: slices.Concat(below, []string{"scenarios/cluster", "scenarios/bareraft/registers"})},
+		{
+			pkg:     "scenarios/bareraft",
+			imports: slices.Concat(below, []string{"scenarios/cluster", "scenarios/bareraft/registers"}),
+			tests:   []string{"scenarios", "scenarios/runner"},
+		},
 		{
 			pkg:     "scenarios/runner",
 			imports: slices.Concat(below, []string{"scenarios/workload", "scenarios/cluster", "scenarios/bareraft"}),

@@ -43,6 +43,7 @@ func (s *Scenario) shape(p *plan.Plan, g generator) {
 	}
 	if s.Cluster.API == plan.Raft {
 		p.Cluster.Placement = 0
+		p.Cluster.Replicas = p.Cluster.Stores // one group, of which everyone is a member
 	} else {
 		p.Cluster.SplitKeys = s.splitKeys(g.between("regions", s.Cluster.Regions), p.Workload.Keys)
 	}
@@ -89,10 +90,8 @@ func (s *Scenario) storm(p *plan.Plan) faults.StormConfig {
 	c.Stores = p.StoreNames()
 	c.Placement = p.PlacementNames()
 	c.Clients = p.ClientNames()
-	if p.Cluster.API != plan.Raft {
-		for i := range p.Workload.Keys {
-			c.Keys = append(c.Keys, s.key(i))
-		}
+	for i := range p.Workload.Keys {
+		c.Keys = append(c.Keys, s.key(i))
 	}
 	return c
 }

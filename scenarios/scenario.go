@@ -176,9 +176,6 @@ func (s *Scenario) validate() error {
 			return fmt.Errorf("%s: min is %d and max is %d; min must be at least 1 and not above max", f.name, f.r.Min, f.r.Max)
 		}
 	}
-	if s.Cluster.API == plan.Raft {
-		return nil
-	}
 	if !slices.Contains(workload.Names(), s.Workload.Name) {
 		return fmt.Errorf("workload.name is %q; known are %s", s.Workload.Name, strings.Join(workload.Names(), ", "))
 	}

@@ -20,7 +20,6 @@ import (
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 	"simrun/reports"
-	"simrun/scenarios/cluster"
 	"simrun/scenarios/workload"
 	"simrun/sim"
 	"simrun/sim/history"
@@ -76,7 +75,7 @@ const (
 type run struct {
 	plan     *plan.Plan
 	opts     Options
-	cluster  *cluster.Cluster
+	cluster  System
 	world    *sim.World
 	load     workload.Workload
 	rec      *history.Recorder
@@ -95,11 +94,16 @@ type run struct {
 // Run runs a plan. An error means that the plan could not be run, or that its
 // history could not be written; what a run finds is in its outcome.
 func Run(p *plan.Plan, opts Options) (*Outcome, error) {
+	return RunSystem(p, opts, builder(p.Cluster.API))
+}
+
+// RunSystem runs a plan on a system of one's own.
+func RunSystem(p *plan.Plan, opts Options, build Builder) (*Outcome, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
 	r := &run{plan: p, opts: opts}
-	if err := r.prepare(); err != nil {
+	if err := r.prepare(build); err != nil {
 		return nil, err
 	}
 	defer r.cluster.Close()
@@ -110,7 +114,7 @@ func Run(p *plan.Plan, opts Options) (*Outcome, error) {
 	return r.finish(err)
 }
 
-func (r *run) prepare() error {
+func (r *run) prepare(build Builder) error {
 	invariant.Reset()
 	p := r.plan
 	load, err := workload.New(p.Workload.Name, workload.Config{
@@ -128,7 +132,7 @@ func (r *run) prepare() error {
 		r.sessions[i] = newSession(r, i+1)
 	}
 	r.admin = newSession(r, 0)
-	r.cluster, err = cluster.New(p, cluster.Options{
+	r.cluster, r.world, err = build(p, Hooks{
 		Logf:    r.opts.Logf,
 		OnEvent: r.timeline.clusterEvent,
 		Client:  r.clientStarted,
@@ -136,7 +140,6 @@ func (r *run) prepare() error {
 	if err != nil {
 		return err
 	}
-	r.world = r.cluster.World
 	r.timeline.now = r.world.Now
 	if r.opts.Watch != nil {
 		r.world.Trace.Watch(r.opts.Watch)
@@ -147,12 +150,12 @@ func (r *run) prepare() error {
 }
 
 // clientStarted gives a client's session its database.
-func (r *run) clientStarted(n int, e *env.Env, db *client.Client) {
+func (r *run) clientStarted(n int, e *env.Env, raw workload.Raw, db *client.Client) {
 	s := r.admin
 	if n > 0 {
 		s = r.sessions[n-1]
 	}
-	s.started(e, db)
+	s.started(e, raw, db)
 }
 
 func (r *run) faultEvent(e faults.Event) {

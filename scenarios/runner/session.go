@@ -34,10 +34,10 @@ func newSession(r *run, number int) *session {
 }
 
 // started takes over a new process of the client's node.
-func (s *session) started(e *env.Env, db *client.Client) {
+func (s *session) started(e *env.Env, raw workload.Raw, db *client.Client) {
 	s.ID = s.number + s.boots*(len(s.run.sessions)+1)
 	s.boots++
-	s.env, s.DB = e, db
+	s.env, s.Raw, s.DB = e, raw, db
 	if s.number > 0 && s.boots > 1 {
 		s.work()
 	}

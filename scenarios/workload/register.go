@@ -33,7 +33,7 @@ func (*register) Header(*history.Header) {}
 
 // Setup implements Workload: the registers begin absent.
 func (*register) Setup(t env.Task, s *Session) error {
-	_, _, err := s.DB.RawGet(t, []byte("reg/"))
+	_, _, err := s.Raw.RawGet(t, []byte("reg/"))
 	return err
 }
 
@@ -67,7 +67,7 @@ func (w *register) Audit(t env.Task, s *Session) error {
 
 func (w *register) read(t env.Task, s *Session, key string) error {
 	op := s.begin(history.Op{Kind: history.Read, Key: key})
-	value, ok, err := s.DB.RawGet(t, []byte(key))
+	value, ok, err := s.Raw.RawGet(t, []byte(key))
 	if err == nil {
 		op.Value = optional(value, ok)
 	}
@@ -79,9 +79,9 @@ func (w *register) put(t env.Task, s *Session, key string, value *string) {
 	op := s.begin(history.Op{Kind: history.Write, Key: key, Value: value})
 	var err error
 	if value == nil {
-		err = s.DB.RawDelete(t, []byte(key))
+		err = s.Raw.RawDelete(t, []byte(key))
 	} else {
-		err = s.DB.RawPut(t, []byte(key), []byte(*value))
+		err = s.Raw.RawPut(t, []byte(key), []byte(*value))
 	}
 	_ = s.end(op, err)
 }
@@ -89,7 +89,7 @@ func (w *register) put(t env.Task, s *Session, key string, value *string) {
 // swap reads the key and then exchanges what it has read for a new value.
 func (w *register) swap(t env.Task, s *Session, key, value string) {
 	read := s.begin(history.Op{Kind: history.Read, Key: key})
-	current, ok, err := s.DB.RawGet(t, []byte(key))
+	current, ok, err := s.Raw.RawGet(t, []byte(key))
 	if err == nil {
 		read.Value = optional(current, ok)
 	}
@@ -101,7 +101,7 @@ func (w *register) swap(t env.Task, s *Session, key, value string) {
 	if !ok {
 		expected = nil
 	}
-	swapped, _, err := s.DB.RawCompareAndSwap(t, []byte(key), expected, []byte(value))
+	swapped, _, err := s.Raw.RawCompareAndSwap(t, []byte(key), expected, []byte(value))
 	op.Swapped = err == nil && swapped
 	_ = s.end(op, err)
 }

@@ -69,10 +69,19 @@ func New(name string, cfg Config) (Workload, error) {
 	return nil, fmt.Errorf("unknown workload %q; known are %v", name, Names())
 }
 
+// Raw is the interface to single keys. Its errors are those of package client.
+type Raw interface {
+	RawGet(t env.Task, key []byte) (value []byte, found bool, err error)
+	RawPut(t env.Task, key, value []byte) error
+	RawDelete(t env.Task, key []byte) error
+	RawCompareAndSwap(t env.Task, key, expected, value []byte) (swapped bool, previous []byte, err error)
+}
+
 // Session is one client of a run: a sequential process.
 type Session struct {
 	ID  int
-	DB  *client.Client
+	Raw Raw
+	DB  *client.Client // nil if the system has no transactions
 	Rec *history.Recorder
 	// Now is the true virtual time, which only the record sees.
 	Now func() int64

@@ -69,7 +69,9 @@ func (w *Workload) validate(v *validator) {
 	v.between("workload.operations", int64(min(w.Operations, bytesMax+1)), 0, bytesMax)
 	v.between("workload.keys", int64(w.Keys), 1, 1_000_000)
 	for _, name := range sortedKeys(w.Params) {
-		v.check("workload.params."+name, faults.ValidName(name),
+		// Unlike the names of nodes, these do not stand in the text of a fault:
+		// its words, such as write, are free.
+		v.check("workload.params."+name, faults.ValidName("param."+name),
 			"is no name of a parameter: write letters, digits, _, - and .")
 	}
 }

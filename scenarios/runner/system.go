@@ -1,0 +1,76 @@
+package runner
+
+import (
+	"io"
+
+	"simrun/checker"
+	"simrun/nodes/client"
+	"simrun/nodes/env"
+	"simrun/scenarios/bareraft"
+	"simrun/scenarios/cluster"
+	"simrun/scenarios/workload"
+	"simrun/sim"
+	"simrun/sim/history"
+	"simrun/sim/plan"
+)
+
+// System is what a run puts under test.
+type System interface {
+	sim.Directory
+	// Quiet reports whether nothing moves any more; Unrest tells what does.
+	Quiet() bool
+	Unrest() string
+	// CheckState runs the checkers of stored state, when the system is quiet.
+	CheckState(h *history.History) []checker.Result
+	// DumpLogs writes the raft logs in readable form.
+	DumpLogs(w io.Writer)
+	// Close ends everything.
+	Close()
+}
+
+// Hooks are how a run hears of its system.
+type Hooks struct {
+	Logf    func(format string, args ...any)
+	OnEvent func(cluster.Event)
+	// Client is called when the process of a client (1, 2, ...; 0 is the
+	// administrator) has started; db is nil where there are no transactions.
+	Client func(n int, e *env.Env, raw workload.Raw, db *client.Client)
+}
+
+// Builder builds the system of a plan, and the world that it lives in.
+type Builder func(p *plan.Plan, h Hooks) (System, *sim.World, error)
+
+// builder returns the builder for the API of a plan.
+func builder(api plan.API) Builder {
+	if api == plan.Raft {
+		return BareRaft(bareraft.Options{})
+	}
+	return database
+}
+
+// database builds the whole database.
+func database(p *plan.Plan, h Hooks) (System, *sim.World, error) {
+	c, err := cluster.New(p, cluster.Options{
+		Logf: h.Logf, OnEvent: h.OnEvent,
+		Client: func(n int, e *env.Env, db *client.Client) { h.Client(n, e, db, db) },
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, c.World, nil
+}
+
+// BareRaft returns a builder of a raft group without the database; of the
+// options it sets those that are hooks.
+func BareRaft(opts bareraft.Options) Builder {
+	return func(p *plan.Plan, h Hooks) (System, *sim.World, error) {
+		o := opts
+		o.Logf, o.OnEvent = h.Logf, h.OnEvent
+		o.Client = func(n int, e *env.Env, db *bareraft.Database) { h.Client(n, e, db, nil) }
+		c, err := bareraft.New(p, o)
+		if err != nil {
+			return nil, nil, err
+		}
+		return c, c.World, nil
+	}
+}
