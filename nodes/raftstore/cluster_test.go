@@ -256,6 +256,14 @@ func (c *cluster) soon(what string, cond func() bool) {
 	c.t.Fatalf("%s: not within 5 s", what)
 }
 
+// steps is n, or less if time is short.
+func steps(n int) int {
+	if testing.Short() {
+		return n / 4
+	}
+	return n
+}
+
 // reached returns a function that reports how often a mark was reached since
 // the call.
 func reached(name string) func() uint64 {

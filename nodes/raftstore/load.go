@@ -54,7 +54,9 @@ func loadStates(eng *engine.Engines, region *metapb.Region) (st localStates, err
 	if err != nil {
 		return st, err
 	}
-	invariant.Check(apply != nil, "raftstore: region %d has a state but no apply state", id)
+	if apply == nil {
+		return st, fmt.Errorf("raftstore: region %d has a state but no apply state", id)
+	}
 	st.apply = *apply
 	return st, nil
 }

@@ -33,7 +33,7 @@ func TestReplication(t *testing.T) {
 // any time; and what was applied is applied again.
 func TestPowerLoss(t *testing.T) {
 	for _, kind := range []disk.CrashKind{disk.ProcessKill, disk.PowerLoss} {
-		for seed := range uint64(20) {
+		for seed := range uint64(steps(20)) {
 			c := newCluster(t, clusterOptions{seed: seed, raft: Config{LogGCThreshold: 16}})
 			acked := map[string]string{}
 			for round := range 4 {

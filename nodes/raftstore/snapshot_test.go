@@ -66,7 +66,7 @@ func TestSnapshot(t *testing.T) {
 func TestSnapshotCrash(t *testing.T) {
 	resumed := reached("log reset completed after a crash")
 	for _, kind := range []disk.CrashKind{disk.PowerLoss, disk.ProcessKill} {
-		for step := range 40 {
+		for step := range steps(40) {
 			c := newCluster(t, clusterOptions{seed: 4, raft: eagerGC()})
 			lag(c, 2)
 			applied := reached("snapshot applied")

@@ -142,7 +142,7 @@ func TestSplitElectsAtOnce(t *testing.T) {
 // At whatever point of a split the power of all stores fails, it is done
 // afterwards as a whole or not at all, and the same everywhere.
 func TestSplitCrash(t *testing.T) {
-	for step := range 40 {
+	for step := range steps(40) {
 		c := newCluster(t, clusterOptions{seed: 5})
 		s := c.waitLeader("")
 		c.w.Go("split", func(t env.Task) {

@@ -139,7 +139,7 @@ func storm(c *cluster, t env.Task, rng *rand.Rand, stop *bool) {
 // A storm of faults leaves nothing behind: reads are linearizable throughout,
 // and afterwards all replicas agree.
 func TestStorm(t *testing.T) {
-	seeds := uint64(10)
+	seeds := uint64(steps(10))
 	if text := os.Getenv("RAFTSTORE_SEEDS"); text != "" {
 		seeds, _ = strconv.ParseUint(text, 10, 64)
 	}
@@ -156,7 +156,7 @@ func TestStorm(t *testing.T) {
 // A storm is a function of its seed, whatever the number of processors.
 func TestStormIsDeterministic(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	for seed := range uint64(2) {
+	for seed := range uint64(max(steps(2), 1)) {
 		want := runStorm(t, seed)
 		for _, procs := range []int{1, 2, 8} {
 			runtime.GOMAXPROCS(procs)

@@ -66,7 +66,7 @@ func storyCommand(c *cluster, d *datadriven.TestData) string {
 			}
 		})
 		return out
-	case "crash", "start", "log", "regions", "data":
+	case "crash", "start", "log", "regions", "disk", "data":
 		return storyStore(c, d)
 	case "transfer": // key=KEY to=STORE
 		return storyTransfer(c, d)
@@ -102,6 +102,12 @@ func storyStore(c *cluster, d *datadriven.TestData) string {
 			out += r.String() + "\n"
 		}
 		return out
+	case "disk":
+		lines, err := DumpRegions(s.eng)
+		if err != nil {
+			return err.Error()
+		}
+		return strings.Join(append(lines, ""), "\n")
 	default:
 		return dumpData(t, s.eng)
 	}
