@@ -165,7 +165,7 @@ func (k *keeper) keep(t *rapid.T, p *plan.Plan) string {
 	}
 	if k.folder == "" {
 		var err error
-		if k.folder, err = os.MkdirTemp("", "simrun-plan-"); err != nil { //nolint:usetesting // it is to stay
+		if k.folder, err = os.MkdirTemp("", "simrun-plan-"); err != nil {
 			t.Fatal(err)
 		}
 	}

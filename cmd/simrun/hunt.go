@@ -112,7 +112,7 @@ func hunt(cmd *cobra.Command, name string, f *huntFlags) error {
 
 // jobs returns the jobs of a hunt and their number, negative if there is no end.
 func (f *huntFlags) jobs() (next func() (job, bool), total int, err error) {
-	if err := checkPoolFlags(f.workers, f.seedTimeout); err != nil {
+	if err = checkPoolFlags(f.workers, f.seedTimeout); err != nil {
 		return nil, 0, err
 	}
 	if f.limit < 0 {

@@ -32,9 +32,9 @@ func findSource(name string) (*source, error) {
 	isFile := err == nil && !info.IsDir()
 	switch {
 	case slices.Contains(scenarios.Names(), name), !isFile && !strings.HasSuffix(name, ".toml"):
-		s, err := scenarios.Find(name)
-		if err != nil {
-			return nil, folderHint(name, err)
+		s, findErr := scenarios.Find(name)
+		if findErr != nil {
+			return nil, folderHint(name, findErr)
 		}
 		return &source{name: name, embedded: true, scenario: s}, nil
 	case err != nil:
@@ -44,6 +44,11 @@ func findSource(name string) (*source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the plan or scenario: %w", err)
 	}
+	return parseSource(name, text)
+}
+
+// parseSource reads the text of a plan or scenario file.
+func parseSource(name string, text []byte) (*source, error) {
 	if isPlan(text) {
 		p, err := plan.Parse(name, string(text))
 		if err != nil {

@@ -51,7 +51,7 @@ func plantAll(cmd *cobra.Command, ids []string, f *plantedFlags) error {
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(f.root, "go.mod")); err != nil {
+	if _, err = os.Stat(filepath.Join(f.root, "go.mod")); err != nil {
 		return errors.New("--root " + f.root + " is not the root of the source: go.mod is missing there")
 	}
 	dir, err := os.MkdirTemp("", "simrun-planted-")

@@ -215,7 +215,7 @@ func (w *worker) converse(d *dispatcher) (lost *job) {
 // ask has the worker do one job. A worker that takes too long is asked for its
 // stacks, which end it, and is killed if not even that helps.
 func (w *worker) ask(j job) (a answer, err error) {
-	if err := w.in.Encode(j); err != nil {
+	if err = w.in.Encode(j); err != nil {
 		return a, err
 	}
 	limit := w.limit(j)

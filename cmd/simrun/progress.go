@@ -23,7 +23,7 @@ func isTerminal(w io.Writer) bool {
 
 // progressLine returns a function that shows how far a run is, nil where nobody
 // looks, and one that takes the line away.
-func progressLine(w io.Writer) (show func(runner.Progress), clear func()) {
+func progressLine(w io.Writer) (show func(runner.Progress), takeAway func()) {
 	if !isTerminal(w) {
 		return nil, func() {}
 	}

@@ -49,7 +49,7 @@ func replay(cmd *cobra.Command, dir string) error {
 	}
 	outcome.Result.Command = recorded.Result.Command
 	run := &reports.Run{Plan: recorded.Plan, History: outcome.History, Result: outcome.Result}
-	if err := reports.WriteText(cmd.OutOrStdout(), run, reports.TextOptions{Folder: dir, Color: isTerminal(cmd.OutOrStdout())}); err != nil {
+	if err = reports.WriteText(cmd.OutOrStdout(), run, reports.TextOptions{Folder: dir, Color: isTerminal(cmd.OutOrStdout())}); err != nil {
 		return err
 	}
 	answer, err := compareRuns(dir, recorded, run, func() (*runner.Outcome, error) {

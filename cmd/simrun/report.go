@@ -46,7 +46,7 @@ The verdict is told on standard error unless it is OK, and by the exit status.`,
 			if err != nil {
 				return err
 			}
-			if err := src.seedInside(cmd.Flags().Changed("seed")); err != nil {
+			if err = src.seedInside(cmd.Flags().Changed("seed")); err != nil {
 				return err
 			}
 			outcome, err := runner.Run(src.planOf(seed), runner.Options{Dump: cmd.OutOrStdout(), Interrupted: interrupts(cmd.ErrOrStderr())})

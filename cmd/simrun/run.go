@@ -48,12 +48,12 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := src.seedInside(cmd.Flags().Changed("seed")); err != nil {
+	if err = src.seedInside(cmd.Flags().Changed("seed")); err != nil {
 		return err
 	}
 	p := src.planOf(f.seed)
 	// Before the folder is taken over: a plan that cannot run replaces nothing.
-	if err := p.Validate(); err != nil {
+	if err = p.Validate(); err != nil {
 		return fmt.Errorf("%s, seed %d: the plan cannot be run: %w", name, p.Seed, err)
 	}
 	if f.out == "" {

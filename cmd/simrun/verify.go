@@ -40,10 +40,10 @@ func verify(cmd *cobra.Command, name string, f *verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	if err := src.seedInside(cmd.Flags().Changed("seeds")); err != nil {
+	if err = src.seedInside(cmd.Flags().Changed("seeds")); err != nil {
 		return err
 	}
-	if err := checkPoolFlags(f.workers, f.seedTimeout); err != nil {
+	if err = checkPoolFlags(f.workers, f.seedTimeout); err != nil {
 		return err
 	}
 	if len(f.procs) == 0 || slices.Min(f.procs) < 1 {
