@@ -173,8 +173,12 @@ func runStorm(t *testing.T, seed uint64) (hash uint64) {
 	if seed%2 == 1 {
 		order = sim.Seeded
 	}
+	stores := 3
+	if seed%4 == 3 {
+		stores = 5
+	}
 	c := newCluster(t, clusterOptions{
-		seed: seed, order: order, regions: testRegions(3, "k3", "k6"),
+		seed: seed, order: order, stores: stores, regions: testRegions(stores, "k3", "k6"),
 		raft: Config{LogGCThreshold: 8 + uint64(rng.IntN(64)), SnapshotChunkSize: 256, EntryCacheCount: 1 + rng.IntN(64)},
 	})
 	stop := false
