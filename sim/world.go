@@ -74,8 +74,12 @@ type doom struct {
 	reason  string
 }
 
-// NewWorld returns a world without nodes at virtual time zero.
+// NewWorld returns a world without nodes at virtual time zero. It panics if
+// another World of the process is not closed.
 func NewWorld(cfg Config) *World {
+	if _, taken := rand.Reader.(*stream.Stream); taken {
+		panic("sim: a process runs one World at a time: close the other one first")
+	}
 	w := &World{
 		Kernel: NewKernel(cfg.Seed, cfg.Order),
 		cfg:    cfg,

@@ -210,3 +210,18 @@ func TestPauseDefers(t *testing.T) {
 		t.Fatalf("got  %s\nwant %s", got, want)
 	}
 }
+
+// Two worlds of one process would draw from each other's randomness.
+func TestOneWorldAtATime(t *testing.T) {
+	w := sim.NewWorld(sim.Config{Seed: 1})
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("a second world was opened")
+			}
+		}()
+		sim.NewWorld(sim.Config{Seed: 2})
+	}()
+	w.Close()
+	sim.NewWorld(sim.Config{Seed: 2}).Close()
+}
