@@ -2,8 +2,10 @@ package nodes
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/pingcap/kvproto/pkg/errorpb"
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/pdpb"
 	"github.com/pingcap/kvproto/pkg/raft_serverpb"
@@ -40,11 +42,11 @@ func newTransport(e *env.Env, ep *rpc.Endpoint, pd *placement.Client) *transport
 // register hands what other stores send to the store.
 func (tr *transport) register(s *raftstore.Store) {
 	tr.ep.HandleRaw(rpc.Raft, func(_ env.Addr, body []byte) { s.OnRaftBatch(body) })
-	rpc.HandleFast(tr.ep, rpc.RaftSnapshot, func(_ env.Addr, chunk *raft_serverpb.SnapshotChunk) *raft_serverpb.Done {
-		if s.OnSnapshotChunk(chunk) != nil {
-			return nil
+	rpc.HandleFast(tr.ep, rpc.RaftSnapshot, func(_ env.Addr, chunk *raft_serverpb.SnapshotChunk) *errorpb.Error {
+		if refusal := s.OnSnapshotChunk(chunk); refusal != nil {
+			return refusal
 		}
-		return &raft_serverpb.Done{}
+		return &errorpb.Error{} // accepted
 	})
 }
 
@@ -62,7 +64,14 @@ func (tr *transport) SendSnapshotChunk(t env.Task, toStore uint64, chunk *raft_s
 	if !ok {
 		return errNoAddress
 	}
-	return rpc.Call(t, tr.ep, addr, rpc.RaftSnapshot, chunk, &raft_serverpb.Done{}, snapshotTimeout)
+	refusal := &errorpb.Error{}
+	if err := rpc.Call(t, tr.ep, addr, rpc.RaftSnapshot, chunk, refusal, snapshotTimeout); err != nil {
+		return err
+	}
+	if refusal.Message != "" {
+		return fmt.Errorf("store %d refuses the snapshot: %s", toStore, refusal.Message)
+	}
+	return nil
 }
 
 // address returns a store's address; if it is not known it asks for it.
