@@ -52,7 +52,7 @@ func inRange(r *verdict.Result, p *Replica) {
 		for _, row := range f.rows {
 			if !p.holds(row.Key) {
 				r.Add(verdict.Finding{
-					Anomaly: verdict.ReplicaDiverged,
+					Anomaly: verdict.OutOfRange,
 					Message: fmt.Sprintf("%s holds %s %x, which is out of its range [%x, %x)", p.name(), f.name, row.Key, p.Start, p.End),
 				})
 				return
@@ -104,9 +104,39 @@ func differRows(a, b *Replica) string {
 
 // Regions checks that the regions cover the key space once, as those replicas
 // see it that are the most recent of their region. It holds when nothing is
-// under way: in the middle of a split a replica may be late.
-func Regions(replicas []Replica) verdict.Result {
+// under way: in the middle of a split a replica may be late. For the same
+// reason a store then has a replica for all that it holds; what Divide has found
+// beyond that is a violation.
+func Regions(replicas []Replica, strays ...Stray) verdict.Result {
 	r := verdict.Result{Checker: RegionsName}
+	for i := range strays {
+		noStray(&r, &strays[i])
+	}
+	regions := regionsOf(replicas)
+	r.Checked = len(regions)
+	if len(regions) == 0 {
+		r.Undecided("there is no region")
+		return r
+	}
+	covered(&r, regions)
+	return r
+}
+
+// noStray reports the first row in each family that belongs to no region.
+func noStray(r *verdict.Result, s *Stray) {
+	for _, f := range s.families() {
+		if len(f.rows) > 0 {
+			r.Add(verdict.Finding{
+				Anomaly: verdict.OutOfRange,
+				Message: fmt.Sprintf("%s holds %s %x (and %d more), which is in the range of none of its regions", s.Store, f.name, f.rows[0].Key, len(f.rows)-1),
+			})
+		}
+	}
+}
+
+// regionsOf returns the most recent replica of each region, in the order of
+// their ranges.
+func regionsOf(replicas []Replica) []*Replica {
 	newest := map[uint64]*Replica{}
 	for i := range replicas {
 		p := &replicas[i]
@@ -121,11 +151,11 @@ func Regions(replicas []Replica) verdict.Result {
 	slices.SortFunc(regions, func(a, b *Replica) int {
 		return cmp.Or(bytes.Compare(a.Start, b.Start), cmp.Compare(a.Region, b.Region))
 	})
-	r.Checked = len(regions)
-	if len(regions) == 0 {
-		r.Undecided("there is no region")
-		return r
-	}
+	return regions
+}
+
+// covered checks that sorted regions cover the key space once.
+func covered(r *verdict.Result, regions []*Replica) {
 	var end []byte
 	for i, p := range regions {
 		switch c := bytes.Compare(end, p.Start); {
@@ -145,5 +175,4 @@ func Regions(replicas []Replica) verdict.Result {
 	if len(end) != 0 {
 		r.Add(verdict.Finding{Anomaly: verdict.RecordConflict, Message: fmt.Sprintf("no region has the keys from %x on", end)})
 	}
-	return r
 }

@@ -7,7 +7,8 @@
 // hide itself. Nothing here imports the database.
 //
 //	state.Replicas(replicas)                       equality at equal applied index, rows in range
-//	state.Regions(replicas)                        the regions cover the key space once
+//	state.Divide(store, rows, replicas)            deals out a store's rows to its replicas
+//	state.Regions(replicas, strays...)             the regions cover the key space once, and hold all that is stored
 //	state.MVCC(rows, state.Options{...})           one consistent fate for each transaction
 //	state.Acknowledged(h, rows)                    what clients were told is what is stored
 package state

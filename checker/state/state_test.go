@@ -237,6 +237,55 @@ func TestReplicas(t *testing.T) {
 	}
 }
 
+// TestDivide: every row goes to the replica in whose range it lies, and what
+// lies in none comes back and is a violation.
+func TestDivide(t *testing.T) {
+	rows := func(keys string) (list []Row) {
+		for _, k := range keys {
+			list = append(list, Row{Key: []byte(string(k))})
+		}
+		return list
+	}
+	text := func(list []Row) (s string) {
+		for _, r := range list {
+			s += string(r.Key)
+		}
+		return s
+	}
+	replicas := []Replica{{Region: 2, Start: []byte("m"), End: []byte("p")}, {Region: 1, Start: []byte("b"), End: []byte("f")}}
+	all := Rows{Default: rows("abcfmoz"), Lock: rows("ghz"), Write: rows("bn")}
+	stray := Divide("store1", all, replicas)
+	for _, c := range []struct{ name, got, want string }{
+		{"default of region 1", text(replicas[1].Default), "bc"},
+		{"default of region 2", text(replicas[0].Default), "mo"},
+		{"stray default", text(stray.Default), "afz"},
+		{"lock of region 1", text(replicas[1].Lock), ""},
+		{"stray lock", text(stray.Lock), "ghz"},
+		{"write of region 1", text(replicas[1].Write), "b"},
+		{"write of region 2", text(replicas[0].Write), "n"},
+		{"stray write", text(stray.Write), ""},
+	} {
+		if c.got != c.want {
+			t.Errorf("%s: %q, want %q", c.name, c.got, c.want)
+		}
+	}
+	whole := []Replica{{Region: 1}}
+	if got := Regions(whole, stray); len(got.Findings) != 2 || got.Findings[0].Anomaly != verdict.OutOfRange {
+		t.Errorf("%+v", got)
+	}
+	if got := Regions(whole, Divide("store1", all, whole)); got.Verdict != verdict.OK {
+		t.Errorf("%+v", got)
+	}
+	if got := Divide("store1", all, nil); text(got.Default) != "abcfmoz" || text(got.Write) != "bn" {
+		t.Errorf("a store without regions: %+v", got)
+	}
+	// A replica that is late to split has what its successor has, too.
+	late := []Replica{{Region: 1}, {Region: 2, Start: []byte("m")}}
+	if got := Divide("store1", all, late); len(got.Default)+len(got.Lock)+len(got.Write) != 0 || text(late[1].Default) != "moz" {
+		t.Errorf("overlapping ranges: %+v", got)
+	}
+}
+
 func TestRegions(t *testing.T) {
 	region := func(id, version uint64, start, end string) Replica {
 		return Replica{Region: id, Version: version, Start: []byte(start), End: []byte(end)}

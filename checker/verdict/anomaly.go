@@ -44,6 +44,7 @@ const (
 // Anomalies of stored state.
 const (
 	ReplicaDiverged Anomaly = "replica-diverged" // two replicas differ at the same applied index
+	OutOfRange      Anomaly = "out-of-range"     // a store holds data that belongs to none of its regions
 	RecordCorrupt   Anomaly = "record-corrupt"   // a key or record does not decode
 	RecordConflict  Anomaly = "record-conflict"  // records of one transaction contradict one another
 	ValueMissing    Anomaly = "value-missing"    // a record refers to a value that is not there
@@ -84,6 +85,7 @@ func describe() map[Anomaly]string {
 		BankNegative:    "an overdrawn account",
 		BankAccounts:    "a full read of the wrong accounts",
 		ReplicaDiverged: "replicas differ at the same applied index",
+		OutOfRange:      "data that belongs to none of its store's regions",
 		RecordCorrupt:   "a record that does not decode",
 		RecordConflict:  "contradicting records of one transaction",
 		ValueMissing:    "a value that is not there",

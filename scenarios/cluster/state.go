@@ -69,8 +69,8 @@ func unrestOf(replicas []raftstore.RegionInfo) string {
 
 // CheckState runs the checkers of stored state. The cluster must be quiet.
 func (c *Cluster) CheckState(h *history.History) []checker.Result {
-	replicas := c.replicas()
-	results := []checker.Result{state.Replicas(replicas), state.Regions(replicas)}
+	replicas, strays := c.dump()
+	results := []checker.Result{state.Replicas(replicas), state.Regions(replicas, strays...)}
 	if c.plan.Cluster.API == plan.Txn {
 		rows := leaderRows(replicas)
 		results = append(results,
@@ -80,37 +80,38 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 	return results
 }
 
-// replicas dumps every peer of every store.
-func (c *Cluster) replicas() []state.Replica {
-	var all []state.Replica
+// dump reads every store once, from end to end, and deals out what it holds to
+// its peers; what belongs to none of them comes apart.
+func (c *Cluster) dump() (replicas []state.Replica, strays []state.Stray) {
 	for _, s := range c.stores {
 		if s.server == nil {
 			continue
 		}
+		first := len(replicas)
 		for _, r := range s.server.Regions() {
-			all = append(all, state.Replica{
+			replicas = append(replicas, state.Replica{
 				Store: s.node.Name(), Region: r.Region.Id, Peer: r.Peer, Leader: r.IsLeader,
 				Start: r.Region.StartKey, End: r.Region.EndKey,
 				ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
 				AppliedIndex: r.Applied, AppliedTerm: r.AppliedTerm,
-				Rows: rows(s.server.Engines().KV, r.Region.StartKey, r.Region.EndKey),
 			})
 		}
+		strays = append(strays, state.Divide(s.node.Name(), rows(s.server.Engines().KV), replicas[first:]))
 	}
-	return all
+	return replicas, strays
 }
 
-// rows returns what a store holds in a range.
-func rows(db *engine.DB, start, end []byte) state.Rows {
+// rows returns all data that a store holds.
+func rows(db *engine.DB) state.Rows {
 	return state.Rows{
-		Default: family(db, engine.Default, start, end),
-		Lock:    family(db, engine.Lock, start, end),
-		Write:   family(db, engine.Write, start, end),
+		Default: family(db, engine.Default),
+		Lock:    family(db, engine.Lock),
+		Write:   family(db, engine.Write),
 	}
 }
 
-func family(db *engine.DB, cf engine.CF, start, end []byte) []state.Row {
-	it, err := db.NewIter(cf, engine.IterOptions{Lower: start, Upper: end})
+func family(db *engine.DB, cf engine.CF) []state.Row {
+	it, err := db.NewIter(cf, engine.IterOptions{})
 	if err != nil {
 		panic(fmt.Errorf("cannot read a store for the audit: %w", err))
 	}
