@@ -13,7 +13,8 @@ const AcknowledgedName = "acknowledged"
 
 // Acknowledged compares what clients were told with what is stored: a committed
 // transaction has its commit record, with its commit timestamp and value, on
-// every key it wrote; a failed one has none; one of unknown outcome has all or
+// every key it wrote, or is still locked there, but never on its primary, whose
+// record is what commits it; a failed one has none; one of unknown outcome has all or
 // none. It holds for rows of the whole key space before garbage collection.
 func Acknowledged(h *history.History, rows Rows) verdict.Result {
 	m := &scan{txns: map[uint64]*txn{}, used: map[version]struct{}{}, long: map[version]struct{}{}}
@@ -108,7 +109,7 @@ func wants(t *history.TxnRecord) []want {
 
 func (a *acknowledged) check(op *history.Op) {
 	t := op.Txn
-	found, missing := "", ""
+	found, missing, primary := "", "", ""
 	for _, w := range wants(t) {
 		s := a.find(w.key, t.StartTS)
 		switch {
@@ -117,11 +118,15 @@ func (a *acknowledged) check(op *history.Op) {
 			a.compare(op, &w, s.record)
 		case s.lock == nil || op.Outcome == history.Failed:
 			missing = w.key
+		default:
+			primary = string(s.lock.primary)
 		}
 	}
 	switch {
 	case op.Outcome == history.OK && missing != "":
 		a.add(verdict.LostCommit, op, fmt.Sprintf("it was acknowledged, and has no record on %q", missing))
+	case op.Outcome == history.OK && primary != "" && a.find(primary, t.StartTS).record == nil:
+		a.add(verdict.LostCommit, op, fmt.Sprintf("it was acknowledged, and has no commit record on its primary %q", primary))
 	case op.Outcome == history.Failed && found != "":
 		a.add(verdict.UndeadAbort, op, fmt.Sprintf("it failed, and is committed on %q", found))
 	case op.Outcome == history.Unknown && found != "" && missing != "":

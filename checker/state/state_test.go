@@ -321,6 +321,10 @@ func TestAcknowledged(t *testing.T) {
 	both := Rows{Write: []Row{putW("x", 10, 11, shortA...), putW("y", 10, 11, shortA...)}}
 	one := Rows{Write: []Row{putW("x", 10, 11, shortA...)}}
 	locked := Rows{Write: one.Write, Lock: []Row{putL("y", "x", 10, shortA...)}}
+	prewritten := Rows{Lock: []Row{putL("x", "x", 10, shortA...), putL("y", "x", 10, shortA...)}}
+	inverted := Rows{Write: one.Write, Lock: []Row{putL("y", "y", 10, shortA...)}}
+	foreign := Rows{Lock: []Row{putL("x", "z", 10, shortA...), putL("y", "z", 10, shortA...)}}
+	elsewhere := Rows{Lock: foreign.Lock, Write: []Row{putW("z", 10, 11, shortA...)}}
 	other := Rows{Write: []Row{putW("x", 10, 11, 'v', 1, 'b'), putW("y", 10, 11, shortA...)}}
 	for _, c := range []struct {
 		name string
@@ -331,6 +335,11 @@ func TestAcknowledged(t *testing.T) {
 		{"stored", "", op(history.OK, 11), both},
 		{"stored, its secondary still locked", "", op(history.OK, 11), locked},
 		{"lost", verdict.LostCommit, op(history.OK, 11), one},
+		{"nowhere more than locked", verdict.LostCommit, op(history.OK, 11), prewritten},
+		{"its primary still locked", verdict.LostCommit, op(history.OK, 11), inverted},
+		{"locked for a primary without a record", verdict.LostCommit, op(history.OK, 11), foreign},
+		{"locked for a primary with a record", "", op(history.OK, 11), elsewhere},
+		{"unknown and locked", "", op(history.Unknown, 0), prewritten},
 		{"at another timestamp", verdict.RecordConflict, op(history.OK, 12), both},
 		{"of another value", verdict.ValueMissing, op(history.OK, 11), other},
 		{"failed and gone", "", op(history.Failed, 0), Rows{}},
