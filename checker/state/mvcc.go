@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"simrun/checker/verdict"
+	"simrun/sim/history"
 )
 
 // MVCCName is the checker's name in results.
@@ -14,9 +15,9 @@ const MVCCName = "mvcc"
 
 // Options say what may be expected of the rows.
 type Options struct {
-	// Resolved says that every lock that could be resolved has been: a lock
-	// whose transaction is determined should be gone.
-	Resolved bool
+	// Reads, if not nil, tells what was read before the rows were dumped: the
+	// locks of committed transactions that stood in the way must be gone.
+	Reads *history.History
 	// Optimistic says that no transaction was pessimistic: the writers of a key
 	// must not overlap from start to commit.
 	Optimistic bool
@@ -258,13 +259,8 @@ func (m *scan) locksOf(start uint64, t *txn, committed, rolledBack *mark) {
 				m.add(verdict.RecordConflict, "transaction %d is committed at %d, and its lock on %q says not before %d", start, committed.commit, key, l.minCommit)
 			}
 		}
-		determined := committed != nil || (rolledBack != nil && rolledBack.key == string(l.primary))
-		if m.opts.Resolved && determined {
-			fate := "rolled back"
-			if committed != nil {
-				fate = fmt.Sprintf("committed at %d", committed.commit)
-			}
-			m.add(verdict.LockLeft, "key %q: the lock of transaction %d is left, which is %s", key, start, fate)
+		if committed != nil {
+			m.left(key, l, committed.commit)
 		}
 	}
 }

@@ -170,19 +170,9 @@ func TestMVCC(t *testing.T) {
 			Rows{Lock: []Row{putL("a", "a", 10, sa...)}, Write: []Row{putW("b", 10, 11, sa...)}},
 		},
 		{
-			"a secondary that is left", verdict.LockLeft,
-			Options{Resolved: true},
-			Rows{Lock: []Row{putL("b", "a", 10, sa...)}, Write: []Row{putW("a", 10, 11, sa...)}},
-		},
-		{
 			"a secondary that is not resolved yet", "",
 			Options{},
 			Rows{Lock: []Row{putL("b", "a", 10, sa...)}, Write: []Row{putW("a", 10, 11, sa...)}},
-		},
-		{
-			"a lock of a rolled back transaction", verdict.LockLeft,
-			Options{Resolved: true},
-			Rows{Lock: []Row{putL("b", "a", 10, sa...)}, Write: []Row{rollW("a", 10)}},
 		},
 		{"two primaries", verdict.RecordConflict, Options{}, Rows{Lock: []Row{putL("a", "a", 10, sa...), putL("b", "b", 10, sa...)}}},
 		{
@@ -211,6 +201,53 @@ func TestMVCC(t *testing.T) {
 				t.Fatalf("want %s, got %+v", c.want, got)
 			}
 		})
+	}
+}
+
+// TestLockLeft: a lock that a reader must have met is a violation, any other one
+// is not.
+func TestLockLeft(t *testing.T) {
+	reader := func(outcome history.Outcome, ts uint64, ops ...history.TxnOp) *history.History {
+		return &history.History{Ops: []history.Op{{ID: 7, Kind: history.Txn, Outcome: outcome, Txn: &history.TxnRecord{StartTS: ts, Ops: ops}}}}
+	}
+	value := "v"
+	get := history.TxnOp{Kind: history.TxnRead, Key: "b"}
+	scan := history.TxnOp{Kind: history.TxnScan, Key: "a", EndKey: "c"}
+	limited := history.TxnOp{Kind: history.TxnScan, Key: "a", EndKey: "c", Limit: 1}
+	short := history.TxnOp{Kind: history.TxnScan, Key: "a", EndKey: "b"}
+	write := history.TxnOp{Kind: history.TxnWrite, Key: "b", Value: &value}
+	of := func(kind byte) Row {
+		l := putL("b", "a", 10, shortA...)
+		l.Value[0] = kind
+		return l
+	}
+	committed, rolledBack := putW("a", 10, 15, shortA...), rollW("a", 10)
+	for _, c := range []struct {
+		name  string
+		found bool
+		h     *history.History
+		lock  Row
+		fate  []Row
+	}{
+		{"read", true, reader(history.OK, 15, get), of('P'), []Row{committed}},
+		{"scanned", true, reader(history.OK, 20, scan), of('P'), []Row{committed}},
+		{"a delete, scanned", true, reader(history.OK, 20, scan), of('D'), []Row{committed}},
+		{"nothing known of reads", false, nil, of('P'), []Row{committed}},
+		{"read before the commit", false, reader(history.OK, 14, scan), of('P'), []Row{committed}},
+		{"read in vain", false, reader(history.Failed, 20, scan), of('P'), []Row{committed}},
+		{"perhaps beyond the limit", false, reader(history.OK, 20, limited), of('P'), []Row{committed}},
+		{"beyond the range", false, reader(history.OK, 20, short), of('P'), []Row{committed}},
+		{"read by its next writer", false, reader(history.OK, 20, write, get), of('P'), []Row{committed}},
+		{"a lock without data", false, reader(history.OK, 20, scan), of('L'), []Row{committed}},
+		{"a lock of a transaction that goes on", false, reader(history.OK, 20, scan), of('P'), nil},
+		{"a lock set after the rollback", false, reader(history.OK, 20, scan), of('P'), []Row{rolledBack}},
+	} {
+		got := MVCC(Rows{Lock: []Row{c.lock}, Write: c.fate}, Options{Reads: c.h})
+		switch {
+		case !c.found && got.Verdict != verdict.OK,
+			c.found && (got.Verdict != verdict.Violation || got.Findings[0].Anomaly != verdict.LockLeft || got.Findings[0].Evidence[0] != 7):
+			t.Errorf("%s: %+v", c.name, got)
+		}
 	}
 }
 

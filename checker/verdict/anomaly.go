@@ -49,7 +49,7 @@ const (
 	RecordConflict  Anomaly = "record-conflict"  // records of one transaction contradict one another
 	ValueMissing    Anomaly = "value-missing"    // a record refers to a value that is not there
 	ValueOrphan     Anomaly = "value-orphan"     // a value that no record refers to
-	LockLeft        Anomaly = "lock-left"        // a lock whose transaction's fate is determined
+	LockLeft        Anomaly = "lock-left"        // a committed transaction's lock that a reader met and did not resolve
 	LostCommit      Anomaly = "lost-commit"      // an acknowledged commit has no record
 	UndeadAbort     Anomaly = "undead-abort"     // a failed transaction has a commit record
 )
@@ -90,7 +90,7 @@ func describe() map[Anomaly]string {
 		RecordConflict:  "contradicting records of one transaction",
 		ValueMissing:    "a value that is not there",
 		ValueOrphan:     "a value that no record refers to",
-		LockLeft:        "a lock whose transaction's fate is determined",
+		LockLeft:        "a lock of a committed transaction that a reader has met and not resolved",
 		LostCommit:      "an acknowledged commit without a record",
 		UndeadAbort:     "a failed transaction with a commit record",
 	}

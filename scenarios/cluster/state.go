@@ -74,7 +74,7 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 	if c.plan.Cluster.API == plan.Txn {
 		rows := leaderRows(replicas)
 		results = append(results,
-			state.MVCC(rows, state.Options{Optimistic: true}),
+			state.MVCC(rows, state.Options{Optimistic: true, Reads: h}),
 			state.Acknowledged(h, rows))
 	}
 	return results
