@@ -1,6 +1,7 @@
 package nodes
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
@@ -25,36 +26,62 @@ type StoreConfig struct {
 	Raft    raftstore.Config
 }
 
-// Store is a running store.
+// Store is a running store. Until its databases are durable it has no regions
+// and serves nothing.
 type Store struct {
-	*raftstore.Store
+	raft    *raftstore.Store // nil until then
 	engines *engine.Engines
 }
 
-// StartStore opens the store's databases and begins to serve on ep.
+// StartStore opens the store's databases. It begins to serve on ep as soon as
+// everything that it has found in them is durable: what an earlier process has
+// written may survive the end of that process and still be lost with the power,
+// and a store that answers for it before it is safe acknowledges entries and
+// keeps votes that it may forget.
 func StartStore(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) (*Store, error) {
 	engines, err := engine.Open(e, cfg.Engine)
 	if err != nil {
 		return nil, fmt.Errorf("store %d: %w", cfg.Raft.StoreID, err)
 	}
-	s, err := startStore(e, ep, cfg, engines)
-	if err != nil {
+	s := &Store{engines: engines}
+	if err := s.prepare(cfg); err != nil {
 		engines.Close()
 		return nil, fmt.Errorf("store %d: %w", cfg.Raft.StoreID, err)
 	}
+	e.Disk.Barrier(func() {
+		if err := s.serve(e, ep, cfg); err != nil {
+			e.Exit(fmt.Sprintf("store %d: %v", cfg.Raft.StoreID, err))
+		}
+	})
 	return s, nil
 }
 
-func startStore(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig, engines *engine.Engines) (*Store, error) {
-	if err := bootstrap(engines, cfg); err != nil {
-		return nil, err
+// prepare writes the first state to an empty disk, and syncs the logs.
+func (s *Store) prepare(cfg StoreConfig) error {
+	ident, err := raftstore.Ident(s.engines)
+	if err != nil {
+		return err
 	}
+	if ident == nil {
+		if err := raftstore.Bootstrap(s.engines, cfg.Raft.StoreID, cfg.Regions); err != nil {
+			return err
+		}
+	}
+	if err := s.engines.RaftLog.Sync(); err != nil {
+		return err
+	}
+	return s.engines.KV.Sync()
+}
+
+// serve loads the regions and registers the services.
+func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 	pd := placement.NewClient(e, ep, placement.ClientConfig{ClusterID: ClusterID, Members: cfg.Placement})
 	transport := newTransport(e, ep, pd)
-	store, err := raftstore.Open(e, cfg.Raft, engines, transport, driver{e, pd})
+	store, err := raftstore.Open(e, cfg.Raft, s.engines, transport, driver{e, pd})
 	if err != nil {
-		return nil, err
+		return err
 	}
+	s.raft = store
 	transport.register(store)
 	serve(ep, txn.NewScheduler(e, regionStore{store}), store)
 	e.Sched.Go("register store", func(t env.Task) {
@@ -62,19 +89,35 @@ func startStore(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig, engines *engine.E
 			t.Sleep(retryPutStore)
 		}
 	})
-	return &Store{store, engines}, nil
+	return nil
 }
 
-// bootstrap writes the first state of a store to an empty disk. If the power
-// fails before that is durable, nothing that depends on it has left the store,
-// and it begins anew.
-func bootstrap(engines *engine.Engines, cfg StoreConfig) error {
-	ident, err := raftstore.Ident(engines)
-	if err != nil || ident != nil {
-		return err
+// Regions describes the store's peers, in the order of region ids.
+func (s *Store) Regions() []raftstore.RegionInfo {
+	if s.raft == nil {
+		return nil
 	}
-	return raftstore.Bootstrap(engines, cfg.Raft.StoreID, cfg.Regions)
+	return s.raft.Regions()
 }
+
+// TransferLeader begins to hand over the leadership of a region; see
+// raftstore.Store.
+func (s *Store) TransferLeader(region, toPeer uint64) error {
+	if s.raft == nil {
+		return errNotServing
+	}
+	if refusal := s.raft.TransferLeader(region, toPeer); refusal != nil {
+		return errors.New(refusal.Message)
+	}
+	return nil
+}
+
+// DumpLog returns the raft log of a region in readable form.
+func (s *Store) DumpLog(region uint64) ([]string, error) {
+	return raftstore.DumpLog(s.engines, region)
+}
+
+var errNotServing = errors.New("the store is still opening")
 
 // Engines returns the store's databases, for inspection.
 func (s *Store) Engines() *engine.Engines { return s.engines }

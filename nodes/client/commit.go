@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -78,7 +79,7 @@ func (x *committer) giveUp(err error) error {
 // in vain. It returns whether the transaction is committed nevertheless; if it
 // is not and there is no error, the commit is to be repeated.
 func (x *committer) onCommitError(t env.Task, ke *kvrpcpb.KeyError) (committed bool, err error) {
-	if ke.CommitTsExpired != nil {
+	if ke.CommitTsExpired != nil && bytes.Equal(ke.CommitTsExpired.Key, x.primary()) {
 		return false, x.renewCommitTS(t, ke.CommitTsExpired)
 	}
 	if ke.TxnNotFound == nil && ke.Retryable == "" {

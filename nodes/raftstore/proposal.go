@@ -225,14 +225,20 @@ func (ps *proposals) overwritten(a *applier) {
 }
 
 // hidden gives up the proposals at or before a snapshot: the entries that were
-// applied there are not known.
-func (ps *proposals) hidden(index uint64) {
+// applied there are not known. Those behind it in an earlier term than the
+// snapshot's are decided: terms never decrease along a log.
+func (ps *proposals) hidden(index, term uint64) {
 	ps.logged = slices.DeleteFunc(ps.logged, func(pr *proposal) bool {
-		if pr.index > index {
+		switch {
+		case pr.index <= index:
+			markFateUnknown.Reached()
+			pr.result.Resolve(nil, ErrUnknownOutcome)
+		case pr.term < term:
+			markOverwritten.Reached()
+			pr.result.Resolve(errStaleCommand("a snapshot took its place"), nil)
+		default:
 			return false
 		}
-		markFateUnknown.Reached()
-		pr.result.Resolve(nil, ErrUnknownOutcome)
 		return true
 	})
 }

@@ -1,6 +1,8 @@
 package raftstore
 
 import (
+	"slices"
+
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/raft_serverpb"
 
@@ -41,7 +43,7 @@ func (p *peer) applySnapshot(r *receivedSnapshot) {
 	p.strangers = nil
 	p.applied, p.appliedTerm = r.index, r.term
 	p.size = uint64(r.size)
-	p.proposals.hidden(r.index)
+	p.proposals.hidden(r.index, r.term)
 	if s.failed(s.eng.KV.Write(b)) {
 		return
 	}
@@ -86,4 +88,31 @@ func (s *Store) overlappingOther(p *peer, r *metapb.Region) *peer {
 		}
 	}
 	return nil
+}
+
+// claimed reports whether a part of a range is about to be another region's:
+// one that a split has made, or one of a snapshot that raft has accepted. Both
+// take their range only when what they need is durable.
+func (s *Store) claimed(region uint64, start, end []byte) bool {
+	claims := func(r *metapb.Region) bool {
+		return r.GetId() != region && overlaps(r.GetStartKey(), r.GetEndKey(), start, end)
+	}
+	for _, b := range s.applier.births {
+		if claims(b.region) {
+			return true
+		}
+	}
+	for _, p := range s.peers {
+		for _, r := range p.received {
+			if claims(r.region) {
+				return true
+			}
+		}
+	}
+	for _, t := range slices.Concat(s.appender.waiting, s.appender.current) {
+		if t.snapshot != nil && !t.p.destroyed && claims(t.snapshot.region) {
+			return true
+		}
+	}
+	return false
 }

@@ -135,6 +135,10 @@ func (s *Store) receiveSnapshot(p *peer, m *raft_serverpb.RaftMessage, in *incom
 	if s.applier.unborn(p.regionID) {
 		return errServerIsBusy("the region is being made by a split")
 	}
+	if s.claimed(p.regionID, region.GetStartKey(), region.GetEndKey()) {
+		markSnapshotRefused.Reached()
+		return errServerIsBusy("another region is about to take a part of the range")
+	}
 	if !initialised(p.region) && p.member(m.GetFromPeer().GetId()) == nil {
 		p.strangers = append(p.strangers, m.GetFromPeer())
 	}

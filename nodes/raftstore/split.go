@@ -192,6 +192,10 @@ func (s *Store) bear(b birth) {
 		written = asHardState(st.raft)
 	}
 	invariant.Check(st.raft.GetLastIndex() == 0, "raftstore: %s: a new region has a log", p)
+	if hs := st.raft.GetHardState(); hs != nil {
+		hs.Commit = 0 // of a snapshot that was accepted and is not needed any more
+	}
+	written.commit = 0
 	p.loadLog(st)
 	p.log.written = written
 	p.appliedTerm = initialTerm

@@ -63,7 +63,8 @@ type Store struct {
 }
 
 // Open starts the store: it loads all peers, checks their logs and begins to
-// tick. Messages may be handed to it from then on.
+// tick. Everything in the engines must be durable by then, for the store answers
+// for what it finds. Messages may be handed to it from then on.
 func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd PD) (*Store, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -126,8 +127,9 @@ func (s *Store) loadPeers() error {
 			invariant.Fail("raftstore: region %d is in state %s", region.GetId(), state.GetState())
 		}
 	}
-	// What is completed here was decided by the key-value database; it need not be
-	// durable before it is acted upon, since the next start would do it again.
+	// What is completed here was decided by the key-value database, which is
+	// durable; so this need not be before it is acted upon, since the next start
+	// would do it again.
 	if err := s.eng.RaftLog.Write(b); err != nil {
 		return err
 	}
