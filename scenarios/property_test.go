@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"regexp"
 	"strconv"
 	"testing"
@@ -120,34 +121,23 @@ func drawPlan(t *rapid.T, s *scenarios.Scenario) *plan.Plan {
 	p.Workload.Operations = rapid.Uint64Range(1, 1000).Draw(t, "operations")
 	kept := []faults.Fault{}
 	for i, f := range p.Faults {
-		if rapid.Bool().Draw(t, fmt.Sprintf("fault %d", i)) {
-			kept = append(kept, withoutClients(f, p))
+		if !without(f, p) && rapid.Bool().Draw(t, fmt.Sprintf("fault %d", i)) {
+			kept = append(kept, f)
 		}
 	}
 	p.Faults = kept
 	return p
 }
 
-// withoutClients leaves out of a fault the clients that the plan has no longer.
-func withoutClients(f faults.Fault, p *plan.Plan) faults.Fault {
-	known := map[string]bool{}
-	for _, n := range p.NodeNames() {
-		known[n] = true
-	}
-	filter := func(targets []faults.Target) []faults.Target {
-		var left []faults.Target
-		for _, target := range targets {
-			if target.Kind != faults.TargetNode || known[target.Name] {
-				left = append(left, target)
-			}
+// without reports whether a fault names a client that the plan has no longer.
+func without(f faults.Fault, p *plan.Plan) bool {
+	known := p.NodeNames()
+	for _, target := range append(slices.Clone(f.Targets), f.Peers...) {
+		if target.Kind == faults.TargetNode && !slices.Contains(known, target.Name) {
+			return true
 		}
-		if len(left) == 0 && len(targets) > 0 {
-			left = []faults.Target{faults.AllStores()}
-		}
-		return left
 	}
-	f.Targets, f.Peers = filter(f.Targets), filter(f.Peers)
-	return f
+	return false
 }
 
 // keeper keeps the plan that failed last: rapid ends with the smallest.

@@ -37,8 +37,9 @@ type Kernel struct {
 	idle     []*task // coroutines without a task, for reuse
 	wakes    []*wake // free list
 	timers   []*timer
-	failure  error // ends the run after the current event
-	stopped  bool  // ends the current Run after the current event
+	failure  error  // ends the run after the current event
+	stopped  bool   // ends the current Run after the current event
+	drawn    uint64 // draws of choose so far
 	// afterEvent, if set, runs after each event.
 	afterEvent func()
 	// each runs after every eachEvents-th event; see Every.
@@ -119,6 +120,26 @@ func (k *Kernel) Run(until int64) error {
 	return k.failure
 }
 
+// Do runs fn between two events, with the loop's protection: a panic in it ends
+// the run as one in an event does. It returns why the run has ended, if it has.
+func (k *Kernel) Do(fn func()) error {
+	if k.failure != nil {
+		return k.failure
+	}
+	func() {
+		defer func() {
+			if r := recover(); r != nil {
+				k.Fail(asFailure(r, k.now))
+			}
+		}()
+		fn()
+		if k.afterEvent != nil {
+			k.afterEvent()
+		}
+	}()
+	return k.failure
+}
+
 // burst runs events until one panics, the time is over or the run has failed.
 // The recover is set up once per burst, not once per event.
 func (k *Kernel) burst(until int64) {
@@ -145,12 +166,12 @@ func (k *Kernel) burst(until int64) {
 	}
 }
 
-// choose draws which of several simultaneous events comes first. The draw is
-// keyed by time and number, so that it does not depend on earlier draws.
+// choose draws which of several simultaneous events comes first.
 func (k *Kernel) choose() {
 	n, at := k.queue.simultaneous()
 	if n > 1 {
-		k.queue.prefer(int(stream.At(k.orderKey, uint64(at)<<8^uint64(n)) % uint64(n)))
+		k.drawn++
+		k.queue.prefer(int(stream.At(k.orderKey^uint64(at), k.drawn) % uint64(n)))
 	}
 }
 

@@ -174,7 +174,7 @@ func (b *barrier) Fire() {
 		if p.node.hold(b) {
 			return
 		}
-		w.Trace.record(w.now, TraceBarrier, uint32(p.node.addr), 0, "")
+		w.Trace.record(w.now, TraceBarrier, uint32(p.node.addr), uint64(len(p.durable)), "")
 		fn := p.durable[0]
 		p.durable[0] = nil
 		p.durable = p.durable[1:]

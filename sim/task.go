@@ -6,6 +6,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/cespare/xxhash/v2"
+
 	"simrun/nodes/env"
 )
 
@@ -214,7 +216,7 @@ func (w *wake) Fire() {
 		node = uint32(t.owner.node.addr)
 	}
 	k.recycle(w)
-	k.Trace.record(k.now, TraceTask, node, uint64(len(t.name)), t.name)
+	k.Trace.record(k.now, TraceTask, node, xxhash.Sum64String(t.name), t.name)
 	t.wait++ // whatever else was scheduled for this wait is stale now
 	t.parked = false
 	t.resume()

@@ -51,7 +51,7 @@ func (t *timer) Fire() {
 		if p.node.hold(t) {
 			return
 		}
-		k.Trace.record(k.now, TraceTimer, uint32(p.node.addr), 0, "")
+		k.Trace.record(k.now, TraceTimer, uint32(p.node.addr), t.gen, "")
 		fn := t.fn
 		k.freeTimer(t)
 		fn()

@@ -12,7 +12,7 @@ const (
 	TraceMessage                  // a datagram reached a node: Arg is its hash
 	TraceDisk                     // a disk operation: Arg is its hash
 	TraceBarrier                  // a disk reported durability
-	TraceProcess                  // a process started or ended: Arg is 1 or 0
+	TraceProcess                  // a process started (Arg 1), ended (0), or ended itself (hash of the reason)
 	TraceFault                    // a fault began or ended: Arg is the hash of its text
 	TraceMark                     // recorded by a node or a harness through World.Trace
 	numEventKinds

@@ -68,6 +68,9 @@ type World struct {
 	hasDoomed atomic.Bool
 }
 
+// armedCrash is the disk's reason for a crash that CrashAtOp has armed.
+const armedCrash = "crash at a disk operation"
+
 // doom is the end of a process that is carried out after the current event.
 type doom struct {
 	process *process
@@ -164,8 +167,9 @@ func (w *World) reapDoomed() {
 		n := d.process.node
 		d.process.end(disk.ProcessKill)
 		w.logf(n, "exit: %s", d.reason)
+		w.Trace.record(w.now, TraceProcess, uint32(n.addr), xxhash.Sum64String(d.reason), d.reason)
 		switch {
-		case n.onDeath != nil:
+		case n.onDeath != nil && d.reason == armedCrash:
 			n.onDeath()
 		case w.cfg.OnExit != nil:
 			w.cfg.OnExit(n, d.reason)

@@ -44,7 +44,8 @@ type EventKind string
 const (
 	Started   EventKind = "started"
 	Ended     EventKind = "ended"
-	Exited    EventKind = "exited" // by itself; Text says why
+	Exited    EventKind = "exited" // by itself, after an injected disk error; Text says why
+	Failed    EventKind = "failed" // by itself, though nothing was injected that explains it
 	Paused    EventKind = "paused"
 	Resumed   EventKind = "resumed"
 	Elected   EventKind = "election"
@@ -141,7 +142,13 @@ func (c *Cluster) setClocks() {
 
 // exited starts a process again that ended by itself, as a supervisor would.
 func (c *Cluster) exited(n *sim.Node, reason string) {
-	c.event(n.Name(), Exited, reason)
+	kind := Failed
+	if d := n.Disk(); d != nil {
+		if s := d.Stats(); s.Deaths+s.ReadErrors+s.WriteErrors+s.SpaceErrors > 0 {
+			kind = Exited
+		}
+	}
+	c.event(n.Name(), kind, reason)
 	c.World.Go("restart "+n.Name(), func(t env.Task) {
 		t.Sleep(time.Duration(c.plan.Knobs.RestartDelay))
 		n.Start()

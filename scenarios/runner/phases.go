@@ -11,6 +11,7 @@ import (
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 	"simrun/sim"
+	"simrun/sim/disk"
 	"simrun/sim/plan"
 )
 
@@ -19,6 +20,7 @@ const (
 	anomalyAssertion checker.Anomaly = "assertion" // an invariant of the database was violated
 	anomalyPanic     checker.Anomaly = "panic"     // the database panicked
 	anomalyStuck     checker.Anomaly = "stuck"     // no progress within the bound, without faults
+	anomalyExit      checker.Anomaly = "exit"      // a process ended itself without a reason that was injected
 )
 
 // errOver ends the phases early: the finding is recorded.
@@ -38,7 +40,9 @@ func (r *run) phases() error {
 // boot starts everything and prepares the data.
 func (r *run) boot() error {
 	r.setPhase(phaseBoot)
-	r.world.StartAll()
+	if err := r.world.Do(r.world.StartAll); err != nil {
+		return err
+	}
 	ready := false
 	r.admin.do("setup", func(t env.Task) {
 		r.admin.until(t, func() error { return r.load.Setup(t, &r.admin.Session) })
@@ -59,37 +63,78 @@ func (r *run) storm() error {
 }
 
 // calm heals everything. From then on the system must become available within
-// the bound: every client finishes what it does and succeeds once more.
+// the bound: every client finishes what it does and succeeds once more, and the
+// administrator writes to every key, so to every region.
 func (r *run) calm() error {
 	r.setPhase(phaseCalm)
-	r.schedule.Calm()
-	served := false
-	for _, s := range r.sessions {
-		s.probe(func() {
-			if !slices.ContainsFunc(r.sessions, func(s *session) bool { return !s.served }) {
-				served = true
-				r.world.Stop()
-			}
-		})
+	if err := r.world.Do(r.schedule.Calm); err != nil {
+		return err
 	}
+	served, probed := false, false
+	look := func() {
+		if probed && !slices.ContainsFunc(r.sessions, func(s *session) bool { return !s.served }) {
+			served = true
+			r.world.Stop()
+		}
+	}
+	for _, s := range r.sessions {
+		s.probe(look)
+	}
+	r.admin.do("probe", func(t env.Task) {
+		r.admin.until(t, func() error { return r.load.Probe(t, &r.admin.Session) })
+		probed = true
+		look()
+	})
 	return r.wait(r.plan.Phases.Calm, &served, "after the storm not every client was served")
 }
 
-// audit reads the final state through the database, waits until nothing moves
-// any more, and then looks at the stores themselves.
+// audit reads the final state through the database, cuts the power of all
+// machines at once and reads again: what was acknowledged must have survived.
+// Then it waits until nothing moves any more and looks at the stores themselves.
 func (r *run) audit() error {
 	r.setPhase(phaseAudit)
+	r.timeline.audit = true
+	if err := r.readAll("audit"); err != nil {
+		return err
+	}
+	if err := r.world.Do(r.blackout); err != nil {
+		return err
+	}
+	if err := r.readAll("audit after a blackout"); err != nil {
+		return err
+	}
+	if err := r.settle(); err != nil {
+		return err
+	}
+	return r.world.Do(func() { r.state = r.cluster.CheckState(r.rec.History()) })
+}
+
+// readAll lets the administrator read everything.
+func (r *run) readAll(name string) error {
 	read := false
-	r.admin.do("audit", func(t env.Task) {
+	r.admin.do(name, func(t env.Task) {
 		r.admin.until(t, func() error { return r.load.Audit(t, &r.admin.Session) })
 		read = true
 		r.world.Stop()
 	})
-	if err := r.wait(r.plan.Phases.Audit, &read, "the final reads did not succeed"); err != nil {
-		return err
+	return r.wait(r.plan.Phases.Audit, &read, "the final reads did not succeed")
+}
+
+// blackout cuts the power of all machines that have a disk and starts them
+// again.
+func (r *run) blackout() {
+	for _, n := range r.world.Nodes() {
+		if n.Disk() != nil {
+			n.Crash(disk.PowerLoss)
+		}
 	}
+	r.world.StartAll()
+}
+
+// settle waits until the replicas have agreed for a while.
+func (r *run) settle() error {
 	deadline := r.world.Now() + int64(r.plan.Phases.Audit)
-	for !r.cluster.Quiet() {
+	for quiet := 0; quiet < quietSteps; {
 		if r.world.Now() >= deadline {
 			r.violate("liveness", anomalyStuck, "replicas did not agree within %v after the last operation: %s",
 				r.plan.Phases.Audit, r.cluster.Unrest())
@@ -98,13 +143,20 @@ func (r *run) audit() error {
 		if err := r.world.RunFor(quietStep); err != nil {
 			return err
 		}
+		quiet++
+		if !r.cluster.Quiet() {
+			quiet = 0
+		}
 	}
-	r.state = r.cluster.CheckState(r.rec.History())
 	return nil
 }
 
-// quietStep is how often the audit looks whether the replicas agree.
-const quietStep = 50 * time.Millisecond
+// quietStep is how often the audit looks whether the replicas agree, quietSteps
+// how often in a row they have to.
+const (
+	quietStep  = 50 * time.Millisecond
+	quietSteps = 3
+)
 
 // wait runs the world until done, at most for limit.
 func (r *run) wait(limit plan.Duration, done *bool, otherwise string) error {

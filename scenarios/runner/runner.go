@@ -9,6 +9,7 @@
 package runner
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,6 +21,7 @@ import (
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 	"simrun/reports"
+	"simrun/scenarios/cluster"
 	"simrun/scenarios/workload"
 	"simrun/sim"
 	"simrun/sim/history"
@@ -134,13 +136,14 @@ func (r *run) prepare(build Builder) error {
 	r.admin = newSession(r, 0)
 	r.cluster, r.world, err = build(p, Hooks{
 		Logf:    r.opts.Logf,
-		OnEvent: r.timeline.clusterEvent,
+		OnEvent: r.clusterEvent,
 		Client:  r.clientStarted,
 	})
 	if err != nil {
 		return err
 	}
 	r.timeline.now = r.world.Now
+	r.rec.Observe(r.traceOp)
 	if r.opts.Watch != nil {
 		r.world.Trace.Watch(r.opts.Watch)
 	}
@@ -156,6 +159,23 @@ func (r *run) clientStarted(n int, e *env.Env, raw workload.Raw, db *client.Clie
 		s = r.sessions[n-1]
 	}
 	s.started(e, raw, db)
+}
+
+// clusterEvent takes an event of the cluster.
+func (r *run) clusterEvent(e cluster.Event) {
+	r.timeline.clusterEvent(e)
+	if e.Kind == cluster.Failed {
+		r.violate("assertion", anomalyExit, "the process of %s ended itself at %v, and no injected error explains it: %s",
+			e.Node, time.Duration(e.At), e.Text)
+	}
+}
+
+// traceOp folds what a client saw into the trace, so that runs which differ only
+// in that differ in their hash too.
+func (r *run) traceOp(op *history.Op) {
+	text, err := json.Marshal(op)
+	invariant.Check(err == nil, "runner: operation %d does not encode: %v", op.ID, err)
+	r.world.Mark(sim.TraceMark, string(text))
 }
 
 func (r *run) faultEvent(e faults.Event) {

@@ -102,12 +102,12 @@ func (s *session) onceServed(t env.Task) bool {
 	before := s.run.rec.Len()
 	s.step(t)
 	for _, op := range s.run.rec.History().Ops[before:] {
-		if op.Client == s.ID && op.Outcome == history.OK {
-			s.served = true
-			if s.onServed != nil {
-				s.onServed()
-			}
+		if op.Client == s.ID { // the last one counts
+			s.served = op.Outcome == history.OK
 		}
+	}
+	if s.served && s.onServed != nil {
+		s.onServed()
 	}
 	return s.served
 }

@@ -15,6 +15,7 @@ type timeline struct {
 	open    map[openKey]int
 	started map[string]bool // nodes that have had a process
 	splits  map[string]bool // splits that were counted: every peer reports its own
+	audit   bool            // crashes are the audit's own and do not count
 }
 
 // openKey names something that lasts.
@@ -69,7 +70,7 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 	case cluster.Started:
 		tl.end(down)
 		if tl.started[e.Node] {
-			tl.counts.Restarts++
+			tl.counts.Restarts += tl.one()
 		} else {
 			if tl.started == nil {
 				tl.started = map[string]bool{}
@@ -77,10 +78,10 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 			tl.started[e.Node] = true
 		}
 	case cluster.Ended:
-		tl.counts.Crashes++
+		tl.counts.Crashes += tl.one()
 		tl.end(paused)
 		tl.begin(down, "")
-	case cluster.Exited:
+	case cluster.Exited, cluster.Failed:
 		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Note, Text: "exit: " + e.Text})
 	case cluster.Paused:
 		tl.begin(paused, "")
@@ -95,6 +96,14 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 		tl.counts.Snapshots++
 		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Snapshot, Text: e.Text})
 	}
+}
+
+// one is what a crash or a restart counts.
+func (tl *timeline) one() uint64 {
+	if tl.audit {
+		return 0
+	}
+	return 1
 }
 
 // split counts a split once, though every peer applies it.

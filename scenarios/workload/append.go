@@ -20,6 +20,7 @@ type appends struct {
 	width  int
 	reads  int
 	length int
+	probes int
 }
 
 const listPrefix = "list/"
@@ -58,6 +59,21 @@ func (w *appends) Step(t env.Task, s *Session, r *stream.Stream) {
 				continue
 			}
 			x.append(key, list, fmt.Sprintf("%d.%d.%d", s.ID, s.Steps(), i))
+		}
+		return nil
+	})
+}
+
+// Probe implements Workload: it appends to every list.
+func (w *appends) Probe(t env.Task, s *Session) error {
+	w.probes++
+	return s.transaction(t, func(x *txn) error {
+		for i, key := range w.lists {
+			list, err := x.read(t, key)
+			if err != nil {
+				return err
+			}
+			x.append(key, list, fmt.Sprintf("probe.%d.%d", w.probes, i))
 		}
 		return nil
 	})

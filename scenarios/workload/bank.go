@@ -68,6 +68,17 @@ func (b *bank) Step(t env.Task, s *Session, r *stream.Stream) {
 	}
 }
 
+// Probe implements Workload: it writes every account's balance back.
+func (b *bank) Probe(t env.Task, s *Session) error {
+	return s.transaction(t, func(x *txn) error {
+		pairs, err := x.scan(t, accountPrefix, after(accountPrefix), false)
+		for _, p := range pairs {
+			x.write(p.Key, p.Value)
+		}
+		return err
+	})
+}
+
 // Audit implements Workload.
 func (b *bank) Audit(t env.Task, s *Session) error { return b.readAll(t, s, false) }
 

@@ -1,8 +1,11 @@
 package workload
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
+	"simrun/nodes/client"
 	"simrun/nodes/env"
 	"simrun/sim/history"
 	"simrun/sim/stream"
@@ -12,16 +15,28 @@ import (
 // interface. Every value is written once, so that a read tells which write it
 // saw. Parameters: write and cas, the shares of writes and of compare-and-swap
 // in per mille; delete, the share of writes that delete.
+//
+// Deciding linearizability takes time exponential in the number of writes of
+// unknown outcome, each of which may take effect at any time. So a register
+// that has collected unknownMax of them is retired: its successor has the same
+// name with one more dot, and lies in the same region.
 type register struct {
 	cfg                     Config
-	names                   []string
 	writes, swaps, deletion int
+	current                 []string       // the registers in use
+	all                     []string       // and the retired ones before them
+	unknown                 map[string]int // writes of unknown outcome
+	probes                  int
 }
+
+const unknownMax = 6
 
 func newRegister(cfg Config) *register {
 	return &register{
 		cfg:      cfg,
-		names:    keys("reg/", cfg.Keys),
+		current:  keys("reg/", cfg.Keys),
+		all:      keys("reg/", cfg.Keys),
+		unknown:  map[string]int{},
 		writes:   cfg.param("write", 350),
 		swaps:    cfg.param("cas", 250),
 		deletion: cfg.param("delete", 50),
@@ -39,14 +54,14 @@ func (*register) Setup(t env.Task, s *Session) error {
 
 // Step implements Workload.
 func (w *register) Step(t env.Task, s *Session, r *stream.Stream) {
-	key := w.names[r.IntN(len(w.names))]
+	key := w.current[r.IntN(len(w.current))]
 	value := fmt.Sprintf("%d.%d", s.ID, s.Steps())
 	switch draw := r.IntN(1000); {
 	case draw < w.writes:
 		if r.PerMille(w.deletion) {
-			w.put(t, s, key, nil)
+			_ = w.put(t, s, key, nil)
 		} else {
-			w.put(t, s, key, &value)
+			_ = w.put(t, s, key, &value)
 		}
 	case draw < w.writes+w.swaps:
 		w.swap(t, s, key, value)
@@ -55,9 +70,35 @@ func (w *register) Step(t env.Task, s *Session, r *stream.Stream) {
 	}
 }
 
+// Probe implements Workload.
+func (w *register) Probe(t env.Task, s *Session) error {
+	for _, key := range slices.Clone(w.current) {
+		w.probes++
+		value := fmt.Sprintf("probe.%d", w.probes)
+		if err := w.put(t, s, key, &value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wrote notes the outcome of a write and retires a register of too many unknown
+// ones.
+func (w *register) wrote(key string, err error) error {
+	if !errors.Is(err, client.ErrUndetermined) {
+		return err
+	}
+	w.unknown[key]++
+	if i := slices.Index(w.current, key); i >= 0 && w.unknown[key] >= unknownMax {
+		w.current[i] = key + "."
+		w.all = append(w.all, w.current[i])
+	}
+	return err
+}
+
 // Audit implements Workload.
 func (w *register) Audit(t env.Task, s *Session) error {
-	for _, key := range w.names {
+	for _, key := range w.all {
 		if err := w.read(t, s, key); err != nil {
 			return err
 		}
@@ -75,7 +116,7 @@ func (w *register) read(t env.Task, s *Session, key string) error {
 }
 
 // put writes a value, or deletes the key if there is none.
-func (w *register) put(t env.Task, s *Session, key string, value *string) {
+func (w *register) put(t env.Task, s *Session, key string, value *string) error {
 	op := s.begin(history.Op{Kind: history.Write, Key: key, Value: value})
 	var err error
 	if value == nil {
@@ -83,7 +124,7 @@ func (w *register) put(t env.Task, s *Session, key string, value *string) {
 	} else {
 		err = s.Raw.RawPut(t, []byte(key), []byte(*value))
 	}
-	_ = s.end(op, err)
+	return w.wrote(key, s.end(op, err))
 }
 
 // swap reads the key and then exchanges what it has read for a new value.
@@ -103,5 +144,5 @@ func (w *register) swap(t env.Task, s *Session, key, value string) {
 	}
 	swapped, _, err := s.Raw.RawCompareAndSwap(t, []byte(key), expected, []byte(value))
 	op.Swapped = err == nil && swapped
-	_ = s.end(op, err)
+	_ = w.wrote(key, s.end(op, err))
 }

@@ -14,8 +14,9 @@ import (
 // second half of the pairs the transaction locks both keys first, as SELECT FOR
 // UPDATE does, and then write skew is a violation. Parameters: none.
 type writeSkew struct {
-	cfg   Config
-	pairs []string
+	cfg    Config
+	pairs  []string
+	probes int
 }
 
 const (
@@ -70,6 +71,18 @@ func (w *writeSkew) Step(t env.Task, s *Session, r *stream.Stream) {
 			x.write(me, fmt.Sprintf("%s %d.%d", offCall, s.ID, s.Steps()))
 		}
 		return nil // the last one on call stays
+	})
+}
+
+// Probe implements Workload: it writes everybody's state again.
+func (w *writeSkew) Probe(t env.Task, s *Session) error {
+	w.probes++
+	return s.transaction(t, func(x *txn) error {
+		pairs, err := x.scan(t, pairPrefix, after(pairPrefix), false)
+		for _, p := range pairs {
+			x.write(p.Key, fmt.Sprintf("%s probe.%d", word(p.Value), w.probes))
+		}
+		return err
 	})
 }
 

@@ -43,6 +43,9 @@ type Workload interface {
 	Setup(t env.Task, s *Session) error
 	// Step runs and records one operation.
 	Step(t env.Task, s *Session, r *stream.Stream)
+	// Probe writes to every key, so that every region has to serve a write. It is
+	// called again after an error.
+	Probe(t env.Task, s *Session) error
 	// Audit reads and records the final state. It is called again after an
 	// error.
 	Audit(t env.Task, s *Session) error
