@@ -99,7 +99,7 @@ func (c *checker) add(a verdict.Anomaly, t int32, message string, others ...int3
 
 // result orders the findings by the time at which they could first be seen.
 func (c *checker) result() verdict.Result {
-	r := verdict.Result{Checker: Name, Checked: len(c.ix.txns)}
+	r := verdict.Result{Checker: Name, Checked: c.ix.judged()}
 	returns := make(map[int]int64, len(c.ix.txns))
 	if len(c.findings) > 0 {
 		for i := range c.ix.txns {
@@ -113,8 +113,26 @@ func (c *checker) result() verdict.Result {
 		r.Add(f)
 	}
 	r.More += max(0, c.wrongs-explainMax)
-	if len(c.ix.txns) == 0 {
+	switch {
+	case len(c.ix.txns) == 0:
 		r.Undecided("no transaction has timestamps")
+	case r.Checked == 0:
+		r.Undecided("no transaction was committed or read anything")
 	}
 	return r
+}
+
+// judged counts the transactions of which something was judged: those that were
+// committed, and of the other ones those that got answers, which have to be
+// right even if the transaction failed later.
+func (ix *index) judged() int {
+	n := 0
+	for i := range ix.txns {
+		t := &ix.txns[i]
+		answered := func(op history.TxnOp) bool { return op.Kind == history.TxnRead || op.Kind == history.TxnScan }
+		if t.fate == committed || slices.ContainsFunc(t.rec.Ops, answered) {
+			n++
+		}
+	}
+	return n
 }

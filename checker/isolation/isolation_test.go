@@ -366,3 +366,21 @@ func TestNothing(t *testing.T) {
 		t.Fatalf("%+v", got)
 	}
 }
+
+// TestJudged: only what was judged counts, and a history of which nothing was is
+// not OK.
+func TestJudged(t *testing.T) {
+	lost := ok(10, 0, w("x", "1"))
+	lost.outcome = history.Failed
+	answered := ok(20, 0, r("x", ""), w("x", "2"))
+	answered.outcome = history.Failed
+	if got := isolation.Check(build(lost)); got.Verdict != verdict.Unknown || got.Checked != 0 {
+		t.Errorf("a failed write: %+v", got)
+	}
+	if got := isolation.Check(build(lost, answered)); got.Verdict != verdict.OK || got.Checked != 1 {
+		t.Errorf("a failed transaction that was answered: %+v", got)
+	}
+	if got := isolation.Check(build(lost, answered, ok(30, 31, w("x", "3")))); got.Verdict != verdict.OK || got.Checked != 2 {
+		t.Errorf("with one that was committed: %+v", got)
+	}
+}

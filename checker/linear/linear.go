@@ -48,7 +48,22 @@ const (
 // Check decides every key of the history. Operations of other kinds are passed
 // over.
 func Check(h *history.History, opts Options) verdict.Result {
-	return decideAll(split(h), opts)
+	return proven(h, decideAll(split(h), opts))
+}
+
+// proven makes the answer Unknown if no operation took part in it: a system that
+// fails every operation proves nothing. Of a foreign history its own tool says
+// that it is in order; only the reason is noted.
+func proven(h *history.History, r verdict.Result) verdict.Result {
+	const reason = "no operation took part: none was answered"
+	switch {
+	case r.Checked > 0:
+	case h.Foreign:
+		r.Reason = reason
+	default:
+		r.Undecided(reason)
+	}
+	return r
 }
 
 // decideAll decides independent objects in rounds of ever longer turns, so that

@@ -276,10 +276,44 @@ func TestAccepted(t *testing.T) {
 			h.Ops[i].Return += int64(intN(5))
 			h.Ops[i].Client = i
 		}
-		if got := linear.Check(h, linear.Options{Timeout: 10 * time.Second}); got.Verdict != verdict.OK {
+		got := linear.Check(h, linear.Options{Timeout: 10 * time.Second})
+		want := verdict.OK
+		if got.Checked == 0 && !slices.ContainsFunc(h.Ops, func(o history.Op) bool { return o.Outcome == history.OK }) {
+			want = verdict.Unknown
+		}
+		if got.Verdict != want {
 			t.Fatalf("%+v", got)
 		}
 	})
+}
+
+// TestNothingTookPart: a history of which no operation tells anything is not OK,
+// unless another tool recorded it.
+func TestNothingTookPart(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		h    *history.History
+	}{
+		{"nothing", build()},
+		{"failed", build(failed(write(0, 1, "1")), failed(read(2, 3, "")))},
+		{"a read without an answer", build(unknown(read(0, 1, "")))},
+		{"a write of unknown outcome that nobody saw", build(unknown(write(0, 1, "1")))},
+	} {
+		if got := linear.Check(c.h, linear.Options{}); got.Verdict != verdict.Unknown || got.Checked != 0 {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+		c.h.Foreign = true
+		if got := linear.Check(c.h, linear.Options{}); got.Verdict != verdict.OK || got.Reason == "" {
+			t.Errorf("%s, of another tool: %+v", c.name, got)
+		}
+	}
+	if got := linear.Check(build(unknown(write(0, 1, "1")), read(2, 3, "1")), linear.Options{}); got.Verdict != verdict.OK || got.Checked != 2 {
+		t.Errorf("one that somebody saw: %+v", got)
+	}
+	none := build(failed(txn(0, 5, w("x", "1"))))
+	if got := linear.CheckTransactions(none, linear.Options{}); got.Verdict != verdict.Unknown {
+		t.Errorf("transactions: %+v", got)
+	}
 }
 
 // TestMutated: a read of a value that nobody wrote is always found, and is the

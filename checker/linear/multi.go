@@ -65,7 +65,7 @@ func CheckTransactions(h *history.History, opts Options) verdict.Result {
 	}
 	o.sort()
 	m.setInit(h)
-	return decideAll([]*object{o}, opts)
+	return proven(h, decideAll([]*object{o}, opts))
 }
 
 func (m *multi) compile(c *call) error {
