@@ -1,0 +1,18 @@
+package cluster
+
+import (
+	"simrun/checker/state"
+	"simrun/nodes/engine"
+)
+
+// Rows returns all data of the i-th store.
+func (c *Cluster) Rows(i int) state.Rows { return rows(c.stores[i].server.Engines().KV) }
+
+// Edit changes the data of the i-th store behind the database's back.
+func (c *Cluster) Edit(i int, edit func(b *engine.Batch)) error {
+	db := c.stores[i].server.Engines().KV
+	b := db.NewBatch()
+	defer b.Close()
+	edit(b)
+	return db.WriteUnsynced(b)
+}

@@ -1,0 +1,198 @@
+package cluster_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"slices"
+	"testing"
+	"time"
+
+	"simrun/checker"
+	"simrun/checker/state"
+	"simrun/checker/verdict"
+	"simrun/nodes/client"
+	"simrun/nodes/codec"
+	"simrun/nodes/engine"
+	"simrun/nodes/env"
+	"simrun/scenarios/cluster"
+	"simrun/scenarios/runner"
+	"simrun/sim"
+	"simrun/sim/history"
+	"simrun/sim/plan"
+)
+
+// damaged is a cluster whose stores are changed just before the audit looks at
+// them.
+type damaged struct {
+	*cluster.Cluster
+	damage  func(c *cluster.Cluster)
+	results []checker.Result
+}
+
+// CheckState implements runner.System.
+func (d *damaged) CheckState(h *history.History) []checker.Result {
+	d.damage(d.Cluster)
+	d.results = d.Cluster.CheckState(h)
+	return d.results
+}
+
+const stores = 4 // one more than replicas: every store lacks a region
+
+// audit runs a short bank and returns what the state checkers say after damage.
+func audit(t *testing.T, damage func(c *cluster.Cluster)) []checker.Result {
+	t.Helper()
+	p := plan.Default()
+	p.Scenario, p.Seed = "bank", 1
+	p.Cluster.Stores = stores
+	p.Cluster.SplitKeys = []string{"acct/0004", "acct/0008", "acct/0012"}
+	p.Workload.Clients, p.Workload.Rate, p.Workload.Keys = 3, 60, 16
+	p.Phases.Storm = plan.Duration(2 * time.Second)
+	d := &damaged{damage: damage}
+	_, err := runner.RunSystem(&p, runner.Options{}, func(p *plan.Plan, h runner.Hooks) (runner.System, *sim.World, error) {
+		c, err := cluster.New(p, cluster.Options{
+			Logf: h.Logf, OnEvent: h.OnEvent,
+			Client: func(n int, e *env.Env, db *client.Client) { h.Client(n, e, db, db) },
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		d.Cluster = c
+		return d, c.World, nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(d.results) == 0 {
+		t.Fatal("the run did not come to its audit")
+	}
+	return d.results
+}
+
+// TestStateChecksBite: the audit of a sound run is OK, and every damage done to
+// the stores behind the database's back is found by the check that is for it.
+func TestStateChecksBite(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		checker string // which has to find it; empty: none may
+		want    verdict.Anomaly
+		damage  func(t *testing.T, c *cluster.Cluster)
+	}{
+		{"nothing", "", "", func(*testing.T, *cluster.Cluster) {}},
+		{"a row is lost on one replica", state.ReplicasName, verdict.ReplicaDiverged, func(t *testing.T, c *cluster.Cluster) {
+			record, _ := transfer(t, c)
+			edit(t, c, holders(c, record)[:1], func(b *engine.Batch) { b.Delete(engine.Write, record.Key) })
+		}},
+		{"a row differs on one replica", state.ReplicasName, verdict.ReplicaDiverged, func(t *testing.T, c *cluster.Cluster) {
+			record, _ := transfer(t, c)
+			edit(t, c, holders(c, record)[:1], func(b *engine.Batch) { b.Put(engine.Write, record.Key, append(record.Value, 'R')) })
+		}},
+		{"a row lies in the range of another store's region", state.RegionsName, verdict.OutOfRange, func(t *testing.T, c *cluster.Cluster) {
+			record, _ := transfer(t, c)
+			without := func(i int) bool { return !slices.Contains(holders(c, record), i) }
+			i := slices.IndexFunc(allStores(), without)
+			edit(t, c, []int{i}, func(b *engine.Batch) { b.Put(engine.Write, record.Key, record.Value) })
+		}},
+		{"a commit is lost everywhere", state.AcknowledgedName, verdict.LostCommit, func(t *testing.T, c *cluster.Cluster) {
+			record, _ := transfer(t, c)
+			edit(t, c, holders(c, record), func(b *engine.Batch) { b.Delete(engine.Write, record.Key) })
+		}},
+		{"a lock that the audit read stands where a commit was", state.MVCCName, verdict.LockLeft, func(t *testing.T, c *cluster.Cluster) {
+			primary, record := transfer(t, c)
+			edit(t, c, holders(c, record), func(b *engine.Batch) {
+				b.Delete(engine.Write, record.Key)
+				b.Put(engine.Lock, encoded(t, record), lockInstead(t, record, primary))
+			})
+		}},
+		{"a row does not decode", state.MVCCName, verdict.RecordCorrupt, func(t *testing.T, c *cluster.Cluster) {
+			record, _ := transfer(t, c)
+			edit(t, c, holders(c, record), func(b *engine.Batch) { b.Put(engine.Write, record.Key, []byte{'?'}) })
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			results := audit(t, func(cl *cluster.Cluster) { c.damage(t, cl) })
+			if c.want == "" {
+				if v := checker.Of(results); v != checker.OK {
+					t.Fatalf("%v: %+v", v, results)
+				}
+				return
+			}
+			i := slices.IndexFunc(results, func(r checker.Result) bool { return r.Checker == c.checker })
+			if !slices.ContainsFunc(results[i].Findings, func(f checker.Finding) bool { return f.Anomaly == c.want }) {
+				t.Fatalf("%s does not find %s: %+v", c.checker, c.want, results)
+			}
+		})
+	}
+}
+
+// allStores are the indexes of all stores.
+func allStores() []int { return []int{0, 1, 2, 3} }
+
+// edit changes the data of some stores.
+func edit(t *testing.T, c *cluster.Cluster, which []int, change func(b *engine.Batch)) {
+	t.Helper()
+	for _, i := range which {
+		if err := c.Edit(i, change); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// holders returns the stores that have a record.
+func holders(c *cluster.Cluster, record state.Row) (which []int) {
+	for _, i := range allStores() {
+		if slices.ContainsFunc(c.Rows(i).Write, func(r state.Row) bool { return bytes.Equal(r.Key, record.Key) }) {
+			which = append(which, i)
+		}
+	}
+	return which
+}
+
+// transfer returns the two commit records of the latest transfer between
+// accounts that one store holds.
+func transfer(t *testing.T, c *cluster.Cluster) (first, second state.Row) {
+	t.Helper()
+	byCommit := map[uint64][]state.Row{}
+	var latest uint64
+	for _, row := range c.Rows(0).Write {
+		_, commit, err := codec.SplitTS(row.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if row.Value[0] != 'P' {
+			continue
+		}
+		byCommit[commit] = append(byCommit[commit], row)
+		if len(byCommit[commit]) == 2 {
+			latest = max(latest, commit)
+		}
+	}
+	if latest == 0 {
+		t.Fatal("no transfer was committed")
+	}
+	return byCommit[latest][0], byCommit[latest][1]
+}
+
+// encoded is the encoded user key of a record.
+func encoded(t *testing.T, record state.Row) []byte {
+	t.Helper()
+	key, _, err := codec.SplitTS(record.Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// lockInstead is the lock that stood where the record is, before the commit.
+func lockInstead(t *testing.T, record, primary state.Row) []byte {
+	t.Helper()
+	user, err := codec.DecodeKey(encoded(t, primary))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, n := binary.Uvarint(record.Value[1:])
+	start, short := record.Value[1:1+n], record.Value[1+n:]
+	lock := codec.AppendCompactBytes([]byte{'P'}, user)
+	lock = append(lock, start...)
+	lock = append(lock, 100) // the TTL
+	return append(lock, short...)
+}
