@@ -49,6 +49,9 @@ type link struct {
 	sent        uint64 // number of originals sent
 	newest      uint64 // highest number of an original that was delivered
 
+	harm    Harm
+	delayed bool // a degradation adds latency
+
 	instant int64  // of the latest Send
 	ordinal uint64 // of the latest message among those of the instant
 }
@@ -86,6 +89,7 @@ func (l *link) refresh() {
 	}
 	spread := uint64(l.config.LatencyMax-l.config.LatencyMin) + 1
 	l.latency = int64(l.config.LatencyMin) + int64(scale(stream.At(l.key, 0), spread)) + int64(d.Latency)
+	l.delayed = d.Latency > 0
 	l.loss = min(l.config.Loss+d.Loss, perMille)
 	l.duplicate = min(l.config.Duplicate+d.Duplicate, perMille)
 	l.reorder = min(l.config.Reorder+d.Reorder, perMille)
@@ -103,10 +107,13 @@ func (l *link) send(payload []byte) {
 
 	switch {
 	case l.cuts > 0:
-		n.stats.Cut++
+		l.cut()
 		return
 	case draws.chance(laneLoss, l.loss):
 		n.stats.Lost++
+		if !draws.chance(laneLoss, l.config.Loss) {
+			l.harm.Lost++
+		}
 		return
 	}
 	departure, ok := l.transmit(now, len(payload))
@@ -117,15 +124,30 @@ func (l *link) send(payload []byte) {
 	arrival := departure + l.latency + draws.below(laneJitter, int64(l.config.Jitter)+1)
 	p := n.newPacket(l, payload)
 	p.number = l.sent
+	if l.delayed {
+		l.harm.Delayed++
+	}
 	if draws.chance(laneReorder, l.reorder) {
+		if !draws.chance(laneReorder, l.config.Reorder) {
+			l.harm.Reordered++
+		}
 		n.loop.Post(arrival+draws.detour(laneReorderDetour, l.config.Detour), p)
 	} else {
 		n.loop.Post(l.inOrder(arrival), p)
 	}
 	if draws.chance(laneDuplicate, l.duplicate) {
+		if !draws.chance(laneDuplicate, l.config.Duplicate) {
+			l.harm.Duplicated++
+		}
 		n.stats.Duplicated++
 		n.loop.Post(arrival+draws.detour(laneDuplicateDetour, l.config.Detour), n.newPacket(l, payload))
 	}
+}
+
+// cut counts a packet that is lost to a cut.
+func (l *link) cut() {
+	l.net.stats.Cut++
+	l.harm.Cut++
 }
 
 // transmit queues size bytes on the link and returns the instant at which the
@@ -167,7 +189,7 @@ func (l *link) arrive(p *packet) {
 	payload, number := p.payload, p.number
 	n.freePacket(p) // before deliver, which may send and reuse the record
 	if l.cuts > 0 {
-		n.stats.Cut++
+		l.cut()
 		return
 	}
 	if number != 0 {

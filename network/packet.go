@@ -13,6 +13,7 @@ func (p *packet) Fire() {
 	l := p.link
 	if l.clogs > 0 || !l.held.empty() {
 		l.net.stats.Clogged++
+		l.harm.Clogged++
 		l.held.push(p)
 		return
 	}
