@@ -133,5 +133,7 @@ type Stats struct {
 	ReadErrors  uint64 // returned to the process
 	WriteErrors uint64 // returned to the process or fatal
 	SpaceErrors uint64 // returned to the process or fatal
-	Stalls      uint64
+	Stalls      uint64 // calls of Stall
+	Stalled     uint64 // operations that StallUntil delayed
+	Slowed      uint64 // operations that were not at normal speed
 }

@@ -24,7 +24,8 @@ type faults struct {
 	writes    [numClasses]int // operations of a class that shall fail
 	capacity  int64
 	noSpace   int    // table writes that failed for want of space
-	arms      uint64 // calls of FailReads
+	arms      uint64 // calls of FailReads and FailReadAt
+	single    singleErrors
 }
 
 // CrashAtOp makes the n-th operation from now the end of the process (n counts
@@ -63,23 +64,33 @@ func (d *Disk) FailReads(n int) int {
 	tables := d.mount.tables(d.mount.root, nil)
 	if n == 0 {
 		for _, t := range tables {
-			t.failReads = nil
+			t.failReads = slices.DeleteFunc(t.failReads, func(e readError) bool { return e.id == 0 })
 		}
 		return 0
 	}
-	slices.SortStableFunc(tables, func(a, b *node) int { return cmp.Compare(b.id, a.id) })
-	tables = slices.CompactFunc(tables, func(a, b *node) bool { return a == b })
-	tables = tables[:min(len(tables), 2*n)]
-	d.faults.arms++
-	draws := stream.New(d.keys.fault, "reads", d.faults.arms)
+	tables = newest(tables, 2*n)
+	draws := d.readDraws()
 	armed := 0
 	for ; armed < n && len(tables) > 0; armed++ {
 		i := draws.IntN(len(tables))
 		t := tables[i]
-		t.failReads = append(t.failReads, t.reads+1+draws.IntN(readsAhead))
+		t.failReads = append(t.failReads, readError{nth: t.reads + 1 + draws.IntN(readsAhead)})
 		tables = slices.Delete(tables, i, i+1)
 	}
 	return armed
+}
+
+// newest returns up to n of the tables, those created last first.
+func newest(tables []*node, n int) []*node {
+	slices.SortStableFunc(tables, func(a, b *node) int { return cmp.Compare(b.id, a.id) })
+	tables = slices.CompactFunc(tables, func(a, b *node) bool { return a == b })
+	return tables[:min(len(tables), n)]
+}
+
+// readDraws returns a new stream for the choice of what cannot be read.
+func (d *Disk) readDraws() *stream.Stream {
+	d.faults.arms++
+	return stream.New(d.keys.fault, "reads", d.faults.arms)
 }
 
 // tables appends the tables below dir, in the order of their names.
@@ -93,18 +104,6 @@ func (m *mount) tables(dir *node, found []*node) []*node {
 		}
 	}
 	return found
-}
-
-// strikesRead counts a read of a table and reports whether it shall fail.
-func (d *Disk) strikesRead(n *node) bool {
-	n.reads++
-	i := slices.Index(n.failReads, n.reads)
-	if i < 0 {
-		return false
-	}
-	n.failReads = slices.Delete(n.failReads, i, i+1)
-	d.stats.ReadErrors++
-	return true
 }
 
 // SetCapacity sets the size of the disk in bytes; zero has no limit. To fill a
@@ -134,8 +133,11 @@ func (d *Disk) strike(op *Op, class Class, growth int64, used int64) fate {
 			return fate{reason: "crash at a disk operation", kind: f.crashKind}
 		}
 	}
-	if f.writes[class] > 0 {
-		f.writes[class]--
+	single := f.single.strikeWrite(op.Kind)
+	if single || f.writes[class] > 0 {
+		if !single {
+			f.writes[class]--
+		}
 		d.stats.WriteErrors++
 		if class == ClassTable {
 			return fate{err: &os.PathError{Op: op.Kind.String(), Path: op.Name, Err: errInjected}}

@@ -31,9 +31,9 @@ type node struct {
 	// Unsynced, and the last operation covered by a real sync.
 	handedOver, synced uint64
 
-	// Of a table: reads so far, and the numbers of the reads that shall fail.
+	// Of a table: reads so far, and the reads that shall fail.
 	reads     int
-	failReads []int
+	failReads []readError
 }
 
 // put writes p at off, keeping what it overwrites in the journal if the write

@@ -58,6 +58,7 @@ type device struct {
 	busy     int64 // instant at which all accepted operations have completed
 	lastSync int64 // completion of the last sync; at most busy
 	slow     int64 // factor on all costs, in per mille
+	stalled  int64 // instant before which nothing is begun
 }
 
 // accept queues an operation and returns the instant of its completion. The
@@ -69,8 +70,14 @@ func (d *Disk) accept(now int64, l *Latency, length int64) int64 {
 	}
 	if d.device.slow != normalSpeed {
 		cost = cost * d.device.slow / normalSpeed
+		d.stats.Slowed++
 	}
-	d.device.busy = max(now, d.device.busy) + cost
+	start := max(now, d.device.busy)
+	if d.device.stalled > start {
+		start = d.device.stalled
+		d.stats.Stalled++
+	}
+	d.device.busy = start + cost
 	d.stats.DeviceTime += time.Duration(cost)
 	return d.device.busy
 }
@@ -83,6 +90,15 @@ func (d *Disk) Stall(pause time.Duration) {
 	check(pause >= 0, "disk: stall of %v", pause)
 	d.device.busy = max(d.loop.Now(), d.device.busy) + int64(pause)
 	d.stats.Stalls++
+}
+
+// StallUntil makes the device begin nothing before that instant. It replaces
+// an earlier StallUntil: stalls that overlap do not add up, and an instant that
+// has passed ends the stall. What was accepted keeps its completion.
+func (d *Disk) StallUntil(at int64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.device.stalled = at
 }
 
 // Slow multiplies the cost of operations from now on: by 1,000 per mille for
