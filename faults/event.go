@@ -12,9 +12,9 @@ type Stage uint8
 // The stages. The zero value is none.
 const (
 	_        Stage = iota
-	Began          // applied, or armed; Event.Effect says whether it took effect at once
+	Began          // in force, if Event.Effect, or armed
 	Happened       // what was armed or asked for has taken effect
-	Ended          // undone, at its end or by the calm
+	Ended          // undone, at its end or by the calm; Event.Effect says whether it hit anything
 	Expired        // what was armed did not happen in time, or not before the calm
 	Skipped        // the calm came first
 	stageEnd       // not a stage
@@ -47,7 +47,9 @@ type Event struct {
 	// With Happened and Ended, Targets is the one node that it concerns; it is
 	// empty where the whole fault is meant.
 	Targets, Peers []string
-	// Effect reports whether this step changed anything.
+	// Effect reports, when Stage is Began, whether something is in force from
+	// then on; when it is Ended, whether that has met anything: a message on the
+	// links, an operation of the disk. With Happened it is true.
 	Effect bool
 	// Armed reports, when Stage is Began, whether something waits to happen.
 	Armed bool
@@ -65,7 +67,10 @@ func (e Event) String() string {
 		b.WriteString("]")
 	}
 	switch {
-	case e.Stage != Began || e.Effect:
+	case e.Effect:
+	case e.Stage == Ended:
+		b.WriteString(" (hit nothing)")
+	case e.Stage != Began:
 	case e.Armed:
 		b.WriteString(" (armed)")
 	default:
@@ -81,6 +86,7 @@ type Count struct {
 	Scheduled int `json:"scheduled"`
 	// Armed is how many of them came up.
 	Armed int `json:"armed"`
-	// Effective is how many of those took effect.
+	// Effective is how many of those took effect: a node was up to be hit, a
+	// message met the links, an operation the disk.
 	Effective int `json:"effective"`
 }

@@ -2,13 +2,43 @@ package faults
 
 import "time"
 
+// Lasting is a fault that is in force. The zero value is none.
+type Lasting struct {
+	// Undo ends it.
+	Undo func()
+	// Hit reports whether it has met anything so far: a cut link over which
+	// nobody sent has changed nothing. Nil says that it did so when it began, as
+	// a crash does. It is not asked after Undo.
+	Hit func() bool
+}
+
+// inForce reports whether there is something to undo.
+func (l Lasting) inForce() bool { return l.Undo != nil }
+
+// hit reports whether the fault has met anything.
+func (l Lasting) hit() bool { return l.inForce() && (l.Hit == nil || l.Hit()) }
+
+// join makes one of two faults that begin and end together.
+func (l Lasting) join(m Lasting) Lasting {
+	switch {
+	case !l.inForce():
+		return m
+	case !m.inForce():
+		return l
+	}
+	return Lasting{
+		Undo: func() { l.Undo(); m.Undo() },
+		Hit:  func() bool { return l.hit() || m.hit() },
+	}
+}
+
 // Injector is what a world must offer so that faults can be applied to it. All
 // methods are called from the loop. Nodes are given by name.
 //
-// A method that begins something returns how to undo it and whether it took
-// effect: a crash of a node that is down takes none, and its undo is not
-// called. Overlapping faults of one kind nest: what two of them have begun ends
-// when both are undone. undo may be nil if there is no effect.
+// A method that begins something lasting returns it as a Lasting, the zero value
+// if there is nothing to begin: the node of a crash is down already. Overlapping
+// faults of one kind nest: what two of them have begun ends when both are
+// undone.
 type Injector interface {
 	// Nodes returns the names of all nodes, in a fixed order.
 	Nodes() []string
@@ -18,33 +48,35 @@ type Injector interface {
 
 	// Partition cuts every link from a node of one list to a node of the other,
 	// in that direction only. A node in both is not cut off from itself.
-	Partition(from, to []string) (undo func(), effect bool)
+	Partition(from, to []string) Lasting
 	// Clog makes the same links hold what arrives until it is undone.
-	Clog(from, to []string) (undo func(), effect bool)
+	Clog(from, to []string) Lasting
 	// Degrade makes the same links worse. Two nil lists mean all links.
-	Degrade(d Degradation, from, to []string) (undo func(), effect bool)
+	Degrade(d Degradation, from, to []string) Lasting
 
-	// Crash ends the process of a node at once. undo starts a new one.
-	Crash(node string, how Kind) (undo func(), effect bool)
+	// Crash ends the process of a node at once. Its Undo starts a new one.
+	Crash(node string, how Kind) Lasting
 	// CrashAtOp arms a crash at the op-th disk operation from now on. When it
 	// happens, happened is called, from the loop, with the undo of the crash.
 	// disarm prevents it if it has not happened. A node that is down cannot be
 	// armed (false).
 	CrashAtOp(node string, how Kind, op int, happened func(undo func())) (disarm func(), armed bool)
-	// Pause stops a process: its timers and what arrives for it wait.
-	Pause(node string) (undo func(), effect bool)
+	// Pause stops a process: its timers and what arrives for it wait. Like the
+	// faults of clocks and disks below, it has nothing to begin on a node that is
+	// down.
+	Pause(node string) Lasting
 
 	// ClockJump moves a node's wall clock at once.
 	ClockJump(node string, by time.Duration) (effect bool)
 	// ClockDrift adds ppm parts per million to the speed of a node's clocks.
-	ClockDrift(node string, ppm int) (undo func(), effect bool)
+	ClockDrift(node string, ppm int) Lasting
 
 	// DiskStall lets no operation of a node's disk complete until it is undone.
-	DiskStall(node string) (undo func(), effect bool)
+	DiskStall(node string) Lasting
 	// DiskSlow makes a node's disk operations take factor times as long.
-	DiskSlow(node string, factor int) (undo func(), effect bool)
+	DiskSlow(node string, factor int) Lasting
 	// DiskFull leaves no space on a node's disk.
-	DiskFull(node string) (undo func(), effect bool)
+	DiskFull(node string) Lasting
 	// DiskError arms the failure of the nth access from now on. When it happens,
 	// happened is called, from the loop. A node without a disk, or one that is
 	// down, cannot be armed (false).

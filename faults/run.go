@@ -9,7 +9,7 @@ type run struct {
 	fault     Fault
 	begun     bool
 	waiting   bool // something was armed or asked for
-	effective bool
+	effective bool // something was hit: by what is in force, only once it has ended
 	// parts are what was begun and has to be undone: one for each node or set
 	// of links.
 	parts []*part
@@ -19,10 +19,12 @@ type run struct {
 type part struct {
 	run  *run
 	node string // empty where the part is about links or regions
-	// Exactly one of the two is set while the part is open: undo ends what is
-	// in force, disarm prevents what is armed.
-	undo   func()
-	disarm func()
+	// Exactly one of the two is set while the part is open: what is in force, or
+	// how to prevent what is armed.
+	lasting Lasting
+	disarm  func()
+	// happened: what was armed took effect, perhaps only noticed on disarming.
+	happened bool
 }
 
 // begin applies the fault to whoever it means now.
@@ -31,7 +33,6 @@ func (r *run) begin() {
 	targets := r.resolve(r.fault.Targets)
 	peers := r.resolve(r.fault.Peers)
 	effect := r.apply(targets, peers)
-	r.effective = r.effective || effect
 	event := r.event(Began, effect)
 	event.Targets, event.Peers, event.Armed = targets, peers, r.waiting
 	r.s.observe(event)
@@ -50,7 +51,7 @@ func (r *run) resolve(targets []Target) []string {
 	return nodes
 }
 
-// apply begins the fault and reports whether it took effect at once.
+// apply begins the fault and reports whether it is in force at once.
 func (r *run) apply(targets, peers []string) bool {
 	inj, f := r.s.inj, &r.fault
 	switch f.Kind {
@@ -66,17 +67,17 @@ func (r *run) apply(targets, peers []string) bool {
 		if f.Op > 0 {
 			return r.every(targets, r.crashAtOp)
 		}
-		return r.each(targets, func(node string) (func(), bool) { return inj.Crash(node, f.Kind) })
+		return r.each(targets, func(node string) Lasting { return inj.Crash(node, f.Kind) })
 	case Pause:
 		return r.each(targets, inj.Pause)
 	case ClockJump:
-		return r.every(targets, func(node string) bool { return inj.ClockJump(node, f.Jump) })
+		return r.every(targets, r.clockJump)
 	case ClockDrift:
-		return r.each(targets, func(node string) (func(), bool) { return inj.ClockDrift(node, f.Drift) })
+		return r.each(targets, func(node string) Lasting { return inj.ClockDrift(node, f.Drift) })
 	case DiskStall:
 		return r.each(targets, inj.DiskStall)
 	case DiskSlow:
-		return r.each(targets, func(node string) (func(), bool) { return inj.DiskSlow(node, f.Factor) })
+		return r.each(targets, func(node string) Lasting { return inj.DiskSlow(node, f.Factor) })
 	case DiskError:
 		return r.every(targets, r.diskError)
 	case DiskFull:
@@ -91,39 +92,31 @@ func (r *run) apply(targets, peers []string) bool {
 }
 
 // links applies something directed in one direction or in both.
-func (r *run) links(apply func(from, to []string) (func(), bool), a, b []string, directed bool) bool {
+func (r *run) links(apply func(from, to []string) Lasting, a, b []string, directed bool) bool {
 	if len(a) == 0 || len(b) == 0 {
 		return false
 	}
-	undo, effect := apply(a, b)
-	if directed {
-		return r.lasting("")(undo, effect)
+	l := apply(a, b)
+	if !directed {
+		l = l.join(apply(b, a))
 	}
-	undoBack, effectBack := apply(b, a)
-	return r.lasting("")(func() {
-		if effect {
-			undo()
-		}
-		if effectBack {
-			undoBack()
-		}
-	}, effect || effectBack)
+	return r.lasting("", l)
 }
 
 func (r *run) network(targets, peers []string) bool {
 	f := &r.fault
 	if len(f.Targets) == 0 {
-		return r.lasting("")(r.s.inj.Degrade(f.Degradation, nil, nil))
+		return r.lasting("", r.s.inj.Degrade(f.Degradation, nil, nil))
 	}
-	degrade := func(from, to []string) (func(), bool) { return r.s.inj.Degrade(f.Degradation, from, to) }
+	degrade := func(from, to []string) Lasting { return r.s.inj.Degrade(f.Degradation, from, to) }
 	return r.links(degrade, targets, peers, f.Directed)
 }
 
 // each applies something lasting to every node.
-func (r *run) each(nodes []string, apply func(node string) (func(), bool)) bool {
+func (r *run) each(nodes []string, apply func(node string) Lasting) bool {
 	effect := false
 	for _, node := range nodes {
-		effect = r.lasting(node)(apply(node)) || effect
+		effect = r.lasting(node, apply(node)) || effect
 	}
 	return effect
 }
@@ -137,24 +130,29 @@ func (r *run) every(nodes []string, apply func(node string) bool) bool {
 	return effect
 }
 
-// lasting takes what a method of the Injector returned and sees to its end.
-func (r *run) lasting(node string) func(undo func(), effect bool) bool {
-	return func(undo func(), effect bool) bool {
-		if !effect {
-			return false
-		}
-		p := &part{run: r, node: node, undo: undo}
-		r.parts = append(r.parts, p)
-		p.limit()
-		return true
+// lasting takes what a method of the Injector returned, sees to its end, and
+// reports whether there is something to end.
+func (r *run) lasting(node string, l Lasting) bool {
+	if !l.inForce() {
+		return false
 	}
+	p := &part{run: r, node: node, lasting: l}
+	r.parts = append(r.parts, p)
+	p.limit()
+	return true
+}
+
+func (r *run) clockJump(node string) bool {
+	effect := r.s.inj.ClockJump(node, r.fault.Jump)
+	r.effective = r.effective || effect
+	return effect
 }
 
 func (r *run) crashAtOp(node string) bool {
 	f := &r.fault
 	p := &part{run: r, node: node}
 	disarm, armed := r.s.inj.CrashAtOp(node, f.Kind, f.Op, func(undo func()) {
-		p.disarm, p.undo = nil, undo
+		p.disarm, p.lasting = nil, Lasting{Undo: undo}
 		r.happened(node)
 		p.limit()
 	})
@@ -174,7 +172,7 @@ func (r *run) diskError(node string) bool {
 	f := &r.fault
 	p := &part{run: r, node: node}
 	disarm, armed := r.s.inj.DiskError(node, f.Access, f.Nth, func() {
-		p.disarm = nil
+		p.disarm, p.happened = nil, true
 		r.happened(node)
 	})
 	if armed {
@@ -203,6 +201,11 @@ func (r *run) calm() {
 	}
 }
 
+// hasHit reports whether the fault took effect so far.
+func (r *run) hasHit() bool {
+	return r.effective || slices.ContainsFunc(r.parts, func(p *part) bool { return p.lasting.hit() })
+}
+
 // limit posts the end of a part that is in force.
 func (p *part) limit() {
 	if p.run.fault.For > 0 {
@@ -210,15 +213,17 @@ func (p *part) limit() {
 	}
 }
 
-// end undoes what is in force.
+// end undoes what is in force, and asks it first what it has hit.
 func (p *part) end() {
-	if p.undo == nil {
+	l := p.lasting
+	if !l.inForce() {
 		return
 	}
-	undo := p.undo
-	p.undo = nil
-	undo()
-	p.run.observe(Ended, p.node, true)
+	p.lasting = Lasting{}
+	hit := l.hit()
+	p.run.effective = p.run.effective || hit
+	l.Undo()
+	p.run.observe(Ended, p.node, hit)
 }
 
 // expire disarms what is armed.
@@ -229,7 +234,9 @@ func (p *part) expire() {
 	disarm := p.disarm
 	p.disarm = nil
 	disarm()
-	p.run.observe(Expired, p.node, false)
+	if !p.happened {
+		p.run.observe(Expired, p.node, false)
+	}
 }
 
 func (r *run) observe(stage Stage, node string, effect bool) {

@@ -66,7 +66,7 @@ func (s *Scheduler) Counts() []Count {
 		if r.begun {
 			c.Armed++
 		}
-		if r.effective {
+		if r.hasHit() {
 			c.Effective++
 		}
 	}

@@ -29,6 +29,8 @@ func TestScheduler(t *testing.T) {
 				w.runUntil(parseDuration(t, d.CmdArgs[0].Key))
 			case "leader":
 				w.leader = d.CmdArgs[0].Vals[0]
+			case "idle": // nobody sends, no disk is written
+				w.idle = true
 			case "happen": // what is armed on a node
 				w.armed[d.CmdArgs[0].Key]()
 			case "done": // what an administrator has asked for

@@ -66,6 +66,8 @@ type world struct {
 	open int
 	// armed are what CrashAtOp and DiskError have armed, by node.
 	armed map[string]func()
+	// idle: nothing meets what is in force.
+	idle bool
 	// asked are the operations of an administrator that have not happened.
 	asked []func()
 }
@@ -84,11 +86,14 @@ func (w *world) note(format string, args ...any) {
 }
 
 // begin notes something that can be undone.
-func (w *world) begin(format string, args ...any) (func(), bool) {
+func (w *world) begin(format string, args ...any) faults.Lasting {
 	text := fmt.Sprintf(format, args...)
 	w.note("%s", text)
 	w.open++
-	return func() { w.open--; w.note("undo %s", text) }, true
+	return faults.Lasting{
+		Undo: func() { w.open--; w.note("undo %s", text) },
+		Hit:  func() bool { return !w.idle },
+	}
 }
 
 func (w *world) stores() []string { return []string{"store1", "store2", "store3"} }
@@ -119,23 +124,23 @@ func (w *world) Resolve(t faults.Target) []string {
 	return nil
 }
 
-func (w *world) Partition(from, to []string) (func(), bool) {
+func (w *world) Partition(from, to []string) faults.Lasting {
 	return w.begin("cut %v -> %v", from, to)
 }
 
-func (w *world) Clog(from, to []string) (func(), bool) { return w.begin("clog %v -> %v", from, to) }
+func (w *world) Clog(from, to []string) faults.Lasting { return w.begin("clog %v -> %v", from, to) }
 
-func (w *world) Degrade(d faults.Degradation, from, to []string) (func(), bool) {
+func (w *world) Degrade(d faults.Degradation, from, to []string) faults.Lasting {
 	return w.begin("degrade %v -> %v by %+v", from, to, d)
 }
 
-func (w *world) Crash(node string, how faults.Kind) (func(), bool) {
+func (w *world) Crash(node string, how faults.Kind) faults.Lasting {
 	if w.down[node] {
-		return nil, false
+		return faults.Lasting{}
 	}
 	w.down[node] = true
-	undo, effect := w.begin("%v %s", how, node)
-	return func() { w.down[node] = false; undo() }, effect
+	undo := w.begin("%v %s", how, node).Undo
+	return faults.Lasting{Undo: func() { w.down[node] = false; undo() }}
 }
 
 func (w *world) CrashAtOp(node string, how faults.Kind, op int, happened func(func())) (func(), bool) {
@@ -145,8 +150,7 @@ func (w *world) CrashAtOp(node string, how faults.Kind, op int, happened func(fu
 	w.note("arm %v of %s at op %d", how, node, op)
 	w.armed[node] = func() {
 		delete(w.armed, node)
-		undo, _ := w.Crash(node, how)
-		happened(undo)
+		happened(w.Crash(node, how).Undo)
 	}
 	return w.disarm(node), true
 }
@@ -161,15 +165,15 @@ func (w *world) disarm(node string) func() {
 	return func() { delete(w.armed, node); w.note("disarm %s", node) }
 }
 
-func (w *world) Pause(node string) (func(), bool)     { return w.begin("pause %s", node) }
-func (w *world) DiskStall(node string) (func(), bool) { return w.begin("stall %s", node) }
-func (w *world) DiskFull(node string) (func(), bool)  { return w.begin("fill %s", node) }
+func (w *world) Pause(node string) faults.Lasting     { return w.begin("pause %s", node) }
+func (w *world) DiskStall(node string) faults.Lasting { return w.begin("stall %s", node) }
+func (w *world) DiskFull(node string) faults.Lasting  { return w.begin("fill %s", node) }
 
-func (w *world) DiskSlow(node string, factor int) (func(), bool) {
+func (w *world) DiskSlow(node string, factor int) faults.Lasting {
 	return w.begin("slow %s x%d", node, factor)
 }
 
-func (w *world) ClockDrift(node string, ppm int) (func(), bool) {
+func (w *world) ClockDrift(node string, ppm int) faults.Lasting {
 	return w.begin("drift %s %dppm", node, ppm)
 }
 

@@ -55,33 +55,69 @@ func (i *Injector) Resolve(target faults.Target) []string {
 }
 
 // Partition implements faults.Injector.
-func (i *Injector) Partition(from, to []string) (undo func(), effect bool) {
+func (i *Injector) Partition(from, to []string) faults.Lasting {
 	net := i.world.Network
-	return i.eachLink(from, to, func(a, b env.Addr) { net.Cut(a, b) }, func(a, b env.Addr) { net.Heal(a, b) })
+	return i.eachLink(from, to,
+		func(a, b env.Addr) { net.Cut(a, b) },
+		func(a, b env.Addr) { net.Heal(a, b) },
+		func(h network.Harm) uint64 { return h.Cut })
 }
 
 // Clog implements faults.Injector.
-func (i *Injector) Clog(from, to []string) (undo func(), effect bool) {
+func (i *Injector) Clog(from, to []string) faults.Lasting {
 	net := i.world.Network
-	return i.eachLink(from, to, func(a, b env.Addr) { net.Clog(a, b) }, func(a, b env.Addr) { net.Unclog(a, b) })
+	return i.eachLink(from, to,
+		func(a, b env.Addr) { net.Clog(a, b) },
+		func(a, b env.Addr) { net.Unclog(a, b) },
+		func(h network.Harm) uint64 { return h.Clogged })
 }
 
 // Degrade implements faults.Injector.
-func (i *Injector) Degrade(d faults.Degradation, from, to []string) (undo func(), effect bool) {
+func (i *Injector) Degrade(d faults.Degradation, from, to []string) faults.Lasting {
 	net := i.world.Network
 	change := degradation(d)
+	count := func(h network.Harm) uint64 { return harmOf(d, h) }
 	if from == nil && to == nil {
 		net.Degrade(change)
-		return func() { net.Restore(change) }, true
+		return faults.Lasting{
+			Undo: func() { net.Restore(change) },
+			Hit:  more(func() uint64 { return count(net.TotalHarm()) }),
+		}
 	}
 	return i.eachLink(from, to,
 		func(a, b env.Addr) { net.DegradeLink(a, b, change) },
-		func(a, b env.Addr) { net.RestoreLink(a, b, change) })
+		func(a, b env.Addr) { net.RestoreLink(a, b, change) },
+		count)
+}
+
+// harmOf counts the harm of the sorts that a degradation does.
+func harmOf(d faults.Degradation, h network.Harm) uint64 {
+	n := uint64(0)
+	for _, sort := range []struct {
+		done  bool
+		count uint64
+	}{
+		{d.Loss > 0, h.Lost},
+		{d.Duplicate > 0, h.Duplicated},
+		{d.Reorder > 0, h.Reordered},
+		{d.Latency > 0, h.Delayed},
+	} {
+		if sort.done {
+			n += sort.count
+		}
+	}
+	return n
+}
+
+// more returns a function that reports whether a counter has grown since.
+func more(count func() uint64) func() bool {
+	before := count()
+	return func() bool { return count() > before }
 }
 
 // eachLink does something to every link from a node of one list to one of the
-// other, and returns how to take it back.
-func (i *Injector) eachLink(from, to []string, do, undo func(a, b env.Addr)) (func(), bool) {
+// other. It has hit something when the links' counts have grown.
+func (i *Injector) eachLink(from, to []string, do, undo func(a, b env.Addr), count func(network.Harm) uint64) faults.Lasting {
 	type ends struct{ a, b env.Addr }
 	var links []ends
 	for _, f := range from {
@@ -91,43 +127,65 @@ func (i *Injector) eachLink(from, to []string, do, undo func(a, b env.Addr)) (fu
 			}
 		}
 	}
+	if len(links) == 0 {
+		return faults.Lasting{}
+	}
 	for _, l := range links {
 		do(l.a, l.b)
 	}
-	return func() {
-		for _, l := range links {
-			undo(l.a, l.b)
-		}
-	}, len(links) > 0
+	return faults.Lasting{
+		Undo: func() {
+			for _, l := range links {
+				undo(l.a, l.b)
+			}
+		},
+		Hit: more(func() uint64 {
+			sum := uint64(0)
+			for _, l := range links {
+				sum += count(i.world.Network.Harm(l.a, l.b))
+			}
+			return sum
+		}),
+	}
 }
 
 // Crash implements faults.Injector.
-func (i *Injector) Crash(node string, how faults.Kind) (undo func(), effect bool) {
+func (i *Injector) Crash(node string, how faults.Kind) faults.Lasting {
 	n := i.world.Node(node)
-	return func() { n.Start() }, n.Crash(crashKind(how))
+	if !n.Crash(crashKind(how)) {
+		return faults.Lasting{}
+	}
+	return faults.Lasting{Undo: func() { n.Start() }}
 }
 
 // Pause implements faults.Injector.
-func (i *Injector) Pause(node string) (undo func(), effect bool) {
+func (i *Injector) Pause(node string) faults.Lasting {
 	n := i.world.Node(node)
-	effect = n.Pause()
-	if !effect {
-		n.Resume()
+	if !n.Up() {
+		return faults.Lasting{}
 	}
-	return n.Resume, effect
+	n.Pause()
+	return faults.Lasting{Undo: n.Resume}
 }
 
 // ClockJump implements faults.Injector.
 func (i *Injector) ClockJump(node string, by time.Duration) bool {
-	i.world.Node(node).JumpClock(by)
+	n := i.world.Node(node)
+	if !n.Up() {
+		return false
+	}
+	n.JumpClock(by)
 	return true
 }
 
 // ClockDrift implements faults.Injector.
-func (i *Injector) ClockDrift(node string, ppm int) (undo func(), effect bool) {
+func (i *Injector) ClockDrift(node string, ppm int) faults.Lasting {
 	n := i.world.Node(node)
-	n.SetDrift(n.clock.Drift() + int64(ppm))
-	return func() { n.SetDrift(n.clock.Drift() - int64(ppm)) }, true
+	if !n.Up() {
+		return faults.Lasting{}
+	}
+	n.addDrift(int64(ppm))
+	return faults.Lasting{Undo: func() { n.removeDrift(int64(ppm)) }}
 }
 
 // Split implements faults.Injector.
@@ -147,7 +205,7 @@ func (i *Injector) HealAll() {
 		for n.Paused() {
 			n.Resume()
 		}
-		n.SetDrift(0)
+		n.healClock()
 		if n.disk != nil {
 			n.healDisk()
 		}

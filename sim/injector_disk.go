@@ -8,49 +8,74 @@ import (
 	"simrun/sim/disk"
 )
 
+// hasDisk reports whether a fault of the node's disk would meet a process.
+func (n *Node) hasDisk() bool { return n.disk != nil && n.Up() }
+
 // DiskStall implements faults.Injector.
-func (i *Injector) DiskStall(node string) (undo func(), effect bool) {
+func (i *Injector) DiskStall(node string) faults.Lasting {
 	n := i.world.Node(node)
-	if n.disk == nil {
-		return nil, false
+	if !n.hasDisk() {
+		return faults.Lasting{}
 	}
-	s := &stall{node: n}
-	s.Fire()
-	return func() { s.over = true }, true
+	s := n.stall
+	if s == nil {
+		s = &stall{node: n}
+		n.stall = s
+		s.Fire()
+	}
+	s.open++
+	return faults.Lasting{
+		Undo: s.undo,
+		Hit:  more(func() uint64 { return n.disk.Stats().Stalled }),
+	}
 }
 
 // stallSlice is how far ahead a stall without a known end blocks a disk.
 const stallSlice = 5 * time.Millisecond
 
-// stall blocks a disk, slice by slice, until it is over.
+// stall blocks a disk, slice by slice, until the faults that want it are over.
+// A node has at most one, so that stalls which overlap do not add up.
 type stall struct {
 	node *Node
-	over bool
+	open int // faults that want it
 }
 
 // Fire implements Event.
 func (s *stall) Fire() {
-	if s.over {
-		return
+	if s.node.stall != s {
+		return // over
 	}
-	s.node.disk.Stall(stallSlice)
-	s.node.world.Post(s.node.world.now+int64(stallSlice), s)
+	until := s.node.world.now + int64(stallSlice)
+	s.node.disk.StallUntil(until)
+	s.node.world.Post(until, s)
+}
+
+// undo ends the stall with the last fault that wants it.
+func (s *stall) undo() {
+	s.open--
+	if s.open == 0 && s.node.stall == s {
+		s.node.stall = nil
+		s.node.disk.StallUntil(0)
+	}
 }
 
 // DiskSlow implements faults.Injector. Of several factors the largest counts.
-func (i *Injector) DiskSlow(node string, factor int) (undo func(), effect bool) {
+func (i *Injector) DiskSlow(node string, factor int) faults.Lasting {
 	n := i.world.Node(node)
-	if n.disk == nil {
-		return nil, false
+	if !n.hasDisk() {
+		return faults.Lasting{}
 	}
 	n.slow = append(n.slow, factor)
 	n.applySlow()
-	return func() {
-		if at := slices.Index(n.slow, factor); at >= 0 {
-			n.slow = slices.Delete(n.slow, at, at+1)
-			n.applySlow()
-		}
-	}, true
+	return faults.Lasting{
+		Undo: func() {
+			if at := slices.Index(n.slow, factor); at >= 0 {
+				n.slow = slices.Delete(n.slow, at, at+1)
+				n.applySlow()
+			}
+		},
+		Hit: more(func() uint64 { return n.disk.Stats().Slowed }),
+	}
 }
 
 func (n *Node) applySlow() {
@@ -62,28 +87,34 @@ func (n *Node) applySlow() {
 }
 
 // DiskFull implements faults.Injector.
-func (i *Injector) DiskFull(node string) (undo func(), effect bool) {
+func (i *Injector) DiskFull(node string) faults.Lasting {
 	n := i.world.Node(node)
-	if n.disk == nil {
-		return nil, false
+	if !n.hasDisk() {
+		return faults.Lasting{}
 	}
 	n.full++
 	n.disk.SetCapacity(max(n.disk.Used(), 1))
-	return func() {
-		if n.full == 0 {
-			return
-		}
-		n.full--
-		if n.full == 0 {
-			n.disk.SetCapacity(n.capacity)
-		}
-	}, true
+	return faults.Lasting{
+		Undo: n.freeDisk,
+		Hit:  more(func() uint64 { return n.disk.Stats().SpaceErrors }),
+	}
+}
+
+// freeDisk takes one DiskFull back, unless healDisk has done so.
+func (n *Node) freeDisk() {
+	if n.full == 0 {
+		return
+	}
+	n.full--
+	if n.full == 0 {
+		n.disk.SetCapacity(n.capacity)
+	}
 }
 
 // CrashAtOp implements faults.Injector.
 func (i *Injector) CrashAtOp(node string, how faults.Kind, op int, happened func(undo func())) (disarm func(), armed bool) {
 	n := i.world.Node(node)
-	if n.disk == nil || !n.Up() || n.onDeath != nil {
+	if !n.hasDisk() || n.onDeath != nil {
 		return nil, false
 	}
 	n.disk.CrashAtOp(op, crashKind(how))
@@ -101,39 +132,26 @@ func (i *Injector) CrashAtOp(node string, how faults.Kind, op int, happened func
 // DiskError implements faults.Injector.
 func (i *Injector) DiskError(node string, access faults.Access, nth int, happened func()) (disarm func(), armed bool) {
 	n := i.world.Node(node)
-	if n.disk == nil || !n.Up() {
+	if !n.hasDisk() {
 		return nil, false
 	}
-	w := &errorWatch{node: n, before: injectedErrors(n.disk), happened: happened}
+	w := &errorWatch{node: n, happened: happened}
 	if access == faults.Read {
-		if n.disk.FailReads(nth) == 0 {
-			return nil, false
-		}
+		w.id = n.disk.FailReadAt(nth)
 	} else {
-		n.disk.FailWrites(errorClass(nth), 1)
+		w.id = n.disk.FailWriteAt(nth)
+	}
+	if w.id == 0 {
+		return nil, false
 	}
 	w.Fire()
-	return func() {
-		w.over = true
-		n.disk.FailReads(0)
-		n.disk.FailWrites(errorClass(nth), 0)
-	}, true
-}
-
-// errorClass spreads write errors over the kinds of files: one on a table is
-// returned to the engine, which tries again; one on a log is the end of the
-// process.
-func errorClass(nth int) disk.Class {
-	if nth%2 == 0 {
-		return disk.ClassLog
-	}
-	return disk.ClassTable
+	return w.disarm, true
 }
 
 // errorWatch looks now and then whether an armed error has happened.
 type errorWatch struct {
 	node     *Node
-	before   uint64
+	id       disk.ErrorID
 	happened func()
 	over     bool
 }
@@ -143,29 +161,34 @@ const watchInterval = 10 * time.Millisecond
 
 // Fire implements Event.
 func (w *errorWatch) Fire() {
-	if w.over {
-		return
-	}
-	if injectedErrors(w.node.disk) > w.before {
-		w.over = true
-		w.happened()
+	if w.over || w.look() {
 		return
 	}
 	w.node.world.Post(w.node.world.now+int64(watchInterval), w)
 }
 
-func injectedErrors(d *disk.Disk) uint64 {
-	s := d.Stats()
-	return uint64(s.ReadErrors) + uint64(s.WriteErrors)
+// look reports the error if it has happened.
+func (w *errorWatch) look() bool {
+	if !w.node.disk.Struck(w.id) {
+		return false
+	}
+	w.over = true
+	w.node.disk.Disarm(w.id)
+	w.happened()
+	return true
+}
+
+// disarm ends the watch. What has happened since the last look still counts.
+func (w *errorWatch) disarm() {
+	if !w.over && !w.look() {
+		w.over = true
+		w.node.disk.Disarm(w.id)
+	}
 }
 
 // healDisk takes back everything that was done to the node's disk.
 func (n *Node) healDisk() {
-	n.slow, n.full, n.onDeath = nil, 0, nil
-	n.applySlow()
+	n.slow, n.full, n.onDeath, n.stall = nil, 0, nil, nil
+	n.disk.Heal()
 	n.disk.SetCapacity(n.capacity)
-	n.disk.CrashAtOp(0, disk.ProcessKill)
-	n.disk.FailReads(0)
-	n.disk.FailWrites(disk.ClassLog, 0)
-	n.disk.FailWrites(disk.ClassTable, 0)
 }

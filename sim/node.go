@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cespare/xxhash/v2"
@@ -37,7 +38,10 @@ type Node struct {
 	boots    uint64   // processes started so far
 	pauses   int      // open Pauses
 	held     []Event  // what is due since the pause began
+	drifts   []int64  // open ClockDrift faults, in ppm
+	drift    int64    // of the clock beside drifts, while there are any
 	onDeath  func()   // set while a crash at a disk operation is armed
+	stall    *stall   // of the disk; nil: none
 	slow     []int    // factors by which the disk is slow
 	full     int      // open DiskFull faults
 	capacity int64    // of the disk without faults; 0: no limit
@@ -135,6 +139,40 @@ func (n *Node) hold(e Event) bool {
 
 // SetDrift makes the node's clocks run fast (> 0) or slow, in parts per million.
 func (n *Node) SetDrift(partsPerMillion int64) { n.clock.SetDrift(n.world.now, partsPerMillion) }
+
+// addDrift adds a fault to the drift that the clock has by itself. The sum is
+// computed anew each time, since the clock limits what it takes.
+func (n *Node) addDrift(partsPerMillion int64) {
+	if len(n.drifts) == 0 {
+		n.drift = n.clock.Drift()
+	}
+	n.drifts = append(n.drifts, partsPerMillion)
+	n.applyDrift()
+}
+
+// removeDrift takes one addDrift back, unless healClock has done so.
+func (n *Node) removeDrift(partsPerMillion int64) {
+	if at := slices.Index(n.drifts, partsPerMillion); at >= 0 {
+		n.drifts = slices.Delete(n.drifts, at, at+1)
+		n.applyDrift()
+	}
+}
+
+// healClock leaves the drift that the clock has by itself.
+func (n *Node) healClock() {
+	if len(n.drifts) > 0 {
+		n.drifts = nil
+		n.applyDrift()
+	}
+}
+
+func (n *Node) applyDrift() {
+	sum := n.drift
+	for _, d := range n.drifts {
+		sum += d
+	}
+	n.SetDrift(sum)
+}
 
 // JumpClock moves the node's wall clock.
 func (n *Node) JumpClock(d time.Duration) { n.clock.Jump(int64(d)) }

@@ -53,7 +53,7 @@ at 200ms power-loss store2 for 300ms
 at 250ms network loss 20% duplicate 10% reorder 10% latency 3ms for 400ms
 at 300ms kill store3 at-op 7 within 1s for 100ms
 at 350ms pause store1 for 150ms
-at 400ms clock-drift store3 +20000ppm for 300ms
+at 600ms clock-drift store3 +20000ppm for 300ms
 at 450ms clock-jump store1 -3s
 at 500ms disk-stall store1 for 50ms
 at 550ms disk-slow store1 x20 for 200ms`
