@@ -18,6 +18,7 @@
 //	at 5s disk-stall store1 for 300ms
 //	at 5s disk-slow store2 x20 for 1s
 //	at 5s disk-error store1 read 3
+//	at 5s disk-error store1 write 2 within 500ms
 //	at 5s disk-full store2 for 500ms
 //	at 6s split k0042
 //	at 6s transfer-leader k0042
@@ -32,6 +33,10 @@
 // that leads the region of KEY at the instant of the fault, follower(KEY) the
 // first other store of that region, all-stores and placement are what they
 // say. A key that is more than letters, digits and _./:- is quoted as in Go.
+//
+// A fault takes effect if it meets something: a message on the links, an
+// operation of the disk, a process that is up. Scheduler.Counts says how many
+// of those that came up did.
 //
 // # Driving it
 //

@@ -60,6 +60,7 @@ func drawParameters(t *rapid.T, f *faults.Fault, number func(lowest, highest int
 	case faults.DiskError:
 		f.Access = rapid.SampledFrom([]faults.Access{faults.Read, faults.Write}).Draw(t, "access")
 		f.Nth = number(1, 1_000_000)
+		f.Within = time.Duration(number(0, 1_000_000_000))
 	default:
 	}
 }

@@ -37,8 +37,8 @@ type Fault struct {
 	// Op counts disk operations from At on; the node crashes at that one
 	// (PowerLoss, Kill). Zero crashes it at once.
 	Op int
-	// Within is how long an armed crash waits for its operation; after that it
-	// no longer happens. Zero waits until the calm. Only with Op.
+	// Within is how long an armed crash or error waits for its operation; after
+	// that it no longer happens. Zero waits until the calm. Only with Op or Nth.
 	Within time.Duration
 
 	// Jump is how far the wall clock moves (ClockJump); not zero.
@@ -49,7 +49,8 @@ type Fault struct {
 	// Factor is how many times longer disk operations take (DiskSlow).
 	Factor int
 	// Access is what fails (DiskError), and Nth is which one, counted from At
-	// on, beginning with 1.
+	// on, beginning with 1: of all writes and syncs of the disk, or of the reads
+	// of one table, which the disk chooses.
 	Access Access
 	Nth    int
 	// Key is the key to split at (Split), or a key of the region whose leader
@@ -71,8 +72,8 @@ type Access uint8
 // The directions. The zero value is none.
 const (
 	_         Access = iota
-	Read             // of a file's contents
-	Write            // of a file's contents
+	Read             // of a table
+	Write            // of any file's contents, or a sync of it or of a directory
 	accessEnd        // not an access
 )
 

@@ -77,9 +77,11 @@ type Injector interface {
 	DiskSlow(node string, factor int) Lasting
 	// DiskFull leaves no space on a node's disk.
 	DiskFull(node string) Lasting
-	// DiskError arms the failure of the nth access from now on. When it happens,
-	// happened is called, from the loop. A node without a disk, or one that is
-	// down, cannot be armed (false).
+	// DiskError arms the failure of the nth access from now on, see Fault.Nth.
+	// The failure of a table's access is returned to the process, any other is
+	// its death. When it happens, happened is called, from the loop, on disarming
+	// at the latest. A node without a disk or without a table to read, or one
+	// that is down, cannot be armed (false).
 	DiskError(node string, access Access, nth int, happened func()) (disarm func(), armed bool)
 
 	// Split asks the leader of the region of key to split it there, and

@@ -100,7 +100,7 @@ func usage(k Kind) string {
 	case DiskSlow:
 		example += "store1 x20 for 1s"
 	case DiskError:
-		example += "store1 read 3, or store1 write 2"
+		example += "store1 read 3, or store1 write 2 within 1s"
 	case Split, TransferLeader:
 		example += "k0042"
 	case kindEnd:

@@ -107,4 +107,7 @@ func (p parser) access(f *Fault) {
 	}
 	f.Nth = p.integer(p.next, p.next.text, "which access fails", 1, nthMax)
 	p.take()
+	if p.accept("within") {
+		f.Within = p.duration("within", 1)
+	}
 }

@@ -39,9 +39,7 @@ func (f Fault) appendBody(b []byte) []byte {
 		if f.Op != 0 {
 			b = appendWord(b, "at-op", strconv.Itoa(f.Op))
 		}
-		if f.Within != 0 {
-			b = appendWord(b, "within", FormatDuration(f.Within))
-		}
+		b = f.appendWithin(b)
 	case ClockJump:
 		b = appendWord(b, sign(f.Jump > 0)+FormatDuration(f.Jump))
 	case ClockDrift:
@@ -50,9 +48,17 @@ func (f Fault) appendBody(b []byte) []byte {
 		b = appendWord(b, "x"+strconv.Itoa(f.Factor))
 	case DiskError:
 		b = appendWord(b, f.Access.String(), strconv.Itoa(f.Nth))
+		b = f.appendWithin(b)
 	case Isolate, Pause, DiskStall, DiskFull, Partition, Clog, Network, Split, TransferLeader, kindEnd:
 	}
 	return b
+}
+
+func (f Fault) appendWithin(b []byte) []byte {
+	if f.Within == 0 {
+		return b
+	}
+	return appendWord(b, "within", FormatDuration(f.Within))
 }
 
 func (f Fault) appendSides(b []byte) []byte {

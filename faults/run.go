@@ -179,6 +179,9 @@ func (r *run) diskError(node string) bool {
 		p.disarm = disarm
 		r.parts = append(r.parts, p)
 		r.waiting = true
+		if f.Within > 0 {
+			r.s.after(f.Within, p.expire)
+		}
 	}
 	return false // not yet
 }

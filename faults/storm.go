@@ -125,7 +125,7 @@ type claim struct {
 func (b *budget) admit(f Fault, c *StormConfig) bool {
 	claimed := claim{f.At, f.At + f.Within + f.For, c.disabled(f)}
 	if f.Kind == DiskError {
-		claimed.to = f.At + errorClaim
+		claimed.to = f.At + f.Within + errorClaim
 	}
 	if len(claimed.stores) == 0 {
 		return true

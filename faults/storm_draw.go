@@ -49,6 +49,7 @@ func (d draw) body(f *Fault) {
 		f.Targets = []Target{d.store()}
 		f.Access = []Access{Read, Write}[d.IntN(2)]
 		f.Nth = int(magnitude(d.Stream, 1, int64(d.c.OpMax)))
+		f.Within = armedFor
 	case Split, TransferLeader:
 		f.Key = d.key()
 	case kindEnd:
@@ -122,7 +123,7 @@ func (d draw) crash(f *Fault) {
 	}
 }
 
-// armedFor is how long a crash that a storm arms waits for its operation.
+// armedFor is how long a crash or error that a storm arms waits for its operation.
 const armedFor = 500 * time.Millisecond
 
 // anyNode is a store in seven cases of ten, else one of the others.
