@@ -1,4 +1,5 @@
-# The everyday commands. `make check` is what continuous integration runs.
+# The everyday commands. Continuous integration runs .ci/run: all of `make check` but
+# the race detector, and a hunt.
 
 GO      ?= go
 GOBIN   := $(shell $(GO) env GOPATH)/bin
@@ -38,6 +39,7 @@ tools:
 
 race:
 	$(GO) test -race -short $(RACE)
+	$(GO) test -race -run TestOneTraceEverywhere ./scenarios
 
 tidy:
 	$(GO) mod tidy -diff
