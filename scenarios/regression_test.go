@@ -3,9 +3,11 @@ package scenarios_test
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"simrun/checker"
+	"simrun/nodes/invariant"
 	"simrun/scenarios/runner"
 	"simrun/sim/plan"
 )
@@ -17,6 +19,9 @@ import (
 //	                         opened its database; the loop waited for Pebble, and
 //	                         Pebble for the loop
 func TestRegressions(t *testing.T) {
+	reaches := map[string]string{
+		"disk-full-while-opening.toml": "engine: storage error while a database was opened",
+	}
 	files, err := filepath.Glob("regressions/*.toml")
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no plans: %v", err)
@@ -34,6 +39,11 @@ func TestRegressions(t *testing.T) {
 			o, err := runner.Run(&p, runner.Options{})
 			if err != nil {
 				t.Fatal(err)
+			}
+			if mark := reaches[filepath.Base(file)]; !slices.ContainsFunc(o.Result.Marks, func(c invariant.Count) bool {
+				return c.Name == mark && c.Count > 0
+			}) {
+				t.Errorf("the plan no longer reaches %q: it proves nothing; find another", mark)
 			}
 			if o.Result.Verdict != checker.OK {
 				t.Errorf("%s\n    simrun run scenarios/%s", o.Result.Signature(), file)
