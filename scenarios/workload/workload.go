@@ -140,7 +140,7 @@ func (s *Session) transaction(t env.Task, body func(x *txn) error) error {
 		return s.end(op, err)
 	}
 	op.Txn.StartTS = tx.StartTS()
-	if err := body(&txn{tx, op.Txn}); err != nil {
+	if err = body(&txn{tx, op.Txn}); err != nil {
 		tx.Rollback(t)
 		return s.end(op, err)
 	}

@@ -28,7 +28,7 @@ func TestJournalStaysSmall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := root.Sync(); err != nil {
+	if err = root.Sync(); err != nil {
 		t.Fatal(err)
 	}
 	const behind = 50

@@ -44,7 +44,6 @@ type pair struct {
 	files        [][2]vfs.File
 }
 
-//nolint:gochecknoglobals // constant lists
 var (
 	dirNames  = []string{"", "a", "b", "a/c"}
 	fileNames = []string{"1.log", "2.log", "3.sst", "MANIFEST-4", "OPTIONS-5"}
