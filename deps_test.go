@@ -86,7 +86,11 @@ func layers() []rule {
 		// bareraft are a system of their own, in which a bug of raft's is not
 		// hidden by a database.
 		{pkg: "scenarios/workload", imports: below},
-		{pkg: "scenarios/cluster", imports: slices.Concat(below, []string{"scenarios/workload"})},
+		{
+			pkg:     "scenarios/cluster",
+			imports: slices.Concat(below, []string{"scenarios/workload"}),
+			tests:   []string{"scenarios/runner"},
+		},
 		{pkg: "scenarios/bareraft/registers", imports: []string{"nodes/env", "nodes/invariant"}, tests: below},
 		{
 			pkg:     "scenarios/bareraft",

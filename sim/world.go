@@ -57,6 +57,7 @@ type World struct {
 	nodes  []*Node // by address, from 1
 	byName map[string]*Node
 	reader io.Reader // crypto/rand.Reader as it was
+	closed bool
 
 	arrivals []*arrival // free list
 	barriers []*barrier // free list
@@ -99,8 +100,13 @@ func NewWorld(cfg Config) *World {
 	return w
 }
 
-// Close ends all processes and gives crypto/rand.Reader back.
+// Close ends all processes and gives crypto/rand.Reader back. It may be called
+// more than once.
 func (w *World) Close() {
+	if w.closed {
+		return
+	}
+	w.closed = true
 	for _, n := range w.nodes[1:] {
 		n.Crash(disk.ProcessKill)
 	}

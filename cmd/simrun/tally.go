@@ -66,7 +66,7 @@ func newTally(src *source, out, log io.Writer, total int) *tally {
 // take counts an answer and tells at once what is not OK.
 func (t *tally) take(a answer) {
 	t.seeds++
-	t.progress()
+	defer t.progress()
 	if t.keepCases {
 		t.cases = append(t.cases, a.junitCase(t.src))
 	}

@@ -88,10 +88,17 @@ func (r *rule) String() string {
 	return ""
 }
 
+// openWorld is the world of the last cluster: a process runs one at a time.
+var openWorld *sim.World
+
 // newCluster returns a cluster of three stores with regions that begin at the
 // given keys (encoded for transactions, else raw) and a client of it.
 func newCluster(tb testing.TB, seed uint64, cfg Config, raw bool, splits ...string) *cluster {
+	if openWorld != nil {
+		openWorld.Close() // a test may need one cluster after another
+	}
 	c := &cluster{TB: tb, world: sim.NewWorld(sim.Config{Seed: seed}), nextID: 1, tsNames: map[uint64]string{}}
+	openWorld = c.world
 	tb.Cleanup(c.world.Close)
 	for i := range 3 {
 		n := c.world.AddNode(sim.NodeConfig{Name: fmt.Sprintf("store%d", i+1), Main: func(*env.Env) func() { return nil }})
