@@ -92,7 +92,6 @@ func value(s string) []byte {
 
 // commands is the menu of the stories. Timestamps are plain numbers or
 // milliseconds:logical; an input line is one key, unless said otherwise.
-//
 var commands = map[string]func(*story, env.Task) string{
 	// prewrite start= primary= [ttl=] [min-commit=] [size=] [async] [1pc] [for-update=]
 	// Each line is: put KEY VALUE | del KEY | lock KEY | insert KEY VALUE | absent KEY
