@@ -2,7 +2,6 @@ package planted
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"path"
 	"regexp"
@@ -29,7 +28,7 @@ func Parse(file string, text []byte) (*Bug, error) {
 		return nil, at(file, err)
 	}
 	if len(b.files) == 0 {
-		return nil, fmt.Errorf("%s: the patch changes no file: it needs a unified diff after the header", file)
+		return nil, fmt.Errorf("%s:%d: the patch changes no file: what follows the header should be a unified diff", file, lines+1)
 	}
 	seen := map[string]bool{}
 	for _, f := range b.files {
@@ -118,7 +117,10 @@ func checkComplete(file string, number int, diff []byte, files []*gitdiff.File) 
 		return nil
 	}
 	for _, f := range files {
-		if err := errors.Join(expect("--- a/"+f.NewName, 1), expect("+++ b/"+f.NewName, 1)); err != nil {
+		if err := expect("--- a/"+f.NewName, 1); err != nil {
+			return err
+		}
+		if err := expect("+++ b/"+f.NewName, 1); err != nil {
 			return err
 		}
 		for _, fragment := range f.TextFragments {
