@@ -82,7 +82,7 @@ func TestTallyLog(t *testing.T) {
 	tl.logged = tl.logged.Add(-logEvery)
 	tl.take(ran(2, checker.OK, "OK", ""))
 	tl.take(ran(3, checker.OK, "OK", ""))
-	if log.String() != "2 seeds so far, 1 OK\n" || out.Len() > 0 {
+	if log.String() != "2 seeds so far, 2 OK\n" || out.Len() > 0 {
 		t.Errorf("got %q and %q", log.String(), out.String())
 	}
 }
