@@ -6,13 +6,11 @@ import (
 
 	"go.etcd.io/raft/v3"
 
-	"simrun/network"
 	"simrun/nodes/env"
 	"simrun/scenarios/bareraft/registers"
 	"simrun/scenarios/cluster"
 	"simrun/sim"
 	"simrun/sim/plan"
-	"simrun/sim/stream"
 )
 
 // WorkloadName is the only workload that the system serves.
@@ -64,13 +62,9 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 	}
 	c := &Cluster{plan: p, opts: opts, ledger: newLedger(p.Cluster.Stores)}
 	c.ledger.onElected, c.ledger.onRestored = c.elected, c.restored
-	c.World = sim.NewWorld(sim.Config{
-		Seed:     p.Seed,
-		Order:    order(p.Knobs.Order),
-		Network:  network.Config{Default: link(&p.Network)},
-		OnChange: c.changed,
-		Logf:     opts.Logf,
-	})
+	cfg := cluster.Environment(p)
+	cfg.OnChange, cfg.Logf = c.changed, opts.Logf
+	c.World = sim.NewWorld(cfg)
 	c.World.Limit(p.Limits.Events)
 	for _, name := range p.StoreNames() {
 		m := &member{log: registers.NewLog(p.Cluster.Stores)}
@@ -81,7 +75,7 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 		number := (i + 1) % (p.Workload.Clients + 1) // the administrator is 0
 		c.World.AddNode(sim.NodeConfig{Name: name, Main: func(e *env.Env) func() { return c.startClient(number, e) }})
 	}
-	c.setClocks()
+	cluster.SetClocks(c.World, p)
 	return c, nil
 }
 
@@ -117,16 +111,6 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 	return nil
 }
 
-// setClocks gives every node the errors of its clocks.
-func (c *Cluster) setClocks() {
-	bounds := c.plan.Clocks
-	for _, n := range c.World.Nodes() {
-		r := stream.New(c.plan.Seed, "clock "+n.Name())
-		n.JumpClock(time.Duration(r.Between(-int64(bounds.OffsetMax), int64(bounds.OffsetMax))))
-		n.SetDrift(r.Between(-int64(bounds.DriftMax), int64(bounds.DriftMax)))
-	}
-}
-
 // changed reports what became of a node.
 func (c *Cluster) changed(n *sim.Node, change sim.Change) {
 	kinds := [...]cluster.EventKind{
@@ -149,20 +133,5 @@ func (c *Cluster) restored(number, index uint64) {
 func (c *Cluster) event(node string, kind cluster.EventKind, text string) {
 	if c.opts.OnEvent != nil {
 		c.opts.OnEvent(cluster.Event{At: c.World.Now(), Node: node, Kind: kind, Text: text})
-	}
-}
-
-func order(o plan.Order) sim.Order {
-	if o == plan.Seeded {
-		return sim.Seeded
-	}
-	return sim.Arrival
-}
-
-func link(n *plan.Network) network.LinkConfig {
-	return network.LinkConfig{
-		LatencyMin: time.Duration(n.LatencyMin), LatencyMax: time.Duration(n.LatencyMax), Jitter: time.Duration(n.Jitter),
-		Loss: n.Loss, Duplicate: n.Duplicate, Reorder: n.Reorder, Detour: time.Duration(n.Detour),
-		Unordered: n.Unordered, Bandwidth: n.Bandwidth, QueueMax: time.Duration(n.QueueMax),
 	}
 }

@@ -11,7 +11,6 @@ import (
 
 	"github.com/pingcap/kvproto/pkg/metapb"
 
-	"simrun/network"
 	"simrun/nodes"
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
@@ -23,7 +22,6 @@ import (
 	"simrun/sim"
 	"simrun/sim/disk"
 	"simrun/sim/plan"
-	"simrun/sim/stream"
 )
 
 // AdminName is the name of the administrator's node.
@@ -88,14 +86,9 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{plan: p, opts: opts, caches: caches}
-	c.World = sim.NewWorld(sim.Config{
-		Seed:     p.Seed,
-		Order:    order(p.Knobs.Order),
-		Network:  network.Config{Default: link(&p.Network)},
-		OnExit:   c.exited,
-		OnChange: c.changed,
-		Logf:     opts.Logf,
-	})
+	cfg := Environment(p)
+	cfg.OnExit, cfg.OnChange, cfg.Logf = c.exited, c.changed, opts.Logf
+	c.World = sim.NewWorld(cfg)
 	c.World.Limit(p.Limits.Events)
 	regions := initialRegions(p)
 	for _, name := range p.PlacementNames() {
@@ -110,7 +103,7 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 		c.addNode(name, false, func(e *env.Env) func() { return c.startClient(i+1, e) })
 	}
 	c.addNode(AdminName, false, func(e *env.Env) func() { return c.startClient(0, e) })
-	c.setClocks()
+	SetClocks(c.World, p)
 	return c, nil
 }
 
@@ -127,17 +120,6 @@ func (c *Cluster) addNode(name string, hasDisk bool, main func(e *env.Env) func(
 		cfg.Disk = &d
 	}
 	return c.World.AddNode(cfg)
-}
-
-// setClocks gives every node the errors of its clocks.
-func (c *Cluster) setClocks() {
-	bounds := c.plan.Clocks
-	for _, n := range c.World.Nodes() {
-		r := stream.New(c.plan.Seed, "clock "+n.Name())
-		offset := time.Duration(bounds.OffsetMax)
-		n.JumpClock(time.Duration(r.Between(-int64(offset), int64(offset))))
-		n.SetDrift(r.Between(-int64(bounds.DriftMax), int64(bounds.DriftMax)))
-	}
 }
 
 // exited starts a process again that ended by itself, as a supervisor would.
@@ -282,21 +264,6 @@ func bound(api plan.API, key string) []byte {
 		return codec.EncodeBytes([]byte(key))
 	}
 	return []byte(key)
-}
-
-func order(o plan.Order) sim.Order {
-	if o == plan.Seeded {
-		return sim.Seeded
-	}
-	return sim.Arrival
-}
-
-func link(n *plan.Network) network.LinkConfig {
-	return network.LinkConfig{
-		LatencyMin: time.Duration(n.LatencyMin), LatencyMax: time.Duration(n.LatencyMax), Jitter: time.Duration(n.Jitter),
-		Loss: n.Loss, Duplicate: n.Duplicate, Reorder: n.Reorder, Detour: time.Duration(n.Detour),
-		Unordered: n.Unordered, Bandwidth: n.Bandwidth, QueueMax: time.Duration(n.QueueMax),
-	}
 }
 
 func diskConfig(d *plan.Disk) disk.Config {
