@@ -11,6 +11,9 @@ import (
 	"simrun/nodes/invariant"
 )
 
+//nolint:gochecknoglobals // marks register once
+var markBeside = invariant.NewMark("engine: large batch put beside the memtable")
+
 // ErrClosed is returned by every operation on a database that was closed or
 // that has ended its process.
 var ErrClosed = errors.New("engine: closed")
@@ -36,9 +39,6 @@ type DB struct {
 	// Scratch space of one call.
 	key, end []byte
 	iterOpts pebble.IterOptions
-	pending  *pebble.Batch
-	apply    func() // applies pending
-	applyErr error
 
 	// Open iterators and snapshots, which Close closes.
 	iters     list[*Iterator]
@@ -80,7 +80,6 @@ func OpenDB(e *env.Env, dir string, opts Options) (*DB, error) {
 	}
 	db.failure.init()
 	db.background.init(db)
-	db.apply = func() { db.applyErr = db.p.Apply(db.pending, pebble.Sync) }
 	opened := false
 	defer func() {
 		if !opened {
@@ -133,53 +132,77 @@ func (db *DB) usable() bool { return !db.closed && !db.failed() }
 
 // Write applies the batch and syncs it. It is durable at the next barrier of
 // the disk.
-func (db *DB) Write(b *Batch) error {
-	large, err := db.beforeWrite(b)
-	if err != nil || b.Empty() {
-		return err
-	}
-	rotations := db.rotations
-	return db.afterWrite(db.p.Apply(b.p, pebble.Sync), large, rotations)
-}
+func (db *DB) Write(b *Batch) error { return db.write(b, true) }
 
 // WriteUnsynced applies the batch. It survives the end of the process, but
 // power loss only after the next Write or Sync.
-func (db *DB) WriteUnsynced(b *Batch) error {
-	large, err := db.beforeWrite(b)
-	if err != nil || b.Empty() {
+func (db *DB) WriteUnsynced(b *Batch) error { return db.write(b, false) }
+
+func (db *DB) write(b *Batch, synced bool) error {
+	if !db.usable() {
+		return ErrClosed
+	}
+	if b.Empty() {
+		return nil
+	}
+	if err := db.makeRoom(b); err != nil {
 		return err
 	}
-	rotations := db.rotations
-	db.pending = b.p
-	if large {
-		// Pebble may begin a new log and a flush, which must be synced.
-		db.apply()
-	} else {
-		// To Pebble this is a synced write like any other: the log is handed to
-		// the disk at once, and the disk decides what that sync is worth.
-		db.env.Disk.Unsynced(db.apply)
+	if b.bound() >= db.capacity/2 {
+		return db.writeLarge(b, synced)
 	}
-	db.pending = nil
-	return db.afterWrite(db.applyErr, large, rotations)
+	rotations := db.rotations
+	err := db.log(synced, func() error { return db.p.Apply(b.p, pebble.Sync) })
+	if err = db.check(err, "write"); err != nil {
+		return err
+	}
+	invariant.Check(db.rotations == rotations, "engine: %s: memtable was full before its worst case", db.name)
+	if db.used >= db.flushAt {
+		db.armFlush()
+	}
+	return nil
 }
+
+// writeLarge applies a batch that Pebble may put beside the memtable. If it
+// does, it closes the log that the batch was written to, which syncs it: a sync
+// of the batch's own would race with that for the log's last bytes.
+func (db *DB) writeLarge(b *Batch, synced bool) error {
+	rotations := db.rotations
+	if err := db.check(db.p.Apply(b.p, pebble.NoSync), "write"); err != nil {
+		return err
+	}
+	if db.rotations != rotations {
+		markBeside.Reached()
+		return db.flushed()
+	}
+	if db.used >= db.flushAt {
+		db.armFlush()
+	}
+	return db.check(db.log(synced, db.syncLog), "write")
+}
+
+// log runs fn, which syncs the log. Unless it shall be synced in truth, the log
+// is handed to the disk all the same, and the disk knows what that is worth.
+func (db *DB) log(synced bool, fn func() error) (err error) {
+	if synced {
+		return fn()
+	}
+	db.env.Disk.Unsynced(func() { err = fn() })
+	return err
+}
+
+func (db *DB) syncLog() error { return db.p.LogData(nil, pebble.Sync) }
 
 // Sync makes all earlier unsynced writes durable at the next barrier.
 func (db *DB) Sync() error {
 	if !db.usable() {
 		return ErrClosed
 	}
-	return db.check(db.p.LogData(nil, pebble.Sync), "sync")
+	return db.check(db.syncLog(), "sync")
 }
 
-// beforeWrite makes room in the memtable. It reports whether the batch is so
-// large that Pebble may put it beside the memtable.
-func (db *DB) beforeWrite(b *Batch) (large bool, err error) {
-	if !db.usable() {
-		return false, ErrClosed
-	}
-	if b.Empty() {
-		return false, nil
-	}
+// makeRoom flushes the memtable if the batch might not fit into it.
+func (db *DB) makeRoom(b *Batch) error {
 	db.commits++
 	if db.floating > 0 {
 		db.settleSnapshots()
@@ -187,24 +210,10 @@ func (db *DB) beforeWrite(b *Batch) (large bool, err error) {
 	bound := b.bound()
 	if db.used+bound > db.capacity {
 		if err := db.Flush(); err != nil {
-			return false, err
+			return err
 		}
 	}
 	db.used += bound
-	return bound >= db.capacity/2, nil
-}
-
-func (db *DB) afterWrite(err error, large bool, rotations uint64) error {
-	if err = db.check(err, "write"); err != nil {
-		return err
-	}
-	if db.rotations != rotations {
-		invariant.Check(large, "engine: %s: memtable was full before its worst case", db.name)
-		return db.flushed()
-	}
-	if db.used >= db.flushAt {
-		db.armFlush()
-	}
 	return nil
 }
 

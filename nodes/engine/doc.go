@@ -24,6 +24,9 @@
 //   - A flush starts when the memtable could be full in the worst case, or
 //     earlier, at a seeded instant. Pebble itself would start it when the
 //     memtable is full, which depends on the random heights of a skiplist.
+//   - A batch that is too large for a memtable makes Pebble begin a new log within
+//     the write. The write does not ask for a sync of its own then, because the
+//     log's closing syncs it, and the two would race for the log's last bytes.
 //   - A compaction starts at a seeded instant after Pebble has asked for it.
 //   - Obsolete files are deleted at a seeded instant after a flush, a compaction
 //     or the opening of the database.
