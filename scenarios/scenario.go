@@ -64,6 +64,8 @@ type Workload struct {
 type Knobs struct {
 	Order              []plan.Order    `toml:"order"`
 	RaftLogGCThreshold []int           `toml:"raft-log-gc-threshold"`
+	LeaderLease        []bool          `toml:"leader-lease"`
+	ReplicaRead        []int           `toml:"replica-read"`
 	MemtableBytes      []int           `toml:"memtable-bytes"`
 	LockTTL            []plan.Duration `toml:"lock-ttl"`
 	RequestTimeout     []plan.Duration `toml:"request-timeout"`

@@ -70,6 +70,7 @@ type Cluster struct {
 	caches *engine.Caches // shared by all stores
 	stores []*store
 	admin  admin
+	leases leases
 }
 
 // store is a store's node and, while it is up, its server.
@@ -86,6 +87,7 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{plan: p, opts: opts, caches: caches}
+	c.leases.init(c)
 	cfg := Environment(p)
 	cfg.OnExit, cfg.OnChange, cfg.Logf = c.exited, c.changed, opts.Logf
 	c.World = sim.NewWorld(cfg)
@@ -183,6 +185,8 @@ func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) fun
 			TickInterval:            time.Duration(k.TickInterval),
 			ElectionTick:            k.ElectionTick,
 			HeartbeatTick:           k.HeartbeatTick,
+			LeaderLease:             k.LeaderLease,
+			ClockDriftBound:         k.ClockDriftBound,
 			MaxInflightMsgs:         k.MaxInflightMsgs,
 			MaxSizePerMsg:           uint64(k.MaxSizePerMsg),
 			LogGCThreshold:          uint64(k.RaftLogGCThreshold),
@@ -190,6 +194,7 @@ func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) fun
 			StoreHeartbeatInterval:  time.Duration(k.StoreHeartbeat),
 			RegionHeartbeatInterval: time.Duration(k.RegionHeartbeat),
 			Observer:                observer{c, e.Name},
+			Witness:                 witness{&c.leases, s},
 		},
 	})
 	if err != nil {
@@ -212,6 +217,7 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 		OpTimeout:     time.Duration(k.OperationTimeout),
 		CommitTimeout: time.Duration(k.OperationTimeout),
 		LockTTL:       time.Duration(k.LockTTL),
+		ReplicaRead:   k.ReplicaRead,
 	})
 	if n == 0 {
 		c.admin = admin{env: e, ep: ep, pd: pd}

@@ -35,6 +35,18 @@ type Knobs struct {
 	// an entry that is larger travels alone.
 	MaxSizePerMsg int `toml:"max-size-per-msg"`
 
+	// LeaderLease lets leaders serve reads without asking anybody while they hold a
+	// lease.
+	LeaderLease bool `toml:"leader-lease"`
+	// ClockDriftBound is by how many parts per million the stores believe that a
+	// monotonic clock may run fast or slow: 0 to 500000. Leases are safe only as
+	// long as that is true; so with LeaderLease it must not be less than what
+	// clocks.drift-max and the faults of the schedule add up to on some store.
+	ClockDriftBound int `toml:"clock-drift-bound"`
+	// ReplicaRead is the chance of a read to be sent to a follower, 0 to 1000 per
+	// mille.
+	ReplicaRead int `toml:"replica-read"`
+
 	// RaftLogGCThreshold is the number of applied entries that a region's log
 	// keeps: 1 to 1000000. A follower that is further behind gets a snapshot.
 	RaftLogGCThreshold int `toml:"raft-log-gc-threshold"`
@@ -138,6 +150,7 @@ func Default() Plan {
 			Order:        FIFO,
 			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2,
 			MaxInflightMsgs: 256, MaxSizePerMsg: 1 << 20,
+			LeaderLease:        true,
 			RaftLogGCThreshold: 128, SnapshotChunkBytes: 64 << 10, MemtableBytes: 256 << 10,
 			LockTTL: ms(3_000), RequestTimeout: ms(500), OperationTimeout: ms(10_000),
 			TSOWindow: ms(3_000), StoreHeartbeat: ms(1_000), RegionHeartbeat: ms(1_000),
