@@ -51,7 +51,6 @@ var (
 	markLeaseReshaping   = invariant.NewMark("raftstore: lease not used during a split")
 	markLeaseLost        = invariant.NewMark("raftstore: read under a lease refused after its snapshot")
 	markVotePromised     = invariant.NewMark("raftstore: vote request ignored, the leader was heard of")
-	markBirthPromised    = invariant.NewMark("raftstore: new region did not campaign, it had heard of a leader")
 	markReplicaRead      = invariant.NewMark("raftstore: follower read served")
 	markReplicaLeased    = invariant.NewMark("raftstore: follower's read index given under a lease")
 	markReplicaRejected  = invariant.NewMark("raftstore: follower read rejected")

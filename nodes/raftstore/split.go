@@ -206,7 +206,7 @@ func (s *Store) bear(b birth) {
 	p.size = b.size
 	p.startRaft()
 	s.addPeer(p)
-	if b.parent.isLeader() && !markBirthPromised.Sometimes(p.hasPromised()) {
+	if b.parent.isLeader() && !p.hasPromised() {
 		// The members are the same and this store has just been in touch with them,
 		// so the new region need not wait for an election timeout.
 		err := p.node.Campaign()

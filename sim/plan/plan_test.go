@@ -31,6 +31,7 @@ func fullPlan(t *testing.T) plan.Plan {
 		Knobs: plan.Knobs{
 			Order: plan.Seeded, TickInterval: 10 * ms, ElectionTick: 20, HeartbeatTick: 3,
 			MaxInflightMsgs: 64, MaxSizePerMsg: 4096, RaftLogGCThreshold: 16,
+			LeaderLease: true, ClockDriftBound: 20_500, ReplicaRead: 100,
 			SnapshotChunkBytes: 1024, MemtableBytes: 65536, LockTTL: 500 * ms, RequestTimeout: 300 * ms,
 			OperationTimeout: 3000 * ms, TSOWindow: 1000 * ms, StoreHeartbeat: 700 * ms, RegionHeartbeat: 600 * ms,
 			RestartDelay: 50 * ms,
