@@ -10,7 +10,7 @@ import (
 //nolint:gochecknoglobals // marks register once
 var (
 	markReplicaAsked = invariant.NewMark("client: read sent to a follower")
-	markReplicaLeft  = invariant.NewMark("client: read sent to the leader after a follower did not serve it")
+	markReplicaLeft  = invariant.NewMark("client: read sent to the leader after a follower was asked")
 )
 
 // choosePeerFor returns the peer that a request goes to. The share of reads that
