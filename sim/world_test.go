@@ -56,6 +56,8 @@ at 350ms pause store1 for 150ms
 at 600ms clock-drift store3 +20000ppm for 300ms
 at 450ms clock-jump store1 -3s
 at 500ms disk-stall store1 for 50ms
+at 520ms disk-stall store1 for 150ms
+at 600ms power-loss store1 for 30ms
 at 550ms disk-slow store1 x20 for 200ms`
 
 func runPingers(t *testing.T, seed uint64, order sim.Order) (hash, events uint64, log string, counts []faults.Count) {

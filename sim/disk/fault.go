@@ -164,7 +164,7 @@ func (m *mount) admit(op *Op, class Class, growth int64) error {
 	}
 	d := m.disk
 	now := d.loop.Now()
-	m.settle(now)
+	m.settle(d.device.clock(now))
 	d.seq++
 	op.Seq, op.At, op.Complete = d.seq, now, now
 	switch fate := d.strike(op, class, growth, m.used); {
@@ -189,20 +189,22 @@ func (d *Disk) count(op *Op, now int64) {
 	switch op.Kind {
 	case OpWrite:
 		d.stats.Written += op.Length
-		op.Complete = d.accept(now, &d.cfg.Write, op.Length)
+		d.accept(now, &d.cfg.Write, op.Length)
 	case OpSync:
 		d.stats.Syncs++
-		op.Complete = d.accept(now, &d.cfg.Sync, 0)
+		d.accept(now, &d.cfg.Sync, 0)
 	case OpSyncDir:
 		d.stats.DirSyncs++
-		op.Complete = d.accept(now, &d.cfg.Sync, 0)
+		d.accept(now, &d.cfg.Sync, 0)
 	case OpHandOver:
 		d.stats.HandOvers++
+		return // it takes no time
 	case OpCreate, OpRename, OpReuse, OpLink, OpRemove, OpMkdir:
-		op.Complete = d.accept(now, &d.cfg.Entry, 0)
+		d.accept(now, &d.cfg.Entry, 0)
 	case OpCrash, numKinds:
 		panic("disk: operation of unknown kind " + op.Kind.String())
 	}
+	op.Complete = d.device.instant(now, d.device.busy)
 }
 
 func (d *Disk) show(op *Op) {
