@@ -121,6 +121,7 @@ func runInto(folder *reports.Folder, src *source, p *plan.Plan, opts runner.Opti
 		return nil, err
 	}
 	outcome.Result.Wall = time.Since(begun)
+	outcome.Result.Program = program()
 	if !src.embedded {
 		outcome.Result.Command = src.command(p.Seed)
 	}
