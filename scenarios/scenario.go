@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -121,6 +122,11 @@ func Find(name string) (*Scenario, error) {
 // Parse reads a scenario. An error names the file, the line and what to do.
 func Parse(file string, text []byte) (*Scenario, error) {
 	s := &Scenario{}
+	if toml.Unmarshal(text, &map[string]any{}) == nil {
+		if err := plan.CheckTypes(file, string(text), reflect.TypeFor[Scenario]()); err != nil {
+			return nil, err
+		}
+	}
 	d := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if err := d.Decode(s); err != nil {
 		return nil, describe(file, err)
@@ -176,8 +182,5 @@ func (s *Scenario) validate() error {
 			return fmt.Errorf("%s: min is %d and max is %d; min must be at least 1 and not above max", f.name, f.r.Min, f.r.Max)
 		}
 	}
-	if !slices.Contains(workload.Names(), s.Workload.Name) {
-		return fmt.Errorf("workload.name is %q; known are %s", s.Workload.Name, strings.Join(workload.Names(), ", "))
-	}
-	return nil
+	return workload.Check(s.Workload.Name, s.Cluster.API, s.Workload.Params)
 }

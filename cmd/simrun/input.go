@@ -14,6 +14,7 @@ import (
 	"simrun/checker"
 	"simrun/reports"
 	"simrun/scenarios"
+	"simrun/scenarios/runner"
 	"simrun/sim/plan"
 )
 
@@ -50,7 +51,7 @@ func findSource(name string) (*source, error) {
 // parseSource reads the text of a plan or scenario file.
 func parseSource(name string, text []byte) (*source, error) {
 	if isPlan(text) {
-		p, err := plan.Parse(name, string(text))
+		p, err := parsePlan(name, string(text))
 		if err != nil {
 			return nil, err
 		}
@@ -61,6 +62,21 @@ func parseSource(name string, text []byte) (*source, error) {
 		return nil, err
 	}
 	return &source{name: name, scenario: s}, nil
+}
+
+// parsePlan reads a plan that is to be run: also what only its workload knows
+// is checked, so that it is told with its place and before anything is done.
+func parsePlan(name, text string) (plan.Plan, error) {
+	p, err := plan.Parse(name, text)
+	if err != nil {
+		return p, err
+	}
+	err = runner.Check(&p)
+	var wrong *plan.Error
+	if errors.As(err, &wrong) {
+		return p, plan.Locate(name, text, wrong)
+	}
+	return p, err
 }
 
 // folderHint helps whoever gives the folder of a run where a plan belongs.

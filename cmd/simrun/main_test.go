@@ -61,13 +61,15 @@ func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// scriptReplace changes the first occurrence of a text in a file: replace FILE OLD NEW.
+// scriptReplace changes the first occurrence of a text in a file: replace FILE
+// OLD NEW. In the new text \n is a line break.
 func scriptReplace(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
 	if !strings.Contains(text, args[1]) {
 		ts.Fatalf("%s does not contain %q", args[0], args[1])
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
+	replacement := strings.ReplaceAll(args[2], `\n`, "\n")
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], replacement, 1)), 0o600))
 }
 
 // scriptTruncate cuts bytes off the end of a file: truncate FILE BYTES.

@@ -12,7 +12,6 @@ import (
 	"simrun/reports"
 	"simrun/scenarios/runner"
 	"simrun/sim/history"
-	"simrun/sim/plan"
 )
 
 func replayCommand() *cobra.Command {
@@ -33,7 +32,7 @@ func replay(cmd *cobra.Command, dir string) error {
 	if err != nil {
 		return withRemedy(err, dir)
 	}
-	p, err := plan.Parse(filepath.Join(dir, reports.FilePlan), recorded.Plan)
+	p, err := parsePlan(filepath.Join(dir, reports.FilePlan), recorded.Plan)
 	if err != nil {
 		return err
 	}

@@ -29,9 +29,9 @@ func newAppend(cfg Config) *appends {
 	return &appends{
 		cfg:    cfg,
 		lists:  keys(listPrefix, cfg.Keys),
-		width:  cfg.param("keys-per-txn", 4),
-		reads:  cfg.param("read", 500),
-		length: cfg.param("length", 120),
+		width:  cfg.param("keys-per-txn"),
+		reads:  cfg.param("read"),
+		length: cfg.param("length"),
 	}
 }
 

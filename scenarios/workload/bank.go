@@ -25,8 +25,8 @@ func newBank(cfg Config) *bank {
 	return &bank{
 		cfg:      cfg,
 		accounts: keys(accountPrefix, cfg.Keys),
-		balance:  cfg.param("balance", 100),
-		readRate: cfg.param("read", 250),
+		balance:  cfg.param("balance"),
+		readRate: cfg.param("read"),
 	}
 }
 

@@ -37,9 +37,9 @@ func newRegister(cfg Config) *register {
 		current:  keys("reg/", cfg.Keys),
 		all:      keys("reg/", cfg.Keys),
 		unknown:  map[string]int{},
-		writes:   cfg.param("write", 350),
-		swaps:    cfg.param("cas", 250),
-		deletion: cfg.param("delete", 50),
+		writes:   cfg.param("write"),
+		swaps:    cfg.param("cas"),
+		deletion: cfg.param("delete"),
 	}
 }
 

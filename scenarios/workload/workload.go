@@ -23,15 +23,9 @@ type Config struct {
 	Seed    uint64
 	Keys    int            // how many keys, accounts, lists or pairs
 	Clients int            // how many clients run Step
-	Params  map[string]int // what else the workload knows; see its documentation
-}
+	Params  map[string]int // what else the workload knows; see Check
 
-// param returns a parameter, or what it is by default.
-func (c *Config) param(name string, byDefault int) int {
-	if v, ok := c.Params[name]; ok {
-		return v
-	}
-	return byDefault
+	kind *kind // set by New
 }
 
 // Workload is what the clients of one run do. Its methods run in tasks; several
@@ -49,27 +43,6 @@ type Workload interface {
 	// Audit reads and records the final state. It is called again after an
 	// error.
 	Audit(t env.Task, s *Session) error
-}
-
-// Names returns the names of all workloads, sorted.
-func Names() []string { return []string{"append", "bank", "register", "write-skew"} }
-
-// New returns the workload of that name.
-func New(name string, cfg Config) (Workload, error) {
-	if cfg.Keys < 1 {
-		return nil, fmt.Errorf("workload %s: keys is %d, but must be at least 1", name, cfg.Keys)
-	}
-	switch name {
-	case "bank":
-		return newBank(cfg), nil
-	case "register":
-		return newRegister(cfg), nil
-	case "append":
-		return newAppend(cfg), nil
-	case "write-skew":
-		return newWriteSkew(cfg), nil
-	}
-	return nil, fmt.Errorf("unknown workload %q; known are %v", name, Names())
 }
 
 // Raw is the interface to single keys. Its errors are those of package client.

@@ -51,6 +51,8 @@ func (c *Cluster) validate(v *validator) {
 	case Raft:
 		v.between("cluster.placement", int64(c.Placement), 0, 0)
 		v.check("cluster.split-keys", len(c.SplitKeys) == 0, "has keys, but the api raft has no regions: write []")
+		v.check("cluster.replicas", c.Replicas == c.Stores,
+			"is %d, but cluster.stores is %d: in the api raft every node is a member of the one group, write equal numbers", c.Replicas, c.Stores)
 	default:
 		v.check("cluster.api", false, "is %q: write 'raw', 'txn' or 'raft'", c.API)
 	}
