@@ -29,6 +29,12 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
+			root, err := filepath.Abs(filepath.Join("..", ".."))
+			if err != nil {
+				return err
+			}
+			e.Setenv("ROOT", root)
+			keepGo(e)
 			text, err := os.ReadFile(filepath.Join("testdata", "tiny.toml"))
 			if err != nil {
 				return err
@@ -42,6 +48,18 @@ func TestScripts(t *testing.T) {
 			"lines":    scriptLines,
 		},
 	})
+}
+
+// keepGo lets the go command find its caches, which lie below the home folder
+// that a script does not have.
+func keepGo(e *testscript.Env) {
+	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE").Output()
+	if err != nil {
+		return // then no script that builds can run, and says so
+	}
+	lines := strings.Split(string(out), "\n")
+	e.Setenv("GOCACHE", strings.TrimSpace(lines[0]))
+	e.Setenv("GOMODCACHE", strings.TrimSpace(lines[1]))
 }
 
 // scriptExits runs a command that must end with the given status: exits 3 simrun ...
