@@ -70,6 +70,8 @@ type Cluster struct {
 	caches *engine.Caches // shared by all stores
 	stores []*store
 	admin  admin
+	// lives are the disks' counters at the start of each node's process.
+	lives map[*sim.Node]disk.Stats
 }
 
 // store is a store's node and, while it is up, its server.
@@ -85,7 +87,7 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{plan: p, opts: opts, caches: caches}
+	c := &Cluster{plan: p, opts: opts, caches: caches, lives: map[*sim.Node]disk.Stats{}}
 	cfg := Environment(p)
 	cfg.OnExit, cfg.OnChange, cfg.Logf = c.exited, c.changed, opts.Logf
 	c.World = sim.NewWorld(cfg)
@@ -122,25 +124,13 @@ func (c *Cluster) addNode(name string, hasDisk bool, main func(e *env.Env) func(
 	return c.World.AddNode(cfg)
 }
 
-// exited starts a process again that ended by itself, as a supervisor would.
-func (c *Cluster) exited(n *sim.Node, reason string) {
-	kind := Failed
-	if d := n.Disk(); d != nil {
-		if s := d.Stats(); s.Deaths+s.ReadErrors+s.WriteErrors+s.SpaceErrors > 0 {
-			kind = Exited
-		}
-	}
-	c.event(n.Name(), kind, reason)
-	c.World.Go("restart "+n.Name(), func(t env.Task) {
-		t.Sleep(time.Duration(c.plan.Knobs.RestartDelay))
-		n.Start()
-	})
-}
-
 // changed reports what became of a node.
 func (c *Cluster) changed(n *sim.Node, change sim.Change) {
 	switch change {
 	case sim.Started:
+		if d := n.Disk(); d != nil {
+			c.lives[n] = d.Stats()
+		}
 		c.event(n.Name(), Started, "")
 	case sim.Ended:
 		c.event(n.Name(), Ended, "")

@@ -7,15 +7,19 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 
 	"simrun/sim/stream"
 )
 
-// errInjected is what a process sees of an injected read or write error.
-var errInjected = fmt.Errorf("simulated: %w", syscall.EIO)
+// injected begins the text of every error that a fault has caused.
+const injected = "simulated: "
 
-var errNoSpace = fmt.Errorf("simulated: %w", syscall.ENOSPC)
+// errInjected is what a process sees of an injected read or write error.
+var errInjected = fmt.Errorf(injected+"%w", syscall.EIO)
+
+var errNoSpace = fmt.Errorf(injected+"%w", syscall.ENOSPC)
 
 // faults holds what is armed.
 type faults struct {
@@ -217,3 +221,7 @@ func (d *Disk) show(op *Op) {
 func IsInjected(err error) bool {
 	return errors.Is(err, errInjected) || errors.Is(err, errNoSpace)
 }
+
+// TellsOfInjection reports whether a text quotes an error that comes from a
+// fault of the disk.
+func TellsOfInjection(text string) bool { return strings.Contains(text, injected) }
