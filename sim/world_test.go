@@ -227,3 +227,40 @@ func TestOneWorldAtATime(t *testing.T) {
 	w.Close()
 	sim.NewWorld(sim.Config{Seed: 2}).Close()
 }
+
+// What reaches a node from outside waits while it is paused, and is for the
+// process that was up then.
+func TestDo(t *testing.T) {
+	w := sim.NewWorld(sim.Config{Seed: 1})
+	defer w.Close()
+	n := w.AddNode(sim.NodeConfig{Name: "a", Main: func(*env.Env) func() { return nil }})
+	done := 0
+	do := func() bool { return n.Do(func() { done++ }) }
+	after := func(what string, want int) {
+		t.Helper()
+		_ = w.RunFor(time.Second)
+		if done != want {
+			t.Errorf("%s: done %d times, want %d", what, done, want)
+		}
+	}
+	if do() {
+		t.Error("a node that is down was reached")
+	}
+	n.Start()
+	if !do() {
+		t.Error("a node that is up was not reached")
+	}
+	if done != 0 {
+		t.Error("it ran within another event")
+	}
+	after("up", 1)
+	n.Pause()
+	do()
+	after("paused", 1)
+	n.Resume()
+	after("resumed", 2)
+	do()
+	n.Crash(disk.ProcessKill)
+	n.Start()
+	after("another process", 2)
+}
