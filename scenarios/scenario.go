@@ -65,10 +65,13 @@ type Workload struct {
 type Knobs struct {
 	Order              []plan.Order    `toml:"order"`
 	RaftLogGCThreshold []int           `toml:"raft-log-gc-threshold"`
+	RaftLogGCLimit     []int           `toml:"raft-log-gc-limit"`
 	MemtableBytes      []int           `toml:"memtable-bytes"`
 	LockTTL            []plan.Duration `toml:"lock-ttl"`
 	RequestTimeout     []plan.Duration `toml:"request-timeout"`
 	OperationTimeout   []plan.Duration `toml:"operation-timeout"`
+	ScanPage           []int           `toml:"scan-page"`
+	BatchBytes         []int           `toml:"batch-bytes"`
 	SyncMax            []plan.Duration `toml:"sync-max"`
 	Loss               []int           `toml:"loss"`
 	Duplicate          []int           `toml:"duplicate"`

@@ -176,6 +176,7 @@ func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) fun
 			MaxInflightMsgs:         k.MaxInflightMsgs,
 			MaxSizePerMsg:           uint64(k.MaxSizePerMsg),
 			LogGCThreshold:          uint64(k.RaftLogGCThreshold),
+			LogGCCountLimit:         uint64(k.RaftLogGCLimit) * uint64(k.RaftLogGCThreshold),
 			SnapshotChunkSize:       k.SnapshotChunkBytes,
 			StoreHeartbeatInterval:  time.Duration(k.StoreHeartbeat),
 			RegionHeartbeatInterval: time.Duration(k.RegionHeartbeat),
@@ -202,6 +203,8 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 		OpTimeout:     time.Duration(k.OperationTimeout),
 		CommitTimeout: time.Duration(k.OperationTimeout),
 		LockTTL:       time.Duration(k.LockTTL),
+		ScanPage:      k.ScanPage,
+		BatchBytes:    k.BatchBytes,
 	})
 	if n == 0 {
 		c.admin = admin{env: e, ep: ep, pd: pd}

@@ -32,16 +32,16 @@ func kinds() []kind {
 	return []kind{
 		{
 			name: "append", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newAppend(c) },
-			params: []param{{"keys-per-txn", 4, 1, 1000}, {"length", 120, 1, 10_000}, {"read", 500, 0, 1000}},
+			params: []param{{"keys-per-txn", 4, 1, 1000}, {"length", 120, 1, 10_000}, {"read", 500, 0, 1000}, {"scan", 50, 0, 1000}},
 		},
 		{
 			name: "bank", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newBank(c) },
-			params: []param{{"balance", 100, 0, 1_000_000_000}, {"read", 250, 0, 1000}},
+			params: []param{{"balance", 100, 0, 1_000_000_000}, {"read", 250, 0, 1000}, {"turnover", 150, 0, 1000}},
 		},
 		{
 			name: "register", apis: []plan.API{plan.Raw, plan.Raft}, build: func(c Config) Workload { return newRegister(c) },
-			params: []param{{"cas", 250, 0, 1000}, {"delete", 50, 0, 1000}, {"write", 350, 0, 1000}},
-			shares: []string{"cas", "write"},
+			params: []param{{"batch", 0, 0, 1000}, {"cas", 250, 0, 1000}, {"delete", 50, 0, 1000}, {"scan", 0, 0, 1000}, {"write", 350, 0, 1000}},
+			shares: []string{"batch", "cas", "scan", "write"},
 		},
 		{name: "write-skew", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newWriteSkew(c) }},
 	}
@@ -73,6 +73,8 @@ func Check(name string, api plan.API, params map[string]int) error {
 		}
 		if p, v := k.params[i], params[given]; v < p.min || v > p.max {
 			return wrong("workload.params."+given, "is %d: write %d to %d", v, p.min, p.max)
+		} else if v > 0 && api == plan.Raft && (given == "batch" || given == "scan") {
+			return wrong("workload.params."+given, "is %d, but the api raft knows single keys only: write 0", v)
 		}
 	}
 	sum := 0
