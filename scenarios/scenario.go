@@ -151,9 +151,32 @@ func describe(file string, err error) error {
 	var decode *toml.DecodeError
 	if errors.As(err, &decode) {
 		row, column := decode.Position()
-		return fmt.Errorf("%s:%d:%d: %w", file, row, column, err)
+		field := strings.Join(decode.Key(), ".")
+		if field != "" && strings.Contains(decode.Error(), "cannot decode") {
+			return fmt.Errorf("%s:%d:%d: %s has a value of another type%s", file, row, column, field, remedy(decode.Error()))
+		}
+		return fmt.Errorf("%s:%d:%d: this is no TOML: %s", file, row, column, strings.TrimPrefix(decode.Error(), "toml: "))
 	}
 	return fmt.Errorf("%s: %w", file, err)
+}
+
+// remedy says what a field of the type that the TOML library names looks like.
+func remedy(text string) string {
+	_, kind, _ := strings.Cut(text, "of type ")
+	switch kind {
+	case "scenarios.Range":
+		return ": write a range such as { min = 2, max = 8 }"
+	case "[]int":
+		return ": write a list such as [3, 5]"
+	case "[]string":
+		return `: write a list such as ["a", "b"]`
+	case "string":
+		return ": write it in quotes"
+	case "int", "uint64":
+		return ": write a whole number"
+	default:
+		return ""
+	}
 }
 
 // validate checks what does not depend on the seed. What does is checked by the

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"simrun/checker"
 	"simrun/reports"
 	"simrun/scenarios"
@@ -88,19 +86,24 @@ func folderHint(name string, err error) error {
 	return fmt.Errorf("%s is a folder: use simrun replay %s, or give its plan, %s", name, quoted(name), file)
 }
 
-// isPlan tells a plan from a scenario by what only one of them has. What has
-// nothing of both is read as a plan, whose parser then says what is missing.
+// isPlan tells a plan from a scenario by the fields before the first table,
+// which can be read in a file that is no TOML as well. What has nothing of both
+// is read as a plan, whose parser then says what is missing.
 func isPlan(text []byte) bool {
-	var head struct {
-		Version any `toml:"version"`
-		Name    any `toml:"name"`
-		About   any `toml:"about"`
-		Storm   any `toml:"storm"`
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") {
+			break
+		}
+		key, _, _ := strings.Cut(line, "=")
+		switch strings.Trim(strings.TrimSpace(key), `"'`) {
+		case "version", "scenario", "seed":
+			return true
+		case "name", "about":
+			return false
+		}
 	}
-	if err := toml.Unmarshal(text, &head); err != nil {
-		return !strings.HasPrefix(string(text), "name") && !strings.Contains(string(text), "\nname ")
-	}
-	return head.Version != nil || head.Name == nil && head.About == nil && head.Storm == nil
+	return true
 }
 
 // planOf returns the plan of a seed.
