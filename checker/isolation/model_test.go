@@ -306,13 +306,17 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// BenchmarkCheck is 100,000 transactions of up to 16 operations, 8 on average.
+// BenchmarkCheck is transactions of up to 16 operations, 8 on average.
 func BenchmarkCheck(b *testing.B) {
-	h := generate(randSource{rand.New(rand.NewPCG(1, 2))}, 100000, 50, 16, 1000, 0)
-	b.ReportAllocs()
-	for b.Loop() {
-		if check, _ := isolation.All(h); check.Verdict != verdict.OK {
-			b.Fatalf("%+v", check.Findings)
-		}
+	for _, n := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			h := generate(randSource{rand.New(rand.NewPCG(1, 2))}, n, 50, 16, n/100, 0)
+			b.ReportAllocs()
+			for b.Loop() {
+				if check, _ := isolation.All(h); check.Verdict != verdict.OK {
+					b.Fatalf("%+v", check.Findings)
+				}
+			}
+		})
 	}
 }
