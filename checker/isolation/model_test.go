@@ -69,7 +69,7 @@ func (m *model) key(list bool) string {
 	if list {
 		return fmt.Sprintf("l%d", m.src.intN(m.lists))
 	}
-	return fmt.Sprintf("k%04d", m.src.intN(m.keys))
+	return fmt.Sprintf("k%06d", m.src.intN(m.keys))
 }
 
 // step does one operation of a transaction.
@@ -110,11 +110,11 @@ func (m *model) scan(r *running) {
 	from := m.src.intN(m.keys)
 	to := min(from+m.src.intN(8), m.keys)
 	op := history.TxnOp{
-		Kind: history.TxnScan, Key: fmt.Sprintf("k%04d", from), EndKey: fmt.Sprintf("k%04d", to),
+		Kind: history.TxnScan, Key: fmt.Sprintf("k%06d", from), EndKey: fmt.Sprintf("k%06d", to),
 		Limit: m.src.intN(4), Reverse: m.src.intN(2) == 0,
 	}
 	for i := from; i < to; i++ {
-		k := fmt.Sprintf("k%04d", i)
+		k := fmt.Sprintf("k%06d", i)
 		if v := m.read(r, k); v.present {
 			op.Pairs = append(op.Pairs, history.Pair{Key: k, Value: v.value})
 		}

@@ -65,13 +65,22 @@ type Options struct {
 type Cluster struct {
 	World *sim.World
 
-	plan   *plan.Plan
-	opts   Options
-	caches *engine.Caches // shared by all stores
-	stores []*store
-	admin  admin
+	plan    *plan.Plan
+	opts    Options
+	caches  *engine.Caches // shared by all stores and members
+	members []*member
+	stores  []*store
+	admin   admin
 	// lives are the disks' counters at the start of each node's process.
 	lives map[*sim.Node]disk.Stats
+	// resting is since when the stores have been at rest, 0 if they are not.
+	resting int64
+}
+
+// member is a placement member's node and, while it is up, its server.
+type member struct {
+	node   *sim.Node
+	server *nodes.Placement
 }
 
 // store is a store's node and, while it is up, its server.
@@ -94,7 +103,9 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 	c.World.Limit(p.Limits.Events)
 	regions := initialRegions(p)
 	for _, name := range p.PlacementNames() {
-		c.addNode(name, true, func(e *env.Env) func() { return c.startPlacement(e, regions) })
+		m := &member{}
+		m.node = c.addNode(name, true, func(e *env.Env) func() { return c.startPlacement(m, e, regions) })
+		c.members = append(c.members, m)
 	}
 	for i, name := range p.StoreNames() {
 		s := &store{id: uint64(i + 1)}
@@ -147,7 +158,7 @@ func (c *Cluster) event(node string, kind EventKind, text string) {
 	}
 }
 
-func (c *Cluster) startPlacement(e *env.Env, regions []*metapb.Region) func() {
+func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region) func() {
 	ep := rpc.NewEndpoint(e)
 	server, err := nodes.StartPlacement(e, ep, nodes.PlacementConfig{
 		Members:         c.plan.PlacementNames(),
@@ -159,7 +170,11 @@ func (c *Cluster) startPlacement(e *env.Env, regions []*metapb.Region) func() {
 		e.Exit(err.Error())
 		return nil
 	}
-	return server.Close
+	m.server = server
+	return func() {
+		m.server = nil
+		server.Close()
+	}
 }
 
 func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) func() {
