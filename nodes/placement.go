@@ -23,31 +23,53 @@ type PlacementConfig struct {
 	Engine  engine.Options
 }
 
-// Placement is a running member.
+// Placement is a running member. Until its database is durable it takes no part
+// in anything.
 type Placement struct {
-	*placement.Server
-	db *engine.DB
+	server *placement.Server // nil until then
+	db     *engine.DB
 }
 
-// StartPlacement opens the member's database and begins to serve on ep.
+// StartPlacement opens the member's database. It begins to serve on ep as soon
+// as everything that it has found there is durable; see StartStore. A timestamp
+// or an id is safe even before that, for a greater bound is saved first, and what
+// is saved later never survives what was saved earlier. But whoever is told of a
+// store or a region that the next crash takes back has been told wrong.
 func StartPlacement(e *env.Env, ep *rpc.Endpoint, cfg PlacementConfig) (*Placement, error) {
 	db, err := engine.OpenDB(e, "placement", cfg.Engine)
 	if err != nil {
 		return nil, fmt.Errorf("placement: %w", err)
 	}
-	server, err := placement.Open(e, placement.Config{
+	if err := db.Sync(); err != nil {
+		db.Close()
+		return nil, fmt.Errorf("placement: %w", err)
+	}
+	p := &Placement{db: db}
+	e.Disk.Barrier(func() {
+		if err := p.serve(e, ep, cfg); err != nil {
+			e.Exit(err.Error())
+		}
+	})
+	return p, nil
+}
+
+// serve loads the records and registers the services.
+func (p *Placement) serve(e *env.Env, ep *rpc.Endpoint, cfg PlacementConfig) (err error) {
+	p.server, err = placement.Open(e, placement.Config{
 		ClusterID:       ClusterID,
 		Members:         cfg.Members,
 		Regions:         cfg.Regions,
 		TimestampWindow: cfg.TimestampWindow,
-	}, db)
+	}, p.db)
 	if err != nil {
-		db.Close()
-		return nil, err
+		return err
 	}
-	server.Register(ep)
-	return &Placement{server, db}, nil
+	p.server.Register(ep)
+	return nil
 }
+
+// Server returns the member's server, nil until it serves.
+func (p *Placement) Server() *placement.Server { return p.server }
 
 // Close frees what the process held; call it after the process has ended.
 func (p *Placement) Close() { p.db.Close() }

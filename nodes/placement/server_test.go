@@ -85,7 +85,7 @@ func request(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData, ou
 		}
 		return pd.PutStore(task, meta)
 	case "store":
-		meta, err := pd.GetStore(task, number(t, d, 0))
+		meta, err := pd.GetStore(task, number(t, d, 0), noLimit)
 		if err == nil {
 			fmt.Fprintf(out, "%d %s heartbeat=%v\n", meta.Id, meta.Address, meta.LastHeartbeat != 0)
 		}
@@ -107,7 +107,7 @@ func requestTSO(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData,
 	distinct := map[uint64]bool{}
 	last := uint64(0)
 	for range argument(t, d, "count", 1) {
-		ts, err := pd.GetTS(task)
+		ts, err := pd.GetTS(task, noLimit)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func requestTSO(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData,
 func requestRegion(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData, out *strings.Builder) error {
 	switch d.Cmd {
 	case "region":
-		meta, leader, err := pd.GetRegion(task, []byte(d.CmdArgs[0].Key))
+		meta, leader, err := pd.GetRegion(task, []byte(d.CmdArgs[0].Key), noLimit)
 		return printRegion(out, meta, leader, err)
 	case "region-by-id":
 		meta, leader, err := pd.GetRegionByID(task, number(t, d, 0))
@@ -234,12 +234,12 @@ func TestRedirect(t *testing.T) {
 	c.StartAll()
 	redirected := countMark("placement: request redirected to the leader")
 	s.do(t, func(task env.Task, e *env.Env, pd *Client) {
-		region, _, err := pd.GetRegion(task, []byte("x"))
+		region, _, err := pd.GetRegion(task, []byte("x"), noLimit)
 		if err != nil || region.Id != 12 {
 			t.Errorf("region of x: %v, %v", region, err)
 		}
 		before := e.Clock.Monotonic()
-		if _, _, err := pd.GetRegion(task, []byte("a")); err != nil {
+		if _, _, err := pd.GetRegion(task, []byte("a"), noLimit); err != nil {
 			t.Error(err)
 		}
 		if took := e.Clock.Monotonic() - before; took > 100*time.Millisecond {
@@ -270,7 +270,7 @@ func TestDeadline(t *testing.T) {
 		results := make([]env.Future[uint64], 3)
 		for i := range results {
 			e.Sched.Go("timestamp", func(task env.Task) {
-				ts, err := pd.GetTS(task)
+				ts, err := pd.GetTS(task, noLimit)
 				results[i].Resolve(ts, err)
 			})
 		}
@@ -303,7 +303,7 @@ func TestBatching(t *testing.T) {
 			e.Sched.Go("timestamp", func(task env.Task) {
 				for range 5 {
 					called := c.Now()
-					ts, err := pd.GetTS(task)
+					ts, err := pd.GetTS(task, noLimit)
 					if err == nil {
 						err = w.add(observation{ts, called, c.Now()})
 					}

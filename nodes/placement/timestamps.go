@@ -1,6 +1,10 @@
 package placement
 
 import (
+	"errors"
+	"fmt"
+	"time"
+
 	"github.com/pingcap/kvproto/pkg/pdpb"
 
 	"simrun/nodes/env"
@@ -20,15 +24,21 @@ type timestampBatch struct {
 }
 
 // GetTS returns a timestamp that is greater than all that were returned before
-// the call, to anybody.
-func (c *Client) GetTS(t env.Task) (uint64, error) {
+// the call, to anybody. It waits at most for limit; a negative one is that of
+// the requests, ClientConfig.Deadline for the one under way and for the next. A
+// caller who has given up leaves the request to the others who share it.
+func (c *Client) GetTS(t env.Task, limit time.Duration) (uint64, error) {
 	want := &env.Future[uint64]{}
 	c.timestamps.waiting = append(c.timestamps.waiting, want)
 	if !c.timestamps.running {
 		c.timestamps.running = true
 		c.env.Sched.Go("placement timestamps", c.fetchTimestamps)
 	}
-	return want.Await(t, -1)
+	ts, err := want.Await(t, limit)
+	if err != nil && !errors.Is(err, ErrUnavailable) && errors.Is(err, env.ErrTimeout) {
+		err = fmt.Errorf("%w: no timestamp within %v", ErrUnavailable, limit)
+	}
+	return ts, err
 }
 
 // fetchTimestamps serves those who wait, until nobody does.

@@ -65,12 +65,23 @@ type Options struct {
 type Cluster struct {
 	World *sim.World
 
-	plan   *plan.Plan
-	opts   Options
-	caches *engine.Caches // shared by all stores
-	stores []*store
-	admin  admin
-	leases leases
+	plan    *plan.Plan
+	opts    Options
+	caches  *engine.Caches // shared by all stores and members
+	members []*member
+	stores  []*store
+	admin   admin
+	// lives are the disks' counters at the start of each node's process.
+	lives map[*sim.Node]disk.Stats
+	// resting is since when the stores have been at rest, 0 if they are not.
+	resting int64
+	leases  leases
+}
+
+// member is a placement member's node and, while it is up, its server.
+type member struct {
+	node   *sim.Node
+	server *nodes.Placement
 }
 
 // store is a store's node and, while it is up, its server.
@@ -86,7 +97,7 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{plan: p, opts: opts, caches: caches}
+	c := &Cluster{plan: p, opts: opts, caches: caches, lives: map[*sim.Node]disk.Stats{}}
 	c.leases.init(c)
 	cfg := Environment(p)
 	cfg.OnExit, cfg.OnChange, cfg.Logf = c.exited, c.changed, opts.Logf
@@ -94,7 +105,9 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 	c.World.Limit(p.Limits.Events)
 	regions := initialRegions(p)
 	for _, name := range p.PlacementNames() {
-		c.addNode(name, true, func(e *env.Env) func() { return c.startPlacement(e, regions) })
+		m := &member{}
+		m.node = c.addNode(name, true, func(e *env.Env) func() { return c.startPlacement(m, e, regions) })
+		c.members = append(c.members, m)
 	}
 	for i, name := range p.StoreNames() {
 		s := &store{id: uint64(i + 1)}
@@ -124,25 +137,13 @@ func (c *Cluster) addNode(name string, hasDisk bool, main func(e *env.Env) func(
 	return c.World.AddNode(cfg)
 }
 
-// exited starts a process again that ended by itself, as a supervisor would.
-func (c *Cluster) exited(n *sim.Node, reason string) {
-	kind := Failed
-	if d := n.Disk(); d != nil {
-		if s := d.Stats(); s.Deaths+s.ReadErrors+s.WriteErrors+s.SpaceErrors > 0 {
-			kind = Exited
-		}
-	}
-	c.event(n.Name(), kind, reason)
-	c.World.Go("restart "+n.Name(), func(t env.Task) {
-		t.Sleep(time.Duration(c.plan.Knobs.RestartDelay))
-		n.Start()
-	})
-}
-
 // changed reports what became of a node.
 func (c *Cluster) changed(n *sim.Node, change sim.Change) {
 	switch change {
 	case sim.Started:
+		if d := n.Disk(); d != nil {
+			c.lives[n] = d.Stats()
+		}
 		c.event(n.Name(), Started, "")
 	case sim.Ended:
 		c.event(n.Name(), Ended, "")
@@ -159,7 +160,7 @@ func (c *Cluster) event(node string, kind EventKind, text string) {
 	}
 }
 
-func (c *Cluster) startPlacement(e *env.Env, regions []*metapb.Region) func() {
+func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region) func() {
 	ep := rpc.NewEndpoint(e)
 	server, err := nodes.StartPlacement(e, ep, nodes.PlacementConfig{
 		Members:         c.plan.PlacementNames(),
@@ -171,7 +172,11 @@ func (c *Cluster) startPlacement(e *env.Env, regions []*metapb.Region) func() {
 		e.Exit(err.Error())
 		return nil
 	}
-	return server.Close
+	m.server = server
+	return func() {
+		m.server = nil
+		server.Close()
+	}
 }
 
 func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) func() {
@@ -190,6 +195,7 @@ func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) fun
 			MaxInflightMsgs:         k.MaxInflightMsgs,
 			MaxSizePerMsg:           uint64(k.MaxSizePerMsg),
 			LogGCThreshold:          uint64(k.RaftLogGCThreshold),
+			LogGCCountLimit:         uint64(k.RaftLogGCLimit) * uint64(k.RaftLogGCThreshold),
 			SnapshotChunkSize:       k.SnapshotChunkBytes,
 			StoreHeartbeatInterval:  time.Duration(k.StoreHeartbeat),
 			RegionHeartbeatInterval: time.Duration(k.RegionHeartbeat),
@@ -218,6 +224,8 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 		CommitTimeout: time.Duration(k.OperationTimeout),
 		LockTTL:       time.Duration(k.LockTTL),
 		ReplicaRead:   k.ReplicaRead,
+		ScanPage:      k.ScanPage,
+		BatchBytes:    k.BatchBytes,
 	})
 	if n == 0 {
 		c.admin = admin{env: e, ep: ep, pd: pd}

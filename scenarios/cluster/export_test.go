@@ -3,6 +3,7 @@ package cluster
 import (
 	"simrun/checker/state"
 	"simrun/nodes/engine"
+	"simrun/nodes/placement"
 )
 
 // Rows returns all data of the i-th store.
@@ -16,3 +17,6 @@ func (c *Cluster) Edit(i int, edit func(b *engine.Batch)) error {
 	edit(b)
 	return db.WriteUnsynced(b)
 }
+
+// Placement returns the server of the first placement member.
+func (c *Cluster) Placement() *placement.Server { return c.members[0].server.Server() }

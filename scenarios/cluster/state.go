@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/pingcap/kvproto/pkg/metapb"
+
 	"simrun/checker"
 	"simrun/checker/state"
 	"simrun/nodes/engine"
@@ -16,12 +18,40 @@ import (
 	"simrun/sim/plan"
 )
 
-// Quiet reports whether nothing moves any more: every region has one leader,
-// and all its replicas have applied the same index.
+// Quiet reports whether nothing moves any more: every region has one leader, all
+// its replicas have applied the same index, and the placement driver has heard
+// of it all.
 func (c *Cluster) Quiet() bool { return c.Unrest() == "" }
 
 // Unrest tells what still moves, or waits; "" if nothing does.
 func (c *Cluster) Unrest() string {
+	if text := c.storesUnrest(); text != "" {
+		c.resting = 0
+		return text
+	}
+	if c.resting == 0 {
+		c.resting = c.World.Now()
+	}
+	listing, ok := c.listing()
+	if !ok {
+		return "no placement member serves"
+	}
+	d := state.Directory(listing, c.plan.StoreNames(), c.replicas())
+	if len(d.Findings) == 0 || c.World.Now()-c.resting > c.reportLimit() {
+		return "" // what is wrong now is found by CheckState
+	}
+	return "the placement driver has not heard all: " + d.Findings[0].Message
+}
+
+// reportLimit is how long the stores have to be at rest until the placement
+// driver must have heard how things are: some heartbeats may be lost.
+func (c *Cluster) reportLimit() int64 {
+	k := &c.plan.Knobs
+	return int64(10 * max(k.StoreHeartbeat, k.RegionHeartbeat))
+}
+
+// storesUnrest tells why the stores are not at rest.
+func (c *Cluster) storesUnrest() string {
 	replicas := map[uint64][]raftstore.RegionInfo{}
 	for _, s := range c.stores {
 		if s.server == nil {
@@ -70,7 +100,12 @@ func unrestOf(replicas []raftstore.RegionInfo) string {
 // CheckState runs the checkers of stored state. The cluster must be quiet.
 func (c *Cluster) CheckState(h *history.History) []checker.Result {
 	replicas, strays := c.dump()
-	results := []checker.Result{state.Replicas(replicas), state.Regions(replicas, strays...)}
+	listing, _ := c.listing()
+	results := []checker.Result{
+		state.Replicas(replicas),
+		state.Regions(replicas, strays...),
+		state.Directory(listing, c.plan.StoreNames(), replicas),
+	}
 	if c.plan.Cluster.API == plan.Txn {
 		rows := leaderRows(replicas)
 		results = append(results,
@@ -87,18 +122,62 @@ func (c *Cluster) dump() (replicas []state.Replica, strays []state.Stray) {
 		if s.server == nil {
 			continue
 		}
-		first := len(replicas)
-		for _, r := range s.server.Regions() {
-			replicas = append(replicas, state.Replica{
-				Store: s.node.Name(), Region: r.Region.Id, Peer: r.Peer, Leader: r.IsLeader,
-				Start: r.Region.StartKey, End: r.Region.EndKey,
-				ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
-				AppliedIndex: r.Applied, AppliedTerm: r.AppliedTerm,
-			})
-		}
-		strays = append(strays, state.Divide(s.node.Name(), rows(s.server.Engines().KV), replicas[first:]))
+		own := s.replicas()
+		strays = append(strays, state.Divide(s.node.Name(), rows(s.server.Engines().KV), own))
+		replicas = append(replicas, own...)
 	}
 	return replicas, strays
+}
+
+// replicas returns the replicas of all stores, without what they hold.
+func (c *Cluster) replicas() (replicas []state.Replica) {
+	for _, s := range c.stores {
+		replicas = append(replicas, s.replicas()...)
+	}
+	return replicas
+}
+
+// replicas returns the store's replicas, without what they hold.
+func (s *store) replicas() (replicas []state.Replica) {
+	if s.server == nil {
+		return nil
+	}
+	for _, r := range s.server.Regions() {
+		replicas = append(replicas, state.Replica{
+			Store: s.node.Name(), Region: r.Region.Id, Peer: r.Peer, Leader: r.IsLeader,
+			Start: r.Region.StartKey, End: r.Region.EndKey,
+			ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
+			AppliedIndex: r.Applied, AppliedTerm: r.AppliedTerm,
+		})
+	}
+	return replicas
+}
+
+// listing returns what the member that leads the placement driver tells; ok is
+// false if none does.
+func (c *Cluster) listing() (l state.Listing, ok bool) {
+	for _, m := range c.members {
+		if m.server == nil || m.server.Server() == nil {
+			continue
+		}
+		pd := m.server.Server()
+		for _, r := range pd.Regions() {
+			listed := state.ListedRegion{
+				Region: r.Region.Id, Start: r.Region.StartKey, End: r.Region.EndKey, Leader: r.Leader.GetId(),
+				ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
+			}
+			for _, p := range r.Region.Peers {
+				listed.Peers = append(listed.Peers, p.Id)
+			}
+			l.Regions = append(l.Regions, listed)
+		}
+		for _, s := range pd.Stores() {
+			up := s.State == metapb.StoreState_Up && s.LastHeartbeat != 0
+			l.Stores = append(l.Stores, state.ListedStore{Store: s.Address, Up: up})
+		}
+		return l, true
+	}
+	return l, false
 }
 
 // rows returns all data that a store holds.

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pingcap/kvproto/pkg/metapb"
+
 	"simrun/checker"
 	"simrun/checker/state"
 	"simrun/checker/verdict"
@@ -106,6 +108,15 @@ func TestStateChecksBite(t *testing.T) {
 		{"a row does not decode", state.MVCCName, verdict.RecordCorrupt, func(t *testing.T, c *cluster.Cluster) {
 			record, _ := transfer(t, c)
 			edit(t, c, holders(c, record), func(b *engine.Batch) { b.Put(engine.Write, record.Key, []byte{'?'}) })
+		}},
+		{"the placement driver has an older epoch", state.DirectoryName, verdict.StaleDirectory, func(_ *testing.T, c *cluster.Cluster) {
+			c.Placement().Regions()[1].Region.RegionEpoch.Version--
+		}},
+		{"the placement driver knows no leader", state.DirectoryName, verdict.StaleDirectory, func(_ *testing.T, c *cluster.Cluster) {
+			c.Placement().Regions()[1].Leader.Id = 0
+		}},
+		{"the placement driver takes a store for gone", state.DirectoryName, verdict.StaleDirectory, func(_ *testing.T, c *cluster.Cluster) {
+			c.Placement().Stores()[1].State = metapb.StoreState_Tombstone
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
