@@ -108,6 +108,9 @@ func (f *explanations) search(ix *index, s *shelf, a *answer) {
 	}
 	f.newestAt = s.committed[i]
 	f.newest = &s.k.versions[f.newestAt]
+	if from, to := s.between(f.newestAt+1, a.n); from == to && f.newest.is(&a.read) {
+		return // as nearly always; what floats decides nothing then
+	}
 	c := content{absent: !a.found, value: a.value}
 	places := s.places[c]
 	i, _ = slices.BinarySearch(places, a.n)
@@ -136,9 +139,6 @@ func (f *explanations) search(ix *index, s *shelf, a *answer) {
 // tell says whether the answer may decide something, now or later: it does not
 // if no version explains it, or if the newest one does and none is newer.
 func (f *explanations) tell(s *shelf, a *answer) bool {
-	if f.newest.is(&a.read) {
-		i, j := s.between(f.newestAt+1, a.n)
-		return i < j
-	}
-	return f.count > 0
+	i, j := s.between(f.newestAt+1, a.n)
+	return i < j && f.newest.is(&a.read) || f.count > 0
 }
