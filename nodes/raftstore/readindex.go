@@ -158,8 +158,9 @@ func (p *peer) releaseReads() {
 	})
 }
 
-// dropReads turns all reads away when the peer is no longer leader.
-func (p *peer) dropReads() {
+// dropReads turns all reads away when the peer is no longer leader, or no
+// longer at all.
+func (p *peer) dropReads(why *errorpb.Error) {
 	rounds := p.reads.rounds
 	if p.reads.next != nil {
 		rounds = append(rounds, p.reads.next)
@@ -167,6 +168,6 @@ func (p *peer) dropReads() {
 	p.reads = reads{}
 	for _, round := range rounds {
 		markReadDropped.Reached()
-		round.result.Resolve(p.notLeader(), nil)
+		round.result.Resolve(why, nil)
 	}
 }

@@ -60,7 +60,7 @@ func (p *peer) changeRole(rd raft.Ready) {
 	if !p.isLeader() {
 		p.termStart = 0
 		p.compacting = 0
-		p.dropReads()
+		p.dropReads(p.notLeader())
 		return
 	}
 	for _, e := range rd.Entries {

@@ -123,6 +123,9 @@ func (s *Store) loadPeers() error {
 			loaded = append(loaded, p)
 		case raft_serverpb.PeerState_Tombstone:
 			s.tombstones[region.GetId()] = state
+			if err := s.eraseLeftover(region.GetId(), b); err != nil {
+				return err
+			}
 		default:
 			invariant.Fail("raftstore: region %d is in state %s", region.GetId(), state.GetState())
 		}
@@ -220,10 +223,13 @@ func (s *Store) setRegion(p *peer, region *metapb.Region) {
 	if initialised(p.region) {
 		s.removeRange(p)
 	}
+	if staleEpoch(region.GetRegionEpoch(), p.region.GetRegionEpoch()) {
+		invariant.Fail("raftstore: %s: epoch goes back from %v to %v", p, p.region.GetRegionEpoch(), region.GetRegionEpoch())
+	}
 	p.region = region
 	p.meta = peerOnStore(region, s.id)
 	invariant.Check(p.meta.GetId() == p.id, "raftstore: %s: not a member of %v", p, region)
-	p.links = p.links[:0]
+	p.links, p.strangers = p.links[:0], nil
 	s.addRange(p)
 }
 
@@ -295,11 +301,18 @@ func (s *Store) tick() {
 	s.scheduleTick()
 	s.ticks++
 	for _, p := range s.peers {
+		if p.destroyed {
+			continue
+		}
 		p.node.Tick()
+		if p.isLeader() {
+			p.tendMembers()
+		}
 		if p.node.HasReady() {
 			s.markDirty(p)
 		}
 	}
+	s.checkLeaders()
 	s.receiver.expire()
 }
 

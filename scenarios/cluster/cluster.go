@@ -49,6 +49,7 @@ const (
 	Elected   EventKind = "election"
 	SplitDone EventKind = "split"
 	Snapshot  EventKind = "snapshot"
+	Members   EventKind = "members" // of a region have changed, or one of them is gone
 )
 
 // Options are for whoever watches a run; they never influence it.
@@ -293,6 +294,28 @@ func (o observer) RegionSplit(_ uint64, regions []*metapb.Region) {
 		ids[i] = fmt.Sprint(r.Id)
 	}
 	o.c.event(o.node, SplitDone, "regions "+strings.Join(ids, ", "))
+}
+
+// PeersChanged implements raftstore.Observer.
+func (o observer) PeersChanged(_ uint64, region *metapb.Region) {
+	o.c.event(o.node, Members, "region "+describeMembers(region))
+}
+
+// PeerDestroyed implements raftstore.Observer.
+func (o observer) PeerDestroyed(_, region, peer uint64) {
+	o.c.event(o.node, Members, fmt.Sprintf("region %d, peer %d destroyed", region, peer))
+}
+
+// describeMembers lists the members of a region with their roles.
+func describeMembers(r *metapb.Region) string {
+	members := make([]string, len(r.Peers))
+	for i, p := range r.Peers {
+		members[i] = fmt.Sprintf("%d on store %d", p.Id, p.StoreId)
+		if p.Role != metapb.PeerRole_Voter {
+			members[i] += " (" + p.Role.String() + ")"
+		}
+	}
+	return fmt.Sprintf("%d, configuration %d: %s", r.Id, r.GetRegionEpoch().GetConfVer(), strings.Join(members, ", "))
 }
 
 // SnapshotApplied implements raftstore.Observer.
