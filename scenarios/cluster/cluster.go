@@ -71,13 +71,16 @@ type Cluster struct {
 	caches *engine.Caches // shared by all stores
 	stores []*store
 	admin  admin
+	lost   []uint64 // ids of stores whose disk was wiped
 }
 
 // store is a store's node and, while it is up, its server.
 type store struct {
-	id     uint64
-	node   *sim.Node
-	server *nodes.Store
+	// id is the store's identity, 0 from the loss of its disk until it has another
+	// one; last is the identity that it has lost.
+	id, last uint64
+	node     *sim.Node
+	server   *nodes.Store
 }
 
 // New builds the cluster of a plan; nothing runs yet.
@@ -174,8 +177,29 @@ func (c *Cluster) startPlacement(e *env.Env, regions []*metapb.Region) func() {
 }
 
 func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) func() {
+	if s.id != 0 {
+		c.openStore(s, e, rpc.NewEndpoint(e), regions)
+	} else {
+		ep := rpc.NewEndpoint(e)
+		e.Sched.Go("identify", func(t env.Task) {
+			if s.id == 0 {
+				c.identify(t, s, e, ep)
+			}
+			c.openStore(s, e, ep, nil)
+		})
+	}
+	return func() {
+		if server := s.server; server != nil {
+			s.server = nil
+			server.Close()
+		}
+	}
+}
+
+// openStore starts the server of a store that has its identity.
+func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*metapb.Region) {
 	k := &c.plan.Knobs
-	server, err := nodes.StartStore(e, rpc.NewEndpoint(e), nodes.StoreConfig{
+	server, err := nodes.StartStore(e, ep, nodes.StoreConfig{
 		Placement: c.plan.PlacementNames(),
 		Regions:   regions,
 		Engine:    c.engineOptions(),
@@ -195,13 +219,9 @@ func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) fun
 	})
 	if err != nil {
 		e.Exit(err.Error())
-		return nil
+		return
 	}
 	s.server = server
-	return func() {
-		s.server = nil
-		server.Close()
-	}
 }
 
 func (c *Cluster) startClient(n int, e *env.Env) func() {

@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/pingcap/kvproto/pkg/metapb"
+
 	"simrun/checker"
 	"simrun/checker/state"
 	"simrun/nodes/engine"
@@ -22,6 +24,9 @@ func (c *Cluster) Quiet() bool { return c.Unrest() == "" }
 
 // Unrest tells what still moves, or waits; "" if nothing does.
 func (c *Cluster) Unrest() string {
+	if c.mourned() {
+		return "a region has a member on a store that is lost"
+	}
 	replicas := map[uint64][]raftstore.RegionInfo{}
 	for _, s := range c.stores {
 		if s.server == nil {
@@ -42,7 +47,8 @@ func (c *Cluster) Unrest() string {
 // unrestOf tells why the replicas of a region are not at rest.
 func unrestOf(replicas []raftstore.RegionInfo) string {
 	newest := slices.MaxFunc(replicas, func(a, b raftstore.RegionInfo) int {
-		return cmp.Compare(a.Region.GetRegionEpoch().GetVersion(), b.Region.GetRegionEpoch().GetVersion())
+		x, y := a.Region.GetRegionEpoch(), b.Region.GetRegionEpoch()
+		return cmp.Or(cmp.Compare(x.GetVersion(), y.GetVersion()), cmp.Compare(x.GetConfVer(), y.GetConfVer()))
 	})
 	leaders := 0
 	for _, r := range replicas {
@@ -53,11 +59,18 @@ func unrestOf(replicas []raftstore.RegionInfo) string {
 	switch {
 	case leaders != 1:
 		return fmt.Sprintf("has %d leaders", leaders)
+	case (view{status: newest}).joint():
+		return "is in a joint configuration"
 	case len(replicas) < len(newest.Region.Peers):
 		return fmt.Sprintf("has %d of %d replicas", len(replicas), len(newest.Region.Peers))
 	}
 	for _, r := range replicas {
+		member := slices.ContainsFunc(newest.Region.Peers, func(p *metapb.Peer) bool { return p.Id == r.Peer })
 		switch {
+		case !member:
+			return fmt.Sprintf("has peer %d alive, which is no member", r.Peer)
+		case len(r.Region.Peers) == 0:
+			return fmt.Sprintf("has peer %d, which has no data yet", r.Peer)
 		case r.Applied != newest.Applied:
 			return fmt.Sprintf("has applied index %d on one store and %d on another", r.Applied, newest.Applied)
 		case r.Applied != r.Last:
