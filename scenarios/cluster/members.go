@@ -8,6 +8,7 @@ import (
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
 
+	"simrun/faults"
 	"simrun/nodes/env"
 	"simrun/nodes/raftstore"
 	"simrun/nodes/rpc"
@@ -84,8 +85,8 @@ func add(storeID uint64) intent {
 	}
 }
 
-// remove takes a store out of a region. Two voters remain.
-func remove(storeID uint64) intent {
+// remove takes a store out of a region, as long as more than atLeast vote there.
+func remove(storeID uint64, atLeast int) intent {
 	return func(v view) ([]*raft_cmdpb.ChangePeerRequest, bool) {
 		p := v.on(storeID)
 		switch {
@@ -96,7 +97,7 @@ func remove(storeID uint64) intent {
 		case v.leader.id == storeID:
 			v.handOver(0)
 			return nil, false
-		case p.Role == metapb.PeerRole_Voter && v.voters() <= 2:
+		case p.Role == metapb.PeerRole_Voter && v.voters() <= atLeast:
 			return nil, false
 		default:
 			return []*raft_cmdpb.ChangePeerRequest{oneChange(eraftpb.ConfChangeType_RemoveNode, p)}, false
@@ -117,7 +118,7 @@ func move(from, to uint64) intent {
 				return nil, true
 			}
 			if p != nil {
-				return remove(from)(v)
+				return remove(from, 0)(v)
 			}
 			return add(to)(v)
 		case old == nil || old.Role != metapb.PeerRole_Voter:
@@ -157,9 +158,13 @@ func (c *Cluster) change(t env.Task, key []byte, want intent) (done bool) {
 			t.Sleep(changePause)
 			continue
 		}
-		changes, over := want(view{leader, status, id})
+		v := view{leader, status, id}
+		changes, over := want(v)
 		if over {
 			return true
+		}
+		if c.toLost(v, changes) {
+			return false
 		}
 		if len(changes) > 0 {
 			c.propose(t, leader, status, changes)
@@ -167,6 +172,14 @@ func (c *Cluster) change(t env.Task, key []byte, want intent) (done bool) {
 		t.Sleep(changePause)
 	}
 	return false
+}
+
+// toLost reports whether changes give a peer or a vote to a store that is lost.
+func (c *Cluster) toLost(v view, changes []*raft_cmdpb.ChangePeerRequest) bool {
+	return slices.ContainsFunc(changes, func(cp *raft_cmdpb.ChangePeerRequest) bool {
+		demotes := cp.ChangeType == eraftpb.ConfChangeType_AddLearnerNode && v.on(cp.Peer.StoreId) != nil
+		return cp.ChangeType != eraftpb.ConfChangeType_RemoveNode && !demotes && slices.Contains(c.lost, cp.Peer.StoreId)
+	})
 }
 
 // propose asks the leader for changes. Whether they have come about is seen in
@@ -194,13 +207,23 @@ func (c *Cluster) AddPeer(key, storeName string, happened func()) bool {
 	return c.begin("add peer", key, add(s.id), happened)
 }
 
-// RemovePeer implements sim.Directory. A region keeps two voters.
+// fewestVoters is how many voters the administrator leaves a region. Where disks
+// get lost it is the number of replicas: with fewer, the loss of one store while
+// a removal is under way could be the loss of a quorum.
+func (c *Cluster) fewestVoters() int {
+	if slices.ContainsFunc(c.plan.Faults, func(f faults.Fault) bool { return f.Kind == faults.Wipe }) {
+		return c.plan.Cluster.Replicas
+	}
+	return min(2, c.plan.Cluster.Replicas)
+}
+
+// RemovePeer implements sim.Directory.
 func (c *Cluster) RemovePeer(key, storeName string, happened func()) bool {
 	s, v, ok := c.regionAndStore(key, storeName)
-	if !ok || v.on(s.id) == nil || v.voters() <= 2 {
+	if !ok || v.on(s.id) == nil || v.on(s.id).Role == metapb.PeerRole_Voter && v.voters() <= c.fewestVoters() {
 		return false
 	}
-	return c.begin("remove peer", key, remove(s.id), happened)
+	return c.begin("remove peer", key, remove(s.id, c.fewestVoters()), happened)
 }
 
 // MovePeer implements sim.Directory.

@@ -95,41 +95,23 @@ func (c *Cluster) holds(p *metapb.Peer, region uint64) bool {
 		})
 }
 
-// replace moves the peers of a lost store to others, until none is left.
+// replace moves the peers of a lost store to others. It keeps looking: a change
+// that was proposed before the loss may be carried out long after.
 func (c *Cluster) replace(t env.Task, lost uint64) {
 	for {
-		v, ok := c.regionWith(lost)
-		if !ok {
-			if c.settled() {
-				return
+		if v, ok := c.regionWith(lost); ok {
+			want := remove(lost, 0) // all other stores have a peer already
+			if to := c.home(v); to != 0 {
+				want = move(lost, to)
 			}
-			t.Sleep(changePause)
-			continue
+			c.change(t, v.region().StartKey, want)
 		}
-		if to := c.home(v); to != 0 {
-			c.change(t, v.region().StartKey, move(lost, to))
-		} else {
-			// All other stores have a peer already.
-			c.change(t, v.region().StartKey, remove(lost))
-		}
-		t.Sleep(changePause)
+		t.Sleep(replacePause)
 	}
 }
 
-// settled reports whether every region has a leader, so that all are seen.
-func (c *Cluster) settled() bool {
-	for _, s := range c.stores {
-		if s.server == nil {
-			return false
-		}
-		for _, r := range s.server.Regions() {
-			if leader, _ := c.leaderAt(r.Region.StartKey); leader == nil {
-				return false
-			}
-		}
-	}
-	return true
-}
+// replacePause is the time between two looks at what a lost store has left.
+const replacePause = 100 * time.Millisecond
 
 // home is a store without a peer of the region, the one with the fewest peers;
 // 0 if there is none.
