@@ -18,8 +18,8 @@ import (
 
 // bury begins the end of a peer in a batch that is to be made durable, after
 // which the peer is to be erased. The tombstone has the epoch of the
-// configuration from which the peer is missing, and beside the peers of that
-// configuration the peer itself, so that its id is known.
+// configuration from which the peer is missing. It names the peer, so that its id
+// is known, and beside it the members of that configuration, if they are known.
 func (p *peer) bury(b *engine.Batch, epoch *metapb.RegionEpoch, others []*metapb.Peer) {
 	invariant.Check(!p.destroyed, "raftstore: %s: destroyed twice", p)
 	s := p.s
@@ -50,11 +50,12 @@ func (p *peer) bury(b *engine.Batch, epoch *metapb.RegionEpoch, others []*metapb
 	}
 }
 
-// destroy ends a peer of which is known that it is no member any more.
-func (s *Store) destroy(p *peer, epoch *metapb.RegionEpoch) {
+// destroy ends a peer of which is known that it is no member any more; others are
+// the members, if they are known.
+func (s *Store) destroy(p *peer, epoch *metapb.RegionEpoch, others []*metapb.Peer) {
 	b := s.eng.KV.NewBatch()
 	defer b.Close()
-	p.bury(b, epoch, nil)
+	p.bury(b, epoch, others)
 	if s.failed(s.eng.KV.Write(b)) {
 		return
 	}

@@ -57,6 +57,7 @@ var (
 	markChangeSuperseded = invariant.NewMark("raftstore: change of members superseded by a snapshot")
 	markRemoved          = invariant.NewMark("raftstore: peer applied its own removal")
 	markCorrected        = invariant.NewMark("raftstore: stale peer told of its removal")
+	markUnknowing        = invariant.NewMark("raftstore: tombstone without the members asked for them")
 	markToldRemoved      = invariant.NewMark("raftstore: stale peer gone, by a message")
 	markFoundRemoved     = invariant.NewMark("raftstore: stale peer gone, by asking")
 	markSucceeded        = invariant.NewMark("raftstore: stale peer gone, by its successor")

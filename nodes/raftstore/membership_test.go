@@ -605,3 +605,48 @@ func TestChangeMembersProperty(t *testing.T) {
 		}
 	})
 }
+
+// A peer that was told of its removal does not know who the members are now. Who
+// asks its store for a vote, being one of them and behind, must not be told that
+// it was removed as well.
+func TestTombstoneOfToldPeer(t *testing.T) {
+	unknowing := reached("tombstone without the members asked for them")
+	c := newCluster(t, clusterOptions{seed: 7, stores: 4, regions: onStores(1, 2, 3)})
+	c.waitLeader("")
+	told, behind := c.stores[3], (*testStore)(nil)
+	cut := func(a, b *testStore) {
+		c.w.Network.Cut(a.node.Addr(), b.node.Addr())
+		c.w.Network.Cut(b.node.Addr(), a.node.Addr())
+	}
+	between := func(s *testStore, do func(s, other *testStore)) {
+		for _, other := range c.stores {
+			if other != told && other != behind {
+				do(s, other)
+			}
+		}
+	}
+	c.do(func(t env.Task) {
+		c.pdDown = true
+		id := c.newID()
+		c.catchUp(t, "", c.change(t, "", learner(id, 4)).GetId(), id)
+		t.Sleep(100 * time.Millisecond)
+		behind = c.stores[c.leaderOf("").id%3]
+		cut(told, behind)
+		between(told, cut)
+		between(behind, cut)
+		c.change(t, "", removal(id, 4))
+	})
+	id := behind.byRegion[1].id
+	c.w.Network.HealAll()
+	cut(told, behind)
+	between(behind, cut)
+	c.until("the end of the peer", func() bool { return told.byRegion[1] == nil })
+	c.w.Network.HealAll()
+	between(behind, cut) // the two see only each other
+	c.run(5 * time.Second)
+	if behind.byRegion[1] == nil || behind.byRegion[1].id != id || unknowing() == 0 {
+		t.Errorf("peer %v, asked %d times", behind.byRegion[1], unknowing())
+	}
+	c.w.Network.HealAll()
+	c.agreed()
+}

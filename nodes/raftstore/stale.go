@@ -48,7 +48,7 @@ func (s *Store) onTombstone(ev *envelope) {
 		return
 	}
 	markToldRemoved.Reached()
-	s.destroy(p, &ev.epoch)
+	s.destroy(p, &ev.epoch, nil)
 }
 
 // removable reports whether a configuration from which the peer is missing
@@ -77,7 +77,16 @@ func (s *Store) onCheckStale(ev *envelope) {
 		return
 	}
 	if state := s.tombstones[ev.regionID]; state != nil {
-		s.correct(ev, state.GetRegion())
+		s.correctFromTombstone(ev, state.GetRegion())
+	}
+}
+
+// correctFromTombstone is correct where nothing but a tombstone is left. That of
+// a peer which was told of its removal does not know who the members were: it
+// names nobody else, and proves nothing about others.
+func (s *Store) correctFromTombstone(ev *envelope, grave *metapb.Region) {
+	if !markUnknowing.Sometimes(len(grave.GetPeers()) == 1) {
+		s.correct(ev, grave)
 	}
 }
 
@@ -95,7 +104,7 @@ func (s *Store) succeeded(p *peer, ev *envelope) {
 	if epoch == nil {
 		epoch = &metapb.RegionEpoch{}
 	}
-	s.destroy(p, epoch)
+	s.destroy(p, epoch, nil)
 }
 
 // checkLeaders lets the peers that have not heard of a leader for too long ask
@@ -133,7 +142,7 @@ func (p *peer) askWhetherRemoved() {
 		}
 		if p.removable(region.GetRegionEpoch()) {
 			markFoundRemoved.Reached()
-			s.destroy(p, region.GetRegionEpoch())
+			s.destroy(p, region.GetRegionEpoch(), region.GetPeers())
 		}
 	})
 }

@@ -109,7 +109,7 @@ func (s *Store) stranger(ev *envelope, m *raftpb.Message) *peer {
 	if state := s.tombstones[ev.regionID]; state != nil && superseded(state, ev) {
 		markTombstone.Reached()
 		if isVoteRequest(m) {
-			s.correct(ev, state.GetRegion())
+			s.correctFromTombstone(ev, state.GetRegion())
 		}
 		return nil
 	}
