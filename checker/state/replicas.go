@@ -71,6 +71,9 @@ func differ(a, b *Replica) string {
 	case a.ConfVer != b.ConfVer || a.Version != b.Version:
 		return fmt.Sprintf("the epoch is conf %d version %d, and conf %d version %d", a.ConfVer, a.Version, b.ConfVer, b.Version)
 	}
+	if !slices.Equal(a.Members, b.Members) {
+		return fmt.Sprintf("the members are %v and %v", a.Members, b.Members)
+	}
 	if a.Hash != 0 && b.Hash != 0 {
 		if a.Hash == b.Hash {
 			return ""
@@ -140,7 +143,7 @@ func regionsOf(replicas []Replica) []*Replica {
 	newest := map[uint64]*Replica{}
 	for i := range replicas {
 		p := &replicas[i]
-		if n := newest[p.Region]; n == nil || p.Version > n.Version {
+		if n := newest[p.Region]; n == nil || p.Version > n.Version || p.Version == n.Version && p.ConfVer > n.ConfVer {
 			newest[p.Region] = p
 		}
 	}

@@ -83,7 +83,7 @@ func unrestOf(replicas []raftstore.RegionInfo) string {
 // CheckState runs the checkers of stored state. The cluster must be quiet.
 func (c *Cluster) CheckState(h *history.History) []checker.Result {
 	replicas, strays := c.dump()
-	results := []checker.Result{state.Replicas(replicas), state.Regions(replicas, strays...)}
+	results := []checker.Result{state.Replicas(replicas), state.Members(replicas), state.Regions(replicas, strays...)}
 	if c.plan.Cluster.API == plan.Txn {
 		rows := leaderRows(replicas)
 		results = append(results,
@@ -106,12 +106,28 @@ func (c *Cluster) dump() (replicas []state.Replica, strays []state.Stray) {
 				Store: s.node.Name(), Region: r.Region.Id, Peer: r.Peer, Leader: r.IsLeader,
 				Start: r.Region.StartKey, End: r.Region.EndKey,
 				ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
+				Members:      c.membersOf(r.Region),
 				AppliedIndex: r.Applied, AppliedTerm: r.AppliedTerm,
 			})
 		}
 		strays = append(strays, state.Divide(s.node.Name(), rows(s.server.Engines().KV), replicas[first:]))
 	}
 	return replicas, strays
+}
+
+// membersOf lists the members of a region by the names of their nodes.
+func (c *Cluster) membersOf(r *metapb.Region) []state.Member {
+	members := make([]state.Member, len(r.Peers))
+	for i, p := range r.Peers {
+		name := fmt.Sprintf("store with id %d", p.StoreId)
+		for _, s := range c.stores {
+			if s.id == p.StoreId {
+				name = s.node.Name()
+			}
+		}
+		members[i] = state.Member{Peer: p.Id, Store: name, Role: p.Role.String()}
+	}
+	return members
 }
 
 // rows returns all data that a store holds.
