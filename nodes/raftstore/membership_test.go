@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -260,6 +261,21 @@ func TestDemotedLeaderHandsOver(t *testing.T) {
 		c.change(t, "", voter(id, 4), learner(leader.id+1, leader.id))
 	})
 	c.agreed()
+	lines, err := c.waitLeader("").DumpLog(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := strings.Join(lines, "\n")
+	for _, want := range []string{
+		"CHANGE AddLearnerNode peer=1001 store=4 epoch=1/1",
+		"ENTER_JOINT AddNode peer=1001 store=4 epoch=2/1",
+		fmt.Sprintf("ENTER_JOINT AddLearnerNode peer=%d store=%d epoch=2/1", leader.id+1, leader.id),
+		"LEAVE_JOINT epoch=4/1",
+	} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log does not tell of %s:\n%s", want, log)
+		}
+	}
 	if now := c.waitLeader(""); now == leader || handed() == 0 || another() == 0 {
 		t.Errorf("leader %d after %d, %d handed over, %d left by another", now.id, leader.id, handed(), another())
 	}
@@ -274,7 +290,9 @@ func TestUnsafeChanges(t *testing.T) {
 	other := leader.id%3 + 2
 	c.do(func(task env.Task) {
 		for _, changes := range [][]*raft_cmdpb.ChangePeerRequest{
-			{removal(self, leader.id)}, {learner(self, leader.id)}, {},
+			{removal(self, leader.id)},
+			{learner(self, leader.id)},
+			{},
 			{learner(90, 4), learner(91, 5)},
 			{learner(90, 4), voter(90, 4)},
 		} {

@@ -50,8 +50,7 @@ func (c *Cluster) leader() (*member, int) {
 // Split implements sim.Directory: there is nothing to split.
 func (c *Cluster) Split(string, func()) bool { return false }
 
-// AddPeer, RemovePeer and MovePeer implement sim.Directory: the members are
-// those of the beginning.
+// AddPeer implements sim.Directory: the members are those of the beginning.
 func (c *Cluster) AddPeer(string, string, func()) bool { return false }
 
 // RemovePeer implements sim.Directory.
