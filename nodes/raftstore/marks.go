@@ -53,6 +53,7 @@ var (
 	markHandedOver       = invariant.NewMark("raftstore: demoted leader hands over")
 	markChangeRefused    = invariant.NewMark("raftstore: change of members refused")
 	markChangeDropped    = invariant.NewMark("raftstore: change of members dropped by raft")
+	markChangeDeposed    = invariant.NewMark("raftstore: change of members by a leader that is none any more")
 	markChangeStale      = invariant.NewMark("raftstore: change of members of another epoch at apply")
 	markChangeSuperseded = invariant.NewMark("raftstore: change of members superseded by a snapshot")
 	markRemoved          = invariant.NewMark("raftstore: peer applied its own removal")

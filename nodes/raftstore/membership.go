@@ -72,6 +72,9 @@ func changeMembers(region *metapb.Region, changes []*raft_cmdpb.ChangePeerReques
 			return nil, err
 		}
 	}
+	if !slices.ContainsFunc(next.Peers, staysVoter) {
+		return nil, fmt.Errorf("nobody would vote in region %d", region.GetId())
+	}
 	epoch.ConfVer += uint64(len(changes))
 	return next, nil
 }
