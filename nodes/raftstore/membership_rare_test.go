@@ -107,3 +107,27 @@ func TestChangeSuperseded(t *testing.T) {
 		t.Errorf("%d learners, %d superseded", members, superseded())
 	}
 }
+
+// A leader that was deposed in this very turn knows nothing of the others any
+// more, and changes nothing.
+func TestChangeByDeposedLeader(t *testing.T) {
+	deposed := reached("change of members by a leader that is none any more")
+	c := newCluster(t, clusterOptions{seed: 5, stores: 4, regions: onStores(1, 2, 3)})
+	leader := c.waitLeader("")
+	c.do(func(task env.Task) {
+		p := leader.byRegion[1]
+		other := p.region.GetPeers()[leader.id%3]
+		err := p.node.Step(&raftpb.Message{
+			Type: raftpb.MsgHeartbeat.Enum(), From: proto.Uint64(other.GetId()), To: proto.Uint64(p.id), Term: proto.Uint64(p.term() + 1),
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		if _, regionErr, err := leader.ChangePeers(task, leader.context(""), []*raft_cmdpb.ChangePeerRequest{learner(90, 4)}, time.Second); regionErr == nil || err != nil {
+			t.Errorf("%v, %v", regionErr, err)
+		}
+	})
+	if deposed() != 1 {
+		t.Errorf("%d changes were refused for that", deposed())
+	}
+}
