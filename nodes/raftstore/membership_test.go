@@ -423,7 +423,7 @@ func TestNoResurrection(t *testing.T) {
 // away, never half of it.
 func TestCrashWhileDestroyed(t *testing.T) {
 	resumed := reached("log of a removed peer found at start")
-	for i := range steps(120) {
+	for i := range 120 {
 		c := newCluster(t, clusterOptions{seed: uint64(i), stores: 3, regions: onStores(1, 2, 3)})
 		c.waitLeader("")
 		var store uint64
