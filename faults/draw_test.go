@@ -31,6 +31,10 @@ func drawFault(t *rapid.T) faults.Fault {
 		}
 	case faults.Split, faults.TransferLeader:
 		f.Key = drawKey(t)
+	case faults.AddPeer, faults.RemovePeer:
+		f.Key, f.Targets = drawKey(t), drawTargets(t)[:1]
+	case faults.MovePeer:
+		f.Key, f.Targets, f.Peers = drawKey(t), drawTargets(t)[:1], drawTargets(t)[:1]
 	default:
 		f.Targets = drawTargets(t)
 		drawParameters(t, &f, number)

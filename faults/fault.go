@@ -22,9 +22,11 @@ type Fault struct {
 
 	// Targets are the nodes that it happens to; for Partition, Clog and Network
 	// the nodes on one side of the links. Network uses none to mean all links.
-	// Split and TransferLeader use none.
+	// Split and TransferLeader use none; AddPeer, RemovePeer and MovePeer use one,
+	// the store that gets or loses the peer.
 	Targets []Target
-	// Peers are the nodes on the other side (Partition, Clog, Network).
+	// Peers are the nodes on the other side (Partition, Clog, Network), or the
+	// store to which a peer moves (MovePeer).
 	Peers []Target
 	// Directed restricts a fault between Targets and Peers to the links from
 	// Targets to Peers (Partition, Clog, Network).
@@ -54,7 +56,8 @@ type Fault struct {
 	Access Access
 	Nth    int
 	// Key is the key to split at (Split), or a key of the region whose leader
-	// is to move (TransferLeader).
+	// is to move (TransferLeader) or whose peers are (AddPeer, RemovePeer,
+	// MovePeer).
 	Key string
 }
 

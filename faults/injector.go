@@ -91,6 +91,15 @@ type Injector interface {
 	// could be asked.
 	Split(key string, happened func()) (asked bool)
 	TransferLeader(key string, happened func()) (asked bool)
+	// AddPeer, RemovePeer and MovePeer let an administrator give the region of key
+	// a peer on a store, take it away from one, or move it from one to another. It
+	// goes on until that has happened or makes no sense any more.
+	AddPeer(key, store string, happened func()) (asked bool)
+	RemovePeer(key, store string, happened func()) (asked bool)
+	MovePeer(key, from, to string, happened func()) (asked bool)
+	// Wipe ends the process of a node and empties its disk, unless something would
+	// be lost that the system promises to keep. Its Undo starts a process.
+	Wipe(node string) Lasting
 
 	// HealAll is called at the calm, after every fault has been undone: the
 	// world makes sure that nothing is left, restarts what is down and resets

@@ -26,6 +26,10 @@ const (
 	DiskFull            // writes fail for want of space
 	Split               // a region is split at a key
 	TransferLeader      // the leader of a region moves to another peer
+	AddPeer             // a region gets a peer on a store
+	RemovePeer          // a region loses its peer on a store
+	MovePeer            // a region's peer moves from one store to another
+	Wipe                // a store loses its disk and begins anew
 	kindEnd             // not a kind
 )
 
@@ -61,6 +65,14 @@ func (k Kind) String() string {
 		return "split"
 	case TransferLeader:
 		return "transfer-leader"
+	case AddPeer:
+		return "add-peer"
+	case RemovePeer:
+		return "remove-peer"
+	case MovePeer:
+		return "move-peer"
+	case Wipe:
+		return "wipe"
 	case kindEnd:
 	}
 	return fmt.Sprintf("Kind(%d)", uint8(k))
@@ -117,9 +129,9 @@ func (k Kind) valid() bool { return k > 0 && k < kindEnd }
 // therefore take no duration.
 func (k Kind) Momentary() bool {
 	switch k {
-	case ClockJump, DiskError, Split, TransferLeader:
+	case ClockJump, DiskError, Split, TransferLeader, AddPeer, RemovePeer, MovePeer:
 		return true
-	case Partition, Isolate, Clog, Network, PowerLoss, Kill, Pause, ClockDrift, DiskStall, DiskSlow, DiskFull, kindEnd:
+	case Partition, Isolate, Clog, Network, PowerLoss, Kill, Pause, ClockDrift, DiskStall, DiskSlow, DiskFull, Wipe, kindEnd:
 	}
 	return false
 }

@@ -54,7 +54,7 @@ func (p parser) body(f *Fault) {
 	switch f.Kind {
 	case Partition, Clog:
 		p.sides(f)
-	case Isolate, Pause, DiskStall, DiskFull:
+	case Isolate, Pause, DiskStall, DiskFull, Wipe:
 		f.Targets = p.targets(f.Kind)
 	case Network:
 		p.degradation(f)
@@ -77,6 +77,12 @@ func (p parser) body(f *Fault) {
 		p.access(f)
 	case Split, TransferLeader:
 		f.Key = p.key()
+	case AddPeer, RemovePeer, MovePeer:
+		f.Key = p.key()
+		f.Targets = []Target{p.target(f.Kind)}
+		if f.Kind == MovePeer {
+			f.Peers = []Target{p.target(f.Kind)}
+		}
 	case kindEnd:
 	}
 }
@@ -87,7 +93,7 @@ func usage(k Kind) string {
 	switch k {
 	case Partition, Clog:
 		example += "store1,store2 -> store3 for 800ms, or with | for both directions"
-	case Isolate, Pause, DiskStall, DiskFull:
+	case Isolate, Pause, DiskStall, DiskFull, Wipe:
 		example += "store1 for 800ms"
 	case Network:
 		example += "loss 5% duplicate 2% reorder 3% latency 20ms on store1 | store2 for 2s"
@@ -103,6 +109,10 @@ func usage(k Kind) string {
 		example += "store1 read 3, or store1 write 2 within 1s"
 	case Split, TransferLeader:
 		example += "k0042"
+	case AddPeer, RemovePeer:
+		example += "k0042 store4"
+	case MovePeer:
+		example += "k0042 store1 store4"
 	case kindEnd:
 	}
 	return "write " + example

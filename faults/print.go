@@ -31,7 +31,11 @@ func (f Fault) appendBody(b []byte) []byte {
 		return b
 	case Split, TransferLeader:
 		return appendWord(b, formatKey(f.Key))
-	case Isolate, Pause, DiskStall, DiskFull, PowerLoss, Kill, ClockJump, ClockDrift, DiskSlow, DiskError, kindEnd:
+	case AddPeer, RemovePeer:
+		return appendWord(b, formatKey(f.Key), formatTargets(f.Targets))
+	case MovePeer:
+		return appendWord(b, formatKey(f.Key), formatTargets(f.Targets), formatTargets(f.Peers))
+	case Isolate, Wipe, Pause, DiskStall, DiskFull, PowerLoss, Kill, ClockJump, ClockDrift, DiskSlow, DiskError, kindEnd:
 	}
 	b = appendWord(b, formatTargets(f.Targets))
 	switch f.Kind {
@@ -49,7 +53,8 @@ func (f Fault) appendBody(b []byte) []byte {
 	case DiskError:
 		b = appendWord(b, f.Access.String(), strconv.Itoa(f.Nth))
 		b = f.appendWithin(b)
-	case Isolate, Pause, DiskStall, DiskFull, Partition, Clog, Network, Split, TransferLeader, kindEnd:
+	case Isolate, Pause, DiskStall, DiskFull, Wipe, Partition, Clog, Network,
+		Split, TransferLeader, AddPeer, RemovePeer, MovePeer, kindEnd:
 	}
 	return b
 }

@@ -86,9 +86,28 @@ func (r *run) apply(targets, peers []string) bool {
 		r.waiting = inj.Split(f.Key, func() { r.happened("") })
 	case TransferLeader:
 		r.waiting = inj.TransferLeader(f.Key, func() { r.happened("") })
+	case AddPeer, RemovePeer, MovePeer:
+		r.waiting = r.changePeers(targets, peers)
+	case Wipe:
+		return r.each(targets, inj.Wipe)
 	case kindEnd:
 	}
 	return false
+}
+
+// changePeers asks for a change of a region's peers.
+func (r *run) changePeers(targets, peers []string) (asked bool) {
+	inj, f := r.s.inj, &r.fault
+	happened := func() { r.happened("") }
+	switch {
+	case len(targets) == 0:
+		return false // nobody is meant at this instant
+	case f.Kind == AddPeer:
+		return inj.AddPeer(f.Key, targets[0], happened)
+	case f.Kind == RemovePeer:
+		return inj.RemovePeer(f.Key, targets[0], happened)
+	}
+	return len(peers) > 0 && inj.MovePeer(f.Key, targets[0], peers[0], happened)
 }
 
 // links applies something directed in one direction or in both.

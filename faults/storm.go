@@ -70,6 +70,10 @@ func (c *StormConfig) possible(k Kind) bool {
 		return len(c.Stores) >= 2
 	case Split, TransferLeader:
 		return len(c.Keys) > 0
+	case AddPeer, RemovePeer, MovePeer:
+		return len(c.Keys) > 0 && len(c.Stores) > c.Replicas
+	case Wipe:
+		return len(c.Stores) > c.Replicas && c.Replicas > 1
 	case Network:
 		return true
 	case Isolate, PowerLoss, Kill, Pause, ClockJump, ClockDrift, DiskStall, DiskSlow, DiskError, DiskFull, kindEnd:
@@ -147,8 +151,11 @@ func (b *budget) admitAll(group []Fault, c *StormConfig) bool {
 // together even where they do not overlap one another. A free one always fits.
 func (b *budget) admit(f Fault, c *StormConfig, free bool) bool {
 	claimed := claim{f.At, f.At + f.Within + f.For, c.disabled(f)}
-	if f.Kind == DiskError {
+	switch f.Kind { //nolint:exhaustive // all others end when they are over
+	case DiskError:
 		claimed.to = f.At + f.Within + errorClaim
+	case Wipe:
+		claimed.to = f.At + f.For + wipeClaim
 	}
 	if len(claimed.stores) == 0 {
 		return true
@@ -170,6 +177,10 @@ func (b *budget) admit(f Fault, c *StormConfig, free bool) bool {
 // which may have ended its process.
 const errorClaim = time.Second
 
+// wipeClaim is how long a store counts as down after its restart without a
+// disk: until others have taken its place.
+const wipeClaim = 2 * time.Second
+
 // blackout reports whether a fault takes the power from all stores, which the
 // budget allows: nothing that is durable gets lost.
 func blackout(f Fault) bool {
@@ -182,7 +193,7 @@ func crashes(f Fault) bool { return f.Kind == PowerLoss || f.Kind == Kill }
 // disabled returns the stores that a fault keeps from taking part in a quorum.
 func (c *StormConfig) disabled(f Fault) []Target {
 	switch f.Kind {
-	case PowerLoss, Kill, Pause, Isolate, DiskStall, DiskFull, DiskError:
+	case PowerLoss, Kill, Pause, Isolate, DiskStall, DiskFull, DiskError, Wipe:
 		return c.storesAmong(f.Targets)
 	case Partition, Clog:
 		a, b := c.storesAmong(f.Targets), c.storesAmong(f.Peers)
@@ -190,7 +201,7 @@ func (c *StormConfig) disabled(f Fault) []Target {
 			return b
 		}
 		return a
-	case Network, ClockJump, ClockDrift, DiskSlow, Split, TransferLeader, kindEnd:
+	case Network, ClockJump, ClockDrift, DiskSlow, Split, TransferLeader, AddPeer, RemovePeer, MovePeer, kindEnd:
 	}
 	return nil
 }

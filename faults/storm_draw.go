@@ -54,6 +54,16 @@ func (d draw) body(f *Fault) {
 		f.Within = armedFor
 	case Split, TransferLeader:
 		f.Key = d.key()
+	case AddPeer:
+		f.Key, f.Targets = d.key(), []Target{d.named()}
+	case RemovePeer:
+		f.Key = d.key()
+		f.Targets = []Target{d.holder(f.Key)}
+	case MovePeer:
+		f.Key = d.key()
+		f.Targets, f.Peers = []Target{d.holder(f.Key)}, []Target{d.named()}
+	case Wipe:
+		f.Targets = []Target{d.store()}
 	case kindEnd:
 	}
 }
@@ -155,7 +165,21 @@ func (d draw) store() Target {
 			return Follower(d.key())
 		}
 	}
-	return Node(d.c.Stores[d.IntN(len(d.c.Stores))])
+	return d.named()
+}
+
+// named is a store by name.
+func (d draw) named() Target { return Node(d.c.Stores[d.IntN(len(d.c.Stores))]) }
+
+// holder is a store that has a peer of the region of key, or may have.
+func (d draw) holder(key string) Target {
+	switch x := d.IntN(10); {
+	case x < 2:
+		return Leader(key)
+	case x < 5:
+		return Follower(key)
+	}
+	return d.named()
 }
 
 func (d draw) twoStores() (a, b Target) {

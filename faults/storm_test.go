@@ -119,7 +119,7 @@ func away(f faults.Fault, c faults.StormConfig) []string {
 		return names
 	}
 	switch f.Kind {
-	case faults.PowerLoss, faults.Kill, faults.Pause, faults.Isolate, faults.DiskStall, faults.DiskFull, faults.DiskError:
+	case faults.PowerLoss, faults.Kill, faults.Pause, faults.Isolate, faults.DiskStall, faults.DiskFull, faults.DiskError, faults.Wipe:
 		return stores(f.Targets)
 	case faults.Partition, faults.Clog:
 		a, b := stores(f.Targets), stores(f.Peers)
@@ -135,7 +135,7 @@ func away(f faults.Fault, c faults.StormConfig) []string {
 // Goal: swarm testing: each kind is on in some storms and off in others, and
 // storms differ in how much they hold.
 func TestStormSwarms(t *testing.T) {
-	c := stormOf(5, 5)
+	c := stormOf(7, 5)
 	const seeds = 200
 	on := map[faults.Kind]int{}
 	blackouts, armed, late := 0, 0, 0

@@ -188,6 +188,25 @@ func (w *world) TransferLeader(key string, happened func()) bool {
 	return w.ask("transfer leader "+key, happened)
 }
 
+func (w *world) AddPeer(key, store string, happened func()) bool {
+	return w.ask("add a peer of "+key+" on "+store, happened)
+}
+
+func (w *world) RemovePeer(key, store string, happened func()) bool {
+	return w.ask("remove the peer of "+key+" on "+store, happened)
+}
+
+func (w *world) MovePeer(key, from, to string, happened func()) bool {
+	return w.ask("move the peer of "+key+" from "+from+" to "+to, happened)
+}
+
+func (w *world) Wipe(node string) faults.Lasting {
+	if w.down[node] {
+		return faults.Lasting{}
+	}
+	return w.begin("wipe %s", node)
+}
+
 func (w *world) ask(what string, happened func()) bool {
 	if w.leader == "" {
 		return false

@@ -5,6 +5,7 @@ import (
 
 	"github.com/pingcap/kvproto/pkg/errorpb"
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
 
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
@@ -37,6 +38,30 @@ func serve(ep *rpc.Endpoint, s *txn.Scheduler, store *raftstore.Store) {
 	handle(ep, rpc.SplitRegion, func(t env.Task, req *kvrpcpb.SplitRegionRequest) *kvrpcpb.SplitRegionResponse {
 		return splitRegion(t, store, req)
 	})
+	handle(ep, rpc.ChangePeers, func(t env.Task, req *raft_cmdpb.RaftCmdRequest) *raft_cmdpb.RaftCmdResponse {
+		return changePeers(t, store, req)
+	})
+}
+
+// changeTimeout limits the proposal of a change of members.
+const changeTimeout = 2 * time.Second
+
+// changePeers changes the members of a region. There is no message of TiKV's for
+// this between processes; it is the command itself, whose header addresses the
+// leader.
+func changePeers(t env.Task, store *raftstore.Store, req *raft_cmdpb.RaftCmdRequest) *raft_cmdpb.RaftCmdResponse {
+	h := req.Header
+	ctx := &kvrpcpb.Context{RegionId: h.GetRegionId(), RegionEpoch: h.GetRegionEpoch(), Peer: h.GetPeer(), Term: h.GetTerm()}
+	region, regionErr, err := store.ChangePeers(t, ctx, req.GetAdminRequest().GetChangePeerV2().GetChanges(), changeTimeout)
+	if err != nil {
+		return nil // the outcome is unknown
+	}
+	return &raft_cmdpb.RaftCmdResponse{
+		Header: &raft_cmdpb.RaftResponseHeader{Error: regionErr},
+		AdminResponse: &raft_cmdpb.AdminResponse{
+			CmdType: raft_cmdpb.AdminCmdType_ChangePeerV2, ChangePeerV2: &raft_cmdpb.ChangePeerV2Response{Region: region},
+		},
+	}
 }
 
 // splitTimeout limits the proposal of a split.

@@ -121,6 +121,12 @@ func (s *Store) TransferLeader(region, toPeer uint64) error {
 	return nil
 }
 
+// CaughtUp reports whether a member of a region that this store leads may become
+// a voter; see raftstore.Store.
+func (s *Store) CaughtUp(region, peer uint64) bool {
+	return s.raft != nil && s.raft.CaughtUp(region, peer)
+}
+
 // DumpLog returns the raft log of a region in readable form.
 func (s *Store) DumpLog(region uint64) ([]string, error) {
 	return raftstore.DumpLog(s.engines, region)

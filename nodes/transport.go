@@ -117,6 +117,12 @@ func (d driver) StoreHeartbeat(req *pdpb.StoreHeartbeatRequest) {
 	d.env.Sched.Go("store heartbeat", func(t env.Task) { _ = d.pd.StoreHeartbeat(t, req.Stats) })
 }
 
+// GetRegionByID implements raftstore.PD.
+func (d driver) GetRegionByID(t env.Task, id uint64) (*metapb.Region, error) {
+	region, _, err := d.pd.GetRegionByID(t, id)
+	return region, err
+}
+
 // AskBatchSplit implements raftstore.PD.
 func (d driver) AskBatchSplit(t env.Task, region *metapb.Region, count uint32) ([]*pdpb.SplitID, error) {
 	return d.pd.AskBatchSplit(t, region, int(count))

@@ -46,7 +46,11 @@ type FaultCount struct {
 // administrative reports whether the kind is an operation of an administrator,
 // which stands in the schedule with the faults and is none.
 func (c FaultCount) administrative() bool {
-	return c.Kind == "split" || c.Kind == "transfer-leader"
+	switch c.Kind {
+	case "split", "transfer-leader", "add-peer", "remove-peer", "move-peer":
+		return true
+	}
+	return false
 }
 
 // ClusterStats counts what the nodes did and underwent.

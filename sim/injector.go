@@ -18,6 +18,12 @@ type Directory interface {
 	// see faults.Injector.
 	Split(key string, happened func()) bool
 	TransferLeader(key string, happened func()) bool
+	AddPeer(key, store string, happened func()) bool
+	RemovePeer(key, store string, happened func()) bool
+	MovePeer(key, from, to string, happened func()) bool
+	// Wipe is asked before the disk of a node that is up is emptied. It returns
+	// false if something would be lost; otherwise it takes note.
+	Wipe(node string) bool
 }
 
 // Injector applies faults to a World. It implements faults.Injector.
@@ -196,6 +202,32 @@ func (i *Injector) Split(key string, happened func()) bool {
 // TransferLeader implements faults.Injector.
 func (i *Injector) TransferLeader(key string, happened func()) bool {
 	return i.directory != nil && i.directory.TransferLeader(key, happened)
+}
+
+// AddPeer implements faults.Injector.
+func (i *Injector) AddPeer(key, store string, happened func()) bool {
+	return i.directory != nil && i.directory.AddPeer(key, store, happened)
+}
+
+// RemovePeer implements faults.Injector.
+func (i *Injector) RemovePeer(key, store string, happened func()) bool {
+	return i.directory != nil && i.directory.RemovePeer(key, store, happened)
+}
+
+// MovePeer implements faults.Injector.
+func (i *Injector) MovePeer(key, from, to string, happened func()) bool {
+	return i.directory != nil && i.directory.MovePeer(key, from, to, happened)
+}
+
+// Wipe implements faults.Injector.
+func (i *Injector) Wipe(node string) faults.Lasting {
+	n := i.world.Node(node)
+	if !n.hasDisk() || i.directory == nil || !i.directory.Wipe(node) {
+		return faults.Lasting{}
+	}
+	n.Crash(disk.PowerLoss)
+	n.disk.Wipe()
+	return faults.Lasting{Undo: func() { n.Start() }}
 }
 
 // HealAll implements faults.Injector.

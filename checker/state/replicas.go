@@ -73,6 +73,9 @@ func differ(a, b *Replica) string {
 	case a.ConfVer != b.ConfVer || a.Version != b.Version:
 		return fmt.Sprintf("the epoch is conf %d version %d, and conf %d version %d", a.ConfVer, a.Version, b.ConfVer, b.Version)
 	}
+	if !slices.Equal(a.Members, b.Members) {
+		return fmt.Sprintf("the members are %v and %v", a.Members, b.Members)
+	}
 	if a.Hash != 0 && b.Hash != 0 {
 		if a.Hash == b.Hash {
 			return ""

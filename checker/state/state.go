@@ -8,6 +8,7 @@
 //
 //	state.Replicas(replicas)                       equality at equal applied index, rows in range
 //	state.Divide(store, rows, replicas)            deals out a store's rows to its replicas
+//	state.Members(replicas)                        who is alive is a member, and who is a member is alive
 //	state.Regions(replicas, strays...)             the regions cover the key space once, and hold all that is stored
 //	state.Directory(listing, stores, replicas)     what the placement driver tells of them is so
 //	state.MVCC(rows, state.Options{...})           one consistent fate for each transaction
@@ -39,11 +40,20 @@ type Replica struct {
 	// no bound. Keys are as they are stored.
 	Start, End       []byte
 	ConfVer, Version uint64 // epoch
-	AppliedIndex     uint64
-	AppliedTerm      uint64
+	// Members are the peers of the region, as its replica sees it, in its order.
+	Members      []Member
+	AppliedIndex uint64
+	AppliedTerm  uint64
 	Rows
 	// Hash, if not zero, stands for rows that were not dumped.
 	Hash uint64
+}
+
+// Member is a peer of a region as its replicas know it.
+type Member struct {
+	Peer  uint64
+	Store string // the node's name, or what stands for a store that is lost
+	Role  string // such as Voter or Learner
 }
 
 func (r *Replica) name() string {

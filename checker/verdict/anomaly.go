@@ -45,6 +45,7 @@ const (
 const (
 	ReplicaDiverged Anomaly = "replica-diverged" // two replicas differ at the same applied index
 	OutOfRange      Anomaly = "out-of-range"     // a store holds data that belongs to none of its regions
+	MembersConflict Anomaly = "members-conflict" // who is alive of a region is not who its configuration names
 	RecordCorrupt   Anomaly = "record-corrupt"   // a key or record does not decode
 	RecordConflict  Anomaly = "record-conflict"  // records of one transaction contradict one another
 	ValueMissing    Anomaly = "value-missing"    // a record refers to a value that is not there
@@ -88,6 +89,7 @@ func describe() map[Anomaly]string {
 		ReplicaDiverged: "replicas differ at the same applied index",
 		OutOfRange:      "data that belongs to none of its store's regions",
 		RecordCorrupt:   "a record that does not decode",
+		MembersConflict: "other peers than the members of a region",
 		RecordConflict:  "contradicting records of one transaction",
 		ValueMissing:    "a value that is not there",
 		ValueOrphan:     "a value that no record refers to",

@@ -18,7 +18,7 @@ type applier struct {
 	waiting []applyTask
 	current []applyTask
 	due     bool // an event is scheduled
-	// held is set while a split is being made durable.
+	// held is set while a split, or the end of a peer, is being made durable.
 	held  bool
 	batch *engine.Batch
 	runFn func() // run
@@ -29,6 +29,8 @@ type applier struct {
 	// What the current batch leads to once it is written.
 	results []applyResult
 	births  []birth
+	deaths  []*peer
+	changes []confResult
 }
 
 // applyTask is a MsgStorageApply.
@@ -73,9 +75,9 @@ func (a *applier) run() {
 			t.p.putApplyState(a)
 		}
 	}
-	split := len(a.births) > 0
+	hold := len(a.births)+len(a.deaths) > 0
 	var err error
-	if split {
+	if hold {
 		// The new regions must not write to the raft log before it is certain that
 		// they exist. A raft state without its region could neither be used, as the
 		// data would be missing, nor be thrown away, as it holds promises.
@@ -87,7 +89,12 @@ func (a *applier) run() {
 	if a.s.failed(err) {
 		return
 	}
-	if split {
+	for i, c := range a.changes {
+		c.tell()
+		a.changes[i] = confResult{}
+	}
+	a.changes = a.changes[:0]
+	if hold {
 		a.held = true
 		a.s.env.Disk.Barrier(func() {
 			a.held = false
@@ -117,6 +124,11 @@ func (a *applier) finish() {
 		a.current[i] = applyTask{}
 	}
 	a.current = a.current[:0]
+	deaths := a.deaths
+	a.deaths = nil
+	for _, p := range deaths {
+		p.erase()
+	}
 	if births := a.births; len(births) > 0 {
 		a.births = nil
 		for _, b := range births {
@@ -135,7 +147,7 @@ func (p *peer) applyEntries(a *applier, entries []*raftpb.Entry) (progress bool)
 			markApplySuperseded.Reached() // by a snapshot that came meanwhile
 			continue
 		}
-		if e.GetIndex() != p.applied+1 || e.GetTerm() < p.appliedTerm || e.GetIndex() > p.commit() || e.GetType() != raftpb.EntryNormal {
+		if e.GetIndex() != p.applied+1 || e.GetTerm() < p.appliedTerm || e.GetIndex() > p.commit() || e.GetType() == raftpb.EntryConfChange {
 			invariant.Fail("raftstore: %s: applying %s %d/%d after %d/%d, committed %d",
 				p, e.GetType(), e.GetIndex(), e.GetTerm(), p.applied, p.appliedTerm, p.commit())
 		}
@@ -150,6 +162,9 @@ func (p *peer) applyEntries(a *applier, entries []*raftpb.Entry) (progress bool)
 				p.renewLease(proposal.proposed)
 			}
 			a.results = append(a.results, applyResult{proposal, result})
+		}
+		if p.destroyed {
+			return false // by this entry; its apply state is gone with it
 		}
 		progress = true
 	}
@@ -178,11 +193,21 @@ func (p *peer) putApplyState(a *applier) {
 // outcome depends on nothing but the log, lest replicas differ.
 func (p *peer) applyCommand(a *applier, e *raftpb.Entry, proposal *proposal) *errorpb.Error {
 	cmd := &a.command
-	if err := cmd.decode(e.GetData()); err != nil || cmd.regionID != p.regionID {
+	data, cc := e.GetData(), (*raftpb.ConfChangeV2)(nil)
+	if e.GetType() == raftpb.EntryConfChangeV2 {
+		var err error
+		cc, err = decodeConfChange(e)
+		invariant.Check(err == nil, "raftstore: %s: entry %d is no change of members: %v", p, e.GetIndex(), err)
+		data = cc.GetContext()
+	}
+	if err := cmd.decode(data); err != nil || cmd.regionID != p.regionID {
 		invariant.Fail("raftstore: %s: entry %d is damaged or of region %d (%v)", p, e.GetIndex(), cmd.regionID, err)
 	}
 	if proposal != nil && string(proposal.uuid[:]) != string(cmd.uuid) {
 		invariant.Fail("raftstore: %s: entry %d/%d is not the one proposed", p, e.GetIndex(), e.GetTerm())
+	}
+	if cc != nil {
+		return p.applyChange(a, e, cc, &cmd.epoch, cmd.admin)
 	}
 	if cmd.admin != nil {
 		return p.applyAdmin(a, e, &cmd.epoch, cmd.admin)

@@ -34,6 +34,10 @@ type cluster struct {
 	opened                       map[uint64]uint64 // by region, the last term with a committed entry
 	reads                        [ReadByReplica + 1]int
 	regionHeartbeats             int
+	changes, destroyed           int
+	// known are the regions as leaders have reported them, unless pdDown.
+	known  map[uint64]*metapb.Region
+	pdDown bool
 	// dropChunks makes the network lose snapshots.
 	dropChunks bool
 }
@@ -95,7 +99,7 @@ func newCluster(t testing.TB, o clusterOptions) *cluster {
 	if o.disk == (disk.Config{}) {
 		o.disk = disk.DefaultConfig()
 	}
-	c := &cluster{t: t, cfg: o.raft, nextID: 1000, terms: map[string]uint64{}, opened: map[uint64]uint64{}}
+	c := &cluster{t: t, cfg: o.raft, nextID: 1000, terms: map[string]uint64{}, opened: map[uint64]uint64{}, known: map[uint64]*metapb.Region{}}
 	config := sim.Config{Seed: o.seed, Order: o.order, Network: network.Config{Default: o.network}}
 	if testing.Verbose() {
 		config.Logf = t.Logf
@@ -163,8 +167,26 @@ func (tr *testTransport) SendSnapshotChunk(t env.Task, to uint64, chunk *raft_se
 	return nil
 }
 
-func (c *cluster) RegionHeartbeat(*pdpb.RegionHeartbeatRequest) { c.regionHeartbeats++ }
-func (c *cluster) StoreHeartbeat(*pdpb.StoreHeartbeatRequest)   {}
+func (c *cluster) RegionHeartbeat(req *pdpb.RegionHeartbeatRequest) {
+	c.regionHeartbeats++
+	c.report(req.GetRegion())
+}
+
+func (c *cluster) report(region *metapb.Region) {
+	if known := c.known[region.GetId()]; known == nil || !staleEpoch(region.GetRegionEpoch(), known.GetRegionEpoch()) {
+		c.known[region.GetId()] = region
+	}
+}
+
+func (c *cluster) GetRegionByID(t env.Task, region uint64) (*metapb.Region, error) {
+	t.Sleep(time.Millisecond)
+	if c.pdDown {
+		return nil, errors.New("placement is down")
+	}
+	return c.known[region], nil
+}
+
+func (c *cluster) StoreHeartbeat(*pdpb.StoreHeartbeatRequest) {}
 func (c *cluster) AskBatchSplit(t env.Task, region *metapb.Region, count uint32) ([]*pdpb.SplitID, error) {
 	t.Sleep(time.Millisecond)
 	var ids []*pdpb.SplitID
@@ -213,9 +235,11 @@ func (c *cluster) TermOpened(region, term uint64) {
 	}
 }
 
-func (c *cluster) ReadServed(_ uint64, way ReadWay)            { c.reads[way]++ }
-func (c *cluster) RegionSplit(uint64, []*metapb.Region)        { c.splits++ }
-func (c *cluster) SnapshotApplied(region, index, store uint64) { c.snapshots++ }
+func (c *cluster) ReadServed(_ uint64, way ReadWay)             { c.reads[way]++ }
+func (c *cluster) RegionSplit(uint64, []*metapb.Region)         { c.splits++ }
+func (c *cluster) SnapshotApplied(region, index, store uint64)  { c.snapshots++ }
+func (c *cluster) PeersChanged(_ uint64, region *metapb.Region) { c.changes++; c.report(region) }
+func (c *cluster) PeerDestroyed(uint64, uint64, uint64)         { c.destroyed++ }
 
 // run lets the cluster run for a while.
 func (c *cluster) run(d time.Duration) {

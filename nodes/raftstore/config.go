@@ -64,6 +64,10 @@ type Config struct {
 	// ReadIndexTimeout is how long it tries at all. Default 4 times ElectionTick.
 	ReadIndexTimeout time.Duration
 
+	// MaxLeaderMissing is how long a peer goes without word from a leader before it
+	// asks whether it was removed. Default 8 times ElectionTick.
+	MaxLeaderMissing time.Duration
+
 	// SnapshotChunkSize is the size of one chunk in bytes. Default 64 KiB.
 	SnapshotChunkSize int
 	// SnapshotSendsMax and SnapshotReceivesMax bound the snapshots under way.
@@ -109,6 +113,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.LogGCCountLimit, 4*c.LogGCThreshold)
 	setDefault(&c.ReadIndexRetry, 4*time.Duration(c.HeartbeatTick)*c.TickInterval)
 	setDefault(&c.ReadIndexTimeout, 4*time.Duration(c.ElectionTick)*c.TickInterval)
+	setDefault(&c.MaxLeaderMissing, 8*time.Duration(c.ElectionTick)*c.TickInterval)
 	setDefault(&c.SnapshotChunkSize, 64<<10)
 	setDefault(&c.SnapshotSendsMax, 4)
 	setDefault(&c.SnapshotReceivesMax, 4)
@@ -124,6 +129,7 @@ func (c Config) validate() error {
 	case c.StoreID == 0:
 		return errors.New("raftstore: a store needs an id")
 	case c.TickInterval < 0 || c.ReadIndexRetry < 0 || c.ReadIndexTimeout < 0 || c.SnapshotIdle < 0 ||
+		c.MaxLeaderMissing < 0 ||
 		c.RegionHeartbeatInterval < 0 || c.StoreHeartbeatInterval < 0:
 		return errors.New("raftstore: durations must not be negative")
 	case c.HeartbeatTick < 1 || c.ElectionTick <= c.HeartbeatTick:
@@ -159,6 +165,8 @@ type PD interface {
 	StoreHeartbeat(req *pdpb.StoreHeartbeatRequest)
 	// AskBatchSplit returns ids for count new regions and their peers.
 	AskBatchSplit(t env.Task, region *metapb.Region, count uint32) ([]*pdpb.SplitID, error)
+	// GetRegionByID returns what is known of a region.
+	GetRegionByID(t env.Task, region uint64) (*metapb.Region, error)
 }
 
 // Observer is told what happens, for reports. It must not call the store.
@@ -170,6 +178,10 @@ type Observer interface {
 	RegionSplit(store uint64, regions []*metapb.Region)
 	// SnapshotApplied: a peer of this store was restored from a snapshot.
 	SnapshotApplied(region, index, store uint64)
+	// PeersChanged: this store has applied a change of a region's members.
+	PeersChanged(store uint64, region *metapb.Region)
+	// PeerDestroyed: a peer of this store was removed, and nothing of it is left.
+	PeerDestroyed(store, region, peer uint64)
 }
 
 type noObserver struct{}
@@ -177,3 +189,5 @@ type noObserver struct{}
 func (noObserver) LeaderElected(uint64, uint64, uint64)   {}
 func (noObserver) RegionSplit(uint64, []*metapb.Region)   {}
 func (noObserver) SnapshotApplied(uint64, uint64, uint64) {}
+func (noObserver) PeersChanged(uint64, *metapb.Region)    {}
+func (noObserver) PeerDestroyed(uint64, uint64, uint64)   {}

@@ -46,6 +46,14 @@
 // before the new region writes to the log, a snapshot before the log is reset,
 // an applied index before the entries up to it are deleted.
 //
+// # Members
+//
+// ChangePeers changes the members of a region: membership.go has the rules,
+// confchange.go what is checked and how it is applied, joint.go what a leader
+// does so that a joint configuration ends. A peer that was removed is destroyed
+// in two steps (destroy.go), whichever way it has found out (stale.go). A
+// tombstone stays, by which messages for it are known to be late.
+//
 // # Snapshots
 //
 // A snapshot is generated from a consistent view of the engine, sent chunk by

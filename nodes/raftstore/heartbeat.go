@@ -15,7 +15,7 @@ func (s *Store) reportRegions() {
 		return
 	}
 	for _, p := range s.peers {
-		if p.isLeader() {
+		if p.isLeader() && !p.destroyed {
 			p.reportRegion()
 		}
 	}
@@ -25,7 +25,7 @@ func (s *Store) reportRegions() {
 // reportRegion reports a region that this peer leads.
 func (p *peer) reportRegion() {
 	p.s.pd.RegionHeartbeat(&pdpb.RegionHeartbeatRequest{
-		Region: p.region, Leader: p.meta, Term: p.term(), ApproximateSize: p.size,
+		Region: p.region, Leader: p.meta, Term: p.term(), ApproximateSize: p.size, PendingPeers: p.pendingPeers(),
 	})
 }
 

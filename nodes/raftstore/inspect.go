@@ -32,14 +32,17 @@ type RegionInfo struct {
 
 // Regions describes all peers of the store, in the order of region ids.
 func (s *Store) Regions() []RegionInfo {
-	infos := make([]RegionInfo, len(s.peers))
-	for i, p := range s.peers {
-		infos[i] = RegionInfo{
+	infos := make([]RegionInfo, 0, len(s.peers))
+	for _, p := range s.peers {
+		if p.destroyed {
+			continue
+		}
+		infos = append(infos, RegionInfo{
 			Region: p.region, Peer: p.id, Leader: p.leader, IsLeader: p.isLeader(),
 			Term: p.term(), Commit: p.commit(), Applied: p.applied, AppliedTerm: p.appliedTerm,
 			First: p.log.truncatedIndex + 1, Last: p.log.lastIndex,
 			Undecided: len(p.proposals.queued) + len(p.proposals.logged),
-		}
+		})
 	}
 	return infos
 }
@@ -48,7 +51,7 @@ func (s *Store) Regions() []RegionInfo {
 // whether it leads it; nil if it has no peer of it.
 func (s *Store) RegionOf(key []byte) (region *metapb.Region, leads bool) {
 	for _, p := range s.ranges {
-		if contains(p.region, key) {
+		if !p.destroyed && contains(p.region, key) {
 			return p.region, p.isLeader()
 		}
 	}
@@ -137,8 +140,16 @@ func describeEntry(e *raftpb.Entry) []string {
 	if len(e.GetData()) == 0 {
 		return []string{"NOOP"}
 	}
+	data := e.GetData()
+	if e.GetType() == raftpb.EntryConfChangeV2 {
+		cc, err := decodeConfChange(e)
+		if err != nil {
+			return []string{fmt.Sprintf("DAMAGED %d bytes: %v", len(data), err)}
+		}
+		data = cc.GetContext()
+	}
 	cmd := &raft_cmdpb.RaftCmdRequest{}
-	if err := cmd.Unmarshal(e.GetData()); err != nil {
+	if err := cmd.Unmarshal(data); err != nil {
 		return []string{fmt.Sprintf("DAMAGED %d bytes: %v", len(e.GetData()), err)}
 	}
 	if admin := cmd.GetAdminRequest(); admin != nil {
@@ -186,9 +197,29 @@ func describeAdmin(epoch *metapb.RegionEpoch, admin *raft_cmdpb.AdminRequest) []
 			texts = append(texts, text+fmt.Sprintf(" epoch=%d/%d", epoch.GetConfVer(), epoch.GetVersion()))
 		}
 		return texts
+	case raft_cmdpb.AdminCmdType_ChangePeer, raft_cmdpb.AdminCmdType_ChangePeerV2:
+		return describeChange(epoch, admin)
 	default:
 		return []string{admin.GetCmdType().String()}
 	}
+}
+
+func describeChange(epoch *metapb.RegionEpoch, admin *raft_cmdpb.AdminRequest) []string {
+	changes, _ := changesOf(admin)
+	kind := "CHANGE"
+	switch len(changes) {
+	case 0:
+		return []string{fmt.Sprintf("LEAVE_JOINT epoch=%d/%d", epoch.GetConfVer(), epoch.GetVersion())}
+	case 1:
+	default:
+		kind = "ENTER_JOINT"
+	}
+	var texts []string
+	for _, c := range changes {
+		texts = append(texts, fmt.Sprintf("%s %s peer=%d store=%d epoch=%d/%d", kind, c.GetChangeType(),
+			c.GetPeer().GetId(), c.GetPeer().GetStoreId(), epoch.GetConfVer(), epoch.GetVersion()))
+	}
+	return texts
 }
 
 // family names the column family of a command; the empty name is the default.

@@ -34,7 +34,7 @@ func (o *outbox) init(s *Store) { o.s = s }
 func (o *outbox) add(p *peer, m *raftpb.Message) {
 	l := p.linkTo(m.GetTo())
 	if l == nil {
-		return // an uninitialised peer answers only those from whom it has heard
+		return // not a member any more, or not known yet
 	}
 	var startKey, endKey []byte
 	if isInitial(m) {

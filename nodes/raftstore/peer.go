@@ -52,19 +52,33 @@ type peer struct {
 	// compacting is the index up to which a compaction was proposed.
 	compacting uint64
 
-	// links lead to the other members, strangers to the peers from which an
-	// uninitialised peer has heard.
+	// links lead to the other members, strangers are peers from which this one has
+	// heard and which it does not know as members yet.
 	links     []link
 	strangers []*metapb.Peer
 
-	dirty     bool
+	// seenConfVer is, of an uninitialised peer, the newest version of a
+	// configuration of which it was a member, as messages say.
+	seenConfVer uint64
+	// contact is the tick at which a leader was last heard of, handedOver the one
+	// at which a leader that is demoted has last tried to hand over.
+	contact, handedOver int
+	// jointTerm is the term in which this process has seen the region enter its
+	// last joint configuration.
+	jointTerm uint64
+	// restoring is the index of the last snapshot that raft has accepted.
+	restoring uint64
+
+	dirty bool
+	// destroyed: the peer does nothing any more. It keeps its place until that is
+	// durable.
 	destroyed bool
 }
 
 func (s *Store) newPeer(region *metapb.Region, meta *metapb.Peer) *peer {
 	invariant.Check(meta.GetId() != 0 && meta.GetStoreId() == s.id,
 		"raftstore: store %d: region %v has no peer here", s.id, region)
-	p := &peer{s: s, regionID: region.GetId(), id: meta.GetId(), region: region, meta: meta}
+	p := &peer{s: s, regionID: region.GetId(), id: meta.GetId(), region: region, meta: meta, contact: s.ticks}
 	p.log.p = p
 	p.log.cache.countMax, p.log.cache.bytesMax = s.cfg.EntryCacheCount, s.cfg.EntryCacheBytes
 	return p
@@ -102,15 +116,7 @@ func (p *peer) startRaft() {
 
 // confState returns the members in raft's form.
 func (p *peer) confState() *raftpb.ConfState {
-	cs := &raftpb.ConfState{}
-	for _, q := range p.region.GetPeers() {
-		if q.GetRole() == metapb.PeerRole_Learner {
-			cs.Learners = append(cs.Learners, q.GetId())
-		} else {
-			cs.Voters = append(cs.Voters, q.GetId())
-		}
-	}
-	return cs
+	return confStateOf(p.region)
 }
 
 func (p *peer) isLeader() bool { return p.role == raft.StateLeader }

@@ -20,6 +20,8 @@ type proposal struct {
 	data []byte // the encoded command
 	// uuid is in the command as well, to recognise it.
 	uuid [16]byte
+	// confChange: it changes the members of the region.
+	confChange bool
 	// term is that in which it was proposed, index its place in the log.
 	term, index uint64
 	// proposed is when it was, on the monotonic clock; see lease.
@@ -115,7 +117,7 @@ func (s *Store) memberPeer(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
 		return nil, errStoreNotMatch(store, s.id)
 	}
 	p := s.byRegion[ctx.GetRegionId()]
-	if p == nil || !initialised(p.region) {
+	if p == nil || p.destroyed || !initialised(p.region) {
 		return nil, errRegionNotFound(ctx.GetRegionId())
 	}
 	if id := ctx.GetPeer().GetId(); id != p.id {
@@ -165,6 +167,9 @@ func (p *peer) stepProposals() []*proposal {
 	for i, pr := range queued {
 		pr.proposed = now
 		message.Entries[i] = &raftpb.Entry{Data: pr.data}
+		if pr.confChange {
+			message.Entries[i].Type = raftpb.EntryConfChangeV2.Enum()
+		}
 	}
 	// Raft drops proposals if it is not leader any more, if it is handing its
 	// leadership over, or if too much is uncommitted: all of them or none.
@@ -199,6 +204,14 @@ func (p *peer) numberProposals(entries []*raftpb.Entry, proposed []*proposal) {
 	entries = entries[len(entries)-len(proposed):]
 	for i, pr := range proposed {
 		pr.index = entries[i].GetIndex()
+		if pr.confChange && entries[i].GetType() != raftpb.EntryConfChangeV2 {
+			// Raft does not know yet that all before is applied, and has put an empty
+			// entry in its place.
+			markChangeDropped.Reached()
+			pr.result.Resolve(errServerIsBusy("another change of members is under way"), nil)
+			continue
+		}
+		p.proposals.logged = append(p.proposals.logged, pr)
 		if entries[i].GetTerm() != pr.term || len(entries[i].GetData()) != len(pr.data) {
 			invariant.Fail("raftstore: %s: entry %d is not the proposed one", p, pr.index)
 		}
@@ -207,7 +220,6 @@ func (p *peer) numberProposals(entries []*raftpb.Entry, proposed []*proposal) {
 			p.lease.reshaping = pr.index
 		}
 	}
-	p.proposals.logged = append(p.proposals.logged, proposed...)
 }
 
 // decide returns the proposal that is applied by e: the one at that place in

@@ -235,8 +235,9 @@ func (p *peer) releaseReads() {
 	})
 }
 
-// dropReads turns all reads away when the peer has become leader or is no longer.
-func (p *peer) dropReads() {
+// dropReads turns all reads away when the peer has become leader or is no longer,
+// or is no longer at all.
+func (p *peer) dropReads(why *errorpb.Error) {
 	rounds := p.reads.rounds
 	if p.reads.next != nil {
 		rounds = append(rounds, p.reads.next)
@@ -244,6 +245,6 @@ func (p *peer) dropReads() {
 	p.reads = reads{}
 	for _, round := range rounds {
 		markReadDropped.Reached()
-		round.result.Resolve(p.notLeader(), nil)
+		round.result.Resolve(why, nil)
 	}
 }

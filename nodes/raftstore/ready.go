@@ -62,7 +62,7 @@ func (p *peer) changeRole(rd raft.Ready) {
 		return
 	}
 	p.resetLease()
-	p.dropReads()
+	p.dropReads(p.notLeader())
 	if !p.isLeader() {
 		p.termStart = 0
 		p.compacting = 0

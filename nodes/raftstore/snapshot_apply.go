@@ -38,9 +38,9 @@ func (p *peer) applySnapshot(r *receivedSnapshot) {
 		invariant.Check(ok, "raftstore: %s: damaged snapshot", p)
 	}
 	putRegionState(b, r.region, raft_serverpb.PeerState_Normal)
+	delete(s.tombstones, p.regionID)
 	p.log.putSnapshotState(b, r)
 	s.setRegion(p, r.region)
-	p.strangers = nil
 	p.applied, p.appliedTerm = r.index, r.term
 	p.size = uint64(r.size)
 	p.proposals.hidden(r.index, r.term)

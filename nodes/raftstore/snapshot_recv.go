@@ -49,7 +49,7 @@ func (s *Store) OnSnapshotChunk(chunk *raft_serverpb.SnapshotChunk) *errorpb.Err
 	m := chunk.GetMessage()
 	region := m.GetRegionId()
 	p := s.byRegion[region]
-	if p == nil || p.id != m.GetToPeer().GetId() || m.GetToPeer().GetStoreId() != s.id {
+	if p == nil || p.destroyed || p.id != m.GetToPeer().GetId() || m.GetToPeer().GetStoreId() != s.id {
 		return errRegionNotFound(region)
 	}
 	h, records, ok := openChunk(chunk.GetData())
@@ -139,13 +139,17 @@ func (s *Store) receiveSnapshot(p *peer, m *raft_serverpb.RaftMessage, in *incom
 		markSnapshotRefused.Reached()
 		return errServerIsBusy("another region is about to take a part of the range")
 	}
-	if !initialised(p.region) && p.member(m.GetFromPeer().GetId()) == nil {
+	if p.member(m.GetFromPeer().GetId()) == nil {
 		p.strangers = append(p.strangers, m.GetFromPeer())
 	}
 	meta := message.GetSnapshot().GetMetadata()
 	p.received = append(p.received, &receivedSnapshot{region, meta.GetIndex(), meta.GetTerm(), in.records, in.size})
 	p.heard(message)
+	p.contact = s.ticks
 	_ = p.node.Step(message)
+	// At once, since raft has the members of the snapshot from now on, and entries
+	// that are about to be applied may change those of before.
+	p.handleReady()
 	s.markDirty(p)
 	return nil
 }
@@ -159,6 +163,7 @@ func (p *peer) takeReceived(snapshot *raftpb.Snapshot) *receivedSnapshot {
 	for i, r := range p.received {
 		if r.index == meta.GetIndex() && r.term == meta.GetTerm() {
 			p.received = slices.Delete(p.received, i, i+1)
+			p.restoring = r.index
 			return r
 		}
 	}

@@ -59,9 +59,13 @@ func (p *peer) sendSnapshot(m *raftpb.Message) {
 	index := m.GetSnapshot().GetMetadata().GetIndex()
 	to := peerByID(p.region, m.GetTo())
 	i := slices.IndexFunc(p.generated, func(g *generatedSnapshot) bool { return g.index == index })
-	invariant.Check(i >= 0 && to != nil, "raftstore: %s: MsgSnap to %d at %d was not generated", p, m.GetTo(), index)
+	invariant.Check(i >= 0, "raftstore: %s: MsgSnap to %d at %d was not generated", p, m.GetTo(), index)
 	g := p.generated[i]
 	p.generated = slices.Delete(p.generated, i, i+1)
+	if markSnapshotRemoved.Sometimes(to == nil) {
+		g.data.Close() // it was removed since raft has asked for the snapshot
+		return
+	}
 	p.s.nextStream++
 	out := &snapshotStream{
 		s: p.s, message: p.snapshotMessage(m, to), snapshot: g, store: to.GetStoreId(),

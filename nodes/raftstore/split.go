@@ -151,6 +151,11 @@ func (p *peer) applySplit(a *applier, epoch *metapb.RegionEpoch, splits *raft_cm
 	p.size /= uint64(len(parts))
 	putRegionState(a.batch, parts[0], raft_serverpb.PeerState_Normal)
 	for _, part := range parts[1:] {
+		if p.s.gone(part) {
+			markSplitGone.Reached()
+			clearRange(a.batch, part)
+			continue
+		}
 		old := p.s.byRegion[part.GetId()]
 		invariant.Check(old == nil || !initialised(old.region), "raftstore: %s: split makes region %v, which exists", p, old)
 		putRegionState(a.batch, part, raft_serverpb.PeerState_Normal)

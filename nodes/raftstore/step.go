@@ -27,6 +27,14 @@ func (s *Store) step(ev *envelope) {
 		markStalePeer.Reached()
 		return
 	}
+	switch {
+	case ev.tombstone:
+		s.onTombstone(ev)
+		return
+	case ev.checkStale:
+		s.onCheckStale(ev)
+		return
+	}
 	message, err := decodeMessage(ev.message)
 	if err != nil {
 		invariant.Fail("raftstore: message for region %d: %v", ev.regionID, err)
@@ -40,11 +48,18 @@ func (s *Store) step(ev *envelope) {
 			return
 		}
 	}
-	if p.id != ev.to.GetId() || !p.knows(ev) {
-		// Peers do not change their ids. What is meant is a peer that was here
-		// before, or one that is to come.
-		markStalePeer.Reached()
+	switch {
+	case p.destroyed:
 		return
+	case p.id < ev.to.GetId():
+		s.succeeded(p, ev)
+		return
+	case p.id > ev.to.GetId() || !p.knows(ev):
+		p.refuseStale(ev, message)
+		return
+	}
+	if message.GetType() == raftpb.MsgApp || message.GetType() == raftpb.MsgHeartbeat {
+		p.contact = s.ticks
 	}
 	if p.promised(message) || message.GetType() == raftpb.MsgReadIndex && !p.admitsRead(message) {
 		return
@@ -68,17 +83,20 @@ func admissible(t raftpb.MessageType) bool {
 	}
 }
 
-// knows reports whether the sender may be a member of the region. An
-// uninitialised peer knows nobody, and remembers where answers have to go.
+// knows reports whether the sender may be a member of the region: it is one, or
+// it knows a later configuration. An uninitialised peer knows nobody. Where
+// answers to those go who are no members yet is remembered.
 func (p *peer) knows(ev *envelope) bool {
 	if !initialised(p.region) {
-		if p.member(ev.from.GetId()) == nil {
-			from := ev.from
-			p.strangers = append(p.strangers, &from)
-		}
-		return true
+		p.seenConfVer = max(p.seenConfVer, ev.epoch.GetConfVer())
+	} else if peerByID(p.region, ev.from.GetId()) == nil && ev.epoch.GetConfVer() <= p.region.GetRegionEpoch().GetConfVer() {
+		return false
 	}
-	return peerByID(p.region, ev.from.GetId()) != nil || ev.epoch.GetConfVer() > p.region.GetRegionEpoch().GetConfVer()
+	if p.member(ev.from.GetId()) == nil {
+		from := ev.from
+		p.strangers = append(p.strangers, &from)
+	}
+	return true
 }
 
 // stranger decides about a message for a region that has no peer here. It
@@ -86,6 +104,9 @@ func (p *peer) knows(ev *envelope) bool {
 func (s *Store) stranger(ev *envelope, m *raftpb.Message) *peer {
 	if state := s.tombstones[ev.regionID]; state != nil && superseded(state, ev) {
 		markTombstone.Reached()
+		if isVoteRequest(m) {
+			s.correctFromTombstone(ev, state.GetRegion())
+		}
 		return nil
 	}
 	if !isInitial(m) {

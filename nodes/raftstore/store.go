@@ -41,6 +41,7 @@ type Store struct {
 	// dirty are the peers with work for the next turn.
 	dirty, spare []*peer
 	turnDue      bool
+	ticks        int // since the start
 	outbox       outbox
 	parked       parkingLot
 
@@ -130,6 +131,9 @@ func (s *Store) loadPeers() error {
 			loaded = append(loaded, p)
 		case raft_serverpb.PeerState_Tombstone:
 			s.tombstones[region.GetId()] = state
+			if err := s.eraseLeftover(region.GetId(), b); err != nil {
+				return err
+			}
 		default:
 			invariant.Fail("raftstore: region %d is in state %s", region.GetId(), state.GetState())
 		}
@@ -227,10 +231,13 @@ func (s *Store) setRegion(p *peer, region *metapb.Region) {
 	if initialised(p.region) {
 		s.removeRange(p)
 	}
+	if staleEpoch(region.GetRegionEpoch(), p.region.GetRegionEpoch()) {
+		invariant.Fail("raftstore: %s: epoch goes back from %v to %v", p, p.region.GetRegionEpoch(), region.GetRegionEpoch())
+	}
 	p.region = region
 	p.meta = peerOnStore(region, s.id)
 	invariant.Check(p.meta.GetId() == p.id, "raftstore: %s: not a member of %v", p, region)
-	p.links = p.links[:0]
+	p.links, p.strangers = p.links[:0], nil
 	s.addRange(p)
 }
 
@@ -300,12 +307,20 @@ func (s *Store) tick() {
 		return
 	}
 	s.scheduleTick()
+	s.ticks++
 	for _, p := range s.peers {
+		if p.destroyed {
+			continue
+		}
 		p.node.Tick()
+		if p.isLeader() {
+			p.tendMembers()
+		}
 		if p.node.HasReady() {
 			s.markDirty(p)
 		}
 	}
+	s.checkLeaders()
 	s.receiver.expire()
 }
 

@@ -9,14 +9,18 @@ import (
 // gives up after an election timeout, during which it takes no proposals.
 func (s *Store) TransferLeader(region, toPeer uint64) *errorpb.Error {
 	p := s.byRegion[region]
-	if p == nil || !initialised(p.region) {
+	if p == nil || p.destroyed || !initialised(p.region) {
 		return errRegionNotFound(region)
 	}
 	if !p.isLeader() {
 		return p.notLeader()
 	}
-	if peerByID(p.region, toPeer) == nil {
+	to := peerByID(p.region, toPeer)
+	if to == nil {
 		return errMismatchPeer(toPeer, p.id)
+	}
+	if !staysVoter(to) {
+		return errStaleCommand("the peer is no voter, or will not be")
 	}
 	markTransfer.Sometimes(toPeer != p.id)
 	p.node.TransferLeader(toPeer)

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
+	"github.com/pingcap/kvproto/pkg/raft_serverpb"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -25,6 +26,9 @@ const (
 	fieldEpoch    protowire.Number = 5
 	fieldStartKey protowire.Number = 7
 	fieldEndKey   protowire.Number = 8
+
+	fieldIsTombstone protowire.Number = 6
+	fieldExtra       protowire.Number = 10
 )
 
 var errMalformed = errors.New("malformed raft message")
@@ -37,6 +41,9 @@ type envelope struct {
 	startKey, endKey []byte
 	message          []byte
 	raw              []byte // all of it
+	// tombstone: the receiver was removed; checkStale: the sender asks whether it
+	// was. Such messages have no message of raft.
+	tombstone, checkStale bool
 }
 
 // appendHeader appends what all messages from p to one peer have in common.
@@ -136,6 +143,14 @@ func (ev *envelope) set(f field) error {
 		ev.startKey = f.value
 	case fieldEndKey:
 		ev.endKey = f.value
+	case fieldIsTombstone:
+		ev.tombstone = f.number != 0
+	case fieldExtra:
+		extra := &raft_serverpb.ExtraMessage{}
+		if err := extra.Unmarshal(f.value); err != nil {
+			return err
+		}
+		ev.checkStale = extra.GetType() == raft_serverpb.ExtraMessageType_MsgCheckStalePeer
 	}
 	return nil
 }

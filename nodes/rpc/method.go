@@ -28,6 +28,7 @@ const (
 	RawCompareAndSwap
 	SplitRegion
 	TransferLeader
+	ChangePeers
 	PdTso
 	PdAllocID
 	PdGetRegion
@@ -49,7 +50,7 @@ var methodNames = [numMethods]string{ //nolint:gochecknoglobals // a constant ta
 	"KvGet", "KvBatchGet", "KvScan", "KvPrewrite", "KvCommit", "KvBatchRollback", "KvCleanup",
 	"KvCheckTxnStatus", "KvResolveLock", "KvTxnHeartBeat", "KvScanLock",
 	"RawGet", "RawBatchGet", "RawPut", "RawBatchPut", "RawDelete", "RawBatchDelete", "RawScan", "RawCompareAndSwap",
-	"SplitRegion", "TransferLeader",
+	"SplitRegion", "TransferLeader", "ChangePeers",
 	"PdTso", "PdAllocID", "PdGetRegion", "PdGetRegionByID", "PdScanRegions", "PdGetStore", "PdGetAllStores",
 	"PdPutStore", "PdStoreHeartbeat", "PdRegionHeartbeat", "PdAskBatchSplit", "PdReportBatchSplit", "PdGetMembers",
 }

@@ -50,6 +50,18 @@ func (c *Cluster) leader() (*member, int) {
 // Split implements sim.Directory: there is nothing to split.
 func (c *Cluster) Split(string, func()) bool { return false }
 
+// AddPeer implements sim.Directory: the members are those of the beginning.
+func (c *Cluster) AddPeer(string, string, func()) bool { return false }
+
+// RemovePeer implements sim.Directory.
+func (c *Cluster) RemovePeer(string, string, func()) bool { return false }
+
+// MovePeer implements sim.Directory.
+func (c *Cluster) MovePeer(string, string, string, func()) bool { return false }
+
+// Wipe implements sim.Directory: a member that forgets its votes is none.
+func (c *Cluster) Wipe(string) bool { return false }
+
 // transfer is a transfer of leadership under way.
 type transfer struct {
 	to       uint64 // number of the member

@@ -49,6 +49,7 @@ const (
 	Elected   EventKind = "election"
 	SplitDone EventKind = "split"
 	Snapshot  EventKind = "snapshot"
+	Members   EventKind = "members" // of a region have changed, or one of them is gone
 )
 
 // Options are for whoever watches a run; they never influence it.
@@ -71,6 +72,7 @@ type Cluster struct {
 	members []*member
 	stores  []*store
 	admin   admin
+	lost    []uint64 // ids of stores whose disk was wiped
 	// lives are the disks' counters at the start of each node's process.
 	lives map[*sim.Node]disk.Stats
 	// resting is since when the stores have been at rest, 0 if they are not.
@@ -86,9 +88,11 @@ type member struct {
 
 // store is a store's node and, while it is up, its server.
 type store struct {
-	id     uint64
-	node   *sim.Node
-	server *nodes.Store
+	// id is the store's identity, 0 from the loss of its disk until it has another
+	// one; last is the identity that it has lost.
+	id, last uint64
+	node     *sim.Node
+	server   *nodes.Store
 }
 
 // New builds the cluster of a plan; nothing runs yet.
@@ -180,8 +184,29 @@ func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region
 }
 
 func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) func() {
+	if s.id != 0 {
+		c.openStore(s, e, rpc.NewEndpoint(e), regions)
+	} else {
+		ep := rpc.NewEndpoint(e)
+		e.Sched.Go("identify", func(t env.Task) {
+			if s.id == 0 {
+				c.identify(t, s, e, ep)
+			}
+			c.openStore(s, e, ep, nil)
+		})
+	}
+	return func() {
+		if server := s.server; server != nil {
+			s.server = nil
+			server.Close()
+		}
+	}
+}
+
+// openStore starts the server of a store that has its identity.
+func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*metapb.Region) {
 	k := &c.plan.Knobs
-	server, err := nodes.StartStore(e, rpc.NewEndpoint(e), nodes.StoreConfig{
+	server, err := nodes.StartStore(e, ep, nodes.StoreConfig{
 		Placement: c.plan.PlacementNames(),
 		Regions:   regions,
 		Engine:    c.engineOptions(),
@@ -205,13 +230,9 @@ func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) fun
 	})
 	if err != nil {
 		e.Exit(err.Error())
-		return nil
+		return
 	}
 	s.server = server
-	return func() {
-		s.server = nil
-		server.Close()
-	}
 }
 
 func (c *Cluster) startClient(n int, e *env.Env) func() {
@@ -307,6 +328,28 @@ func (o observer) RegionSplit(_ uint64, regions []*metapb.Region) {
 		ids[i] = fmt.Sprint(r.Id)
 	}
 	o.c.event(o.node, SplitDone, "regions "+strings.Join(ids, ", "))
+}
+
+// PeersChanged implements raftstore.Observer.
+func (o observer) PeersChanged(_ uint64, region *metapb.Region) {
+	o.c.event(o.node, Members, "region "+describeMembers(region))
+}
+
+// PeerDestroyed implements raftstore.Observer.
+func (o observer) PeerDestroyed(_, region, peer uint64) {
+	o.c.event(o.node, Members, fmt.Sprintf("region %d, peer %d destroyed", region, peer))
+}
+
+// describeMembers lists the members of a region with their roles.
+func describeMembers(r *metapb.Region) string {
+	members := make([]string, len(r.Peers))
+	for i, p := range r.Peers {
+		members[i] = fmt.Sprintf("%d on store %d", p.Id, p.StoreId)
+		if p.Role != metapb.PeerRole_Voter {
+			members[i] += " (" + p.Role.String() + ")"
+		}
+	}
+	return fmt.Sprintf("%d, configuration %d: %s", r.Id, r.GetRegionEpoch().GetConfVer(), strings.Join(members, ", "))
 }
 
 // SnapshotApplied implements raftstore.Observer.

@@ -47,12 +47,17 @@ func (c *Cluster) Resolve(target faults.Target) []string {
 // leader returns the store that leads the region of a key, in the highest term
 // if several believe to, and the region's status there.
 func (c *Cluster) leader(key string) (*store, raftstore.RegionInfo) {
+	return c.leaderAt(bound(c.plan.Cluster.API, key))
+}
+
+// leaderAt is leader for a key in the space of regions' bounds.
+func (c *Cluster) leaderAt(key []byte) (*store, raftstore.RegionInfo) {
 	var (
 		best   *store
 		status raftstore.RegionInfo
 	)
 	for _, s := range c.stores {
-		if r, ok := s.regionOf(bound(c.plan.Cluster.API, key)); ok && r.IsLeader && (best == nil || r.Term > status.Term) {
+		if r, ok := s.regionOf(key); ok && r.IsLeader && (best == nil || r.Term > status.Term) {
 			best, status = s, r
 		}
 	}
@@ -75,7 +80,7 @@ func (s *store) regionOf(key []byte) (raftstore.RegionInfo, bool) {
 		return raftstore.RegionInfo{}, false
 	}
 	for _, r := range s.server.Regions() {
-		if contains(r.Region, key) {
+		if len(r.Region.Peers) > 0 && contains(r.Region, key) {
 			return r, true
 		}
 	}
@@ -113,7 +118,9 @@ func (c *Cluster) TransferLeader(key string, happened func()) bool {
 	if leader == nil {
 		return false
 	}
-	others := slices.DeleteFunc(slices.Clone(status.Region.Peers), func(p *metapb.Peer) bool { return p.StoreId == leader.id })
+	others := slices.DeleteFunc(slices.Clone(status.Region.Peers), func(p *metapb.Peer) bool {
+		return p.StoreId == leader.id || p.Role != metapb.PeerRole_Voter
+	})
 	if len(others) == 0 {
 		return false
 	}

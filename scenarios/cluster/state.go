@@ -25,6 +25,9 @@ func (c *Cluster) Quiet() bool { return c.Unrest() == "" }
 
 // Unrest tells what still moves, or waits; "" if nothing does.
 func (c *Cluster) Unrest() string {
+	if c.mourned() {
+		return "a region has a member on a store that is lost"
+	}
 	if text := c.storesUnrest(); text != "" {
 		c.resting = 0
 		return text
@@ -72,7 +75,8 @@ func (c *Cluster) storesUnrest() string {
 // unrestOf tells why the replicas of a region are not at rest.
 func unrestOf(replicas []raftstore.RegionInfo) string {
 	newest := slices.MaxFunc(replicas, func(a, b raftstore.RegionInfo) int {
-		return cmp.Compare(a.Region.GetRegionEpoch().GetVersion(), b.Region.GetRegionEpoch().GetVersion())
+		x, y := a.Region.GetRegionEpoch(), b.Region.GetRegionEpoch()
+		return cmp.Or(cmp.Compare(x.GetVersion(), y.GetVersion()), cmp.Compare(x.GetConfVer(), y.GetConfVer()))
 	})
 	leaders := 0
 	for _, r := range replicas {
@@ -83,11 +87,18 @@ func unrestOf(replicas []raftstore.RegionInfo) string {
 	switch {
 	case leaders != 1:
 		return fmt.Sprintf("has %d leaders", leaders)
+	case (view{status: newest}).joint():
+		return "is in a joint configuration"
 	case len(replicas) < len(newest.Region.Peers):
 		return fmt.Sprintf("has %d of %d replicas", len(replicas), len(newest.Region.Peers))
 	}
 	for _, r := range replicas {
+		member := slices.ContainsFunc(newest.Region.Peers, func(p *metapb.Peer) bool { return p.Id == r.Peer })
 		switch {
+		case !member:
+			return fmt.Sprintf("has peer %d alive, which is no member", r.Peer)
+		case len(r.Region.Peers) == 0:
+			return fmt.Sprintf("has peer %d, which has no data yet", r.Peer)
 		case r.Applied != newest.Applied:
 			return fmt.Sprintf("has applied index %d on one store and %d on another", r.Applied, newest.Applied)
 		case r.Applied != r.Last:
@@ -103,6 +114,7 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 	listing, _ := c.listing()
 	results := []checker.Result{
 		state.Replicas(replicas),
+		state.Members(replicas),
 		state.Regions(replicas, strays...),
 		state.Directory(listing, c.plan.StoreNames(), replicas),
 	}
@@ -122,7 +134,7 @@ func (c *Cluster) dump() (replicas []state.Replica, strays []state.Stray) {
 		if s.server == nil {
 			continue
 		}
-		own := s.replicas()
+		own := c.replicasOf(s)
 		strays = append(strays, state.Divide(s.node.Name(), rows(s.server.Engines().KV), own))
 		replicas = append(replicas, own...)
 	}
@@ -132,13 +144,13 @@ func (c *Cluster) dump() (replicas []state.Replica, strays []state.Stray) {
 // replicas returns the replicas of all stores, without what they hold.
 func (c *Cluster) replicas() (replicas []state.Replica) {
 	for _, s := range c.stores {
-		replicas = append(replicas, s.replicas()...)
+		replicas = append(replicas, c.replicasOf(s)...)
 	}
 	return replicas
 }
 
-// replicas returns the store's replicas, without what they hold.
-func (s *store) replicas() (replicas []state.Replica) {
+// replicasOf returns a store's replicas, without what they hold.
+func (c *Cluster) replicasOf(s *store) (replicas []state.Replica) {
 	if s.server == nil {
 		return nil
 	}
@@ -147,6 +159,7 @@ func (s *store) replicas() (replicas []state.Replica) {
 			Store: s.node.Name(), Region: r.Region.Id, Peer: r.Peer, Leader: r.IsLeader,
 			Start: r.Region.StartKey, End: r.Region.EndKey,
 			ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
+			Members:      c.membersOf(r.Region),
 			AppliedIndex: r.Applied, AppliedTerm: r.AppliedTerm,
 		})
 	}
@@ -172,12 +185,30 @@ func (c *Cluster) listing() (l state.Listing, ok bool) {
 			l.Regions = append(l.Regions, listed)
 		}
 		for _, s := range pd.Stores() {
+			if slices.Contains(c.lost, s.Id) {
+				continue // it will never be heard of again
+			}
 			up := s.State == metapb.StoreState_Up && s.LastHeartbeat != 0
 			l.Stores = append(l.Stores, state.ListedStore{Store: s.Address, Up: up})
 		}
 		return l, true
 	}
 	return l, false
+}
+
+// membersOf lists the members of a region by the names of their nodes.
+func (c *Cluster) membersOf(r *metapb.Region) []state.Member {
+	members := make([]state.Member, len(r.Peers))
+	for i, p := range r.Peers {
+		name := fmt.Sprintf("store with id %d", p.StoreId)
+		for _, s := range c.stores {
+			if s.id == p.StoreId {
+				name = s.node.Name()
+			}
+		}
+		members[i] = state.Member{Peer: p.Id, Store: name, Role: p.Role.String()}
+	}
+	return members
 }
 
 // rows returns all data that a store holds.

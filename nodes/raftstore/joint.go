@@ -1,0 +1,56 @@
+package raftstore
+
+import (
+	"github.com/pingcap/kvproto/pkg/metapb"
+	"go.etcd.io/raft/v3"
+	"go.etcd.io/raft/v3/tracker"
+)
+
+// tendMembers is called at every tick of a leader. It leaves a joint
+// configuration, whoever has entered it; and a leader that is not to vote any
+// longer hands its leadership over, since afterwards it could not lead.
+func (p *peer) tendMembers() {
+	if p.destroyed || p.appliedTerm != p.term() {
+		return
+	}
+	joint := inJoint(p.region)
+	switch {
+	case !staysVoter(p.meta):
+		if p.s.ticks-p.handedOver >= p.s.cfg.ElectionTick || p.handedOver == 0 {
+			p.handOver()
+		}
+	case joint && !p.changing():
+		_, _, regionErr := p.proposeChange(nil)
+		markLeaveByAnother.Sometimes(regionErr == nil && p.jointTerm != p.term())
+	}
+}
+
+// handOver transfers the leadership to the voter with the longest log, the
+// first of them if there are several.
+func (p *peer) handOver() {
+	best, match := uint64(0), uint64(0)
+	p.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
+		if to := peerByID(p.region, id); to != nil && id != p.id && staysVoter(to) && pr.RecentActive && pr.Match > match {
+			best, match = id, pr.Match
+		}
+	})
+	// Raft forgets now and then who is active; the next tick will tell.
+	if best != 0 {
+		markHandedOver.Reached()
+		p.handedOver = p.s.ticks
+		p.node.TransferLeader(best)
+		p.s.markDirty(p)
+	}
+}
+
+// pendingPeers are the members that lack entries which the log no longer has:
+// they wait for a snapshot.
+func (p *peer) pendingPeers() []*metapb.Peer {
+	var pending []*metapb.Peer
+	p.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
+		if to := peerByID(p.region, id); to != nil && id != p.id && pr.Match < p.log.truncatedIndex {
+			pending = append(pending, to)
+		}
+	})
+	return pending
+}
