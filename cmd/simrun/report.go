@@ -74,7 +74,7 @@ func listCommand() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%-12s %s\n", s.Name, s.About)
+				fmt.Fprintf(cmd.OutOrStdout(), "%-16s %s\n", s.Name, s.About)
 			}
 			return nil
 		},
