@@ -40,6 +40,11 @@ type DB struct {
 	key, end []byte
 	iterOpts pebble.IterOptions
 
+	// What log runs, made once: apply writes pending, syncLog an empty record.
+	apply, syncLog func()
+	pending        *pebble.Batch
+	logErr         error
+
 	// Open iterators and snapshots, which Close closes.
 	iters     list[*Iterator]
 	snapshots list[*Snapshot]
@@ -80,6 +85,8 @@ func OpenDB(e *env.Env, dir string, opts Options) (*DB, error) {
 	}
 	db.failure.init()
 	db.background.init(db)
+	db.apply = func() { db.logErr = db.p.Apply(db.pending, pebble.Sync) }
+	db.syncLog = func() { db.logErr = db.p.LogData(nil, pebble.Sync) }
 	opened := false
 	defer func() {
 		if !opened {
@@ -148,12 +155,25 @@ func (db *DB) write(b *Batch, synced bool) error {
 	if err := db.makeRoom(b); err != nil {
 		return err
 	}
-	if b.bound() >= db.capacity/2 {
-		return db.writeLarge(b, synced)
-	}
 	rotations := db.rotations
-	err := db.log(synced, func() error { return db.p.Apply(b.p, pebble.Sync) })
-	if err = db.check(err, "write"); err != nil {
+	if b.bound() >= db.capacity/2 {
+		// Pebble may put the batch beside the memtable. If it does, it closes the log
+		// that the batch was written to, which syncs it: a sync of the batch's own
+		// would race with that for the log's last bytes.
+		if err := db.check(db.p.Apply(b.p, pebble.NoSync), "write"); err != nil {
+			return err
+		}
+		if db.rotations != rotations {
+			markBeside.Reached()
+			return db.flushed()
+		}
+		db.log(synced, db.syncLog)
+	} else {
+		db.pending = b.p
+		db.log(synced, db.apply)
+		db.pending = nil
+	}
+	if err := db.check(db.logErr, "write"); err != nil {
 		return err
 	}
 	invariant.Check(db.rotations == rotations, "engine: %s: memtable was full before its worst case", db.name)
@@ -163,42 +183,24 @@ func (db *DB) write(b *Batch, synced bool) error {
 	return nil
 }
 
-// writeLarge applies a batch that Pebble may put beside the memtable. If it
-// does, it closes the log that the batch was written to, which syncs it: a sync
-// of the batch's own would race with that for the log's last bytes.
-func (db *DB) writeLarge(b *Batch, synced bool) error {
-	rotations := db.rotations
-	if err := db.check(db.p.Apply(b.p, pebble.NoSync), "write"); err != nil {
-		return err
-	}
-	if db.rotations != rotations {
-		markBeside.Reached()
-		return db.flushed()
-	}
-	if db.used >= db.flushAt {
-		db.armFlush()
-	}
-	return db.check(db.log(synced, db.syncLog), "write")
-}
-
-// log runs fn, which syncs the log. Unless it shall be synced in truth, the log
-// is handed to the disk all the same, and the disk knows what that is worth.
-func (db *DB) log(synced bool, fn func() error) (err error) {
+// log runs fn, which syncs the log and leaves what came of it in logErr. Unless
+// it shall be synced in truth, the log is handed to the disk all the same, and
+// the disk knows what that is worth.
+func (db *DB) log(synced bool, fn func()) {
 	if synced {
-		return fn()
+		fn()
+	} else {
+		db.env.Disk.Unsynced(fn)
 	}
-	db.env.Disk.Unsynced(func() { err = fn() })
-	return err
 }
-
-func (db *DB) syncLog() error { return db.p.LogData(nil, pebble.Sync) }
 
 // Sync makes all earlier unsynced writes durable at the next barrier.
 func (db *DB) Sync() error {
 	if !db.usable() {
 		return ErrClosed
 	}
-	return db.check(db.syncLog(), "sync")
+	db.syncLog()
+	return db.check(db.logErr, "sync")
 }
 
 // makeRoom flushes the memtable if the batch might not fit into it.
