@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"bytes"
-	"slices"
 	"time"
 
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
@@ -110,26 +109,14 @@ func (c *Cluster) Split(key string, happened func()) bool {
 	return true
 }
 
-// TransferLeader implements sim.Directory. The request reaches the leader like
-// any other event of its process: if it is paused, not before it goes on, and
-// never if it ends.
+// TransferLeader implements sim.Directory.
 func (c *Cluster) TransferLeader(key string, happened func()) bool {
 	leader, status := c.leader(key)
 	if leader == nil {
 		return false
 	}
-	others := slices.DeleteFunc(slices.Clone(status.Region.Peers), func(p *metapb.Peer) bool {
-		return p.StoreId == leader.id || p.Role != metapb.PeerRole_Voter
-	})
-	if len(others) == 0 {
-		return false
-	}
-	to := others[int(status.Term)%len(others)]
-	asked := leader.node.Do(func() {
-		// It may lead no longer; then nothing happens, which is seen below.
-		_ = leader.server.TransferLeader(status.Region.Id, to.Id)
-	})
-	if !asked {
+	to := view{leader: leader, status: status}.handOver()
+	if to == nil {
 		return false
 	}
 	c.World.Go("transfer", func(t env.Task) {

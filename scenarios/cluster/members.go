@@ -95,7 +95,7 @@ func remove(storeID uint64, atLeast int) intent {
 		case v.joint():
 			return nil, false
 		case v.leader.id == storeID:
-			v.handOver(0)
+			v.handOver() // if it comes to nothing, the next look will tell
 			return nil, false
 		case p.Role == metapb.PeerRole_Voter && v.voters() <= atLeast:
 			return nil, false
@@ -133,15 +133,22 @@ func move(from, to uint64) intent {
 	}
 }
 
-// handOver moves the leadership to the n-th other voter.
-func (v view) handOver(n int) {
+// handOver asks the leader to hand over to another voter, each term to the next
+// one. The request reaches it like any other event of its process: if that is
+// paused, not before it goes on, and never if it ends. It may lead no longer by
+// then; nothing happens in that case. The result is nil if nobody can be asked.
+func (v view) handOver() (to *metapb.Peer) {
 	others := slices.DeleteFunc(slices.Clone(v.region().Peers), func(p *metapb.Peer) bool {
 		return p.StoreId == v.leader.id || p.Role != metapb.PeerRole_Voter
 	})
-	if len(others) > 0 {
-		// If it is refused, the next look will tell.
-		_ = v.leader.server.TransferLeader(v.region().Id, others[(n+int(v.status.Term))%len(others)].Id)
+	if len(others) == 0 {
+		return nil
 	}
+	to = others[int(v.status.Term)%len(others)]
+	if !v.leader.node.Do(func() { _ = v.leader.server.TransferLeader(v.region().Id, to.Id) }) {
+		return nil
+	}
+	return to
 }
 
 // change works on the region of a key, in the space of regions' bounds, until
@@ -201,7 +208,10 @@ func (c *Cluster) propose(t env.Task, leader *store, status raftstore.RegionInfo
 // AddPeer implements sim.Directory.
 func (c *Cluster) AddPeer(key, storeName string, happened func()) bool {
 	s, v, ok := c.regionAndStore(key, storeName)
-	if !ok || v.on(s.id).GetRole() == metapb.PeerRole_Voter && v.on(s.id) != nil {
+	if !ok {
+		return false
+	}
+	if p := v.on(s.id); p != nil && p.Role == metapb.PeerRole_Voter {
 		return false
 	}
 	return c.begin("add peer", key, add(s.id), happened)
