@@ -35,7 +35,7 @@ func (c *Client) GetTS(t env.Task, limit time.Duration) (uint64, error) {
 		c.env.Sched.Go("placement timestamps", c.fetchTimestamps)
 	}
 	ts, err := want.Await(t, limit)
-	if err != nil && !errors.Is(err, ErrUnavailable) && errors.Is(err, env.ErrTimeout) {
+	if errors.Is(err, env.ErrTimeout) && !errors.Is(err, ErrUnavailable) {
 		err = fmt.Errorf("%w: no timestamp within %v", ErrUnavailable, limit)
 	}
 	return ts, err

@@ -13,13 +13,12 @@ func (p *peer) tendMembers() {
 	if p.destroyed || p.appliedTerm != p.term() {
 		return
 	}
-	joint := inJoint(p.region)
 	switch {
 	case !staysVoter(p.meta):
 		if p.s.ticks-p.handedOver >= p.s.cfg.ElectionTick || p.handedOver == 0 {
 			p.handOver()
 		}
-	case joint && !p.changing():
+	case inJoint(p.region) && !p.changing():
 		_, _, regionErr := p.proposeChange(nil)
 		markLeaveByAnother.Sometimes(regionErr == nil && p.jointTerm != p.term())
 	}

@@ -97,16 +97,11 @@ func (p *peer) heard(m *raftpb.Message) {
 	}
 }
 
-// asksForVote reports whether a message asks for a vote that a promise forbids:
-// any but the forced one of a leader transfer, before which the leader of the
-// peer's term, or of an earlier one, has given up its lease.
-func asksForVote(m *raftpb.Message) bool {
-	switch m.GetType() {
-	case raftpb.MsgVote, raftpb.MsgPreVote:
-		return string(m.GetContext()) != forcedCampaign
-	default:
-		return false
-	}
+// asksForPromised reports whether a message asks for a vote that a promise
+// forbids: any but the forced one of a leader transfer, before which the leader
+// of the peer's term, or of an earlier one, has given up its lease.
+func asksForPromised(m *raftpb.Message) bool {
+	return isVoteRequest(m) && string(m.GetContext()) != forcedCampaign
 }
 
 // forcedCampaign is the context of votes of a leader transfer; raft does not
@@ -117,13 +112,13 @@ const forcedCampaign = "CampaignTransfer"
 // started and does not know what its previous process has promised. That goes for
 // peers that are born meanwhile too: the previous process may have known them.
 func (s *Store) heldOff(m *raftpb.Message) bool {
-	return s.promises() && s.env.Clock.Monotonic() < s.holdoff && markVoteHeldOff.Sometimes(asksForVote(m))
+	return s.promises() && s.env.Clock.Monotonic() < s.holdoff && markVoteHeldOff.Sometimes(asksForPromised(m))
 }
 
 // promised reports whether a message is to be ignored because of what the peer
 // has promised.
 func (p *peer) promised(m *raftpb.Message) bool {
-	return p.hasPromised() && markVotePromised.Sometimes(asksForVote(m))
+	return p.hasPromised() && markVotePromised.Sometimes(asksForPromised(m))
 }
 
 // hasPromised reports whether the peer may not vote, for itself or others.

@@ -81,11 +81,13 @@ func (s *Store) ReadSnapshot(t env.Task, ctx *kvrpcpb.Context) (*RegionSnapshot,
 
 // readPeer returns the peer that is to serve a read.
 func (s *Store) readPeer(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
-	p, regionErr := s.memberPeer(ctx)
-	if regionErr == nil && ctx.GetReplicaRead() && !p.isLeader() {
-		return p.replicaReader(ctx)
+	if ctx.GetReplicaRead() {
+		if p, regionErr := s.memberPeer(ctx); regionErr == nil && !p.isLeader() {
+			return p.replicaReader(ctx)
+		}
 	}
-	if p, regionErr = s.leaderPeer(ctx); regionErr != nil {
+	p, regionErr := s.leaderPeer(ctx)
+	if regionErr != nil {
 		return nil, regionErr
 	}
 	if !p.committedInTerm() {
