@@ -21,15 +21,13 @@ func (s *Scenario) Plan(seed uint64) *plan.Plan {
 	p.Faults = s.assured(faults.Storm(seed, s.storm(&p)), &p, g)
 	// What the stores allow for is what happens and not more, so that leases last
 	// as long as they can.
-	p.Knobs.ClockDriftBound = min(p.ClockDrift(), driftMax)
-	if p.ClockDrift() > driftMax {
+	drift := p.ClockDrift()
+	p.Knobs.ClockDriftBound = min(drift, plan.DriftLimit)
+	if drift > plan.DriftLimit {
 		p.Knobs.LeaderLease = false
 	}
 	return &p
 }
-
-// driftMax is the greatest bound on the drift of clocks that a plan may have.
-const driftMax = 500_000
 
 // shape draws who takes part and what they do.
 func (s *Scenario) shape(p *plan.Plan, g generator) {
