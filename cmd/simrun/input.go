@@ -86,21 +86,21 @@ func folderHint(name string, err error) error {
 	return fmt.Errorf("%s is a folder: use simrun replay %s, or give its plan, %s", name, quoted(name), file)
 }
 
-// isPlan tells a plan from a scenario by the fields before the first table,
-// which can be read in a file that is no TOML as well. What has nothing of both
-// is read as a plan, whose parser then says what is missing.
+// isPlan tells a plan from a scenario by the fields before the first table, or
+// by a table that only a scenario has: they can be found in a file that is no
+// TOML as well. What has nothing of both is read as a plan, whose parser then
+// says what is missing.
 func isPlan(text []byte) bool {
+	head := true
 	for line := range strings.Lines(string(text)) {
-		line = strings.TrimSpace(line)
-		if strings.HasPrefix(line, "[") {
-			break
-		}
 		key, _, _ := strings.Cut(line, "=")
-		switch strings.Trim(strings.TrimSpace(key), `"'`) {
-		case "version", "scenario", "seed":
+		switch key = strings.Trim(key, " \t\r\n\"'"); {
+		case head && (key == "version" || key == "scenario" || key == "seed"):
 			return true
-		case "name", "about":
+		case head && (key == "name" || key == "about"), key == "[storm]":
 			return false
+		case strings.HasPrefix(key, "["):
+			head = false
 		}
 	}
 	return true
