@@ -3,6 +3,7 @@ package nodes
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
 
@@ -24,6 +25,9 @@ type StoreConfig struct {
 	Regions []*metapb.Region
 	Engine  engine.Options
 	Raft    raftstore.Config
+	// PendingWrites bounds the write commands under way; see txn.Config. Zero is
+	// the default.
+	PendingWrites int
 }
 
 // Store is a running store. Until its databases are durable it has no regions
@@ -77,19 +81,49 @@ func (s *Store) prepare(cfg StoreConfig) error {
 func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 	pd := placement.NewClient(e, ep, placement.ClientConfig{ClusterID: ClusterID, Members: cfg.Placement})
 	transport := newTransport(e, ep, pd)
-	store, err := raftstore.Open(e, cfg.Raft, s.engines, transport, driver{e, pd})
+	var sched *txn.Scheduler
+	raft := cfg.Raft
+	if raft.Observer == nil {
+		raft.Observer = raftstore.NoObserver{}
+	}
+	raft.Guard = func(guard []byte) []byte { return sched.GuardRead(guard) }
+	raft.Observer = leadership{raft.Observer, func(region, term uint64) { sched.RequireMaxTS(region, term) }}
+	store, err := raftstore.Open(e, raft, s.engines, transport, driver{e, pd})
 	if err != nil {
 		return err
 	}
 	s.raft = store
+	sched = txn.NewScheduler(e, regionStore{store}, txn.Config{
+		Timestamp:       func(t env.Task) (uint64, error) { return pd.GetTS(t, timestampTimeout) },
+		Detector:        &detector{env: e, ep: ep, pd: pd, transport: transport},
+		PendingTasksMax: cfg.PendingWrites,
+	})
 	transport.register(store)
-	serve(ep, txn.NewScheduler(e, regionStore{store}), store)
+	serve(ep, sched, store)
+	detection := &detection{env: e, store: store, table: txn.NewDetectTable(edgeTTL)}
+	handle(ep, rpc.DetectDeadlock, detection.serve)
 	e.Sched.Go("register store", func(t env.Task) {
 		for pd.PutStore(t, &metapb.Store{Id: cfg.Raft.StoreID, Address: e.Name}) != nil {
 			t.Sleep(retryPutStore)
 		}
 	})
 	return nil
+}
+
+// timestampTimeout limits one question for the timestamp that a new leader needs.
+const timestampTimeout = 500 * time.Millisecond
+
+// leadership tells the transactions of a new leader, beside whoever observes the
+// store. It implements raftstore.Observer.
+type leadership struct {
+	raftstore.Observer
+	elected func(region, term uint64)
+}
+
+// LeaderElected implements raftstore.Observer.
+func (l leadership) LeaderElected(region, term, store uint64) {
+	l.elected(region, term)
+	l.Observer.LeaderElected(region, term, store)
 }
 
 // Regions describes the store's peers, in the order of region ids.

@@ -39,6 +39,7 @@ type cluster struct {
 	client *Client
 	db     *engine.DB
 	sched  *txn.Scheduler
+	waits  *txn.DetectTable
 
 	stores  []env.Addr // of store i+1
 	regions []*hosted  // in the order of keys
@@ -110,7 +111,10 @@ func newCluster(tb testing.TB, seed uint64, cfg Config, raw bool, splits ...stri
 		if c.db, err = engine.OpenDB(e, "kv", engine.Options{}); err != nil {
 			tb.Fatal(err)
 		}
-		c.sched = txn.NewScheduler(e, c)
+		c.waits = txn.NewDetectTable(time.Second)
+		c.sched = txn.NewScheduler(e, c, txn.Config{
+			Detector: c, Timestamp: func(t env.Task) (uint64, error) { return c.tick(), nil },
+		})
 		c.client = NewWithTransport(e, c, c, cfg)
 		return c.db.Close
 	}})

@@ -87,6 +87,10 @@ type Config struct {
 	RegionHeartbeatInterval time.Duration
 	StoreHeartbeatInterval  time.Duration
 
+	// Guard, if not nil, is given what a follower is about to read of a region that
+	// this store leads, as GuardedSnapshot got it there, and returns why it must not,
+	// or nil.
+	Guard func(guard []byte) (refusal []byte)
 	// Observer, if not nil, is told what happens.
 	Observer Observer
 	// Witness, if not nil, is told of leases and reads.
@@ -184,10 +188,20 @@ type Observer interface {
 	PeerDestroyed(store, region, peer uint64)
 }
 
-type noObserver struct{}
+// NoObserver is an Observer that does not look.
+type NoObserver struct{}
 
-func (noObserver) LeaderElected(uint64, uint64, uint64)   {}
-func (noObserver) RegionSplit(uint64, []*metapb.Region)   {}
-func (noObserver) SnapshotApplied(uint64, uint64, uint64) {}
-func (noObserver) PeersChanged(uint64, *metapb.Region)    {}
-func (noObserver) PeerDestroyed(uint64, uint64, uint64)   {}
+// LeaderElected implements Observer.
+func (NoObserver) LeaderElected(uint64, uint64, uint64) {}
+
+// RegionSplit implements Observer.
+func (NoObserver) RegionSplit(uint64, []*metapb.Region) {}
+
+// SnapshotApplied implements Observer.
+func (NoObserver) SnapshotApplied(uint64, uint64, uint64) {}
+
+// PeersChanged implements Observer.
+func (NoObserver) PeersChanged(uint64, *metapb.Region) {}
+
+// PeerDestroyed implements Observer.
+func (NoObserver) PeerDestroyed(uint64, uint64, uint64) {}

@@ -10,7 +10,7 @@ import (
 // handleReady gives raft what has gathered since the last turn and hands on
 // what raft wants done.
 func (p *peer) handleReady() {
-	p.issueRead()
+	p.issueReads()
 	proposed := p.stepProposals()
 	if !p.node.HasReady() {
 		p.discardSnapshots()

@@ -18,6 +18,10 @@ const (
 	KvResolveLock
 	KvTxnHeartBeat
 	KvScanLock
+	KvPessimisticLock
+	KVPessimisticRollback
+	KvCheckSecondaryLocks
+	DetectDeadlock
 	RawGet
 	RawBatchGet
 	RawPut
@@ -49,6 +53,7 @@ var methodNames = [numMethods]string{ //nolint:gochecknoglobals // a constant ta
 	"Raft", "RaftSnapshot",
 	"KvGet", "KvBatchGet", "KvScan", "KvPrewrite", "KvCommit", "KvBatchRollback", "KvCleanup",
 	"KvCheckTxnStatus", "KvResolveLock", "KvTxnHeartBeat", "KvScanLock",
+	"KvPessimisticLock", "KVPessimisticRollback", "KvCheckSecondaryLocks", "DetectDeadlock",
 	"RawGet", "RawBatchGet", "RawPut", "RawBatchPut", "RawDelete", "RawBatchDelete", "RawScan", "RawCompareAndSwap",
 	"SplitRegion", "TransferLeader", "ChangePeers",
 	"PdTso", "PdAllocID", "PdGetRegion", "PdGetRegionByID", "PdScanRegions", "PdGetStore", "PdGetAllStores",
