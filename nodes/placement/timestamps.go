@@ -1,6 +1,8 @@
 package placement
 
 import (
+	"fmt"
+
 	"github.com/pingcap/kvproto/pkg/pdpb"
 
 	"simrun/nodes/env"
@@ -9,7 +11,10 @@ import (
 )
 
 //nolint:gochecknoglobals // marks register once
-var markBatched = invariant.NewMark("placement: one request for the timestamps of several tasks")
+var (
+	markBatched = invariant.NewMark("placement: one request for the timestamps of several tasks")
+	markQueued  = invariant.NewMark("placement: deadline passed before a timestamp was asked for")
+)
 
 // timestampBatch collects the tasks that want a timestamp while a request is
 // under way. They share the next one: a timestamp must be drawn after it was
@@ -28,7 +33,15 @@ func (c *Client) GetTS(t env.Task) (uint64, error) {
 		c.timestamps.running = true
 		c.env.Sched.Go("placement timestamps", c.fetchTimestamps)
 	}
-	return want.Await(t, -1)
+	ts, err := want.Await(t, c.cfg.Deadline)
+	if err == env.ErrTimeout { //nolint:errorlint // Await returns it unwrapped
+		markQueued.Reached()
+		err = ErrUnavailable // it may be that no request was sent for it yet
+		if c.lastErr != nil {
+			err = fmt.Errorf("%w: %w", ErrUnavailable, c.lastErr)
+		}
+	}
+	return ts, err
 }
 
 // fetchTimestamps serves those who wait, until nobody does.

@@ -61,6 +61,7 @@ func (p *peer) changeRole(rd raft.Ready) {
 		p.termStart = 0
 		p.compacting = 0
 		p.dropReads()
+		p.s.cfg.RoleChanged(p.regionID, p.term(), false)
 		return
 	}
 	for _, e := range rd.Entries {
@@ -71,6 +72,7 @@ func (p *peer) changeRole(rd raft.Ready) {
 	}
 	invariant.Check(p.termStart != 0, "raftstore: %s: leader in term %d without an entry of it", p, p.term())
 	p.s.cfg.Observer.LeaderElected(p.regionID, p.term(), p.s.id)
+	p.s.cfg.RoleChanged(p.regionID, p.term(), true)
 	if p.s.env.Log.Enabled() {
 		p.s.env.Log.Logf("region %d: leader in term %d", p.regionID, p.term())
 	}

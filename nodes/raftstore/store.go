@@ -73,6 +73,9 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	if cfg.Observer == nil {
 		cfg.Observer = noObserver{}
 	}
+	if cfg.RoleChanged == nil {
+		cfg.RoleChanged = noRoleChanged
+	}
 	ident, err := Ident(eng)
 	if err != nil {
 		return nil, err

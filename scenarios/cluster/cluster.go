@@ -65,11 +65,18 @@ type Options struct {
 type Cluster struct {
 	World *sim.World
 
-	plan   *plan.Plan
-	opts   Options
-	caches *engine.Caches // shared by all stores
-	stores []*store
-	admin  admin
+	plan    *plan.Plan
+	opts    Options
+	caches  *engine.Caches // shared by all stores and members
+	members []*member
+	stores  []*store
+	admin   admin
+}
+
+// member is a placement member's node and, while it is up, its server.
+type member struct {
+	node   *sim.Node
+	server *nodes.Placement
 }
 
 // store is a store's node and, while it is up, its server.
@@ -92,7 +99,9 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 	c.World.Limit(p.Limits.Events)
 	regions := initialRegions(p)
 	for _, name := range p.PlacementNames() {
-		c.addNode(name, true, func(e *env.Env) func() { return c.startPlacement(e, regions) })
+		m := &member{}
+		m.node = c.addNode(name, true, func(e *env.Env) func() { return c.startPlacement(m, e, regions) })
+		c.members = append(c.members, m)
 	}
 	for i, name := range p.StoreNames() {
 		s := &store{id: uint64(i + 1)}
@@ -157,40 +166,63 @@ func (c *Cluster) event(node string, kind EventKind, text string) {
 	}
 }
 
-func (c *Cluster) startPlacement(e *env.Env, regions []*metapb.Region) func() {
-	ep := rpc.NewEndpoint(e)
-	server, err := nodes.StartPlacement(e, ep, nodes.PlacementConfig{
-		Members:         c.plan.PlacementNames(),
-		TimestampWindow: time.Duration(c.plan.Knobs.TSOWindow),
-		Regions:         regions,
-		Engine:          c.engineOptions(),
+// A store that has missed so many heartbeats is disconnected, or down.
+const (
+	disconnectedBeats = 5
+	downBeats         = 60
+)
+
+func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region) func() {
+	k := &c.plan.Knobs
+	raft := c.raftConfig(e.Name)
+	raft.Observer = memberObserver{c, e.Name}
+	server, err := nodes.StartPlacement(e, rpc.NewEndpoint(e), nodes.PlacementConfig{
+		Members:           c.plan.PlacementNames(),
+		TimestampWindow:   time.Duration(k.TSOWindow),
+		DisconnectedAfter: disconnectedBeats * time.Duration(k.StoreHeartbeat),
+		DownAfter:         downBeats * time.Duration(k.StoreHeartbeat),
+		Regions:           regions,
+		Engine:            c.engineOptions(),
+		Raft:              raft,
 	})
 	if err != nil {
 		e.Exit(err.Error())
 		return nil
 	}
-	return server.Close
+	m.server = server
+	return func() {
+		m.server = nil
+		server.Close()
+	}
+}
+
+// raftConfig is what the raft groups of stores and of placement members have in
+// common.
+func (c *Cluster) raftConfig(node string) raftstore.Config {
+	k := &c.plan.Knobs
+	return raftstore.Config{
+		TickInterval:      time.Duration(k.TickInterval),
+		ElectionTick:      k.ElectionTick,
+		HeartbeatTick:     k.HeartbeatTick,
+		MaxInflightMsgs:   k.MaxInflightMsgs,
+		MaxSizePerMsg:     uint64(k.MaxSizePerMsg),
+		LogGCThreshold:    uint64(k.RaftLogGCThreshold),
+		SnapshotChunkSize: k.SnapshotChunkBytes,
+		Observer:          observer{c, node},
+	}
 }
 
 func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) func() {
 	k := &c.plan.Knobs
+	raft := c.raftConfig(e.Name)
+	raft.StoreID = s.id
+	raft.StoreHeartbeatInterval = time.Duration(k.StoreHeartbeat)
+	raft.RegionHeartbeatInterval = time.Duration(k.RegionHeartbeat)
 	server, err := nodes.StartStore(e, rpc.NewEndpoint(e), nodes.StoreConfig{
 		Placement: c.plan.PlacementNames(),
 		Regions:   regions,
 		Engine:    c.engineOptions(),
-		Raft: raftstore.Config{
-			StoreID:                 s.id,
-			TickInterval:            time.Duration(k.TickInterval),
-			ElectionTick:            k.ElectionTick,
-			HeartbeatTick:           k.HeartbeatTick,
-			MaxInflightMsgs:         k.MaxInflightMsgs,
-			MaxSizePerMsg:           uint64(k.MaxSizePerMsg),
-			LogGCThreshold:          uint64(k.RaftLogGCThreshold),
-			SnapshotChunkSize:       k.SnapshotChunkBytes,
-			StoreHeartbeatInterval:  time.Duration(k.StoreHeartbeat),
-			RegionHeartbeatInterval: time.Duration(k.RegionHeartbeat),
-			Observer:                observer{c, e.Name},
-		},
+		Raft:      raft,
 	})
 	if err != nil {
 		e.Exit(err.Error())
@@ -203,10 +235,20 @@ func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) fun
 	}
 }
 
+// placementDeadline is how long a client asks the placement driver before it
+// reconsiders.
+const placementDeadline = 3 * time.Second
+
 func (c *Cluster) startClient(n int, e *env.Env) func() {
 	ep := rpc.NewEndpoint(e)
-	pd := placement.NewClient(e, ep, placement.ClientConfig{ClusterID: nodes.ClusterID, Members: c.plan.PlacementNames()})
 	k := &c.plan.Knobs
+	pd := placement.NewClient(e, ep, placement.ClientConfig{
+		ClusterID:      nodes.ClusterID,
+		Members:        c.plan.PlacementNames(),
+		RequestTimeout: time.Duration(k.RequestTimeout),
+		// Who asks for an operation gives up then.
+		Deadline: min(time.Duration(k.OperationTimeout), placementDeadline),
+	})
 	db := client.New(e, ep, pd, client.Config{
 		RPCTimeout:    time.Duration(k.RequestTimeout),
 		OpTimeout:     time.Duration(k.OperationTimeout),
@@ -275,7 +317,7 @@ func diskConfig(d *plan.Disk) disk.Config {
 	return cfg
 }
 
-// observer turns what a store's raft groups report into events.
+// observer turns what the raft groups of a node report into events.
 type observer struct {
 	c    *Cluster
 	node string
@@ -298,4 +340,24 @@ func (o observer) RegionSplit(_ uint64, regions []*metapb.Region) {
 // SnapshotApplied implements raftstore.Observer.
 func (o observer) SnapshotApplied(region, index, _ uint64) {
 	o.c.event(o.node, Snapshot, fmt.Sprintf("region %d at index %d", region, index))
+}
+
+// memberObserver turns what the raft group of the placement driver reports into
+// events. Its one region is of another cluster than the stores' ones.
+type memberObserver struct {
+	c    *Cluster
+	node string
+}
+
+// LeaderElected implements raftstore.Observer.
+func (o memberObserver) LeaderElected(_, term, _ uint64) {
+	o.c.event(o.node, Elected, fmt.Sprintf("placement driver, term %d", term))
+}
+
+// RegionSplit implements raftstore.Observer: nobody splits it.
+func (o memberObserver) RegionSplit(uint64, []*metapb.Region) {}
+
+// SnapshotApplied implements raftstore.Observer.
+func (o memberObserver) SnapshotApplied(_, index, _ uint64) {
+	o.c.event(o.node, Snapshot, fmt.Sprintf("placement driver at index %d", index))
 }

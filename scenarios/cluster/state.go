@@ -36,6 +36,22 @@ func (c *Cluster) Unrest() string {
 			return fmt.Sprintf("region %d %s", id, text)
 		}
 	}
+	return c.placementUnrest()
+}
+
+// placementUnrest tells why the placement driver is not at rest.
+func (c *Cluster) placementUnrest() string {
+	var replicas []raftstore.RegionInfo
+	for _, m := range c.members {
+		r, ok := m.replica()
+		if !ok {
+			return m.node.Name() + " is down"
+		}
+		replicas = append(replicas, r)
+	}
+	if text := unrestOf(replicas); text != "" {
+		return "the placement driver " + text
+	}
 	return ""
 }
 
@@ -70,7 +86,10 @@ func unrestOf(replicas []raftstore.RegionInfo) string {
 // CheckState runs the checkers of stored state. The cluster must be quiet.
 func (c *Cluster) CheckState(h *history.History) []checker.Result {
 	replicas, strays := c.dump()
-	results := []checker.Result{state.Replicas(replicas), state.Regions(replicas, strays...)}
+	results := []checker.Result{
+		state.Replicas(slices.Concat(replicas, c.dumpPlacement())),
+		state.Regions(replicas, strays...),
+	}
 	if c.plan.Cluster.API == plan.Txn {
 		rows := leaderRows(replicas)
 		results = append(results,
@@ -89,16 +108,39 @@ func (c *Cluster) dump() (replicas []state.Replica, strays []state.Stray) {
 		}
 		first := len(replicas)
 		for _, r := range s.server.Regions() {
-			replicas = append(replicas, state.Replica{
-				Store: s.node.Name(), Region: r.Region.Id, Peer: r.Peer, Leader: r.IsLeader,
-				Start: r.Region.StartKey, End: r.Region.EndKey,
-				ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
-				AppliedIndex: r.Applied, AppliedTerm: r.AppliedTerm,
-			})
+			replicas = append(replicas, replicaOf(s.node.Name(), r))
 		}
 		strays = append(strays, state.Divide(s.node.Name(), rows(s.server.Engines().KV), replicas[first:]))
 	}
 	return replicas, strays
+}
+
+func replicaOf(node string, r raftstore.RegionInfo) state.Replica {
+	return state.Replica{
+		Store: node, Region: r.Region.Id, Peer: r.Peer, Leader: r.IsLeader,
+		Start: r.Region.StartKey, End: r.Region.EndKey,
+		ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
+		AppliedIndex: r.Applied, AppliedTerm: r.AppliedTerm,
+	}
+}
+
+// placementRegion stands for the region of the placement members, which is of
+// another cluster than the stores' regions: no id that is handed out is 0.
+const placementRegion = 0
+
+// dumpPlacement reads every placement member.
+func (c *Cluster) dumpPlacement() (replicas []state.Replica) {
+	for _, m := range c.members {
+		info, ok := m.replica()
+		if !ok {
+			continue
+		}
+		r := replicaOf(m.node.Name(), info)
+		r.Region = placementRegion
+		r.Rows = rows(m.server.Engines().KV)
+		replicas = append(replicas, r)
+	}
+	return replicas
 }
 
 // rows returns all data that a store holds.
@@ -136,8 +178,16 @@ func leaderRows(replicas []state.Replica) state.Rows {
 	return all
 }
 
-// DumpLogs writes the raft logs of all regions of all stores in readable form.
+// DumpLogs writes the raft logs of all regions of all stores, and of the
+// placement driver, in readable form.
 func (c *Cluster) DumpLogs(w io.Writer) {
+	for _, m := range c.members {
+		if r, ok := m.replica(); ok {
+			fmt.Fprintln(w, m.node.Name(), r)
+			lines, err := m.server.DumpLog()
+			dumpLines(w, lines, err)
+		}
+	}
 	for _, s := range c.stores {
 		if s.server == nil {
 			continue
@@ -145,12 +195,16 @@ func (c *Cluster) DumpLogs(w io.Writer) {
 		for _, r := range s.server.Regions() {
 			fmt.Fprintln(w, s.node.Name(), r)
 			lines, err := s.server.DumpLog(r.Region.Id)
-			if err != nil {
-				fmt.Fprintln(w, "  cannot read the log:", err)
-			}
-			for _, line := range lines {
-				fmt.Fprintln(w, " ", line)
-			}
+			dumpLines(w, lines, err)
 		}
+	}
+}
+
+func dumpLines(w io.Writer, lines []string, err error) {
+	if err != nil {
+		fmt.Fprintln(w, "  cannot read the log:", err)
+	}
+	for _, line := range lines {
+		fmt.Fprintln(w, " ", line)
 	}
 }

@@ -52,7 +52,7 @@ type Workload interface {
 }
 
 // Names returns the names of all workloads, sorted.
-func Names() []string { return []string{"append", "bank", "register", "write-skew"} }
+func Names() []string { return []string{"append", "bank", "register", "timestamps", "write-skew"} }
 
 // New returns the workload of that name.
 func New(name string, cfg Config) (Workload, error) {
@@ -66,6 +66,8 @@ func New(name string, cfg Config) (Workload, error) {
 		return newRegister(cfg), nil
 	case "append":
 		return newAppend(cfg), nil
+	case "timestamps":
+		return newTimestamps(cfg), nil
 	case "write-skew":
 		return newWriteSkew(cfg), nil
 	}
