@@ -71,7 +71,8 @@ type Injector interface {
 	// ClockDrift adds ppm parts per million to the speed of a node's clocks.
 	ClockDrift(node string, ppm int) Lasting
 
-	// DiskStall lets no operation of a node's disk complete until it is undone.
+	// DiskStall lets no operation of a node's disk complete until it is undone:
+	// what was issued, before or meanwhile, is not durable before.
 	DiskStall(node string) Lasting
 	// DiskSlow makes a node's disk operations take factor times as long.
 	DiskSlow(node string, factor int) Lasting

@@ -14,26 +14,31 @@ import (
 // is a value from then on; nothing about it is drawn later. config must be
 // valid.
 //
-// Every fault is drawn from a stream that is keyed by its kind and number.
-// What the budget for stores that are down (see StormConfig.MajorityDown) does
-// not allow is left out.
+// Every fault is drawn from a stream that is keyed by its kind and number, and
+// every burst of faults (see StormConfig.Bursts) from one of its own. What the
+// budget for stores that are down (see StormConfig.MajorityDown) does not allow is
+// left out, of a burst the whole.
 func Storm(seed uint64, config StormConfig) []Fault {
 	c := config.withDefaults()
-	var candidates []Fault
+	var candidates [][]Fault
 	for _, kind := range c.swarm(seed) {
 		candidates = append(candidates, c.ofKind(seed, kind)...)
 	}
-	slices.SortStableFunc(candidates, func(a, b Fault) int {
-		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Kind, b.Kind))
-	})
+	candidates = append(candidates, c.bursts(seed)...)
+	slices.SortStableFunc(candidates, func(a, b []Fault) int { return inOrder(a[0], b[0]) })
 	var b budget
 	var schedule []Fault
-	for _, f := range candidates {
-		if b.admit(f, &c) {
-			schedule = append(schedule, f)
+	for _, group := range candidates {
+		if b.admitAll(group, &c) {
+			schedule = append(schedule, group...)
 		}
 	}
+	slices.SortStableFunc(schedule, inOrder)
 	return schedule
+}
+
+func inOrder(a, b Fault) int {
+	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Kind, b.Kind))
 }
 
 // swarm draws which of the allowed kinds are on; at least one is.
@@ -73,12 +78,12 @@ func (c *StormConfig) possible(k Kind) bool {
 }
 
 // ofKind draws the faults of one kind: one in each period, the first one
-// always within the storm.
-func (c *StormConfig) ofKind(seed uint64, kind Kind) []Fault {
+// always within the storm. Each stands alone.
+func (c *StormConfig) ofKind(seed uint64, kind Kind) [][]Fault {
 	name := "storm " + kind.String()
 	period := magnitude(stream.New(seed, name+" period"), int64(c.PeriodMin), int64(c.PeriodMax))
 	period = min(period, int64(c.Length))
-	var list []Fault
+	var list [][]Fault
 	for i := int64(0); i*period < int64(c.Length); i++ {
 		d := draw{stream.New(seed, name, uint64(i)), c}
 		at := i*period + d.Int64N(period)
@@ -87,12 +92,17 @@ func (c *StormConfig) ofKind(seed uint64, kind Kind) []Fault {
 		}
 		f := Fault{At: rounded(at), Kind: kind}
 		if !kind.Momentary() {
-			f.For = max(rounded(magnitude(d.Stream, int64(c.ForMin), int64(c.ForMax))), resolution)
+			f.For = c.duration(d.Stream)
 		}
 		d.body(&f)
-		list = append(list, f)
+		list = append(list, []Fault{f})
 	}
 	return list
+}
+
+// duration draws how long a fault lasts.
+func (c *StormConfig) duration(r *stream.Stream) time.Duration {
+	return max(rounded(magnitude(r, int64(c.ForMin), int64(c.ForMax))), resolution)
 }
 
 // resolution is that of the instants and durations which are drawn: fine
@@ -118,11 +128,24 @@ type claim struct {
 	stores   []Target
 }
 
+// admitAll admits all faults of a group, or none.
+func (b *budget) admitAll(group []Fault, c *StormConfig) bool {
+	before := len(b.claims)
+	free := len(group) > 1 && c.quorumCrashes()
+	for _, f := range group {
+		if !b.admit(f, c, free && crashes(f) || blackout(f)) {
+			b.claims = b.claims[:before]
+			return false
+		}
+	}
+	return true
+}
+
 // admit reports whether a fault fits beside those that were admitted before,
 // and if so claims what it takes. It is conservative: every late-bound target
 // counts as a store of its own, and claims that overlap the new one count
-// together even where they do not overlap one another.
-func (b *budget) admit(f Fault, c *StormConfig) bool {
+// together even where they do not overlap one another. A free one always fits.
+func (b *budget) admit(f Fault, c *StormConfig, free bool) bool {
 	claimed := claim{f.At, f.At + f.Within + f.For, c.disabled(f)}
 	if f.Kind == DiskError {
 		claimed.to = f.At + f.Within + errorClaim
@@ -136,7 +159,7 @@ func (b *budget) admit(f Fault, c *StormConfig) bool {
 			down = append(down, other.stores...)
 		}
 	}
-	if !c.MajorityDown && !blackout(f) && distinct(down) > (c.Replicas-1)/2 {
+	if !c.MajorityDown && !free && distinct(down) > (c.Replicas-1)/2 {
 		return false
 	}
 	b.claims = append(b.claims, claimed)
@@ -152,6 +175,9 @@ const errorClaim = time.Second
 func blackout(f Fault) bool {
 	return f.Kind == PowerLoss && slices.Contains(f.Targets, AllStores())
 }
+
+// crashes reports whether a fault ends processes.
+func crashes(f Fault) bool { return f.Kind == PowerLoss || f.Kind == Kill }
 
 // disabled returns the stores that a fault keeps from taking part in a quorum.
 func (c *StormConfig) disabled(f Fault) []Target {

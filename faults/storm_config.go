@@ -11,7 +11,8 @@ import (
 type StormConfig struct {
 	// Length is the storm's; faults begin before it is over. At least 1ms.
 	Length Duration `toml:"length"`
-	// Kinds are the kinds allowed. Each is on or off for the whole storm.
+	// Kinds are the kinds allowed. Each is on or off for the whole storm, apart
+	// from its bursts.
 	Kinds []Kind `toml:"kinds"`
 	// KindChance is the chance of an allowed kind to be on, per mille. Zero
 	// means 500.
@@ -51,6 +52,12 @@ type StormConfig struct {
 	// mille. MajorityDown does not matter to it: the disks persist. Zero means
 	// never.
 	Blackout int `toml:"blackout"`
+	// Bursts is the chance of a storm to have bursts beside its single faults, per
+	// mille: several faults close in time to the same stores, such as a kill and,
+	// right after the restart, a power loss. They are made of the allowed kinds,
+	// also of those that are off. With Blackout or MajorityDown they may crash a
+	// quorum. Zero means never.
+	Bursts int `toml:"bursts"`
 
 	// LossMax, DuplicateMax and ReorderMax, per mille, and LatencyMax bound
 	// what a network fault adds. Zero means 100, 100, 200 and 50ms.
@@ -126,6 +133,7 @@ func (c StormConfig) Validate() error {
 		{"replicas", d.Replicas, 1, 1000},
 		{"blackout", d.Blackout, 0, perMille},
 		{"placement-chance", d.PlacementChance, 0, perMille},
+		{"bursts", d.Bursts, 0, perMille},
 		{"loss-max", d.LossMax, 1, perMille},
 		{"duplicate-max", d.DuplicateMax, 1, perMille},
 		{"reorder-max", d.ReorderMax, 1, perMille},

@@ -22,6 +22,7 @@ func stormOf(stores, replicas int) faults.StormConfig {
 		Keys:      []string{"k1", "k2"},
 		Replicas:  replicas,
 		Blackout:  100,
+		Bursts:    300,
 	}
 	for i := range stores {
 		c.Stores = append(c.Stores, fmt.Sprintf("store%d", i+1))
@@ -175,6 +176,7 @@ func TestKindsDoNotShiftEachOther(t *testing.T) {
 	c := stormOf(3, 3)
 	c.KindChance = 1000
 	c.MajorityDown = true // the budget is what makes kinds compete
+	c.Bursts = 0          // they are of several kinds
 	for seed := range uint64(50) {
 		all := faults.Storm(seed, c)
 		for _, k := range faults.Kinds() {
@@ -188,6 +190,93 @@ func TestKindsDoNotShiftEachOther(t *testing.T) {
 	}
 }
 
+// burstsOf returns the faults that a storm has because of its bursts. Without the
+// budget, nothing makes them compete with the others.
+func burstsOf(t *testing.T, seed uint64, c faults.StormConfig) []faults.Fault {
+	t.Helper()
+	c.MajorityDown = true
+	all := faults.Storm(seed, c)
+	c.Bursts = 0
+	singles := faults.Storm(seed, c)
+	var bursts []faults.Fault
+	for _, f := range all {
+		if len(singles) > 0 && f.Equal(singles[0]) {
+			singles = singles[1:]
+		} else {
+			bursts = append(bursts, f)
+		}
+	}
+	if len(singles) > 0 {
+		t.Fatalf("seed %d: with bursts there is no %v", seed, singles[0])
+	}
+	return bursts
+}
+
+// Goal: some storms have bursts and others not, single faults are what they are
+// without, and every sort of burst comes up: of one store, of a quorum, of all.
+// Method: a burst shows in its power losses, each within moments of what else
+// happens to the same stores.
+func TestStormBursts(t *testing.T) {
+	c := stormOf(3, 3)
+	const seeds = 300
+	const moments = 150 * time.Millisecond
+	with := 0
+	partners := map[faults.Kind]int{}
+	victims := map[int]int{}
+	for seed := range uint64(seeds) {
+		list := burstsOf(t, seed, c)
+		if len(list) > 0 {
+			with++
+		}
+		for i, f := range list {
+			if f.Kind != faults.PowerLoss {
+				continue
+			}
+			victims[len(f.Targets)]++
+			for _, g := range list[:i] {
+				if f.At-g.At < moments {
+					partners[g.Kind]++
+				}
+			}
+		}
+	}
+	if with < seeds/5 || with > seeds*2/5 {
+		t.Errorf("%d of %d storms have bursts, want about 3 of 10", with, seeds)
+	}
+	for _, k := range []faults.Kind{
+		faults.PowerLoss, faults.Kill, faults.DiskSlow, faults.DiskStall, faults.Isolate, faults.TransferLeader, faults.Split,
+	} {
+		if partners[k] == 0 {
+			t.Errorf("no burst has %v before a power loss", k)
+		}
+	}
+	for n := range 3 {
+		if victims[n+1] == 0 {
+			t.Errorf("no burst takes the power from %d stores at once", n+1)
+		}
+	}
+}
+
+// Goal: bursts crash a quorum only where all stores may lose the power at once.
+func TestBurstsKeepToTheBudget(t *testing.T) {
+	c := stormOf(3, 3)
+	c.Bursts = 1000
+	for _, blackout := range []int{0, 1} {
+		c.Blackout = blackout
+		quorums := 0
+		for seed := range uint64(200) {
+			for _, f := range faults.Storm(seed, c) {
+				if (f.Kind == faults.PowerLoss || f.Kind == faults.Kill) && len(f.Targets) > 1 {
+					quorums++
+				}
+			}
+		}
+		if (quorums > 0) != (blackout > 0) {
+			t.Errorf("blackout %d: quorums were crashed %d times", blackout, quorums)
+		}
+	}
+}
+
 func TestStormConfigIsValidated(t *testing.T) {
 	for name, spoil := range map[string]func(*faults.StormConfig){
 		"length":      func(c *faults.StormConfig) { c.Length = 0 },
@@ -195,6 +284,7 @@ func TestStormConfigIsValidated(t *testing.T) {
 		"period-min":  func(c *faults.StormConfig) { c.PeriodMin = 5 },
 		"kind-chance": func(c *faults.StormConfig) { c.KindChance = 1001 },
 		"loss-max":    func(c *faults.StormConfig) { c.LossMax = -1 },
+		"bursts":      func(c *faults.StormConfig) { c.Bursts = -1 },
 		"slow-max":    func(c *faults.StormConfig) { c.SlowMax = 1 },
 		"Kind(99)":    func(c *faults.StormConfig) { c.Kinds = []faults.Kind{99} },
 		"pd 1":        func(c *faults.StormConfig) { c.Placement = []string{"pd 1"} },

@@ -90,7 +90,7 @@ func (tr *transport) address(store uint64) (env.Addr, bool) {
 }
 
 func (tr *transport) ask(t env.Task, store uint64) {
-	meta, err := tr.pd.GetStore(t, store)
+	meta, err := tr.pd.GetStore(t, store, -1)
 	if err != nil || meta == nil {
 		t.Sleep(retryPutStore / 5)
 		return

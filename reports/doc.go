@@ -18,7 +18,7 @@
 //	history.edn     the history for Jepsen's checkers
 //	linear-*.html   porcupine's own page, where it ran
 //
-// Every byte is a function of the plan: two runs of one seed write equal
-// folders. What is not, such as the time that the run took, is told in the
-// terminal only.
+// Every byte is a function of the plan and the program, whose version stands in
+// the result: two runs of one seed write equal folders. What is not, such as the
+// time that the run took, is told in the terminal only.
 package reports

@@ -149,7 +149,7 @@ func TestFullDisk(t *testing.T) {
 	f.remove = func(string) error { return nil } // and leaves the device alone
 	err = f.Save(bankRun(110))
 	want := filepath.Join(dir, "result.json") + ": cannot be written: no space left on device " +
-		"(missing now: result.json, trace.json, report.html, history.edn); make room, or choose another folder (--out)"
+		"(missing now: result.json, trace.json, report.html, history.edn); make room there and the permission to write, or take another folder (simrun run --out)"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

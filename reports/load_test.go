@@ -35,7 +35,7 @@ func TestParseResultErrors(t *testing.T) {
 		data []byte
 		want string
 	}{
-		{"empty", nil, "r.json:1: malformed JSON: unexpected end of JSON input; record the run again (simrun replay)"},
+		{"empty", nil, "r.json:1: malformed JSON: unexpected end of JSON input; record it anew: simrun run plan.toml --out ."},
 		{"cut", whole[:700], "r.json:30: malformed JSON: unexpected end of JSON input; record"},
 		{"another file", []byte(`{"format":"simrun-trace","version":1}`), `r.json:1: the file says that its format is "simrun-trace" and not "simrun-result"`},
 		{"version", edited(t, `"version": 1`, `"version": 2`), "r.json:3: the file is of format version 2, and version 1 is what is read here; record"},

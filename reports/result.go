@@ -26,6 +26,11 @@ type Result struct {
 	// was written by hand. See Reproduce.
 	Command string `json:"command,omitempty"`
 
+	// Program is the version of the program that recorded the run, empty if
+	// nobody knows: a seed means the same to equal programs only. It is told and
+	// never compared, for two versions may well do the same.
+	Program string `json:"program,omitempty"`
+
 	// Verdict is the worst of the Checkers' verdicts; see Conclude.
 	Verdict checker.Verdict `json:"verdict"`
 	// Checkers holds the answers. What no checker of histories finds, such as a

@@ -82,7 +82,7 @@ type DiskStats struct {
 	Lost   uint64 `json:"lost"`
 	Torn   uint64 `json:"torn"`
 	Errors uint64 `json:"errors"` // injected reads and writes that failed, for want of space too
-	Stalls uint64 `json:"stalls"`
+	Stalls uint64 `json:"stalls"` // operations that met a stalled disk
 }
 
 // CountOperations counts a history's operations by kind and outcome, sorted by

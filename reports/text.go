@@ -285,7 +285,7 @@ func (t *text) traffic() {
 		grouped(n.Duplicated), grouped(n.Reordered), grouped(n.Clogged)))
 	t.labelled("disk", fmt.Sprintf("%s, %s, %s written; lost with the power: %s, of which torn %s; %s, %s",
 		plural(d.Operations, "operation"), plural(d.Syncs, "sync"), byteSize(d.Bytes), plural(d.Lost+d.Torn, "unsynced write"),
-		grouped(d.Torn), plural(d.Errors, "error"), plural(d.Stalls, "stall")))
+		grouped(d.Torn), plural(d.Errors, "error"), plural(d.Stalls, "stalled operation")))
 }
 
 func (t *text) marks() {
@@ -308,6 +308,9 @@ func (t *text) time() {
 	}
 	t.labelled("time", words)
 	t.labelled("trace", t.r.TraceHash.String())
+	if t.r.Program != "" {
+		t.labelled("program", "simrun "+t.r.Program)
+	}
 }
 
 func (t *text) commands() {

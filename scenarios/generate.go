@@ -18,7 +18,7 @@ func (s *Scenario) Plan(seed uint64) *plan.Plan {
 	p.Seed = seed
 	s.shape(&p, g)
 	s.tune(&p, g)
-	p.Faults = faults.Storm(seed, s.storm(&p))
+	p.Faults = s.assured(faults.Storm(seed, s.storm(&p)), &p, g)
 	return &p
 }
 
@@ -75,11 +75,14 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k := &p.Knobs
 	k.Order = choose(g, "order", s.Knobs.Order, k.Order)
 	k.RaftLogGCThreshold = choose(g, "raft-log-gc", s.Knobs.RaftLogGCThreshold, k.RaftLogGCThreshold)
+	k.RaftLogGCLimit = choose(g, "raft-log-gc-limit", s.Knobs.RaftLogGCLimit, k.RaftLogGCLimit)
 	k.MemtableBytes = choose(g, "memtable", s.Knobs.MemtableBytes, k.MemtableBytes)
 	k.LockTTL = choose(g, "lock-ttl", s.Knobs.LockTTL, k.LockTTL)
 	k.RequestTimeout = choose(g, "request-timeout", s.Knobs.RequestTimeout, k.RequestTimeout)
 	k.OperationTimeout = choose(g, "operation-timeout", s.Knobs.OperationTimeout, k.OperationTimeout)
 	k.TSOWindow = choose(g, "tso-window", s.Knobs.TSOWindow, k.TSOWindow)
+	k.ScanPage = choose(g, "scan-page", s.Knobs.ScanPage, k.ScanPage)
+	k.BatchBytes = choose(g, "batch-bytes", s.Knobs.BatchBytes, k.BatchBytes)
 	p.Disk.SyncMax = choose(g, "sync", s.Knobs.SyncMax, p.Disk.SyncMax)
 	p.Network.Loss = choose(g, "loss", s.Knobs.Loss, p.Network.Loss)
 	p.Network.Duplicate = choose(g, "duplicate", s.Knobs.Duplicate, p.Network.Duplicate)

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -66,10 +67,13 @@ type Workload struct {
 type Knobs struct {
 	Order              []plan.Order    `toml:"order"`
 	RaftLogGCThreshold []int           `toml:"raft-log-gc-threshold"`
+	RaftLogGCLimit     []int           `toml:"raft-log-gc-limit"`
 	MemtableBytes      []int           `toml:"memtable-bytes"`
 	LockTTL            []plan.Duration `toml:"lock-ttl"`
 	RequestTimeout     []plan.Duration `toml:"request-timeout"`
 	OperationTimeout   []plan.Duration `toml:"operation-timeout"`
+	ScanPage           []int           `toml:"scan-page"`
+	BatchBytes         []int           `toml:"batch-bytes"`
 	SyncMax            []plan.Duration `toml:"sync-max"`
 	Loss               []int           `toml:"loss"`
 	Duplicate          []int           `toml:"duplicate"`
@@ -124,6 +128,11 @@ func Find(name string) (*Scenario, error) {
 // Parse reads a scenario. An error names the file, the line and what to do.
 func Parse(file string, text []byte) (*Scenario, error) {
 	s := &Scenario{}
+	if toml.Unmarshal(text, &map[string]any{}) == nil {
+		if err := plan.CheckTypes(file, string(text), reflect.TypeFor[Scenario]()); err != nil {
+			return nil, err
+		}
+	}
 	d := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if err := d.Decode(s); err != nil {
 		return nil, describe(file, err)
@@ -145,9 +154,32 @@ func describe(file string, err error) error {
 	var decode *toml.DecodeError
 	if errors.As(err, &decode) {
 		row, column := decode.Position()
-		return fmt.Errorf("%s:%d:%d: %w", file, row, column, err)
+		field := strings.Join(decode.Key(), ".")
+		if field != "" && strings.Contains(decode.Error(), "cannot decode") {
+			return fmt.Errorf("%s:%d:%d: %s has a value of another type%s", file, row, column, field, remedy(decode.Error()))
+		}
+		return fmt.Errorf("%s:%d:%d: this is no TOML: %s", file, row, column, strings.TrimPrefix(decode.Error(), "toml: "))
 	}
 	return fmt.Errorf("%s: %w", file, err)
+}
+
+// remedy says what a field of the type that the TOML library names looks like.
+func remedy(text string) string {
+	_, kind, _ := strings.Cut(text, "of type ")
+	switch kind {
+	case "scenarios.Range":
+		return ": write a range such as { min = 2, max = 8 }"
+	case "[]int":
+		return ": write a list such as [3, 5]"
+	case "[]string":
+		return `: write a list such as ["a", "b"]`
+	case "string":
+		return ": write it in quotes"
+	case "int", "uint64":
+		return ": write a whole number"
+	default:
+		return ""
+	}
 }
 
 // validate checks what does not depend on the seed. What does is checked by the
@@ -179,8 +211,5 @@ func (s *Scenario) validate() error {
 			return fmt.Errorf("%s: min is %d and max is %d; min must be at least 1 and not above max", f.name, f.r.Min, f.r.Max)
 		}
 	}
-	if !slices.Contains(workload.Names(), s.Workload.Name) {
-		return fmt.Errorf("workload.name is %q; known are %s", s.Workload.Name, strings.Join(workload.Names(), ", "))
-	}
-	return nil
+	return workload.Check(s.Workload.Name, s.Cluster.API, s.Workload.Params)
 }

@@ -17,45 +17,41 @@ func (i *Injector) DiskStall(node string) faults.Lasting {
 	if !n.hasDisk() {
 		return faults.Lasting{}
 	}
+	hit := more(func() uint64 { return n.disk.Stats().Stalled })
 	s := n.stall
 	if s == nil {
 		s = &stall{node: n}
 		n.stall = s
-		s.Fire()
+		n.disk.Freeze()
 	}
 	s.open++
-	return faults.Lasting{
-		Undo: s.undo,
-		Hit:  more(func() uint64 { return n.disk.Stats().Stalled }),
-	}
+	return faults.Lasting{Undo: s.undo, Hit: hit}
 }
 
-// stallSlice is how far ahead a stall without a known end blocks a disk.
-const stallSlice = 5 * time.Millisecond
-
-// stall blocks a disk, slice by slice, until the faults that want it are over.
-// A node has at most one, so that stalls which overlap do not add up.
+// stall freezes a disk until the faults that want it are over. A node has at
+// most one, so that stalls which overlap do not add up. It outlives processes.
 type stall struct {
 	node *Node
 	open int // faults that want it
-}
-
-// Fire implements Event.
-func (s *stall) Fire() {
-	if s.node.stall != s {
-		return // over
-	}
-	until := s.node.world.now + int64(stallSlice)
-	s.node.disk.StallUntil(until)
-	s.node.world.Post(until, s)
+	// waiting are the Barriers that came due meanwhile.
+	waiting []*barrier
 }
 
 // undo ends the stall with the last fault that wants it.
 func (s *stall) undo() {
 	s.open--
 	if s.open == 0 && s.node.stall == s {
-		s.node.stall = nil
-		s.node.disk.StallUntil(0)
+		s.node.endStall()
+	}
+}
+
+// endStall lets the disk go on; the Barriers find out how much is left.
+func (n *Node) endStall() {
+	s := n.stall
+	n.stall = nil
+	n.disk.Thaw()
+	for _, b := range s.waiting {
+		n.world.Post(n.world.now, b)
 	}
 }
 
@@ -188,7 +184,10 @@ func (w *errorWatch) disarm() {
 
 // healDisk takes back everything that was done to the node's disk.
 func (n *Node) healDisk() {
-	n.slow, n.full, n.onDeath, n.stall = nil, 0, nil, nil
+	n.slow, n.full, n.onDeath = nil, 0, nil
+	if n.stall != nil {
+		n.endStall()
+	}
 	n.disk.Heal()
 	n.disk.SetCapacity(n.capacity)
 }

@@ -1,6 +1,7 @@
 package sim_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -61,7 +62,7 @@ func mustCreate(t *testing.T, d *disk.Disk) {
 	}
 }
 
-// Stalls that overlap do not add up: when they are over, so is their effect.
+// Stalls that overlap are one stall, which lasts as long as one of them does.
 func TestOverlappingStalls(t *testing.T) {
 	w := sim.NewWorld(sim.Config{Seed: 1})
 	defer w.Close()
@@ -80,14 +81,121 @@ func TestOverlappingStalls(t *testing.T) {
 		t.Error("the stall ended with its first fault")
 	}
 	stalls[2].Undo()
-	if backlog := n.Disk().Durable() - w.Now(); backlog > int64(20*time.Millisecond) {
-		t.Errorf("a backlog of %v is left", time.Duration(backlog))
-	}
 	before = n.Disk().Stats().Stalled
 	_ = w.RunFor(time.Second)
 	if n.Disk().Stats().Stalled != before {
 		t.Error("the stall did not end with its last fault")
 	}
+}
+
+// writer is a node that writes and syncs at the instants of its list, and notes
+// when each sync is known to be durable.
+type writer struct {
+	*sim.World
+	node    *sim.Node
+	inj     *sim.Injector
+	durable []time.Duration
+}
+
+// newWriter returns a writer whose disk takes a millisecond for a sync.
+func newWriter(t *testing.T, at ...time.Duration) *writer {
+	t.Helper()
+	w := &writer{World: sim.NewWorld(sim.Config{Seed: 1})}
+	t.Cleanup(w.Close)
+	cfg := disk.Config{Sync: disk.Latency{Min: time.Millisecond, Max: time.Millisecond}}
+	w.node = w.AddNode(sim.NodeConfig{Name: "a", Disk: &cfg, Main: func(e *env.Env) func() {
+		f, err := e.Disk.FS().Create("f", "test")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range at {
+			e.Sched.After(d, func() {
+				_, _ = f.Write([]byte("x"))
+				_ = f.Sync()
+				e.Disk.Barrier(func() { w.durable = append(w.durable, time.Duration(w.Now())) })
+			})
+		}
+		return nil
+	}})
+	w.inj = sim.NewInjector(w.World, nil)
+	w.StartAll()
+	return w
+}
+
+// until runs to an instant and checks what was known to be durable by then.
+func (w *writer) until(t *testing.T, at time.Duration, want ...time.Duration) {
+	t.Helper()
+	_ = w.Run(int64(at))
+	if !slices.Equal(w.durable, want) {
+		t.Errorf("at %v these were durable: %v, want %v", at, w.durable, want)
+	}
+}
+
+const ms = time.Millisecond
+
+// Nothing is durable before the end of a stall: neither the sync under way when
+// it begins, of which the rest is left then, nor those issued meanwhile, however
+// long it lasts. Of two stalls that overlap, the later end counts.
+func TestNothingIsDurableInStall(t *testing.T) {
+	w := newWriter(t, 1*ms, 4*ms, 50*ms, 300*ms)
+	w.until(t, 4500*time.Microsecond, 2*ms)
+	first := w.inj.DiskStall("a")
+	w.until(t, 100*ms, 2*ms)
+	second := w.inj.DiskStall("a")
+	w.until(t, 200*ms, 2*ms)
+	first.Undo()
+	w.until(t, 1000*ms, 2*ms)
+	second.Undo()
+	half := 500 * time.Microsecond
+	w.until(t, 2000*ms, 2*ms, 1000*ms+half, 1001*ms+half, 1002*ms+half)
+}
+
+// The calm ends a stall early, and the fault's own end after it finds nothing
+// left to do - not even of a later stall.
+func TestHealingEndsStall(t *testing.T) {
+	w := newWriter(t, 4*ms, 20*ms)
+	stall := w.inj.DiskStall("a")
+	w.until(t, 10*ms)
+	w.inj.HealAll()
+	w.until(t, 15*ms, 11*ms)
+	later := w.inj.DiskStall("a")
+	stall.Undo()
+	w.until(t, 30*ms, 11*ms)
+	later.Undo()
+	w.until(t, 40*ms, 11*ms, 31*ms)
+}
+
+// A barrier that comes due while the node is paused and the disk stands still
+// waits for both.
+func TestStallOfPausedNode(t *testing.T) {
+	w := newWriter(t, 4*ms)
+	w.until(t, 4500*time.Microsecond)
+	stall := w.inj.DiskStall("a")
+	pause := w.inj.Pause("a")
+	w.until(t, 10*ms)
+	stall.Undo()
+	w.until(t, 20*ms)
+	stall = w.inj.DiskStall("a")
+	pause.Undo()
+	w.until(t, 30*ms, 20*ms) // durable since 10.5ms: the second stall came too late
+	stall.Undo()
+}
+
+// A power loss in a stall finds that no sync of it has completed, and neither
+// does the next process get on before its end.
+func TestPowerLossInStall(t *testing.T) {
+	w := newWriter(t, 1*ms, 20*ms)
+	w.until(t, 10*ms, 2*ms)
+	stall := w.inj.DiskStall("a")
+	w.until(t, 500*ms, 2*ms)
+	w.node.Crash(disk.PowerLoss)
+	if s := w.node.Disk().Stats(); s.Incomplete != 1 {
+		t.Errorf("%d syncs had not completed, want 1", s.Incomplete)
+	}
+	w.node.Start()
+	w.until(t, 900*ms, 2*ms)
+	stall.Undo()
+	w.until(t, 1000*ms, 2*ms, 901*ms, 902*ms)
 }
 
 // Drifts add up beyond what the clock takes and come apart again; healing

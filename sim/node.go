@@ -7,6 +7,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"simrun/nodes/env"
+	"simrun/nodes/invariant"
 	"simrun/sim/clock"
 	"simrun/sim/disk"
 	"simrun/sim/stream"
@@ -23,6 +24,10 @@ type NodeConfig struct {
 	// effect any more: it frees what the garbage collector would not.
 	Main func(e *env.Env) (teardown func())
 }
+
+// markVolatile is reached when a process finds data that a power loss could
+// still take: whoever answers for it before the next Barrier may have to forget.
+var markVolatile = invariant.NewMark("sim: process started on data that was not durable") //nolint:gochecknoglobals // marks register once
 
 // Node is a machine: a disk and clocks, which outlive its processes, and at
 // most one process.
@@ -78,10 +83,22 @@ func (n *Node) Start() bool {
 	}
 	if n.disk != nil {
 		e.Disk = diskPort{p, n.disk.FS()}
+		markVolatile.Sometimes(n.disk.Durable() > w.now)
 	}
 	w.Trace.record(w.now, TraceProcess, uint32(n.addr), 1, n.name)
 	w.changed(n, Started)
 	p.teardown = n.main(e)
+	return true
+}
+
+// Do runs fn as an event of the node's process, as something from outside that
+// reaches it now: a process that is paused comes to it when it goes on, and one
+// that ends before never does. It reports whether the node is up.
+func (n *Node) Do(fn func()) bool {
+	if !n.Up() {
+		return false
+	}
+	n.process.After(0, fn)
 	return true
 }
 

@@ -150,39 +150,60 @@ func (d diskPort) Unsynced(fn func()) { d.p.node.disk.Unsynced(fn) }
 
 // Barrier implements env.Disk. Each call schedules one event, and each event
 // runs the first callback in line, so that callbacks keep their order even
-// where simultaneous events do not.
+// where simultaneous events do not. As the points of the calls do not decrease,
+// that callback's is reached when any event's is.
 func (d diskPort) Barrier(fn func()) {
 	p := d.p
 	if !p.alive() {
 		return
 	}
-	w := p.node.world
 	p.durable = append(p.durable, fn)
-	b := take(&w.barriers)
-	b.process = p
-	w.queue.push(max(p.node.disk.Durable(), w.now), b)
+	b := take(&p.node.world.barriers)
+	b.process, b.point = p, p.node.disk.Synced()
+	at, known := p.node.disk.Reaches(b.point)
+	b.wait(at, known)
 }
 
 // barrier is the instant at which the first callback in line may run.
-type barrier struct{ process *process }
+type barrier struct {
+	process *process
+	point   disk.Point
+}
 
-// Fire implements Event.
+// wait posts the barrier for an instant, or leaves it to the end of a stall.
+func (b *barrier) wait(at int64, known bool) {
+	n := b.process.node
+	if !known {
+		if n.stall == nil {
+			panic("sim: the disk of " + n.name + " was frozen by other means than a fault")
+		}
+		n.stall.waiting = append(n.stall.waiting, b)
+		return
+	}
+	n.world.queue.push(at, b)
+}
+
+// Fire implements Event. A stall may have begun since the event was posted.
 func (b *barrier) Fire() {
 	p := b.process
 	w := p.node.world
-	if p.alive() {
-		if p.node.hold(b) {
-			return
-		}
-		w.Trace.record(w.now, TraceBarrier, uint32(p.node.addr), uint64(len(p.durable)), "")
-		fn := p.durable[0]
-		p.durable[0] = nil
-		p.durable = p.durable[1:]
+	if !p.alive() {
 		w.freeBarrier(b)
-		fn()
 		return
 	}
+	if at, known := p.node.disk.Reaches(b.point); !known || at > w.now {
+		b.wait(at, known)
+		return
+	}
+	if p.node.hold(b) {
+		return
+	}
+	w.Trace.record(w.now, TraceBarrier, uint32(p.node.addr), uint64(len(p.durable)), "")
+	fn := p.durable[0]
+	p.durable[0] = nil
+	p.durable = p.durable[1:]
 	w.freeBarrier(b)
+	fn()
 }
 
 func (w *World) freeBarrier(b *barrier) {

@@ -56,6 +56,8 @@ at 350ms pause store1 for 150ms
 at 600ms clock-drift store3 +20000ppm for 300ms
 at 450ms clock-jump store1 -3s
 at 500ms disk-stall store1 for 50ms
+at 520ms disk-stall store1 for 150ms
+at 600ms power-loss store1 for 30ms
 at 550ms disk-slow store1 x20 for 200ms`
 
 func runPingers(t *testing.T, seed uint64, order sim.Order) (hash, events uint64, log string, counts []faults.Count) {
@@ -224,4 +226,41 @@ func TestOneWorldAtATime(t *testing.T) {
 	}()
 	w.Close()
 	sim.NewWorld(sim.Config{Seed: 2}).Close()
+}
+
+// What reaches a node from outside waits while it is paused, and is for the
+// process that was up then.
+func TestDo(t *testing.T) {
+	w := sim.NewWorld(sim.Config{Seed: 1})
+	defer w.Close()
+	n := w.AddNode(sim.NodeConfig{Name: "a", Main: func(*env.Env) func() { return nil }})
+	done := 0
+	do := func() bool { return n.Do(func() { done++ }) }
+	after := func(what string, want int) {
+		t.Helper()
+		_ = w.RunFor(time.Second)
+		if done != want {
+			t.Errorf("%s: done %d times, want %d", what, done, want)
+		}
+	}
+	if do() {
+		t.Error("a node that is down was reached")
+	}
+	n.Start()
+	if !do() {
+		t.Error("a node that is up was not reached")
+	}
+	if done != 0 {
+		t.Error("it ran within another event")
+	}
+	after("up", 1)
+	n.Pause()
+	do()
+	after("paused", 1)
+	n.Resume()
+	after("resumed", 2)
+	do()
+	n.Crash(disk.ProcessKill)
+	n.Start()
+	after("another process", 2)
 }

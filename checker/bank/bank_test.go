@@ -18,6 +18,24 @@ func scan(limit int, kv ...string) history.TxnOp {
 	return op
 }
 
+// from is a scan that begins elsewhere, to one that ends elsewhere.
+func from(start string, limit int, kv ...string) history.TxnOp {
+	op := scan(limit, kv...)
+	op.Key = start
+	return op
+}
+
+func to(end string, limit int, kv ...string) history.TxnOp {
+	op := scan(limit, kv...)
+	op.EndKey = end
+	return op
+}
+
+func backward(op history.TxnOp) history.TxnOp {
+	op.Reverse = true
+	return op
+}
+
 func read(k, v string) history.TxnOp {
 	return history.TxnOp{Kind: history.TxnRead, Key: k, Value: p(v)}
 }
@@ -47,6 +65,11 @@ func TestCheck(t *testing.T) {
 		{"overdrawn", verdict.Violation, verdict.BankNegative, ops{scan(0, "a", "-1", "b", "11")}},
 		{"an account lost", verdict.Violation, verdict.BankAccounts, ops{scan(0, "a", "10")}},
 		{"no number", verdict.Violation, verdict.GarbageRead, ops{read("a", "x"), read("b", "7")}},
+		{"in order, in pages", verdict.OK, "", ops{scan(1, "a", "3"), from("a\x00", 1, "b", "7"), from("b\x00", 1)}},
+		{"in order, in pages from the end", verdict.OK, "", ops{backward(scan(1, "b", "7")), backward(to("b", 1, "a", "3"))}},
+		{"total over pages", verdict.Violation, verdict.BankTotal, ops{scan(1, "a", "3"), from("a\x00", 1, "b", "6")}},
+		{"an account lost between pages", verdict.Violation, verdict.BankAccounts, ops{scan(1, "a", "3"), from("a\x00", 1)}},
+		{"the last page is missing", verdict.Unknown, "", ops{scan(1, "a", "3")}},
 		{"not a full read", verdict.Unknown, "", ops{read("a", "3")}},
 		{"a limit that leaves accounts out", verdict.Unknown, "", ops{scan(1, "a", "3")}},
 		{"its own writes", verdict.Unknown, "", ops{{Kind: history.TxnWrite, Key: "a", Value: p("9")}, scan(0, "a", "9", "b", "7")}},
@@ -54,6 +77,26 @@ func TestCheck(t *testing.T) {
 		got := bank.Check(build(c.ops))
 		if got.Verdict != c.want || (c.anomaly != "" && got.Findings[0].Anomaly != c.anomaly) {
 			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+}
+
+// TestClosable: an account that is absent holds nothing, and what it held is
+// elsewhere.
+func TestClosable(t *testing.T) {
+	for _, c := range []struct {
+		want verdict.Verdict
+		ops  []history.TxnOp
+	}{
+		{verdict.OK, []history.TxnOp{scan(0, "a", "10")}},
+		{verdict.OK, []history.TxnOp{{Kind: history.TxnRead, Key: "a"}, read("b", "10")}},
+		{verdict.Violation, []history.TxnOp{scan(0, "a", "3")}},
+		{verdict.Violation, []history.TxnOp{scan(0)}},
+	} {
+		h := build(c.ops)
+		h.Bank.Closable = true
+		if got := bank.Check(h); got.Verdict != c.want || (c.want == verdict.Violation && got.Findings[0].Anomaly != verdict.BankTotal) {
+			t.Errorf("%+v", got)
 		}
 	}
 }

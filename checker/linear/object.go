@@ -228,20 +228,33 @@ func (o *object) decide(calls []*call, anyInit bool, limit time.Duration) porcup
 // operations gives each call of unknown outcome a row of its own, because its
 // client may go on while it is pending.
 func (o *object) operations(calls []*call) []porcupine.Operation {
-	rows := 0
-	for _, c := range calls {
-		rows = max(rows, c.op.Client+1)
-	}
+	row := clientRows(calls)
+	rows := len(row)
 	ops := make([]porcupine.Operation, len(calls))
 	for i, c := range calls {
-		row := max(c.op.Client, 0)
+		n := row[c.op.Client]
 		if c.unknown {
-			row = rows
+			n = rows
 			rows++
 		}
-		ops[i] = porcupine.Operation{ClientId: row, Input: c, Call: c.invoke, Output: nil, Return: c.ret}
+		ops[i] = porcupine.Operation{ClientId: n, Input: c, Call: c.invoke, Output: nil, Return: c.ret}
 	}
 	return ops
+}
+
+// clientRows numbers the clients of calls in their order. Their own numbers may
+// be far apart, and a page has a row for each number up to the greatest.
+func clientRows(calls []*call) map[int]int {
+	var clients []int
+	for _, c := range calls {
+		clients = append(clients, c.op.Client)
+	}
+	slices.Sort(clients)
+	rows := map[int]int{}
+	for i, client := range slices.Compact(clients) {
+		rows[client] = i
+	}
+	return rows
 }
 
 func quote(v *string) string {

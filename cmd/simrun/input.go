@@ -9,11 +9,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/pelletier/go-toml/v2"
-
 	"simrun/checker"
 	"simrun/reports"
 	"simrun/scenarios"
+	"simrun/scenarios/runner"
 	"simrun/sim/plan"
 )
 
@@ -50,7 +49,7 @@ func findSource(name string) (*source, error) {
 // parseSource reads the text of a plan or scenario file.
 func parseSource(name string, text []byte) (*source, error) {
 	if isPlan(text) {
-		p, err := plan.Parse(name, string(text))
+		p, err := parsePlan(name, string(text))
 		if err != nil {
 			return nil, err
 		}
@@ -63,6 +62,21 @@ func parseSource(name string, text []byte) (*source, error) {
 	return &source{name: name, scenario: s}, nil
 }
 
+// parsePlan reads a plan that is to be run: also what only its workload knows
+// is checked, so that it is told with its place and before anything is done.
+func parsePlan(name, text string) (plan.Plan, error) {
+	p, err := plan.Parse(name, text)
+	if err != nil {
+		return p, err
+	}
+	err = runner.Check(&p)
+	var wrong *plan.Error
+	if errors.As(err, &wrong) {
+		return p, plan.Locate(name, text, wrong)
+	}
+	return p, err
+}
+
 // folderHint helps whoever gives the folder of a run where a plan belongs.
 func folderHint(name string, err error) error {
 	file := filepath.Join(name, reports.FilePlan)
@@ -72,19 +86,24 @@ func folderHint(name string, err error) error {
 	return fmt.Errorf("%s is a folder: use simrun replay %s, or give its plan, %s", name, quoted(name), file)
 }
 
-// isPlan tells a plan from a scenario by what only one of them has. What has
-// nothing of both is read as a plan, whose parser then says what is missing.
+// isPlan tells a plan from a scenario by the fields before the first table,
+// which can be read in a file that is no TOML as well. What has nothing of both
+// is read as a plan, whose parser then says what is missing.
 func isPlan(text []byte) bool {
-	var head struct {
-		Version any `toml:"version"`
-		Name    any `toml:"name"`
-		About   any `toml:"about"`
-		Storm   any `toml:"storm"`
+	for line := range strings.Lines(string(text)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "[") {
+			break
+		}
+		key, _, _ := strings.Cut(line, "=")
+		switch strings.Trim(strings.TrimSpace(key), `"'`) {
+		case "version", "scenario", "seed":
+			return true
+		case "name", "about":
+			return false
+		}
 	}
-	if err := toml.Unmarshal(text, &head); err != nil {
-		return !strings.HasPrefix(string(text), "name") && !strings.Contains(string(text), "\nname ")
-	}
-	return head.Version != nil || head.Name == nil && head.About == nil && head.Storm == nil
+	return true
 }
 
 // planOf returns the plan of a seed.

@@ -29,6 +29,12 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
+			root, err := filepath.Abs(filepath.Join("..", ".."))
+			if err != nil {
+				return err
+			}
+			e.Setenv("ROOT", root)
+			keepGo(e)
 			text, err := os.ReadFile(filepath.Join("testdata", "tiny.toml"))
 			if err != nil {
 				return err
@@ -42,6 +48,18 @@ func TestScripts(t *testing.T) {
 			"lines":    scriptLines,
 		},
 	})
+}
+
+// keepGo lets the go command find its caches, which lie below the home folder
+// that a script does not have.
+func keepGo(e *testscript.Env) {
+	out, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE").Output()
+	if err != nil {
+		return // then no script that builds can run, and says so
+	}
+	lines := strings.Split(string(out), "\n")
+	e.Setenv("GOCACHE", strings.TrimSpace(lines[0]))
+	e.Setenv("GOMODCACHE", strings.TrimSpace(lines[1]))
 }
 
 // scriptExits runs a command that must end with the given status: exits 3 simrun ...
@@ -61,13 +79,15 @@ func scriptExits(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// scriptReplace changes the first occurrence of a text in a file: replace FILE OLD NEW.
+// scriptReplace changes the first occurrence of a text in a file: replace FILE
+// OLD NEW. In the new text \n is a line break.
 func scriptReplace(ts *testscript.TestScript, _ bool, args []string) {
 	text := ts.ReadFile(args[0])
 	if !strings.Contains(text, args[1]) {
 		ts.Fatalf("%s does not contain %q", args[0], args[1])
 	}
-	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], args[2], 1)), 0o600))
+	replacement := strings.ReplaceAll(args[2], `\n`, "\n")
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(strings.Replace(text, args[1], replacement, 1)), 0o600))
 }
 
 // scriptTruncate cuts bytes off the end of a file: truncate FILE BYTES.

@@ -99,7 +99,7 @@ type detection struct {
 	bug       *planted.Bug
 	found     bool
 	seed      uint64 // with which it was found
-	seeds     int    // runs up to then
+	seeds     int    // up to and including it
 	cpu       time.Duration
 	signature string
 }
@@ -116,27 +116,62 @@ func (d detection) String() string {
 func detect(parent context.Context, bug *planted.Bug, program string, f *plantedFlags) (detection, error) {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
-	d := detection{bug: bug}
-	seed := uint64(0)
+	h := inOrder{detection: detection{bug: bug}, limit: f.seeds}
 	p := &pool{program: program, source: bug.Scenario, workers: max(f.workers, 1), gomaxprocs: 1}
-	err := p.run(ctx, func() (job, bool) {
-		seed++
-		return job{Seed: seed}, seed <= f.seeds && !d.found
-	}, func(a answer) {
-		if d.found {
-			return
-		}
-		d.seeds++
-		d.cpu += a.CPU
-		if a.Verdict == checker.Violation {
-			d.found, d.seed, d.signature = true, a.Seed, strings.TrimPrefix(a.Signature, "VIOLATION ")
+	err := p.run(ctx, h.next, func(a answer) {
+		h.take(a)
+		if h.found {
 			cancel()
 		}
 	})
+	d := h.detection
 	if parent.Err() != nil {
 		return d, status{exitUnknown, errors.New("interrupted")}
 	}
 	return d, err
+}
+
+// inOrder looks at the answers in the order of their seeds, whatever the order
+// in which the workers come to them, so that what it finds does not depend on
+// their number.
+type inOrder struct {
+	detection
+
+	limit   uint64 // seeds at most
+	given   uint64 // seeds handed out: from 1 on, each once
+	failing bool   // some seed has failed: no later one matters
+	waiting map[uint64]answer
+}
+
+// next hands out the next seed. When one has failed, all before it have been
+// handed out already.
+func (h *inOrder) next() (job, bool) {
+	if h.failing || h.given >= h.limit {
+		return job{}, false
+	}
+	h.given++
+	return job{Seed: h.given}, true
+}
+
+// take looks at an answer as soon as those of all seeds before it are there.
+func (h *inOrder) take(a answer) {
+	if h.waiting == nil {
+		h.waiting = map[uint64]answer{}
+	}
+	h.waiting[a.Seed] = a
+	h.failing = h.failing || a.Verdict == checker.Violation
+	for !h.found {
+		a, ok := h.waiting[uint64(h.seeds)+1]
+		if !ok {
+			return
+		}
+		delete(h.waiting, a.Seed)
+		h.seeds++
+		h.cpu += a.CPU
+		if a.Verdict == checker.Violation {
+			h.found, h.seed, h.signature = true, a.Seed, strings.TrimPrefix(a.Signature, "VIOLATION ")
+		}
+	}
 }
 
 // writeDetections writes the table of docs/detection.md.

@@ -12,7 +12,6 @@ import (
 	"simrun/reports"
 	"simrun/scenarios/runner"
 	"simrun/sim/history"
-	"simrun/sim/plan"
 )
 
 func replayCommand() *cobra.Command {
@@ -33,7 +32,7 @@ func replay(cmd *cobra.Command, dir string) error {
 	if err != nil {
 		return withRemedy(err, dir)
 	}
-	p, err := plan.Parse(filepath.Join(dir, reports.FilePlan), recorded.Plan)
+	p, err := parsePlan(filepath.Join(dir, reports.FilePlan), recorded.Plan)
 	if err != nil {
 		return err
 	}
@@ -48,6 +47,7 @@ func replay(cmd *cobra.Command, dir string) error {
 		return status{exitUnknown, errors.New("interrupted before the replay could be compared")}
 	}
 	outcome.Result.Command = recorded.Result.Command
+	outcome.Result.Program = program()
 	run := &reports.Run{Plan: recorded.Plan, History: outcome.History, Result: outcome.Result}
 	if err = reports.WriteText(cmd.OutOrStdout(), run, reports.TextOptions{Folder: dir, Color: isTerminal(cmd.OutOrStdout())}); err != nil {
 		return err
@@ -79,6 +79,9 @@ func compareRuns(dir string, recorded, now *reports.Run, again func() (*runner.O
 			filepath.Join(dir, reports.FileHistory), same+1, remedy(dir))
 	}
 	answer := fmt.Sprintf("replayed exactly: trace %v", result.TraceHash)
+	if other := otherProgram(then.Program, result.Program); other != "" {
+		answer += "\n" + other
+	}
 	if then.Signature() != result.Signature() {
 		answer += fmt.Sprintf("\nbut the verdict was %s and is %s now: the checkers have changed since", then.Signature(), result.Signature())
 	}
@@ -97,6 +100,9 @@ func explainDifference(dir string, then, now *reports.Result, again func() (*run
 	if third.Result.TraceHash != now.TraceHash {
 		return status{exitViolation, fmt.Errorf("%s; the simulation is not deterministic, for a third run gives %v: simrun verify %s names the first difference",
 			where, third.Result.TraceHash, quoted(file))}
+	}
+	if other := otherProgram(then.Program, now.Program); other != "" {
+		return fmt.Errorf("%s; two runs now agree, and it was %s: take the program that recorded it, or %s", where, other, remedy(dir))
 	}
 	return fmt.Errorf("%s; two runs now agree, so that the recording is of another version of the program or of another plan: take the program that recorded it, or %s",
 		where, remedy(dir))

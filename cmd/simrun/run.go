@@ -53,7 +53,7 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 	}
 	p := src.planOf(f.seed)
 	// Before the folder is taken over: a plan that cannot run replaces nothing.
-	if err = p.Validate(); err != nil {
+	if err = runner.Check(p); err != nil {
 		return fmt.Errorf("%s, seed %d: the plan cannot be run: %w", name, p.Seed, err)
 	}
 	if f.out == "" {
@@ -121,6 +121,7 @@ func runInto(folder *reports.Folder, src *source, p *plan.Plan, opts runner.Opti
 		return nil, err
 	}
 	outcome.Result.Wall = time.Since(begun)
+	outcome.Result.Program = program()
 	if !src.embedded {
 		outcome.Result.Command = src.command(p.Seed)
 	}

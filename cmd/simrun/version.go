@@ -13,10 +13,57 @@ import (
 // version names the program and the formats that it reads: a seed means the
 // same only to the same program, a file can be read wherever its format is.
 func version() string {
-	program := "(unknown)"
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		program = info.Main.Version
-	}
 	return fmt.Sprintf("%s, plan format %s, history format %d, result format %d, %s %s/%s",
-		program, plan.Version, history.FormatVersion, reports.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+		program(), plan.Version, history.FormatVersion, reports.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+// program is the version of the program: that of its module, which names the
+// revision where the program was built in a clone. What go run and go test build
+// says "(devel)" only.
+func program() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return unknownProgram
+	}
+	return programOf(info)
+}
+
+const unknownProgram = "(unknown)"
+
+func programOf(info *debug.BuildInfo) string {
+	switch revision := setting(info, "vcs.revision"); {
+	case info.Main.Version != "" && info.Main.Version != develProgram:
+		return info.Main.Version
+	case revision != "" && setting(info, "vcs.modified") == "true":
+		return revision + "+dirty"
+	case revision != "":
+		return revision
+	case info.Main.Version == "":
+		return unknownProgram
+	}
+	return info.Main.Version
+}
+
+// develProgram is what the go command calls a module of which it knows nothing.
+const develProgram = "(devel)"
+
+func setting(info *debug.BuildInfo, key string) string {
+	for _, s := range info.Settings {
+		if s.Key == key {
+			return s.Value
+		}
+	}
+	return ""
+}
+
+// otherProgram says by which program a run was recorded if it was another one.
+// Two programs of no known version may be one, or not.
+func otherProgram(then, now string) string {
+	switch then {
+	case now:
+		return ""
+	case "":
+		then = "of a version that it does not tell"
+	}
+	return fmt.Sprintf("recorded by simrun %s, and this is simrun %s", then, now)
 }

@@ -76,6 +76,9 @@ func (b *backoff) fork() backoff { return backoff{client: b.client, deadline: b.
 
 func (b *backoff) remaining() time.Duration { return b.deadline - b.client.env.Clock.Monotonic() }
 
+// left is remaining as the limit of a request: zero when there is nothing left.
+func (b *backoff) left() time.Duration { return max(b.remaining(), 0) }
+
 // wait sleeps before the next attempt, at least atLeast, and returns ErrDeadline
 // with the reason err if there is no time for one.
 func (b *backoff) wait(t env.Task, why cause, atLeast time.Duration, err error) error {

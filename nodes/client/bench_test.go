@@ -24,7 +24,7 @@ func (instant) Call(_ env.Task, _ env.Addr, _ rpc.Method, req, resp rpc.Message,
 	return nil
 }
 
-func (i instant) GetTS(env.Task) (uint64, error) { return i.tick(), nil }
+func (i instant) GetTS(env.Task, time.Duration) (uint64, error) { return i.tick(), nil }
 
 // BenchmarkTransfer is what a transfer between two accounts in different regions
 // costs the client: two reads, two prewrites, two commits.

@@ -11,14 +11,15 @@ import (
 
 // Placement is what a client asks the placement driver. Implementations find
 // its leader and repeat requests on their own; an error means that no answer
-// was to be had for now.
+// was to be had for now. None waits longer than limit, which is what is left to
+// the operation that asks.
 type Placement interface {
 	// GetTS returns a timestamp greater than every one handed out before.
-	GetTS(t env.Task) (uint64, error)
+	GetTS(t env.Task, limit time.Duration) (uint64, error)
 	// GetRegion returns the region that holds key, and its leader if known.
-	GetRegion(t env.Task, key []byte) (*metapb.Region, *metapb.Peer, error)
+	GetRegion(t env.Task, key []byte, limit time.Duration) (*metapb.Region, *metapb.Peer, error)
 	// GetStore returns a store; its address is a name on the network.
-	GetStore(t env.Task, id uint64) (*metapb.Store, error)
+	GetStore(t env.Task, id uint64, limit time.Duration) (*metapb.Store, error)
 }
 
 // Transport sends a request and waits for its response. After an error that is
@@ -81,7 +82,7 @@ func (c *Client) Background() int { return c.background }
 func (c *Client) timestamp(t env.Task, b *backoff) (uint64, error) {
 	for {
 		c.stats.Timestamps++
-		ts, err := c.placement.GetTS(t)
+		ts, err := c.placement.GetTS(t, b.left())
 		if err == nil {
 			return ts, nil
 		}

@@ -213,7 +213,7 @@ func (c *cluster) settle(t env.Task) {
 
 // Placement.
 
-func (c *cluster) GetTS(t env.Task) (uint64, error) {
+func (c *cluster) GetTS(t env.Task, _ time.Duration) (uint64, error) {
 	if err := c.ask(t, rpc.PdTso); err != nil {
 		return 0, err
 	}
@@ -227,7 +227,7 @@ func (c *cluster) tick() uint64 {
 	return c.lastTS
 }
 
-func (c *cluster) GetRegion(t env.Task, key []byte) (*metapb.Region, *metapb.Peer, error) {
+func (c *cluster) GetRegion(t env.Task, key []byte, _ time.Duration) (*metapb.Region, *metapb.Peer, error) {
 	if err := c.ask(t, rpc.PdGetRegion); err != nil {
 		return nil, nil, err
 	}
@@ -239,7 +239,7 @@ func (c *cluster) GetRegion(t env.Task, key []byte) (*metapb.Region, *metapb.Pee
 	return r.meta, r.meta.Peers[r.leader-1], nil
 }
 
-func (c *cluster) GetStore(t env.Task, id uint64) (*metapb.Store, error) {
+func (c *cluster) GetStore(t env.Task, id uint64, _ time.Duration) (*metapb.Store, error) {
 	if err := c.ask(t, rpc.PdGetStore); err != nil {
 		return nil, err
 	}

@@ -139,7 +139,7 @@ func (c *Client) locate(t env.Task, b *backoff, key []byte) (*region, error) {
 		return r, nil
 	}
 	for {
-		r, err := c.load(t, key)
+		r, err := c.load(t, b, key)
 		if err == nil {
 			return r, nil
 		}
@@ -192,9 +192,9 @@ func keyBefore(end []byte) []byte {
 }
 
 // load asks placement for the region that holds key.
-func (c *Client) load(t env.Task, key []byte) (*region, error) {
+func (c *Client) load(t env.Task, b *backoff, key []byte) (*region, error) {
 	c.stats.RegionLoads++
-	meta, leader, err := c.placement.GetRegion(t, key)
+	meta, leader, err := c.placement.GetRegion(t, key, b.left())
 	if err != nil {
 		return nil, fmt.Errorf("region of %q: %w", key, err)
 	}

@@ -55,7 +55,7 @@ var (
 // corrects the caches by what it learns.
 func (c *Client) attempt(t env.Task, b *backoff, r *region, req call) verdict {
 	peer := r.peer()
-	addr, err := c.address(t, peer.StoreId)
+	addr, err := c.address(t, b, peer.StoreId)
 	if err != nil {
 		c.tryNext(r, peer)
 		return verdict{rejected, err, lesson{why: causePlacement}}

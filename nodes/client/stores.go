@@ -48,13 +48,13 @@ func (c *Client) suspect(id uint64) {
 }
 
 // address returns the address of a store.
-func (c *Client) address(t env.Task, id uint64) (env.Addr, error) {
+func (c *Client) address(t env.Task, b *backoff, id uint64) (env.Addr, error) {
 	s := c.stores.get(id)
 	if s.addr != 0 {
 		return s.addr, nil
 	}
 	c.stats.StoreLoads++
-	meta, err := c.placement.GetStore(t, id)
+	meta, err := c.placement.GetStore(t, id, b.left())
 	if err != nil {
 		return 0, fmt.Errorf("address of store %d: %w", id, err)
 	}

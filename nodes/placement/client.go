@@ -28,7 +28,8 @@ type ClientConfig struct {
 	// Members are the names of the members.
 	Members []string
 	// RequestTimeout is how long one member is given to answer, Deadline how long
-	// a request takes at most, with its repetitions. Defaults 500 ms and 3 s.
+	// a request is repeated unless its caller sets a lower limit. Defaults 500 ms
+	// and 3 s.
 	RequestTimeout time.Duration
 	Deadline       time.Duration
 	// BackoffMin and BackoffMax bound the wait before a repetition, which doubles
@@ -66,8 +67,6 @@ type Client struct {
 	rand   env.Rand
 	header *pdpb.RequestHeader
 	member int // index of the member that is asked first
-	// lastErr is why a request was repeated last, for people.
-	lastErr error
 
 	timestamps timestampBatch
 }
@@ -157,7 +156,24 @@ func (c *Client) turnFrom(asked int, leader string, on *tour) (followed bool) {
 
 // call repeats a request until it is served or the deadline has passed.
 func call[P any, R response[P]](c *Client, t env.Task, m rpc.Method, req rpc.Message) (R, error) {
-	deadline := c.env.Clock.Monotonic() + c.cfg.Deadline
+	return callWithin[P, R](c, t, m, req, noLimit)
+}
+
+// noLimit stands for the client's own deadline.
+const noLimit time.Duration = -1
+
+// within is how long a request with a limit of its caller is repeated.
+func (c *Client) within(limit time.Duration) time.Duration {
+	if limit < 0 {
+		return c.cfg.Deadline
+	}
+	return min(limit, c.cfg.Deadline)
+}
+
+// callWithin is call with a limit of the caller, who has a deadline of its own.
+// It never waits longer than the client's.
+func callWithin[P any, R response[P]](c *Client, t env.Task, m rpc.Method, req rpc.Message, limit time.Duration) (R, error) {
+	deadline := c.env.Clock.Monotonic() + c.within(limit)
 	backoff := c.cfg.BackoffMin
 	var on tour
 	for {
@@ -166,7 +182,6 @@ func call[P any, R response[P]](c *Client, t env.Task, m rpc.Method, req rpc.Mes
 		if !retry {
 			return resp, err
 		}
-		c.lastErr = err
 		pause := backoff/2 + time.Duration(c.rand.IntN(int(backoff/2)+1))
 		if c.env.Clock.Monotonic()+pause >= deadline {
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
@@ -184,9 +199,10 @@ func (c *Client) AllocID(t env.Task) (uint64, error) {
 }
 
 // GetRegion returns the region that holds key, and its leader, which is nil if
-// it is not known.
-func (c *Client) GetRegion(t env.Task, key []byte) (*metapb.Region, *metapb.Peer, error) {
-	resp, err := call[pdpb.GetRegionResponse](c, t, rpc.PdGetRegion, &pdpb.GetRegionRequest{Header: c.header, RegionKey: key})
+// it is not known. It waits at most for limit, and never longer than
+// ClientConfig.Deadline, which is what a negative limit stands for.
+func (c *Client) GetRegion(t env.Task, key []byte, limit time.Duration) (*metapb.Region, *metapb.Peer, error) {
+	resp, err := callWithin[pdpb.GetRegionResponse](c, t, rpc.PdGetRegion, &pdpb.GetRegionRequest{Header: c.header, RegionKey: key}, limit)
 	return resp.GetRegion(), resp.GetLeader(), err
 }
 
@@ -212,9 +228,10 @@ func (c *Client) PutStore(t env.Task, store *metapb.Store) error {
 	return err
 }
 
-// GetStore returns a store.
-func (c *Client) GetStore(t env.Task, id uint64) (*metapb.Store, error) {
-	resp, err := call[pdpb.GetStoreResponse](c, t, rpc.PdGetStore, &pdpb.GetStoreRequest{Header: c.header, StoreId: id})
+// GetStore returns a store. It waits at most for limit, and never longer than
+// ClientConfig.Deadline, which is what a negative limit stands for.
+func (c *Client) GetStore(t env.Task, id uint64, limit time.Duration) (*metapb.Store, error) {
+	resp, err := callWithin[pdpb.GetStoreResponse](c, t, rpc.PdGetStore, &pdpb.GetStoreRequest{Header: c.header, StoreId: id}, limit)
 	return resp.GetStore(), err
 }
 

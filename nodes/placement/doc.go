@@ -9,8 +9,8 @@
 // Stores and clients reach it through a Client:
 //
 //	pd := placement.NewClient(e, ep, placement.ClientConfig{ClusterID: 1, Members: []string{"pd1", "pd2", "pd3"}})
-//	ts, err := pd.GetTS(t)
-//	region, leader, err := pd.GetRegion(t, key)
+//	ts, err := pd.GetTS(t, limit)
+//	region, leader, err := pd.GetRegion(t, key, limit)
 //
 // # Members
 //

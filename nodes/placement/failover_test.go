@@ -40,7 +40,7 @@ func TestLeadsAgain(t *testing.T) {
 	b.JumpClock(time.Minute)
 	var lastTS, lastID uint64
 	take := func(task env.Task, _ *env.Env, pd *Client) {
-		ts, err := pd.GetTS(task)
+		ts, err := pd.GetTS(task, noLimit)
 		if err != nil || ts <= lastTS {
 			t.Errorf("timestamp %d, %v after %d", ts, err, lastTS)
 		}
@@ -69,7 +69,7 @@ func TestLeadsAgain(t *testing.T) {
 			c.transfer(t, m)
 			s.do(t, take)
 			s.do(t, func(task env.Task, e *env.Env, pd *Client) {
-				if store, err := pd.GetStore(task, 1); err != nil || store.Address != "store1" {
+				if store, err := pd.GetStore(task, 1, noLimit); err != nil || store.Address != "store1" {
 					t.Errorf("store: %v, %v", store, err)
 				}
 				stale := testRegions()[0]
@@ -104,7 +104,7 @@ func cutOffLeader(t *testing.T, seed uint64) {
 		c.addClient(name, cfg, func(task env.Task, _ *env.Env, pd *Client) {
 			for {
 				called := c.Now()
-				if ts, err := pd.GetTS(task); err == nil {
+				if ts, err := pd.GetTS(task, noLimit); err == nil {
 					served[name]++
 					if err := w.add(observation{ts, called, c.Now()}); err != nil {
 						t.Error(err)
@@ -198,7 +198,7 @@ func TestFindsLeader(t *testing.T) {
 		t.Helper()
 		s.do(t, func(task env.Task, e *env.Env, pd *Client) {
 			before := e.Clock.Monotonic()
-			_, _, err := pd.GetRegion(task, []byte("x"))
+			_, _, err := pd.GetRegion(task, []byte("x"), noLimit)
 			if took := e.Clock.Monotonic() - before; took > most || (err == nil) != want || err != nil && !errors.Is(err, ErrUnavailable) {
 				t.Errorf("%v after %v", err, took)
 			}

@@ -119,7 +119,7 @@ func takeIDs(task env.Task, pd *Client, pause env.Rand, ids map[uint64]bool) {
 func takeTimestamps(task env.Task, c *cluster, pd *Client, pause env.Rand, w *witness) {
 	for {
 		called := c.Now()
-		ts, err := pd.GetTS(task)
+		ts, err := pd.GetTS(task, noLimit)
 		if err == nil {
 			err = w.add(observation{ts, called, c.Now()})
 			invariant.Check(err == nil, "%v", err)

@@ -84,7 +84,7 @@ func request(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData, ou
 		}
 		return pd.PutStore(task, meta)
 	case "store":
-		meta, err := pd.GetStore(task, number(t, d, 0))
+		meta, err := pd.GetStore(task, number(t, d, 0), noLimit)
 		if err == nil {
 			fmt.Fprintf(out, "%d %s heartbeat=%v\n", meta.Id, meta.Address, meta.LastHeartbeat != 0)
 		}
@@ -106,7 +106,7 @@ func requestTSO(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData,
 	distinct := map[uint64]bool{}
 	last := uint64(0)
 	for range argument(t, d, "count", 1) {
-		ts, err := pd.GetTS(task)
+		ts, err := pd.GetTS(task, noLimit)
 		if err != nil {
 			return err
 		}
@@ -123,7 +123,7 @@ func requestTSO(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData,
 func requestRegion(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData, out *strings.Builder) error {
 	switch d.Cmd {
 	case "region":
-		meta, leader, err := pd.GetRegion(task, []byte(d.CmdArgs[0].Key))
+		meta, leader, err := pd.GetRegion(task, []byte(d.CmdArgs[0].Key), noLimit)
 		return printRegion(out, meta, leader, err)
 	case "region-by-id":
 		meta, leader, err := pd.GetRegionByID(task, number(t, d, 0))
@@ -228,10 +228,7 @@ func TestDeadline(t *testing.T) {
 		results := make([]env.Future[uint64], 4)
 		for i := range results {
 			e.Sched.Go("timestamp", func(task env.Task) {
-				if i == 3 {
-					task.Sleep(50 * time.Millisecond) // it has to wait for the others
-				}
-				ts, err := pd.GetTS(task)
+				ts, err := pd.GetTS(task, noLimit)
 				results[i].Resolve(ts, err)
 			})
 		}
@@ -264,7 +261,7 @@ func TestBatching(t *testing.T) {
 			e.Sched.Go("timestamp", func(task env.Task) {
 				for range 5 {
 					called := c.Now()
-					ts, err := pd.GetTS(task)
+					ts, err := pd.GetTS(task, noLimit)
 					if err == nil {
 						err = w.add(observation{ts, called, c.Now()})
 					}

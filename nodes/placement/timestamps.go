@@ -1,7 +1,9 @@
 package placement
 
 import (
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pingcap/kvproto/pkg/pdpb"
 
@@ -11,10 +13,7 @@ import (
 )
 
 //nolint:gochecknoglobals // marks register once
-var (
-	markBatched = invariant.NewMark("placement: one request for the timestamps of several tasks")
-	markQueued  = invariant.NewMark("placement: deadline passed before a timestamp was asked for")
-)
+var markBatched = invariant.NewMark("placement: one request for the timestamps of several tasks")
 
 // timestampBatch collects the tasks that want a timestamp while a request is
 // under way. They share the next one: a timestamp must be drawn after it was
@@ -25,21 +24,19 @@ type timestampBatch struct {
 }
 
 // GetTS returns a timestamp that is greater than all that were returned before
-// the call, to anybody.
-func (c *Client) GetTS(t env.Task) (uint64, error) {
+// the call, to anybody. It waits at most for limit; a negative one is that of
+// the requests, ClientConfig.Deadline for the one under way and for the next. A
+// caller who has given up leaves the request to the others who share it.
+func (c *Client) GetTS(t env.Task, limit time.Duration) (uint64, error) {
 	want := &env.Future[uint64]{}
 	c.timestamps.waiting = append(c.timestamps.waiting, want)
 	if !c.timestamps.running {
 		c.timestamps.running = true
 		c.env.Sched.Go("placement timestamps", c.fetchTimestamps)
 	}
-	ts, err := want.Await(t, c.cfg.Deadline)
-	if err == env.ErrTimeout { //nolint:errorlint // Await returns it unwrapped
-		markQueued.Reached()
-		err = ErrUnavailable // it may be that no request was sent for it yet
-		if c.lastErr != nil {
-			err = fmt.Errorf("%w: %w", ErrUnavailable, c.lastErr)
-		}
+	ts, err := want.Await(t, limit)
+	if err != nil && !errors.Is(err, ErrUnavailable) && errors.Is(err, env.ErrTimeout) {
+		err = fmt.Errorf("%w: no timestamp within %v", ErrUnavailable, limit)
 	}
 	return ts, err
 }

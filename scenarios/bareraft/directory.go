@@ -68,9 +68,11 @@ func (c *Cluster) TransferLeader(_ string, happened func()) bool {
 		return false
 	}
 	to := uint64((position+1)%len(c.members) + 1)
-	c.moving = transfer{to, c.World.Now() + int64(transferMax), happened}
-	leader.replica.TransferLeader(to)
-	return true
+	asked := leader.node.Do(func() { leader.replica.TransferLeader(to) })
+	if asked {
+		c.moving = transfer{to, c.World.Now() + int64(transferMax), happened}
+	}
+	return asked
 }
 
 // moved notes that a member leads.

@@ -71,6 +71,8 @@ type Cluster struct {
 	members []*member
 	stores  []*store
 	admin   admin
+	// lives are the disks' counters at the start of each node's process.
+	lives map[*sim.Node]disk.Stats
 }
 
 // member is a placement member's node and, while it is up, its server.
@@ -92,7 +94,7 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cluster{plan: p, opts: opts, caches: caches}
+	c := &Cluster{plan: p, opts: opts, caches: caches, lives: map[*sim.Node]disk.Stats{}}
 	cfg := Environment(p)
 	cfg.OnExit, cfg.OnChange, cfg.Logf = c.exited, c.changed, opts.Logf
 	c.World = sim.NewWorld(cfg)
@@ -131,25 +133,13 @@ func (c *Cluster) addNode(name string, hasDisk bool, main func(e *env.Env) func(
 	return c.World.AddNode(cfg)
 }
 
-// exited starts a process again that ended by itself, as a supervisor would.
-func (c *Cluster) exited(n *sim.Node, reason string) {
-	kind := Failed
-	if d := n.Disk(); d != nil {
-		if s := d.Stats(); s.Deaths+s.ReadErrors+s.WriteErrors+s.SpaceErrors > 0 {
-			kind = Exited
-		}
-	}
-	c.event(n.Name(), kind, reason)
-	c.World.Go("restart "+n.Name(), func(t env.Task) {
-		t.Sleep(time.Duration(c.plan.Knobs.RestartDelay))
-		n.Start()
-	})
-}
-
 // changed reports what became of a node.
 func (c *Cluster) changed(n *sim.Node, change sim.Change) {
 	switch change {
 	case sim.Started:
+		if d := n.Disk(); d != nil {
+			c.lives[n] = d.Stats()
+		}
 		c.event(n.Name(), Started, "")
 	case sim.Ended:
 		c.event(n.Name(), Ended, "")
@@ -207,6 +197,7 @@ func (c *Cluster) raftConfig(node string) raftstore.Config {
 		MaxInflightMsgs:   k.MaxInflightMsgs,
 		MaxSizePerMsg:     uint64(k.MaxSizePerMsg),
 		LogGCThreshold:    uint64(k.RaftLogGCThreshold),
+		LogGCCountLimit:   uint64(k.RaftLogGCLimit) * uint64(k.RaftLogGCThreshold),
 		SnapshotChunkSize: k.SnapshotChunkBytes,
 		Observer:          observer{c, node},
 	}
@@ -235,10 +226,6 @@ func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) fun
 	}
 }
 
-// placementDeadline is how long a client asks the placement driver before it
-// reconsiders.
-const placementDeadline = 3 * time.Second
-
 func (c *Cluster) startClient(n int, e *env.Env) func() {
 	ep := rpc.NewEndpoint(e)
 	k := &c.plan.Knobs
@@ -246,14 +233,14 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 		ClusterID:      nodes.ClusterID,
 		Members:        c.plan.PlacementNames(),
 		RequestTimeout: time.Duration(k.RequestTimeout),
-		// Who asks for an operation gives up then.
-		Deadline: min(time.Duration(k.OperationTimeout), placementDeadline),
 	})
 	db := client.New(e, ep, pd, client.Config{
 		RPCTimeout:    time.Duration(k.RequestTimeout),
 		OpTimeout:     time.Duration(k.OperationTimeout),
 		CommitTimeout: time.Duration(k.OperationTimeout),
 		LockTTL:       time.Duration(k.LockTTL),
+		ScanPage:      k.ScanPage,
+		BatchBytes:    k.BatchBytes,
 	})
 	if n == 0 {
 		c.admin = admin{env: e, ep: ep, pd: pd}

@@ -133,7 +133,9 @@ func (c *Cluster) Split(key string, happened func()) bool {
 	return true
 }
 
-// TransferLeader implements sim.Directory.
+// TransferLeader implements sim.Directory. The request reaches the leader like
+// any other event of its process: if it is paused, not before it goes on, and
+// never if it ends.
 func (c *Cluster) TransferLeader(key string, happened func()) bool {
 	leader, status := c.leader(key)
 	if leader == nil {
@@ -144,7 +146,11 @@ func (c *Cluster) TransferLeader(key string, happened func()) bool {
 		return false
 	}
 	to := others[int(status.Term)%len(others)]
-	if err := leader.server.TransferLeader(status.Region.Id, to.Id); err != nil {
+	asked := leader.node.Do(func() {
+		// It may lead no longer; then nothing happens, which is seen below.
+		_ = leader.server.TransferLeader(status.Region.Id, to.Id)
+	})
+	if !asked {
 		return false
 	}
 	c.World.Go("transfer", func(t env.Task) {

@@ -114,5 +114,5 @@ func addDisk(sum *reports.DiskStats, d *disk.Disk) {
 	sum.Lost += s.Lost + s.LostEntries + s.Unissued
 	sum.Torn += s.Torn + s.Holed
 	sum.Errors += s.ReadErrors + s.WriteErrors + s.SpaceErrors
-	sum.Stalls += s.Stalls
+	sum.Stalls += s.Stalled
 }

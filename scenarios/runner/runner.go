@@ -99,9 +99,19 @@ func Run(p *plan.Plan, opts Options) (*Outcome, error) {
 	return RunSystem(p, opts, builder(p.Cluster.API))
 }
 
+// Check reports what is wrong with a plan, everything that can be known before
+// it runs: its own ranges, and its workload and what that knows. The error is a
+// *plan.Error.
+func Check(p *plan.Plan) error {
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	return workload.Check(p.Workload.Name, p.Cluster.API, p.Workload.Params)
+}
+
 // RunSystem runs a plan on a system of one's own.
 func RunSystem(p *plan.Plan, opts Options, build Builder) (*Outcome, error) {
-	if err := p.Validate(); err != nil {
+	if err := Check(p); err != nil {
 		return nil, err
 	}
 	r := &run{plan: p, opts: opts}

@@ -13,13 +13,15 @@ import (
 // wrote it. Lists soon outgrow the size of a value that is stored in its commit
 // record. Parameters: keys-per-txn, the most keys of a transaction; read, the
 // share of keys that are only read in per mille; length, the number of elements
-// after which a list is only read.
+// after which a list is only read; scan, the share of transactions in per mille
+// that read all lists by scans.
 type appends struct {
 	cfg    Config
 	lists  []string
 	width  int
 	reads  int
 	length int
+	scans  int
 	probes int
 }
 
@@ -29,9 +31,10 @@ func newAppend(cfg Config) *appends {
 	return &appends{
 		cfg:    cfg,
 		lists:  keys(listPrefix, cfg.Keys),
-		width:  cfg.param("keys-per-txn", 4),
-		reads:  cfg.param("read", 500),
-		length: cfg.param("length", 120),
+		width:  cfg.param("keys-per-txn"),
+		reads:  cfg.param("read"),
+		length: cfg.param("length"),
+		scans:  cfg.param("scan"),
 	}
 }
 
@@ -48,6 +51,13 @@ func (w *appends) Setup(t env.Task, s *Session) error {
 
 // Step implements Workload.
 func (w *appends) Step(t env.Task, s *Session, r *stream.Stream) {
+	if r.PerMille(w.scans) {
+		page, reverse := 1+r.IntN(len(w.lists)), r.PerMille(500)
+		_ = s.transaction(t, func(x *txn) error {
+			return x.pages(t, listPrefix, after(listPrefix), page, reverse)
+		})
+		return
+	}
 	chosen := pick(r, w.lists, 1+r.IntN(w.width))
 	_ = s.transaction(t, func(x *txn) error {
 		for i, key := range chosen {
@@ -82,7 +92,7 @@ func (w *appends) Probe(t env.Task, s *Session) error {
 // Audit implements Workload.
 func (w *appends) Audit(t env.Task, s *Session) error {
 	return s.transaction(t, func(x *txn) error {
-		_, err := x.scan(t, listPrefix, after(listPrefix), false)
+		_, err := x.scan(t, listPrefix, after(listPrefix), 0, false)
 		return err
 	})
 }

@@ -10,30 +10,39 @@ import (
 )
 
 // bank moves money between accounts that lie in many regions, and reads all of
-// them at once: the total never changes. Parameters: balance, what each account
-// holds at the beginning; read, the share of full reads in per mille.
+// them at once: the total never changes. Accounts are closed - deleted, after
+// their money was moved - and opened again by an insert, which fails if the
+// account is open. Parameters: balance, what each account holds at the
+// beginning; read, the share of full reads in per mille; turnover, the share of
+// closings and openings among the changes.
 type bank struct {
 	cfg      Config
 	accounts []string
 	balance  int
 	readRate int
+	turnover int
 }
 
-const accountPrefix = "acct/"
+const (
+	accountPrefix = "acct/"
+	// partRate is the share of reads of some accounts, in per mille.
+	partRate = 50
+)
 
 func newBank(cfg Config) *bank {
 	return &bank{
 		cfg:      cfg,
 		accounts: keys(accountPrefix, cfg.Keys),
-		balance:  cfg.param("balance", 100),
-		readRate: cfg.param("read", 250),
+		balance:  cfg.param("balance"),
+		readRate: cfg.param("read"),
+		turnover: cfg.param("turnover"),
 	}
 }
 
 // Header implements Workload.
 func (b *bank) Header(h *history.Header) {
 	total := int64(b.balance) * int64(len(b.accounts))
-	h.Bank = &history.Bank{Accounts: b.accounts, Total: &total}
+	h.Bank = &history.Bank{Accounts: b.accounts, Total: &total, Closable: true}
 }
 
 // Setup implements Workload.
@@ -53,60 +62,150 @@ func (b *bank) Setup(t env.Task, s *Session) error {
 // Step implements Workload.
 func (b *bank) Step(t env.Task, s *Session, r *stream.Stream) {
 	draw := r.IntN(1000)
-	switch {
-	case draw < b.readRate:
-		_ = b.readAll(t, s, r.PerMille(250))
-	case draw < b.readRate+50 || len(b.accounts) < 2:
+	if draw < b.readRate {
+		_ = b.readAll(t, s, r)
+		return
+	}
+	if draw < b.readRate+partRate || len(b.accounts) < 2 {
 		_ = s.transaction(t, func(x *txn) error {
 			_, err := x.readAll(t, pick(r, b.accounts, 4))
 			return err
 		})
-	default:
-		pair := pick(r, b.accounts, 2)
-		amount := 1 + r.IntN(5)
-		_ = s.transaction(t, func(x *txn) error { return transfer(t, x, pair[0], pair[1], amount) })
+		return
 	}
+	pair := pick(r, b.accounts, 2)
+	amount := 1 + r.IntN(5)
+	change := transfer
+	if r.PerMille(b.turnover) {
+		change = []func(env.Task, *txn, string, string, int) error{closing, opening, openingBlind, reservation}[r.IntN(4)]
+	}
+	_ = s.transaction(t, func(x *txn) error { return change(t, x, pair[0], pair[1], amount) })
 }
 
-// Probe implements Workload: it writes every account's balance back.
+// Probe implements Workload: it writes every account's balance back, and opens
+// those that are closed.
 func (b *bank) Probe(t env.Task, s *Session) error {
 	return s.transaction(t, func(x *txn) error {
-		pairs, err := x.scan(t, accountPrefix, after(accountPrefix), false)
-		for _, p := range pairs {
-			x.write(p.Key, p.Value)
+		balances, err := x.readAll(t, b.accounts)
+		if err != nil {
+			return err
 		}
-		return err
+		for _, a := range b.accounts {
+			if balance, open := balances[a]; open {
+				x.write(a, balance)
+			} else if err := x.insert(a, "0"); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
 // Audit implements Workload.
-func (b *bank) Audit(t env.Task, s *Session) error { return b.readAll(t, s, false) }
-
-func (b *bank) readAll(t env.Task, s *Session, reverse bool) error {
+func (*bank) Audit(t env.Task, s *Session) error {
 	return s.transaction(t, func(x *txn) error {
-		_, err := x.scan(t, accountPrefix, after(accountPrefix), reverse)
+		_, err := x.scan(t, accountPrefix, after(accountPrefix), 0, false)
 		return err
 	})
 }
 
-// transfer moves an amount, or nothing if the balance does not suffice.
-func transfer(t env.Task, x *txn, from, to string, amount int) error {
-	balances, err := x.readAll(t, []string{from, to})
+// readAll reads all accounts in one of the ways in which a user can.
+func (b *bank) readAll(t env.Task, s *Session, r *stream.Stream) error {
+	way, page, reverse := r.IntN(4), 1+r.IntN(len(b.accounts)), r.PerMille(300)
+	return s.transaction(t, func(x *txn) error {
+		switch way {
+		case 0:
+			_, err := x.readAll(t, b.accounts)
+			return err
+		case 1:
+			return x.pages(t, accountPrefix, after(accountPrefix), page, reverse)
+		}
+		_, err := x.scan(t, accountPrefix, after(accountPrefix), 0, reverse)
+		return err
+	})
+}
+
+// balances reads two accounts and says which of them are open.
+func balances(t env.Task, x *txn, from, to string) (a, b int, isOpen [2]bool, err error) {
+	texts, err := x.readAll(t, []string{from, to})
 	if err != nil {
+		return 0, 0, isOpen, err
+	}
+	var both [2]int
+	for i, account := range []string{from, to} {
+		text, open := texts[account]
+		if !open {
+			continue
+		}
+		isOpen[i] = true
+		if both[i], err = strconv.Atoi(text); err != nil {
+			return 0, 0, isOpen, fmt.Errorf("account %s holds %q: %w", account, text, err)
+		}
+	}
+	return both[0], both[1], isOpen, nil
+}
+
+// transfer moves an amount, or nothing if the balance does not suffice or an
+// account is closed.
+func transfer(t env.Task, x *txn, from, to string, amount int) error {
+	a, b, isOpen, err := balances(t, x, from, to)
+	if err != nil || !isOpen[0] || !isOpen[1] || a < amount {
 		return err
 	}
-	a, err := strconv.Atoi(balances[from])
-	if err != nil {
-		return fmt.Errorf("account %s holds %q: %w", from, balances[from], err)
+	x.write(from, strconv.Itoa(a-amount))
+	x.write(to, strconv.Itoa(b+amount))
+	return nil
+}
+
+// closing closes an account and moves what it holds to another, which is opened
+// if need be.
+func closing(t env.Task, x *txn, from, to string, _ int) error {
+	a, b, isOpen, err := balances(t, x, from, to)
+	if err != nil || !isOpen[0] {
+		return err
 	}
-	b, err := strconv.Atoi(balances[to])
+	x.remove(from)
+	if !isOpen[1] {
+		return x.insert(to, strconv.Itoa(a))
+	}
+	x.write(to, strconv.Itoa(a+b))
+	return nil
+}
+
+// opening opens an account that is closed, with money from another.
+func opening(t env.Task, x *txn, from, to string, amount int) error {
+	a, _, isOpen, err := balances(t, x, from, to)
+	if err != nil || !isOpen[0] || isOpen[1] || a < amount {
+		return err
+	}
+	x.write(from, strconv.Itoa(a-amount))
+	return x.insert(to, strconv.Itoa(amount))
+}
+
+// openingBlind is opening by somebody who does not look whether the account is
+// open: the insert does.
+func openingBlind(t env.Task, x *txn, from, to string, amount int) error {
+	text, err := x.read(t, from)
+	if err != nil || text == "" {
+		return err
+	}
+	a, err := strconv.Atoi(text)
 	if err != nil {
-		return fmt.Errorf("account %s holds %q: %w", to, balances[to], err)
+		return fmt.Errorf("account %s holds %q: %w", from, text, err)
 	}
 	if a < amount {
 		return nil
 	}
 	x.write(from, strconv.Itoa(a-amount))
-	x.write(to, strconv.Itoa(b+amount))
+	return x.insert(to, strconv.Itoa(amount))
+}
+
+// reservation inserts an account and deletes it again: it succeeds if the
+// account was closed, and changes nothing.
+func reservation(_ env.Task, x *txn, _, account string, _ int) error {
+	if err := x.insert(account, "0"); err != nil {
+		return err
+	}
+	x.remove(account)
 	return nil
 }

@@ -12,9 +12,10 @@ import (
 )
 
 // register reads, writes and compares-and-swaps a few hot keys through the raw
-// interface. Every value is written once, so that a read tells which write it
+// interface, one by one, in batches and by scans. Every value is written once, so that a read tells which write it
 // saw. Parameters: write and cas, the shares of writes and of compare-and-swap
-// in per mille; delete, the share of writes that delete.
+// in per mille; delete, the share of writes that delete; batch and scan, the
+// shares of operations on several keys, in per mille of all.
 //
 // Deciding linearizability takes time exponential in the number of writes of
 // unknown outcome, each of which may take effect at any time. So a register
@@ -23,23 +24,32 @@ import (
 type register struct {
 	cfg                     Config
 	writes, swaps, deletion int
+	batches, scans          int
 	current                 []string       // the registers in use
 	all                     []string       // and the retired ones before them
 	unknown                 map[string]int // writes of unknown outcome
 	probes                  int
 }
 
-const unknownMax = 6
+const (
+	registerPrefix = "reg/"
+	unknownMax     = 6
+	// createRate is the share of swaps, in per mille, that do not read first but
+	// expect the register to be absent.
+	createRate = 150
+)
 
 func newRegister(cfg Config) *register {
 	return &register{
 		cfg:      cfg,
-		current:  keys("reg/", cfg.Keys),
-		all:      keys("reg/", cfg.Keys),
+		current:  keys(registerPrefix, cfg.Keys),
+		all:      keys(registerPrefix, cfg.Keys),
 		unknown:  map[string]int{},
-		writes:   cfg.param("write", 350),
-		swaps:    cfg.param("cas", 250),
-		deletion: cfg.param("delete", 50),
+		writes:   cfg.param("write"),
+		swaps:    cfg.param("cas"),
+		deletion: cfg.param("delete"),
+		batches:  cfg.param("batch"),
+		scans:    cfg.param("scan"),
 	}
 }
 
@@ -48,7 +58,7 @@ func (*register) Header(*history.Header) {}
 
 // Setup implements Workload: the registers begin absent.
 func (*register) Setup(t env.Task, s *Session) error {
-	_, _, err := s.Raw.RawGet(t, []byte("reg/"))
+	_, _, err := s.Raw.RawGet(t, []byte(registerPrefix))
 	return err
 }
 
@@ -63,8 +73,14 @@ func (w *register) Step(t env.Task, s *Session, r *stream.Stream) {
 		} else {
 			_ = w.put(t, s, key, &value)
 		}
+	case draw < w.writes+w.swaps && r.PerMille(createRate):
+		w.create(t, s, key, value, r.PerMille(500))
 	case draw < w.writes+w.swaps:
 		w.swap(t, s, key, value)
+	case draw < w.writes+w.swaps+w.batches:
+		w.batch(t, s, r)
+	case draw < w.writes+w.swaps+w.batches+w.scans:
+		_ = w.scanSome(t, s, r)
 	default:
 		_ = w.read(t, s, key)
 	}
@@ -103,7 +119,10 @@ func (w *register) Audit(t env.Task, s *Session) error {
 			return err
 		}
 	}
-	return nil
+	if w.scans == 0 {
+		return nil
+	}
+	return w.scan(t, s, scan{start: registerPrefix, end: after(registerPrefix)})
 }
 
 func (w *register) read(t env.Task, s *Session, key string) error {
@@ -137,12 +156,26 @@ func (w *register) swap(t env.Task, s *Session, key, value string) {
 	if s.end(read, err) != nil {
 		return
 	}
-	op := s.begin(history.Op{Kind: history.CAS, Key: key, Expected: read.Value, Value: &value})
-	expected := current
-	if !ok {
-		expected = nil
+	w.exchange(t, s, key, read.Value, value)
+}
+
+// create writes a register that must be absent, after it has deleted it if told
+// to.
+func (w *register) create(t env.Task, s *Session, key, value string, deleted bool) {
+	if deleted && w.put(t, s, key, nil) != nil {
+		return
 	}
-	swapped, _, err := s.Raw.RawCompareAndSwap(t, []byte(key), expected, []byte(value))
+	w.exchange(t, s, key, nil, value)
+}
+
+// exchange compares and swaps.
+func (w *register) exchange(t env.Task, s *Session, key string, expected *string, value string) {
+	op := s.begin(history.Op{Kind: history.CAS, Key: key, Expected: expected, Value: &value})
+	var previous []byte
+	if expected != nil {
+		previous = []byte(*expected)
+	}
+	swapped, _, err := s.Raw.RawCompareAndSwap(t, []byte(key), previous, []byte(value))
 	op.Swapped = err == nil && swapped
 	_ = w.wrote(key, s.end(op, err))
 }

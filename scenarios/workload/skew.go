@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"fmt"
 
 	"simrun/nodes/env"
@@ -9,7 +10,8 @@ import (
 )
 
 // writeSkew keeps pairs of doctors of whom one should be on call. A transaction
-// reads both and changes one. Under snapshot isolation two of them may each
+// reads both and changes one: whoever goes off call writes so, or deletes the
+// key, which whoever comes back inserts again. Under snapshot isolation two of them may each
 // take a different doctor off call: write skew, which is allowed. For the
 // second half of the pairs the transaction locks both keys first, as SELECT FOR
 // UPDATE does, and then write skew is a violation. Parameters: none.
@@ -55,6 +57,7 @@ func (w *writeSkew) Step(t env.Task, s *Session, r *stream.Stream) {
 	if r.PerMille(500) {
 		me, other = other, me
 	}
+	leave := r.PerMille(300)
 	locked := n >= len(w.pairs)/2
 	_ = s.transaction(t, func(x *txn) error {
 		if locked {
@@ -65,8 +68,12 @@ func (w *writeSkew) Step(t env.Task, s *Session, r *stream.Stream) {
 			return err
 		}
 		switch {
+		case states[me] == "":
+			return x.insert(me, fmt.Sprintf("%s %d.%d", onCall, s.ID, s.Steps()))
 		case word(states[me]) == offCall:
 			x.write(me, fmt.Sprintf("%s %d.%d", onCall, s.ID, s.Steps()))
+		case word(states[other]) == onCall && leave:
+			x.remove(me)
 		case word(states[other]) == onCall:
 			x.write(me, fmt.Sprintf("%s %d.%d", offCall, s.ID, s.Steps()))
 		}
@@ -74,22 +81,33 @@ func (w *writeSkew) Step(t env.Task, s *Session, r *stream.Stream) {
 	})
 }
 
-// Probe implements Workload: it writes everybody's state again.
+// Probe implements Workload: it writes everybody's state again. Who has none is
+// off call.
 func (w *writeSkew) Probe(t env.Task, s *Session) error {
 	w.probes++
 	return s.transaction(t, func(x *txn) error {
-		pairs, err := x.scan(t, pairPrefix, after(pairPrefix), false)
-		for _, p := range pairs {
-			x.write(p.Key, fmt.Sprintf("%s probe.%d", word(p.Value), w.probes))
+		pairs, err := x.scan(t, pairPrefix, after(pairPrefix), 0, false)
+		if err != nil {
+			return err
 		}
-		return err
+		states := map[string]string{}
+		for _, p := range pairs {
+			states[p.Key] = word(p.Value)
+		}
+		for _, p := range w.pairs {
+			for i := range 2 {
+				d := doctor(p, i)
+				x.write(d, fmt.Sprintf("%s probe.%d", cmp.Or(states[d], offCall), w.probes))
+			}
+		}
+		return nil
 	})
 }
 
 // Audit implements Workload.
 func (w *writeSkew) Audit(t env.Task, s *Session) error {
 	return s.transaction(t, func(x *txn) error {
-		_, err := x.scan(t, pairPrefix, after(pairPrefix), false)
+		_, err := x.scan(t, pairPrefix, after(pairPrefix), 0, false)
 		return err
 	})
 }

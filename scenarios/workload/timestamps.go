@@ -14,7 +14,7 @@ type timestamps struct {
 	burst int
 }
 
-func newTimestamps(cfg Config) *timestamps { return &timestamps{burst: cfg.param("burst", 8)} }
+func newTimestamps(cfg Config) *timestamps { return &timestamps{burst: cfg.param("burst")} }
 
 // Header implements Workload.
 func (*timestamps) Header(*history.Header) {}

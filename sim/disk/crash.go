@@ -79,8 +79,7 @@ func (d *Disk) Crash(kind CrashKind) {
 			return
 		}
 	}
-	now := d.loop.Now()
-	next := d.mount.crash(kind, now, kind.String())
+	next := d.mount.crash(kind, d.device.clock(d.loop.Now()), kind.String())
 	d.mount.zombie = true
 	d.mount = next
 }
@@ -104,7 +103,7 @@ func (d *Disk) Wipe() {
 func (m *mount) die(op *Op, reason string, kind CrashKind) {
 	d := m.disk
 	d.stats.Deaths++
-	instant := op.At
+	instant := d.device.clock(op.At)
 	if kind == PowerLoss {
 		instant = m.instantOfDeath(op)
 	}
@@ -118,8 +117,13 @@ func (m *mount) die(op *Op, reason string, kind CrashKind) {
 // ahead of its disk, nothing that it has issued in this turn of the loop has
 // completed yet, and an image of this instant would show none of its steps. But
 // a disk that was faster is as possible: some of the syncs, or all, may have
-// completed, and the process just had no time to tell.
+// completed, and the process just had no time to tell. A frozen disk has
+// completed none. The instant is one of the device's clock.
 func (m *mount) instantOfDeath(op *Op) int64 {
+	now := m.disk.device.clock(op.At)
+	if m.disk.device.frozen {
+		return now
+	}
 	waiting := m.syncs.incomplete()
 	draws := stream.New(m.disk.keys.crash, "instant", op.Seq)
 	completed := 0
@@ -131,12 +135,13 @@ func (m *mount) instantOfDeath(op *Op) int64 {
 		completed = draws.IntN(len(waiting) + 1)
 	}
 	if completed == 0 {
-		return op.At
+		return now
 	}
 	return waiting[completed-1].complete
 }
 
-// crash returns the disk as the next process finds it.
+// crash returns the disk as the next process finds it, after a crash at that
+// instant of the device's clock.
 func (m *mount) crash(kind CrashKind, instant int64, reason string) *mount {
 	d := m.disk
 	m.settle(instant)

@@ -135,7 +135,7 @@ func (n *node) live() (commits int) {
 
 // arm picks a fault other than a crash.
 func (n *node) arm() {
-	switch n.rng.IntN(5) {
+	switch n.rng.IntN(6) {
 	case 0:
 		n.disk.FailWrites(disk.ClassTable, 1+n.rng.IntN(3))
 	case 1:
@@ -147,6 +147,8 @@ func (n *node) arm() {
 		n.disk.Stall(time.Duration(n.rng.IntN(int(100 * time.Millisecond))))
 	case 4:
 		n.disk.Slow(100 + n.rng.IntN(20000))
+	case 5:
+		n.disk.Freeze()
 	}
 }
 
@@ -157,10 +159,13 @@ func (n *node) disarm() {
 	n.disk.FailReads(0)
 	n.disk.SetCapacity(0)
 	n.disk.Slow(1000)
+	if n.rng.IntN(2) == 0 { // else the crash finds it frozen, and perhaps the next process
+		n.disk.Thaw()
+	}
 }
 
-// TestFaultChain is TestCrashChain with read and write errors, a disk that fills, stalls
-// and slowness: whatever happens, Pebble gets on with it or the process dies
+// TestFaultChain is TestCrashChain with read and write errors, a disk that fills,
+// stalls, freezes and slowness: whatever happens, Pebble gets on with it or the process dies
 // and recovers, and nothing durable is lost.
 func TestFaultChain(t *testing.T) {
 	n := newNode(t, 9, disk.DefaultConfig())

@@ -79,11 +79,38 @@ func (d *Disk) addUnsynced(n int) {
 }
 
 // Durable returns the instant, not before now, at which everything that was
-// synced so far is durable.
+// synced so far is durable, if the device is not frozen from now on.
 func (d *Disk) Durable() int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return max(d.loop.Now(), d.device.lastSync)
+	now := d.loop.Now()
+	return max(now, d.device.instant(now, d.device.lastSync))
+}
+
+// Point is a point on the clock of the disk's device, which stands still while
+// the device is frozen.
+type Point int64
+
+// Synced returns the point at which everything that was synced so far is
+// durable. Unlike the instant that Durable returns, no freeze changes it. It
+// holds until the next power loss.
+func (d *Disk) Synced() Point {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return Point(max(d.device.clock(d.loop.Now()), d.device.lastSync))
+}
+
+// Reaches returns the instant at which the disk reaches a point, now if it is
+// behind; a freeze that begins before that delays it. Of a frozen disk that has
+// not reached the point, the instant is not known.
+func (d *Disk) Reaches(p Point) (at int64, known bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	v, now := &d.device, d.loop.Now()
+	if int64(p) <= v.clock(now) {
+		return now, true
+	}
+	return v.instant(now, int64(p)), !v.frozen
 }
 
 // SetObserver installs the function that gets every operation that changes the
@@ -134,6 +161,6 @@ type Stats struct {
 	WriteErrors uint64 // returned to the process or fatal
 	SpaceErrors uint64 // returned to the process or fatal
 	Stalls      uint64 // calls of Stall
-	Stalled     uint64 // operations that StallUntil delayed
+	Stalled     uint64 // operations accepted by a frozen device, and freezes of a busy one
 	Slowed      uint64 // operations that were not at normal speed
 }

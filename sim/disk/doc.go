@@ -19,6 +19,12 @@
 // instant at which it completes and not before. Durable returns the completion
 // of the last sync; completions never overtake each other.
 //
+// A device that is frozen completes nothing, what it has accepted before
+// included, and goes on after Thaw where it was stopped. When that will be is not
+// known in advance. So completions are counted on the device's clock, which
+// stands still meanwhile, and whoever has to wait for one asks Reaches again when
+// the instant has come.
+//
 // # What a crash leaves
 //
 // A ProcessKill ends the process but not the operating system: all bytes that

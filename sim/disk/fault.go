@@ -7,15 +7,19 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"syscall"
 
 	"simrun/sim/stream"
 )
 
-// errInjected is what a process sees of an injected read or write error.
-var errInjected = fmt.Errorf("simulated: %w", syscall.EIO)
+// injected begins the text of every error that a fault has caused.
+const injected = "simulated: "
 
-var errNoSpace = fmt.Errorf("simulated: %w", syscall.ENOSPC)
+// errInjected is what a process sees of an injected read or write error.
+var errInjected = fmt.Errorf(injected+"%w", syscall.EIO)
+
+var errNoSpace = fmt.Errorf(injected+"%w", syscall.ENOSPC)
 
 // faults holds what is armed.
 type faults struct {
@@ -164,7 +168,7 @@ func (m *mount) admit(op *Op, class Class, growth int64) error {
 	}
 	d := m.disk
 	now := d.loop.Now()
-	m.settle(now)
+	m.settle(d.device.clock(now))
 	d.seq++
 	op.Seq, op.At, op.Complete = d.seq, now, now
 	switch fate := d.strike(op, class, growth, m.used); {
@@ -189,20 +193,22 @@ func (d *Disk) count(op *Op, now int64) {
 	switch op.Kind {
 	case OpWrite:
 		d.stats.Written += op.Length
-		op.Complete = d.accept(now, &d.cfg.Write, op.Length)
+		d.accept(now, &d.cfg.Write, op.Length)
 	case OpSync:
 		d.stats.Syncs++
-		op.Complete = d.accept(now, &d.cfg.Sync, 0)
+		d.accept(now, &d.cfg.Sync, 0)
 	case OpSyncDir:
 		d.stats.DirSyncs++
-		op.Complete = d.accept(now, &d.cfg.Sync, 0)
+		d.accept(now, &d.cfg.Sync, 0)
 	case OpHandOver:
 		d.stats.HandOvers++
+		return // it takes no time
 	case OpCreate, OpRename, OpReuse, OpLink, OpRemove, OpMkdir:
-		op.Complete = d.accept(now, &d.cfg.Entry, 0)
+		d.accept(now, &d.cfg.Entry, 0)
 	case OpCrash, numKinds:
 		panic("disk: operation of unknown kind " + op.Kind.String())
 	}
+	op.Complete = d.device.instant(now, d.device.busy)
 }
 
 func (d *Disk) show(op *Op) {
@@ -215,3 +221,7 @@ func (d *Disk) show(op *Op) {
 func IsInjected(err error) bool {
 	return errors.Is(err, errInjected) || errors.Is(err, errNoSpace)
 }
+
+// TellsOfInjection reports whether a text quotes an error that comes from a
+// fault of the disk.
+func TellsOfInjection(text string) bool { return strings.Contains(text, injected) }

@@ -200,8 +200,9 @@ func (f *file) sync() error {
 	}
 	if !f.mount.zombie {
 		f.node.synced = op.Seq
-		f.mount.disk.device.lastSync = op.Complete
-		f.mount.syncs.push(syncOp{seq: op.Seq, complete: op.Complete, node: f.node})
+		device := &f.mount.disk.device
+		device.lastSync = device.busy
+		f.mount.syncs.push(syncOp{seq: op.Seq, complete: device.busy, node: f.node})
 	}
 	return nil
 }

@@ -91,7 +91,7 @@ func (o *entryOp) apply(view func(dir *node) map[string]*node) {
 // syncOp is a sync that was issued and may not have completed yet.
 type syncOp struct {
 	seq      uint64
-	complete int64
+	complete int64 // on the device's clock
 	node     *node
 }
 
@@ -112,7 +112,8 @@ func (q *syncQueue) push(op syncOp) {
 	q.ops = append(q.ops, op)
 }
 
-// settle makes durable what syncs have covered that completed at or before now.
+// settle makes durable what syncs have covered that completed at or before now
+// on the device's clock.
 func (m *mount) settle(now int64) {
 	q := &m.syncs
 	for q.head < len(q.ops) && q.ops[q.head].complete <= now {

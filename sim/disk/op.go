@@ -110,7 +110,7 @@ func ClassOf(name string) Class {
 type Op struct {
 	Seq      uint64 // number among the operations of this disk, from 1
 	At       int64  // instant of issue
-	Complete int64  // instant of completion; equals At unless the device was used
+	Complete int64  // instant of completion, unless a freeze delays it; equals At unless the device was used
 	Kind     Kind
 	Outcome  Outcome
 	Name     string // the file's name when it was opened; the old name of a rename

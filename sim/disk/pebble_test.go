@@ -239,10 +239,10 @@ func (c *commit) write(d *disk.Disk, s *store) error {
 	return err
 }
 
-// ack says that commits up to index are durable from instant on.
+// ack says that commits up to index are durable once the disk has reached point.
 type ack struct {
-	index   int
-	instant int64
+	index int
+	point disk.Point
 }
 
 // ledger is what may and must be found after a crash.
@@ -255,9 +255,12 @@ type ledger struct {
 
 func (l *ledger) next() int { return l.floor + len(l.commits) + 1 }
 
-// settle moves the floor to what is durable at now.
-func (l *ledger) settle(now int64) {
-	for len(l.acks) > 0 && l.acks[0].instant <= now {
+// settle moves the floor to what is durable now.
+func (l *ledger) settle(d *disk.Disk, now int64) {
+	for len(l.acks) > 0 {
+		if at, known := d.Reaches(l.acks[0].point); !known || at > now {
+			return
+		}
 		for l.floor < l.acks[0].index {
 			l.commits[0].apply(l.base)
 			l.commits = l.commits[1:]
@@ -268,8 +271,8 @@ func (l *ledger) settle(now int64) {
 }
 
 // recovered checks what a process has found and goes on from there.
-func (l *ledger) recovered(found map[string]string, now int64, all bool) error {
-	l.settle(now)
+func (l *ledger) recovered(d *disk.Disk, now int64, found map[string]string, all bool) error {
+	l.settle(d, now)
 	last := 0
 	if text, ok := found[seqKey]; ok {
 		last, _ = strconv.Atoi(text)
@@ -338,7 +341,7 @@ func (n *node) step() bool {
 		return false
 	}
 	if c.synced {
-		n.ledger.acks = append(n.ledger.acks, ack{i, n.disk.Durable()})
+		n.ledger.acks = append(n.ledger.acks, ack{i, n.disk.Synced()})
 	}
 	if n.faulty { // a read error is an answer, too
 		if v, closer, err := n.store.Get([]byte(fmt.Sprintf("k%03d", n.rng.IntN(300)))); err == nil && v != nil {
@@ -389,9 +392,9 @@ func (n *node) end(kind disk.CrashKind, all bool) {
 	if err != nil {
 		n.t.Fatalf("reading: %v", err)
 	}
-	if err := n.ledger.recovered(found, n.clock.now, all); err != nil {
+	if err := n.ledger.recovered(n.disk, n.clock.now, found, all); err != nil {
 		n.t.Fatalf("after %v: %v", kind, err)
 	}
 	// Pebble promises that what it has found is durable once Open has synced.
-	n.ledger.acks = append(n.ledger.acks, ack{n.ledger.next() - 1, n.disk.Durable()})
+	n.ledger.acks = append(n.ledger.acks, ack{n.ledger.next() - 1, n.disk.Synced()})
 }

@@ -123,13 +123,14 @@ func (d *Disk) strikesRead(n *node) bool {
 	return strikes
 }
 
-// Heal ends every fault but a full disk: stalls, slowness, armed errors and
-// crashes. What the device has accepted keeps its completion, because it was
-// promised: a later sync must not overtake it.
+// Heal ends every fault but a full disk: a freeze, slowness, armed errors and
+// crashes. What the device has accepted while it was slow keeps its cost: a later
+// sync must not overtake it.
 func (d *Disk) Heal() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.device.stalled, d.device.slow = 0, normalSpeed
+	d.device.thaw(d.loop.Now())
+	d.device.slow = normalSpeed
 	f := &d.faults
 	f.crashIn = 0
 	f.writes = [numClasses]int{}

@@ -88,11 +88,12 @@ func (s *script) play(input string) {
 // do executes one line. The commands:
 //
 //	mkdir DIR         create FILE        write FILE TEXT     write-at FILE OFFSET TEXT
-//	sync NAME         sync-dir DIR       unsynced-sync FILE  close FILE
+//	sync NAME         sync-dir [DIR]      unsynced-sync FILE  close FILE
 //	rename OLD NEW    reuse OLD NEW      link OLD NEW        remove NAME     remove-all NAME
 //	read FILE         wait               pass DURATION       crash KIND      wipe
-//	stall DURATION    slow PER-MILLE     capacity BYTES      crash-at-op N KIND
-//	fail-writes CLASS N                  fail-reads N        usage
+//	freeze            thaw               stall DURATION
+//	slow PER-MILLE    capacity BYTES     crash-at-op N KIND  usage
+//	fail-writes CLASS N                  fail-reads N
 //
 // TEXT is a word or a byte and how often it is written, as in a*600. wait lets
 // everything complete that was synced.
@@ -113,7 +114,7 @@ func (s *script) do(cmd string, args []string) error {
 	case "sync":
 		return s.files[args[0]].Sync()
 	case "sync-dir":
-		dir, err := fs.OpenDir(args[0])
+		dir, err := fs.OpenDir(strings.Join(args, "")) // without a name, the root
 		if err != nil {
 			return err
 		}
@@ -164,6 +165,10 @@ func (s *script) control(cmd string, args []string) error {
 		s.disk.Crash(crashKind(args[0]))
 	case "wipe":
 		s.disk.Wipe()
+	case "freeze":
+		s.disk.Freeze()
+	case "thaw":
+		s.disk.Thaw()
 	case "stall":
 		s.disk.Stall(duration())
 	case "slow":

@@ -53,17 +53,42 @@ func (c *Config) validate() {
 
 const normalSpeed = 1000 // per mille
 
-// device is the queue of operations, as far as it matters: when it is empty.
+// device is the queue of operations, as far as it matters: when it is empty. It
+// has a clock of its own, which is virtual time without the time for which the
+// device was frozen. On that clock the completion of an operation is known when
+// it is accepted, whatever freezes are still to come.
 type device struct {
-	busy     int64 // instant at which all accepted operations have completed
-	lastSync int64 // completion of the last sync; at most busy
+	busy     int64 // completion of all accepted operations, on the device's clock
+	lastSync int64 // completion of the last sync, on the device's clock; at most busy
 	slow     int64 // factor on all costs, in per mille
-	stalled  int64 // instant before which nothing is begun
+	frozen   bool
+	since    int64 // instant at which the device was frozen, if it is
+	lost     int64 // how far the device's clock is behind because of earlier freezes
 }
 
-// accept queues an operation and returns the instant of its completion. The
-// latency is drawn by the operation's number.
-func (d *Disk) accept(now int64, l *Latency, length int64) int64 {
+// clock returns what the device's clock shows.
+func (v *device) clock(now int64) int64 {
+	if v.frozen {
+		now = v.since
+	}
+	return now - v.lost
+}
+
+// instant returns when the device's clock will show at, if the device is not
+// frozen from now on. That may be in the past.
+func (v *device) instant(now, at int64) int64 { return now + at - v.clock(now) }
+
+// thaw ends a freeze.
+func (v *device) thaw(now int64) {
+	if v.frozen {
+		v.lost += now - v.since
+		v.frozen = false
+	}
+}
+
+// accept queues an operation; it completes when the device is no longer busy.
+// The latency is drawn by the operation's number.
+func (d *Disk) accept(now int64, l *Latency, length int64) {
 	cost := int64(l.Min) + int64(l.PerKiB)*length/1024
 	if l.Max > l.Min {
 		cost += int64(stream.At(d.keys.timing, d.seq) % uint64(l.Max-l.Min+1))
@@ -72,14 +97,11 @@ func (d *Disk) accept(now int64, l *Latency, length int64) int64 {
 		cost = cost * d.device.slow / normalSpeed
 		d.stats.Slowed++
 	}
-	start := max(now, d.device.busy)
-	if d.device.stalled > start {
-		start = d.device.stalled
+	if d.device.frozen {
 		d.stats.Stalled++
 	}
-	d.device.busy = start + cost
+	d.device.busy = max(d.device.clock(now), d.device.busy) + cost
 	d.stats.DeviceTime += time.Duration(cost)
-	return d.device.busy
 }
 
 // Stall makes the device do nothing for that long, from the end of what it has
@@ -88,17 +110,32 @@ func (d *Disk) Stall(pause time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	check(pause >= 0, "disk: stall of %v", pause)
-	d.device.busy = max(d.loop.Now(), d.device.busy) + int64(pause)
+	d.device.busy = max(d.device.clock(d.loop.Now()), d.device.busy) + int64(pause)
 	d.stats.Stalls++
 }
 
-// StallUntil makes the device begin nothing before that instant. It replaces
-// an earlier StallUntil: stalls that overlap do not add up, and an instant that
-// has passed ends the stall. What was accepted keeps its completion.
-func (d *Disk) StallUntil(at int64) {
+// Freeze stops the device until Thaw, however long that takes: nothing
+// completes, neither what it has accepted before nor what comes meanwhile, and a
+// power loss finds that nothing has. Freezing a frozen device changes nothing.
+func (d *Disk) Freeze() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.device.stalled = at
+	v, now := &d.device, d.loop.Now()
+	if v.frozen {
+		return
+	}
+	if v.busy > v.clock(now) {
+		d.stats.Stalled++
+	}
+	v.frozen, v.since = true, now
+}
+
+// Thaw lets a frozen device go on where it was stopped: what it has accepted
+// takes the time that it would have taken still.
+func (d *Disk) Thaw() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.device.thaw(d.loop.Now())
 }
 
 // Slow multiplies the cost of operations from now on: by 1,000 per mille for

@@ -57,6 +57,8 @@ type Bank struct {
 	Total *int64 `json:"total,omitempty"`
 	// Negative allows an account to be overdrawn.
 	Negative bool `json:"negative,omitempty"`
+	// Closable allows an account to be absent: it holds nothing.
+	Closable bool `json:"closable,omitempty"`
 }
 
 // Outcome is what the client knows of its operation's fate.

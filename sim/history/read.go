@@ -32,8 +32,8 @@ func (e *Error) Error() string {
 }
 
 const (
-	remedyRecord = "record the run again (simrun replay)"
-	remedyFix    = "correct the line, or record the run again (simrun replay)"
+	remedyRecord = "record the run again (simrun run PLAN --out FOLDER)"
+	remedyFix    = "correct the line, or " + remedyRecord
 )
 
 // lineMax bounds a line, so that a file that is something else altogether does

@@ -20,9 +20,6 @@ func drawPlan(t *rapid.T) plan.Plan {
 	p.Scenario = rapid.SampledFrom([]string{"", "bank", "write-skew"}).Draw(t, "scenario")
 	p.Seed = rapid.Uint64().Draw(t, "seed")
 	p.Cluster = drawCluster(t)
-	if p.Cluster.API == plan.Raft {
-		p.Cluster.Placement = 0
-	}
 	p.Workload = plan.Workload{
 		Name: "register", Clients: number("clients", 1, 20), Rate: number("rate", 1, 1_000_000),
 		Operations: rapid.Uint64Range(0, 1<<60).Draw(t, "operations"), Keys: number("keys", 1, 1000),
@@ -59,6 +56,8 @@ func drawCluster(t *rapid.T) plan.Cluster {
 		keys := rapid.SliceOf(rapid.String().Filter(func(s string) bool { return s != "" })).Draw(t, "keys")
 		slices.Sort(keys)
 		c.SplitKeys = slices.Compact(keys)
+	} else {
+		c.Placement, c.Stores = 0, replicas
 	}
 	return c
 }

@@ -36,8 +36,12 @@ type Knobs struct {
 	MaxSizePerMsg int `toml:"max-size-per-msg"`
 
 	// RaftLogGCThreshold is the number of applied entries that a region's log
-	// keeps: 1 to 1000000. A follower that is further behind gets a snapshot.
+	// keeps: 1 to 1000000. The leader waits for slower followers within
+	// RaftLogGCLimit.
 	RaftLogGCThreshold int `toml:"raft-log-gc-threshold"`
+	// RaftLogGCLimit is how many times RaftLogGCThreshold a log may grow for the
+	// sake of a slow follower, which then gets a snapshot: 1 to 1000.
+	RaftLogGCLimit int `toml:"raft-log-gc-limit"`
 	// SnapshotChunkBytes is the size of the pieces in which a snapshot is sent:
 	// 256 to 16777216.
 	SnapshotChunkBytes int `toml:"snapshot-chunk-bytes"`
@@ -55,6 +59,12 @@ type Knobs struct {
 	// RequestTimeout.
 	RequestTimeout   Duration `toml:"request-timeout"`
 	OperationTimeout Duration `toml:"operation-timeout"`
+
+	// ScanPage is the most pairs that a client asks for in one request of a scan,
+	// BatchBytes the size of keys and values above which it sends one region's
+	// part of a transaction in several requests: 1 to 1000000 each.
+	ScanPage   int `toml:"scan-page"`
+	BatchBytes int `toml:"batch-bytes"`
 
 	// TSOWindow is how far ahead the placement driver persists its timestamps.
 	// Not zero.
@@ -138,8 +148,9 @@ func Default() Plan {
 			Order:        FIFO,
 			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2,
 			MaxInflightMsgs: 256, MaxSizePerMsg: 1 << 20,
-			RaftLogGCThreshold: 128, SnapshotChunkBytes: 64 << 10, MemtableBytes: 256 << 10,
+			RaftLogGCThreshold: 128, RaftLogGCLimit: 4, SnapshotChunkBytes: 64 << 10, MemtableBytes: 256 << 10,
 			LockTTL: ms(3_000), RequestTimeout: ms(500), OperationTimeout: ms(10_000),
+			ScanPage: 256, BatchBytes: 16 << 10,
 			TSOWindow: ms(3_000), StoreHeartbeat: ms(1_000), RegionHeartbeat: ms(1_000),
 			RestartDelay: ms(200),
 		},

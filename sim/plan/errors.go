@@ -43,7 +43,7 @@ func (e *Error) Error() string {
 // position is where a value stands in the text.
 type position struct {
 	line, column int
-	// value is what kind of value a key has; of a list's item it is not set.
+	// value is what kind of value stands there; of a table it is not set.
 	value unstable.Kind
 	// literal is set for the items of lists that are strings whose characters
 	// stand in the text as they are.
@@ -87,7 +87,11 @@ func (found positions) keyValue(table string, p *unstable.Parser, e *unstable.No
 		case at.value == unstable.InlineTable:
 			found.keyValue(path, p, item)
 		case at.value == unstable.Array && item.Kind != unstable.Comment:
-			found.add(fmt.Sprintf("%s[%d]", path, items), p, item.Raw)
+			name := fmt.Sprintf("%s[%d]", path, items)
+			found.add(name, p, item.Raw)
+			at := found[name]
+			at.value = item.Kind
+			found[name] = at
 			items++
 		}
 	}
@@ -109,6 +113,14 @@ func keyPath(table string, key unstable.Iterator) string {
 		parts = append(parts, string(key.Node().Data))
 	}
 	return strings.Join(parts, ".")
+}
+
+// Locate adds the position of the field that an error names, in the text of the
+// plan. Use it for what is found wrong with a plan after Parse.
+func Locate(file, text string, err *Error) *Error {
+	located := positionsOf(text).locate(&Error{Field: err.Field, Message: err.Message})
+	located.File = file
+	return located
 }
 
 // locate adds the position of the error's field, or of the innermost table
@@ -136,27 +148,39 @@ func (found positions) faultError(field string, err error) *Error {
 	return e
 }
 
-// untyped finds the first value that the decoder would take, or refuse without
-// a position, because its type in the text is not the field's: a duration that
-// is written as a number would become nanoseconds.
-func (found positions) untyped() *Error {
+// CheckTypes finds the first value of a text of valid TOML that the decoder
+// would take, or refuse without a position, because its type in the text is not
+// the field's: a duration that is written as a number would become nanoseconds.
+// document is the type that the text is decoded into. The error is an *Error.
+func CheckTypes(file, text string, document reflect.Type) error {
+	if err := positionsOf(text).untyped(document); err != nil {
+		err.File = file
+		return err
+	}
+	return nil
+}
+
+func (found positions) untyped(document reflect.Type) *Error {
 	for _, path := range slices.Sorted(maps.Keys(found)) {
 		key := strings.Split(path, ".")
 		value := found[path].value
 		if value == unstable.Invalid || value == unstable.String {
 			continue
 		}
-		t := fieldType(key)
+		t := fieldType(document, key)
 		if t == reflect.TypeFor[Duration]() || t == reflect.TypeFor[seed]() && value != unstable.Integer {
-			return found.locate(&Error{Field: path, Message: "has a value of another type: write " + expectedValue(key)})
+			return found.locate(&Error{Field: path, Message: "has a value of another type: write " + expectedValue(t)})
 		}
 	}
 	return nil
 }
 
-// fieldType returns the type of a field of the document, nil if there is none.
-func fieldType(key []string) reflect.Type {
-	t := reflect.TypeFor[document]()
+// documentType is what the text of a plan is decoded into.
+func documentType() reflect.Type { return reflect.TypeFor[document]() }
+
+// fieldType returns the type of a field of a document, or of an item of one
+// that is a list; nil if there is none.
+func fieldType(t reflect.Type, key []string) reflect.Type {
 	for _, name := range key {
 		if t.Kind() == reflect.Map {
 			t = t.Elem()
@@ -165,11 +189,15 @@ func fieldType(key []string) reflect.Type {
 		if t.Kind() != reflect.Struct {
 			return nil
 		}
+		list, _, isItem := strings.Cut(name, "[")
 		next := reflect.Type(nil)
 		for _, f := range reflect.VisibleFields(t) {
-			if fieldName(f) == name {
+			if fieldName(f) == list {
 				next = f.Type
 			}
+		}
+		if isItem && next != nil && next.Kind() == reflect.Slice {
+			next = next.Elem()
 		}
 		if next == nil {
 			return nil
@@ -187,7 +215,7 @@ func fieldName(f reflect.StructField) string {
 // knownFields lists what may stand where an unknown field stood.
 func knownFields(key []string) string {
 	for n := len(key) - 1; n >= 0; n-- {
-		t := fieldType(key[:n])
+		t := fieldType(documentType(), key[:n])
 		if t == nil || t.Kind() != reflect.Struct {
 			continue
 		}
@@ -204,9 +232,8 @@ func knownFields(key []string) string {
 	return "leave it out"
 }
 
-// expectedValue says what to write for a field.
-func expectedValue(key []string) string {
-	t := fieldType(key)
+// expectedValue says what to write for a field of a type.
+func expectedValue(t reflect.Type) string {
 	switch {
 	case t == nil:
 		return ""

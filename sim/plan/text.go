@@ -98,7 +98,7 @@ func parse(text string) (Plan, *Error) {
 		return Plan{}, err
 	}
 	at := positionsOf(text)
-	if err := at.untyped(); err != nil {
+	if err := at.untyped(documentType()); err != nil {
 		return Plan{}, err
 	}
 	var d document
@@ -167,7 +167,7 @@ func decodeError(err error) *Error {
 	}
 	e := &Error{Field: strings.Join(wrong.Key(), ".")}
 	e.Line, e.Column = wrong.Position()
-	switch text, remedy := trimmed(wrong), expectedValue(wrong.Key()); {
+	switch text, remedy := trimmed(wrong), expectedValue(fieldType(documentType(), wrong.Key())); {
 	case e.Field == "":
 		e.Message = "this is no TOML: " + text
 	case strings.Contains(text, "cannot decode") && remedy != "":

@@ -52,6 +52,8 @@ func (c *Cluster) validate(v *validator) {
 	case Raft:
 		v.between("cluster.placement", int64(c.Placement), 0, 0)
 		v.check("cluster.split-keys", len(c.SplitKeys) == 0, "has keys, but the api raft has no regions: write []")
+		v.check("cluster.replicas", c.Replicas == c.Stores,
+			"is %d, but cluster.stores is %d: in the api raft every node is a member of the one group, write equal numbers", c.Replicas, c.Stores)
 	default:
 		v.check("cluster.api", false, "is %q: write 'raw', 'txn' or 'raft'", c.API)
 	}
@@ -85,11 +87,14 @@ func (k *Knobs) validate(v *validator) {
 	v.between("knobs.max-inflight-msgs", int64(k.MaxInflightMsgs), 1, 100_000)
 	v.between("knobs.max-size-per-msg", int64(k.MaxSizePerMsg), 1, 1<<30)
 	v.between("knobs.raft-log-gc-threshold", int64(k.RaftLogGCThreshold), 1, 1_000_000)
+	v.between("knobs.raft-log-gc-limit", int64(k.RaftLogGCLimit), 1, 1000)
 	v.between("knobs.snapshot-chunk-bytes", int64(k.SnapshotChunkBytes), 256, 16<<20)
 	v.between("knobs.memtable-bytes", int64(k.MemtableBytes), 64<<10, 256<<20)
 	v.duration("knobs.lock-ttl", k.LockTTL, 1)
 	v.duration("knobs.request-timeout", k.RequestTimeout, 1)
 	v.duration("knobs.operation-timeout", k.OperationTimeout, k.RequestTimeout)
+	v.between("knobs.scan-page", int64(k.ScanPage), 1, 1_000_000)
+	v.between("knobs.batch-bytes", int64(k.BatchBytes), 1, 1_000_000)
 	v.duration("knobs.tso-window", k.TSOWindow, 1)
 	v.duration("knobs.store-heartbeat", k.StoreHeartbeat, 1)
 	v.duration("knobs.region-heartbeat", k.RegionHeartbeat, 1)

@@ -1,0 +1,158 @@
+package faults
+
+import (
+	"slices"
+	"time"
+
+	"simrun/sim/stream"
+)
+
+// A burst is several faults close in time to the same stores, or to a quorum of
+// them: what the faults of a storm, which are drawn one by one, come to be only
+// by a rare chance. What is lost with the power is what was written within the
+// last sync, so crashes that shall add up must be that close, too.
+type burst struct {
+	draw
+	at      time.Duration
+	faults  []Fault
+	victims []Target // stores by name: a leader may be another one by the next fault
+}
+
+// bursts draws the bursts of a storm, if it has any: one in each period, like
+// the faults of one kind. The kinds that are off in a storm are off only beside
+// its bursts.
+func (c *StormConfig) bursts(seed uint64) [][]Fault {
+	recipes := c.recipes()
+	if len(recipes) == 0 || !stream.New(seed, "storm bursts").PerMille(c.Bursts) {
+		return nil
+	}
+	length := int64(c.Length)
+	period := magnitude(stream.New(seed, "storm bursts period"), max(length/8, int64(resolution)), length)
+	var list [][]Fault
+	for i := int64(0); i*period < length; i++ {
+		b := burst{draw: draw{stream.New(seed, "storm bursts", uint64(i)), c}}
+		b.at = rounded(i*period + b.Int64N(period))
+		b.victims = b.someStores()
+		recipes[b.IntN(len(recipes))].play(&b)
+		if b.faults[len(b.faults)-1].At < time.Duration(length) {
+			list = append(list, b.faults)
+		}
+	}
+	return list
+}
+
+// recipe is a sort of burst.
+type recipe struct {
+	kinds []Kind // that it uses
+	play  func(b *burst)
+}
+
+// recipes returns those of which every kind is allowed and possible.
+func (c *StormConfig) recipes() []recipe {
+	return slices.DeleteFunc([]recipe{
+		{[]Kind{PowerLoss}, (*burst).oneByOne},
+		{[]Kind{Kill, PowerLoss}, (*burst).killAndLoss},
+		{[]Kind{DiskSlow, PowerLoss}, (*burst).slowAndLoss},
+		{[]Kind{DiskSlow, Kill, PowerLoss}, (*burst).slowKillAndLoss},
+		{[]Kind{DiskStall, Kill, PowerLoss}, (*burst).stallKillAndLoss},
+		{[]Kind{Isolate, PowerLoss}, (*burst).cutAndLoss},
+		{[]Kind{TransferLeader, PowerLoss}, (*burst).transferAndLoss},
+		{[]Kind{Split, PowerLoss}, (*burst).splitAndLoss},
+	}, func(r recipe) bool {
+		return slices.ContainsFunc(r.kinds, func(k Kind) bool { return !slices.Contains(c.Kinds, k) || !c.possible(k) })
+	})
+}
+
+// oneByOne takes the power from one store after the other.
+func (b *burst) oneByOne() {
+	for _, v := range b.victims {
+		b.add(PowerLoss, b.usual(), v)
+		b.pass()
+	}
+}
+
+// killAndLoss loses, soon after a restart, what the process before has written.
+func (b *burst) killAndLoss() {
+	down := b.soon()
+	b.add(Kill, down, b.victims...)
+	b.at += down
+	b.pass()
+	b.loss()
+}
+
+// slowAndLoss takes the power while much is written and not yet durable.
+func (b *burst) slowAndLoss() {
+	b.slow()
+	b.pass()
+	b.loss()
+}
+
+func (b *burst) slowKillAndLoss() {
+	b.slow()
+	b.pass()
+	b.killAndLoss()
+}
+
+// stallKillAndLoss stalls one of the stores that are killed.
+func (b *burst) stallKillAndLoss() {
+	b.add(DiskStall, b.usual(), b.victims[0])
+	b.pass()
+	b.killAndLoss()
+}
+
+// cutAndLoss crashes a store that is cut off, or the others around it.
+func (b *burst) cutAndLoss() {
+	b.add(Isolate, b.usual(), b.victims[0])
+	b.pass()
+	b.loss()
+}
+
+// transferAndLoss and splitAndLoss strike the leader at work, whoever that is.
+func (b *burst) transferAndLoss() { b.leaderLoss(TransferLeader) }
+
+func (b *burst) splitAndLoss() { b.leaderLoss(Split) }
+
+func (b *burst) leaderLoss(operation Kind) {
+	key := b.key()
+	b.faults = append(b.faults, Fault{At: b.at, Kind: operation, Key: key})
+	b.pass()
+	b.add(PowerLoss, b.usual(), Leader(key))
+}
+
+func (b *burst) loss() { b.add(PowerLoss, b.usual(), b.victims...) }
+
+// slow makes the disks of all stores slow for longer than what follows takes.
+func (b *burst) slow() {
+	b.add(DiskSlow, time.Second, AllStores())
+	b.faults[len(b.faults)-1].Factor = int(magnitude(b.Stream, 2, int64(b.c.SlowMax)))
+}
+
+func (b *burst) add(kind Kind, lasts time.Duration, targets ...Target) {
+	b.faults = append(b.faults, Fault{At: b.at, For: lasts, Kind: kind, Targets: targets})
+}
+
+// pass lets a moment pass.
+func (b *burst) pass() { b.at += b.soon() }
+
+// soon is a moment: from the finest that is drawn to that of a slow sync.
+func (b *burst) soon() time.Duration {
+	const longest = 50 * time.Millisecond
+	return max(rounded(magnitude(b.Stream, int64(resolution), int64(longest))), resolution)
+}
+
+// usual is how long other faults of the storm last.
+func (b *burst) usual() time.Duration { return b.c.duration(b.Stream) }
+
+// someStores draws one store, or where crashes may strike them a quorum or all.
+func (d draw) someStores() []Target {
+	stores := named(d.shuffled(d.c.Stores))
+	n := []int{1, len(stores)/2 + 1, len(stores)}[d.IntN(3)]
+	if !d.c.quorumCrashes() {
+		n = 1
+	}
+	return stores[:n]
+}
+
+// quorumCrashes reports whether a burst may crash a quorum: where all stores may
+// lose the power at once, so may some, and a kill loses less than that.
+func (c *StormConfig) quorumCrashes() bool { return c.MajorityDown || c.Blackout > 0 }

@@ -1,0 +1,386 @@
+package scenarios_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"simrun/checker"
+	"simrun/checker/verdict"
+	"simrun/faults"
+	"simrun/reports"
+	"simrun/scenarios"
+	"simrun/scenarios/runner"
+	"simrun/sim/history"
+	"simrun/sim/plan"
+)
+
+// coverageSeeds is how many seeds a scenario has to do everything that it is
+// for. It is a few times what it needs, for a change anywhere makes other runs
+// of the same seeds.
+const coverageSeeds = 60
+
+// A scenario that never does what it is for finds nothing, and looks like one
+// that finds nothing because all is well. The method: seeds are run one after
+// another and what happened in them is summed, until all that the scenario
+// promises has happened. What is left after the last seed is named.
+func TestScenariosDoWhatTheyAreFor(t *testing.T) {
+	if testing.Short() {
+		t.Skip("runs many seeds")
+	}
+	marks := map[string]uint64{}
+	for _, name := range scenarios.Names() {
+		t.Run(name, func(t *testing.T) {
+			c := cover(t, name)
+			for _, missing := range c.missing() {
+				t.Errorf("%d seeds without %s", c.seeds, missing)
+			}
+			t.Logf("%d seeds; the last needed them for %s", c.seeds, strings.Join(c.last, "; "))
+			for mark, n := range c.seen[markSeen] {
+				marks[mark] += n
+			}
+		})
+	}
+	var never []string
+	for mark, n := range marks {
+		if n == 0 {
+			never = append(never, mark)
+		}
+	}
+	slices.Sort(never)
+	t.Logf("%d of %d rare branches were not reached by any scenario:\n\t%s", len(never), len(marks), strings.Join(never, "\n\t"))
+}
+
+// What may happen is counted by where it is seen and by its name.
+const (
+	faultSeen    = "a fault that took effect:"
+	clusterSeen  = "in the cluster:"
+	trafficSeen  = "on a network or disk:"
+	markSeen     = "the branch"
+	outcomeSeen  = "an operation whose outcome is"
+	checkSeen    = "anything to check for"
+	workloadSeen = "in the history:"
+)
+
+// coverage is what happened in the runs of a scenario.
+type coverage struct {
+	scenario *scenarios.Scenario
+	wanted   []string // keys of seen, as key returns them
+	seen     map[string]map[string]uint64
+	seeds    int
+	last     []string // what was missing before the last seed
+}
+
+// cover runs seeds of a scenario until there is nothing missing.
+func cover(t *testing.T, name string) *coverage {
+	t.Helper()
+	s, err := scenarios.Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &coverage{scenario: s, seen: map[string]map[string]uint64{}}
+	c.promise()
+	for seed := uint64(1); seed <= coverageSeeds; seed++ {
+		c.last = c.missing()
+		o, err := runner.Run(s.Plan(seed), runner.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if o.Result.Verdict != checker.OK {
+			t.Errorf("%v: %s\n    simrun run %s --seed %d", o.Result.Verdict, o.Result.Signature(), name, seed)
+		}
+		c.seeds++
+		c.add(o)
+		if len(c.missing()) == 0 {
+			break
+		}
+	}
+	return c
+}
+
+func (c *coverage) want(where string, what ...string) {
+	for _, w := range what {
+		c.wanted = append(c.wanted, where+"\x00"+w)
+	}
+}
+
+func (c *coverage) count(where, what string, n uint64) {
+	if c.seen[where] == nil {
+		c.seen[where] = map[string]uint64{}
+	}
+	c.seen[where][what] += n
+}
+
+func (c *coverage) missing() []string {
+	var missing []string
+	for _, wanted := range c.wanted {
+		where, what, _ := strings.Cut(wanted, "\x00")
+		if c.seen[where][what] == 0 {
+			missing = append(missing, where+" "+what)
+		}
+	}
+	return missing
+}
+
+// promise lists what the scenario is for: what every one of them is, what its
+// file asks for, and what its workload does.
+func (c *coverage) promise() {
+	s := c.scenario
+	c.want(clusterSeen, "elections", "crashes", "restarts", "snapshots")
+	c.want(outcomeSeen, string(history.OK), string(history.Failed))
+	if s.Workload.Name != "timestamps" { // which have no effect that could be unknown
+		c.want(outcomeSeen, string(history.Unknown))
+	}
+	for _, k := range s.Faults.Kinds {
+		c.want(faultSeen, k.String())
+		switch k {
+		case faults.Split:
+			c.want(clusterSeen, "splits")
+			c.want(markSeen, "raftstore: split applied", "raftstore: epoch mismatch at propose")
+			if s.Faults.KindChance == 1000 { // a split between proposal and apply takes many of them
+				c.want(markSeen, "raftstore: epoch mismatch at apply")
+			}
+		case faults.TransferLeader:
+			c.want(clusterSeen, "leader transfers")
+		case faults.Partition, faults.Isolate:
+			c.want(trafficSeen, "messages cut off")
+		case faults.Clog:
+			c.want(trafficSeen, "messages held")
+		case faults.Network:
+			c.want(trafficSeen, "messages lost", "messages duplicated", "messages reordered")
+		case faults.DiskStall:
+			c.want(trafficSeen, "operations stalled")
+		case faults.DiskError, faults.DiskFull:
+			c.want(trafficSeen, "operations with errors")
+		case faults.PowerLoss:
+			if s.Cluster.API != plan.Raft { // whose logs lie in memory
+				c.want(trafficSeen, "unsynced writes lost", "unsynced writes torn")
+			}
+		default:
+		}
+	}
+	switch {
+	case s.Cluster.API == plan.Raft:
+		c.want(markSeen, "registers: restored a snapshot from the leader", "registers: refused reads when the leader was deposed")
+	case s.Workload.Name == "timestamps":
+		c.want(markSeen, "raftstore: log compacted", "raftstore: snapshot applied", "raftstore: read dropped on a change of leader",
+			"placement: leadership begun", "placement: leadership lost with requests waiting", "placement: timestamp window extended",
+			"placement: timestamp request waited for the window to be extended",
+			"placement: timestamps begin above the window of an earlier leadership", "placement: confirmation of leadership failed",
+			"placement: one confirmation of leadership for several requests", "placement: request redirected to the leader")
+	default:
+		c.want(markSeen, "raftstore: log compacted", "raftstore: log compacted past a slow follower", "raftstore: snapshot applied",
+			"raftstore: read waited for apply", "raftstore: reads shared one confirmation", "raftstore: read dropped on a change of leader",
+			"raftstore: start with unapplied committed entries")
+	}
+	c.want(workloadSeen, workloadPromises[s.Workload.Name]...)
+}
+
+// add counts what happened in a run.
+func (c *coverage) add(o *runner.Outcome) {
+	r := o.Result
+	for _, f := range r.Stats.Faults {
+		c.count(faultSeen, f.Kind, uint64(f.Effective))
+	}
+	for _, m := range r.Marks {
+		c.count(markSeen, m.Name, m.Count)
+	}
+	for _, k := range r.Checkers {
+		if c.seen[checkSeen][k.Checker] == 0 && c.seeds == 1 {
+			c.want(checkSeen, k.Checker)
+		}
+		c.count(checkSeen, k.Checker, uint64(k.Checked))
+		for _, f := range k.Observations {
+			c.count(workloadSeen, string(f.Anomaly)+", which is allowed", 1)
+		}
+	}
+	c.addStats(&r.Stats)
+	for i := range o.History.Ops {
+		c.count(outcomeSeen, string(o.History.Ops[i].Outcome), 1)
+	}
+	for what, n := range workloadCounts(o.History) {
+		c.count(workloadSeen, what, n)
+	}
+}
+
+func (c *coverage) addStats(s *reports.Stats) {
+	for what, n := range map[string]uint64{
+		"elections": s.Cluster.Elections, "leader transfers": s.Cluster.LeaderTransfers, "splits": s.Cluster.Splits,
+		"snapshots": s.Cluster.Snapshots, "crashes": s.Cluster.Crashes, "restarts": s.Cluster.Restarts,
+	} {
+		c.count(clusterSeen, what, n)
+	}
+	for what, n := range map[string]uint64{
+		"messages lost": s.Network.Lost, "messages cut off": s.Network.Cut, "messages duplicated": s.Network.Duplicated,
+		"messages reordered": s.Network.Reordered, "messages held": s.Network.Clogged,
+		"unsynced writes lost": s.Disk.Lost, "unsynced writes torn": s.Disk.Torn, "operations with errors": s.Disk.Errors, "operations stalled": s.Disk.Stalls,
+	} {
+		c.count(trafficSeen, what, n)
+	}
+}
+
+// workloadPromises are what the histories of each workload must hold, all of it
+// in the storm. See workloadCounts.
+var workloadPromises = map[string][]string{
+	"register":   {"a swap that succeeded", "a swap that found another value", "a read that saw a value", "a delete"},
+	"bank":       {"a transfer", "a full read", "a full read beside a transfer", "a backward read"},
+	"timestamps": {"a timestamp"},
+	"append":     {"a list by several clients", "appends to one list at the same time"},
+	"write-skew": {
+		string(verdict.G2Item) + ", which is allowed",
+		"a pair changed under locks", "a pair changed without locks", "somebody off call",
+	},
+}
+
+// workloadCounts counts what the clients of a workload did during the storm,
+// with success.
+func workloadCounts(h *history.History) map[string]uint64 {
+	counts := map[string]uint64{}
+	var done []*history.Op
+	for i := range h.Ops {
+		if op := &h.Ops[i]; op.Outcome == history.OK && op.Phase == "storm" {
+			done = append(done, op)
+		}
+	}
+	for _, op := range done {
+		if op.Txn == nil {
+			counts[registerCount(op)]++
+			continue
+		}
+		for _, what := range txnCounts(h, op.Txn) {
+			counts[what]++
+		}
+	}
+	for i, a := range done {
+		for _, b := range done[i+1:] { // in the order of return
+			if b.Invoke < a.Return && a.Txn != nil && b.Txn != nil {
+				for _, what := range pairCounts(h, a.Txn, b.Txn) {
+					counts[what]++
+				}
+			}
+		}
+	}
+	return counts
+}
+
+func registerCount(op *history.Op) string {
+	switch {
+	case op.Kind == history.Timestamp:
+		return "a timestamp"
+	case op.Kind == history.CAS && op.Swapped:
+		return "a swap that succeeded"
+	case op.Kind == history.CAS:
+		return "a swap that found another value"
+	case op.Kind == history.Read && op.Value != nil:
+		return "a read that saw a value"
+	case op.Kind == history.Write && op.Value == nil:
+		return "a delete"
+	}
+	return "something else"
+}
+
+// txnCounts names what one transaction did.
+func txnCounts(h *history.History, x *history.TxnRecord) []string {
+	var found []string
+	writes, locks := written(x, history.TxnWrite), written(x, history.TxnLock)
+	switch {
+	case h.Bank != nil && len(writes) == 2:
+		found = append(found, "a transfer")
+	case len(writes) > 0 && len(locks) > 0:
+		found = append(found, "a pair changed under locks")
+	case len(writes) > 0:
+		found = append(found, "a pair changed without locks")
+	}
+	if fullRead(h, x) {
+		found = append(found, "a full read")
+	}
+	for i := range x.Ops {
+		op := &x.Ops[i]
+		if op.Kind == history.TxnScan && op.Reverse {
+			found = append(found, "a backward read")
+		}
+		if op.Kind != history.TxnRead || op.Value == nil {
+			continue
+		}
+		if len(clientsOf(*op.Value)) > 1 {
+			found = append(found, "a list by several clients")
+		}
+		if strings.HasPrefix(*op.Value, "off ") {
+			found = append(found, "somebody off call")
+		}
+	}
+	return found
+}
+
+// pairCounts names what two transactions did that were under way at the same
+// time.
+func pairCounts(h *history.History, a, b *history.TxnRecord) []string {
+	var found []string
+	for _, pair := range [][2]*history.TxnRecord{{a, b}, {b, a}} {
+		if fullRead(h, pair[0]) && len(written(pair[1], history.TxnWrite)) == 2 {
+			found = append(found, "a full read beside a transfer")
+		}
+	}
+	for _, key := range written(a, history.TxnAppend) {
+		if slices.Contains(written(b, history.TxnAppend), key) {
+			found = append(found, "appends to one list at the same time")
+		}
+	}
+	return found
+}
+
+// written returns the keys of a transaction's operations of a kind.
+func written(x *history.TxnRecord, kind history.TxnKind) []string {
+	var keys []string
+	for i := range x.Ops {
+		if x.Ops[i].Kind == kind {
+			keys = append(keys, x.Ops[i].Key)
+		}
+	}
+	return keys
+}
+
+// fullRead reports whether a transaction read all accounts of a bank.
+func fullRead(h *history.History, x *history.TxnRecord) bool {
+	return h.Bank != nil && slices.ContainsFunc(x.Ops, func(op history.TxnOp) bool {
+		return op.Kind == history.TxnScan && op.Limit == 0 // accounts that are closed are missing
+	})
+}
+
+// clientsOf returns the clients that have appended to a list, whose elements
+// begin with their number.
+func clientsOf(list string) []string {
+	var clients []string
+	for element := range strings.FieldsSeq(list) {
+		client, _, isElement := strings.Cut(element, ".")
+		if isElement && !slices.Contains(clients, client) {
+			clients = append(clients, client)
+		}
+	}
+	return clients
+}
+
+// A promise that nobody counts would be missed in every run, and one that is
+// counted whatever happens would be kept by none: what stands for a workload is
+// counted in a history that has it, and in an empty one it is not.
+func TestCoverageMissesWhatIsMissing(t *testing.T) {
+	for _, name := range scenarios.Names() {
+		s, err := scenarios.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &coverage{scenario: s, seen: map[string]map[string]uint64{}}
+		c.promise()
+		if len(workloadPromises[s.Workload.Name]) == 0 {
+			t.Errorf("nobody says what the workload %s is for", s.Workload.Name)
+		}
+		if n := len(c.missing()); n != len(c.wanted) || n < len(s.Faults.Kinds) {
+			t.Errorf("%s: %d of %d promises are missing before the first seed", name, n, len(c.wanted))
+		}
+		c.count(faultSeen, s.Faults.Kinds[0].String(), 1)
+		if n := len(c.missing()); n != len(c.wanted)-1 || slices.Contains(c.missing(), fmt.Sprint(faultSeen, " ", s.Faults.Kinds[0])) {
+			t.Errorf("%s: a fault that took effect is missing still: %v", name, c.missing())
+		}
+	}
+}

@@ -1,0 +1,175 @@
+package workload
+
+import (
+	"errors"
+	"slices"
+
+	"simrun/nodes/client"
+	"simrun/nodes/env"
+	"simrun/sim/history"
+)
+
+// txn is a transaction that records what it does.
+type txn struct {
+	*client.Txn
+	record   *history.TxnRecord
+	inserted []string
+}
+
+// transaction runs and records one transaction: begin, body, commit. It returns
+// the error of whichever failed.
+func (s *Session) transaction(t env.Task, body func(x *txn) error) error {
+	op := s.begin(history.Op{Kind: history.Txn, Txn: &history.TxnRecord{}})
+	tx, err := s.DB.Begin(t)
+	if err != nil {
+		return s.end(op, err)
+	}
+	op.Txn.StartTS = tx.StartTS()
+	x := &txn{Txn: tx, record: op.Txn}
+	if err = body(x); err != nil {
+		tx.Rollback(t)
+		return s.end(op, err)
+	}
+	err = tx.Commit(t)
+	op.Txn.CommitTS = tx.CommitTS()
+	x.noteInserts(s.learned(t, x, err))
+	return s.end(op, err)
+}
+
+func (x *txn) note(op history.TxnOp) { x.record.Ops = append(x.record.Ops, op) }
+
+// insert sets a key that must be absent.
+func (x *txn) insert(key, value string) error {
+	if err := x.Insert([]byte(key), []byte(value)); err != nil {
+		return err
+	}
+	x.note(history.TxnOp{Kind: history.TxnWrite, Key: key, Value: &value})
+	x.inserted = append(x.inserted, key)
+	return nil
+}
+
+// existing is the value in the record of a key of which an insert said that it
+// exists, and the snapshot that it does not: a value that nobody wrote.
+const existing = "exists, by the word of an insert"
+
+// learned returns what a commit has told of the keys that it was to insert: that
+// they were absent from the transaction's snapshot, if the commit went as far as
+// to its primary key, or that one was not, whose value is then read from there.
+func (s *Session) learned(t env.Task, x *txn, err error) []history.TxnOp {
+	var exists *client.KeyExistsError
+	switch {
+	case err == nil, errors.Is(err, client.ErrUndetermined):
+		var absent []history.TxnOp
+		for _, key := range x.inserted {
+			absent = append(absent, history.TxnOp{Kind: history.TxnRead, Key: key})
+		}
+		return absent
+	case !errors.As(err, &exists):
+		return nil
+	}
+	value, found, readErr := s.DB.Snapshot(x.StartTS()).Get(t, exists.Key)
+	switch {
+	case readErr != nil:
+		return nil
+	case !found:
+		value = []byte(existing)
+	}
+	return []history.TxnOp{{Kind: history.TxnRead, Key: string(exists.Key), Value: optional(value, true)}}
+}
+
+// noteInserts records reads of the snapshot. They come before the transaction's
+// own writes, or they would be taken for reads of those.
+func (x *txn) noteInserts(reads []history.TxnOp) {
+	x.record.Ops = slices.Concat(reads, x.record.Ops)
+}
+
+// read returns the value of key, "" if it is absent.
+func (x *txn) read(t env.Task, key string) (string, error) {
+	value, ok, err := x.Get(t, []byte(key))
+	if err != nil {
+		return "", err
+	}
+	x.note(history.TxnOp{Kind: history.TxnRead, Key: key, Value: optional(value, ok)})
+	return string(value), nil
+}
+
+// readAll reads several keys at once; absent ones are missing in the result.
+func (x *txn) readAll(t env.Task, keys []string) (map[string]string, error) {
+	pairs, err := x.BatchGet(t, bytesOf(keys))
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]string{}
+	for _, p := range pairs {
+		found[string(p.Key)] = string(p.Value)
+	}
+	for _, k := range keys {
+		value, ok := found[k]
+		x.note(history.TxnOp{Kind: history.TxnRead, Key: k, Value: optional([]byte(value), ok)})
+	}
+	return found, nil
+}
+
+// scan reads the range [start, end), backward if reverse; a limit of 0 is none.
+func (x *txn) scan(t env.Task, start, end string, limit int, reverse bool) ([]history.Pair, error) {
+	read := x.Scan
+	if reverse {
+		read = x.ReverseScan
+	}
+	rows, err := read(t, []byte(start), []byte(end), limit)
+	if err != nil {
+		return nil, err
+	}
+	pairs := make([]history.Pair, 0, len(rows))
+	for _, row := range rows {
+		pairs = append(pairs, history.Pair{Key: string(row.Key), Value: string(row.Value)})
+	}
+	x.note(history.TxnOp{Kind: history.TxnScan, Key: start, EndKey: end, Limit: limit, Reverse: reverse, Pairs: pairs})
+	return pairs, nil
+}
+
+// pages reads the range [start, end) as a user does who turns pages: by scans
+// with a limit, each of which begins where the one before ended.
+func (x *txn) pages(t env.Task, start, end string, size int, reverse bool) error {
+	for {
+		pairs, err := x.scan(t, start, end, size, reverse)
+		if err != nil || len(pairs) < size {
+			return err
+		}
+		last := pairs[len(pairs)-1].Key
+		if reverse {
+			end = last
+		} else {
+			start = last + "\x00"
+		}
+	}
+}
+
+// write sets a key.
+func (x *txn) write(key, value string) {
+	x.note(history.TxnOp{Kind: history.TxnWrite, Key: key, Value: &value})
+	x.Set([]byte(key), []byte(value))
+}
+
+// remove deletes a key.
+func (x *txn) remove(key string) {
+	x.note(history.TxnOp{Kind: history.TxnDelete, Key: key})
+	x.Delete([]byte(key))
+}
+
+// lock makes the transaction conflict with every other that writes or locks the
+// keys, as SELECT FOR UPDATE does.
+func (x *txn) lock(keys ...string) {
+	for _, k := range keys {
+		x.LockKeys([]byte(k))
+		x.note(history.TxnOp{Kind: history.TxnLock, Key: k})
+	}
+}
+
+func bytesOf(keys []string) [][]byte {
+	raw := make([][]byte, len(keys))
+	for i, k := range keys {
+		raw[i] = []byte(k)
+	}
+	return raw
+}
