@@ -52,15 +52,18 @@ func StartPlacement(e *env.Env, ep *rpc.Endpoint, cfg PlacementConfig) (*Placeme
 		DownAfter:         cfg.DownAfter,
 		Raft:              cfg.Raft,
 	}
-	if err := placement.Prepare(e, member, engines); err != nil {
+	if err = placement.Prepare(e, member, engines); err != nil {
 		engines.Close()
 		return nil, err
 	}
 	p := &Placement{engines: engines}
 	e.Disk.Barrier(func() {
-		if p.server, err = placement.Open(e, ep, member, engines); err != nil {
+		server, err := placement.Open(e, ep, member, engines)
+		if err != nil {
 			e.Exit(err.Error())
+			return
 		}
+		p.server = server
 	})
 	return p, nil
 }

@@ -30,7 +30,8 @@ func TestCheck(t *testing.T) {
 		{"twice", []history.Op{op(0, 1, 0, 2, "5"), op(1, 2, 1, 3, "5")}, verdict.Violation, verdict.TimestampDup},
 		{"back in time", []history.Op{op(0, 1, 0, 1, "6"), op(1, 2, 2, 3, "5")}, verdict.Violation, verdict.TimestampOrder},
 		{
-			"below one that a slow client had got", []history.Op{op(0, 1, 0, 9, "7"), op(1, 2, 1, 2, "3"), op(2, 2, 3, 10, "8"), op(3, 3, 10, 11, "6")},
+			"below one that a slow client had got",
+			[]history.Op{op(0, 1, 0, 9, "7"), op(1, 2, 1, 2, "3"), op(2, 2, 3, 10, "8"), op(3, 3, 10, 11, "6")},
 			verdict.Violation, verdict.TimestampOrder,
 		},
 		{"no number", []history.Op{op(0, 1, 0, 1, "x")}, verdict.Violation, verdict.GarbageRead},

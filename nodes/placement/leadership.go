@@ -130,11 +130,11 @@ func (l *leadership) loadFrom(img Image) (err error) {
 }
 
 // loadCluster reports whether the cluster was bootstrapped.
-func (s *Server) loadCluster(img Image) (bootstrapped bool, err error) {
-	err = img.Load(keyCluster, func(_ string, value []byte) error {
+func (s *Server) loadCluster(img Image) (bootstrapped bool, _ error) {
+	err := img.Load(keyCluster, func(_ string, value []byte) error {
 		cluster := &metapb.Cluster{}
-		if err := cluster.Unmarshal(value); err != nil {
-			return err
+		if damaged := cluster.Unmarshal(value); damaged != nil {
+			return damaged
 		}
 		if cluster.Id != s.cfg.ClusterID {
 			return fmt.Errorf("cluster %d on the disk of a member of cluster %d", cluster.Id, s.cfg.ClusterID)
