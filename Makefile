@@ -1,5 +1,5 @@
 # The everyday commands. Continuous integration runs .ci/run: all of `make check` but
-# the race detector, and a hunt.
+# the race detector, then a few seeds of every scenario, and planted bugs.
 
 GO      ?= go
 GOBIN   := $(shell $(GO) env GOPATH)/bin

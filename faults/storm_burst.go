@@ -71,12 +71,12 @@ func (b *burst) oneByOne() {
 	}
 }
 
-// killAndLoss loses, soon after a restart, what the process before has written.
+// killAndLoss loses, soon after a restart, what the process before has written:
+// after the next one had the time to hear from others and to answer.
 func (b *burst) killAndLoss() {
 	down := b.soon()
 	b.add(Kill, down, b.victims...)
-	b.at += down
-	b.pass()
+	b.at += down + b.between(10*time.Millisecond, 300*time.Millisecond)
 	b.loss()
 }
 
@@ -93,9 +93,10 @@ func (b *burst) slowKillAndLoss() {
 	b.killAndLoss()
 }
 
-// stallKillAndLoss stalls one of the stores that are killed.
+// stallKillAndLoss stalls one of the stores that are killed: whatever its second
+// process does, nothing that it has found is durable when the power is lost.
 func (b *burst) stallKillAndLoss() {
-	b.add(DiskStall, b.usual(), b.victims[0])
+	b.add(DiskStall, b.between(500*time.Millisecond, time.Second), b.victims[0])
 	b.pass()
 	b.killAndLoss()
 }
@@ -124,7 +125,7 @@ func (b *burst) loss() { b.add(PowerLoss, b.usual(), b.victims...) }
 // slow makes the disks of all stores slow for longer than what follows takes.
 func (b *burst) slow() {
 	b.add(DiskSlow, time.Second, AllStores())
-	b.faults[len(b.faults)-1].Factor = int(magnitude(b.Stream, 2, int64(b.c.SlowMax)))
+	b.faults[len(b.faults)-1].Factor = int(b.Between(max(int64(b.c.SlowMax)/4, 2), int64(b.c.SlowMax)))
 }
 
 func (b *burst) add(kind Kind, lasts time.Duration, targets ...Target) {
@@ -135,9 +136,10 @@ func (b *burst) add(kind Kind, lasts time.Duration, targets ...Target) {
 func (b *burst) pass() { b.at += b.soon() }
 
 // soon is a moment: from the finest that is drawn to that of a slow sync.
-func (b *burst) soon() time.Duration {
-	const longest = 50 * time.Millisecond
-	return max(rounded(magnitude(b.Stream, int64(resolution), int64(longest))), resolution)
+func (b *burst) soon() time.Duration { return b.between(resolution, 50*time.Millisecond) }
+
+func (b *burst) between(lo, hi time.Duration) time.Duration {
+	return max(rounded(magnitude(b.Stream, int64(lo), int64(hi))), resolution)
 }
 
 // usual is how long other faults of the storm last.

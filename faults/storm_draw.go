@@ -18,8 +18,10 @@ func (d draw) body(f *Fault) {
 	switch f.Kind {
 	case Partition:
 		d.partition(f)
-	case Isolate, DiskStall, DiskFull:
+	case Isolate:
 		f.Targets = []Target{d.store()}
+	case DiskStall, DiskFull:
+		f.Targets = []Target{d.storeOrPlacement()}
 	case Clog:
 		a, b := d.twoStores()
 		f.Targets, f.Peers, f.Directed = []Target{a}, []Target{b}, d.PerMille(500)
@@ -46,7 +48,7 @@ func (d draw) body(f *Fault) {
 		f.Targets = []Target{d.storeOrPlacement()}
 		f.Factor = int(magnitude(d.Stream, 2, int64(d.c.SlowMax)))
 	case DiskError:
-		f.Targets = []Target{d.store()}
+		f.Targets = []Target{d.storeOrPlacement()}
 		f.Access = []Access{Read, Write}[d.IntN(2)]
 		f.Nth = int(magnitude(d.Stream, 1, int64(d.c.OpMax)))
 		f.Within = armedFor

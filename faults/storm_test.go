@@ -219,7 +219,7 @@ func burstsOf(t *testing.T, seed uint64, c faults.StormConfig) []faults.Fault {
 func TestStormBursts(t *testing.T) {
 	c := stormOf(3, 3)
 	const seeds = 300
-	const moments = 150 * time.Millisecond
+	const moments = 450 * time.Millisecond
 	with := 0
 	partners := map[faults.Kind]int{}
 	victims := map[int]int{}

@@ -100,6 +100,15 @@ func (s *Store) Regions() []raftstore.RegionInfo {
 	return s.raft.Regions()
 }
 
+// Leased reports whether the store is leader of a region for certain; see
+// raftstore.Store.
+func (s *Store) Leased(region uint64) (term uint64, leased bool) {
+	if s.raft == nil {
+		return 0, false
+	}
+	return s.raft.Leased(region)
+}
+
 // TransferLeader begins to hand over the leadership of a region; see
 // raftstore.Store.
 func (s *Store) TransferLeader(region, toPeer uint64) error {

@@ -31,6 +31,8 @@ func pageTables(r *Result) []pageTable {
 			figure{"elections", s.Cluster.Elections}, figure{"leader transfers", s.Cluster.LeaderTransfers},
 			figure{"splits", s.Cluster.Splits}, figure{"snapshots applied", s.Cluster.Snapshots},
 			figure{"crashes", s.Cluster.Crashes}, figure{"restarts", s.Cluster.Restarts}),
+		figures("Reads of regions",
+			figure{"by lease", s.Reads.Lease}, figure{"by read index", s.Reads.Index}, figure{"by followers", s.Reads.Replica}),
 		figures("Network",
 			figure{"messages sent", s.Network.Sent}, figure{"delivered", s.Network.Delivered},
 			figure{"lost", s.Network.Lost}, figure{"lost to partitions", s.Network.Cut},

@@ -12,6 +12,7 @@ type Stats struct {
 	Operations []OperationCount `json:"operations"`
 	Faults     []FaultCount     `json:"faults"`
 	Cluster    ClusterStats     `json:"cluster"`
+	Reads      ReadStats        `json:"reads"`
 	Network    NetworkStats     `json:"network"`
 	Disk       DiskStats        `json:"disk"`
 	// Events is the number of events of the trace.
@@ -56,6 +57,13 @@ type ClusterStats struct {
 	Snapshots       uint64 `json:"snapshots"` // applied
 	Crashes         uint64 `json:"crashes"`
 	Restarts        uint64 `json:"restarts"`
+}
+
+// ReadStats counts the reads of regions by how they were confirmed.
+type ReadStats struct {
+	Lease   uint64 `json:"lease"`   // by a leader under its lease
+	Index   uint64 `json:"index"`   // by a leader that has asked a quorum
+	Replica uint64 `json:"replica"` // by a follower that has asked its leader
 }
 
 // NetworkStats counts datagrams. Its fields are those of network.Stats, so that

@@ -261,6 +261,10 @@ func (t *text) cluster() {
 		{c.Crashes, "crash"},
 		{c.Restarts, "restart"},
 	}))
+	if r := &t.r.Stats.Reads; *r != (ReadStats{}) {
+		t.labelled("reads", fmt.Sprintf("%s by lease, %s by read index, %s by followers",
+			grouped(r.Lease), grouped(r.Index), grouped(r.Replica)))
+	}
 }
 
 // quantity is a number of something.

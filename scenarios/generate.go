@@ -19,8 +19,17 @@ func (s *Scenario) Plan(seed uint64) *plan.Plan {
 	s.shape(&p, g)
 	s.tune(&p, g)
 	p.Faults = s.assured(faults.Storm(seed, s.storm(&p)), &p, g)
+	// What the stores allow for is what happens and not more, so that leases last
+	// as long as they can.
+	p.Knobs.ClockDriftBound = min(p.ClockDrift(), driftMax)
+	if p.ClockDrift() > driftMax {
+		p.Knobs.LeaderLease = false
+	}
 	return &p
 }
+
+// driftMax is the greatest bound on the drift of clocks that a plan may have.
+const driftMax = 500_000
 
 // shape draws who takes part and what they do.
 func (s *Scenario) shape(p *plan.Plan, g generator) {
@@ -75,6 +84,8 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k := &p.Knobs
 	k.Order = choose(g, "order", s.Knobs.Order, k.Order)
 	k.RaftLogGCThreshold = choose(g, "raft-log-gc", s.Knobs.RaftLogGCThreshold, k.RaftLogGCThreshold)
+	k.LeaderLease = choose(g, "leader-lease", s.Knobs.LeaderLease, k.LeaderLease)
+	k.ReplicaRead = choose(g, "replica-read", s.Knobs.ReplicaRead, k.ReplicaRead)
 	k.RaftLogGCLimit = choose(g, "raft-log-gc-limit", s.Knobs.RaftLogGCLimit, k.RaftLogGCLimit)
 	k.MemtableBytes = choose(g, "memtable", s.Knobs.MemtableBytes, k.MemtableBytes)
 	k.LockTTL = choose(g, "lock-ttl", s.Knobs.LockTTL, k.LockTTL)

@@ -67,6 +67,8 @@ type Workload struct {
 type Knobs struct {
 	Order              []plan.Order    `toml:"order"`
 	RaftLogGCThreshold []int           `toml:"raft-log-gc-threshold"`
+	LeaderLease        []bool          `toml:"leader-lease"`
+	ReplicaRead        []int           `toml:"replica-read"`
 	RaftLogGCLimit     []int           `toml:"raft-log-gc-limit"`
 	MemtableBytes      []int           `toml:"memtable-bytes"`
 	LockTTL            []plan.Duration `toml:"lock-ttl"`

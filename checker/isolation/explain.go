@@ -2,6 +2,7 @@ package isolation
 
 import (
 	"fmt"
+	"slices"
 
 	"simrun/checker/verdict"
 	"simrun/sim/history"
@@ -229,6 +230,8 @@ func (c *checker) fork(r *read, d int32, other sight) (int32, bool) {
 	if c.wrongs > verdict.FindingsMax {
 		return 0, false // it takes a pass over the history
 	}
+	mine, others := &c.ix.keys[r.key], &c.ix.keys[other.key]
+	byD, byOther := mine.versionOf(d), others.versionOf(other.writer)
 	for i := range c.ix.txns {
 		t := int32(i) //nolint:gosec // fewer than 2^31 transactions
 		if t == r.txn || t == d || t == other.writer {
@@ -238,10 +241,10 @@ func (c *checker) fork(r *read, d int32, other sight) (int32, bool) {
 		w := walker{ix: c.ix, seen: visitor{snapshot: func(s read) {
 			switch s.key {
 			case r.key:
-				sawD = sawD || c.returned(&s, d)
+				sawD = sawD || (byD != nil && mine.same(byD, &s))
 			case other.key:
 				readOther = true
-				sawOther = sawOther || c.returned(&s, other.writer)
+				sawOther = sawOther || (byOther != nil && others.same(byOther, &s))
 			}
 		}}}
 		w.walk(t)
@@ -252,13 +255,12 @@ func (c *checker) fork(r *read, d int32, other sight) (int32, bool) {
 	return 0, false
 }
 
-// returned says whether the answer is what a transaction wrote.
-func (c *checker) returned(r *read, writer int32) bool {
-	k := &c.ix.keys[r.key]
-	for i := range k.versions {
-		if v := &k.versions[i]; v.txn == writer {
-			return k.same(v, r)
-		}
+// versionOf returns what a transaction wrote to the key, at a timestamp that is
+// known; nil if it did not.
+func (k *key) versionOf(writer int32) *version {
+	i := slices.IndexFunc(k.versions, func(v version) bool { return v.txn == writer })
+	if i < 0 {
+		return nil
 	}
-	return false
+	return &k.versions[i]
 }

@@ -69,7 +69,7 @@ func (m *model) key(list bool) string {
 	if list {
 		return fmt.Sprintf("l%d", m.src.intN(m.lists))
 	}
-	return fmt.Sprintf("k%04d", m.src.intN(m.keys))
+	return fmt.Sprintf("k%06d", m.src.intN(m.keys))
 }
 
 // step does one operation of a transaction.
@@ -110,11 +110,11 @@ func (m *model) scan(r *running) {
 	from := m.src.intN(m.keys)
 	to := min(from+m.src.intN(8), m.keys)
 	op := history.TxnOp{
-		Kind: history.TxnScan, Key: fmt.Sprintf("k%04d", from), EndKey: fmt.Sprintf("k%04d", to),
+		Kind: history.TxnScan, Key: fmt.Sprintf("k%06d", from), EndKey: fmt.Sprintf("k%06d", to),
 		Limit: m.src.intN(4), Reverse: m.src.intN(2) == 0,
 	}
 	for i := from; i < to; i++ {
-		k := fmt.Sprintf("k%04d", i)
+		k := fmt.Sprintf("k%06d", i)
 		if v := m.read(r, k); v.present {
 			op.Pairs = append(op.Pairs, history.Pair{Key: k, Value: v.value})
 		}
@@ -306,13 +306,17 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// BenchmarkCheck is 100,000 transactions of up to 16 operations, 8 on average.
+// BenchmarkCheck is transactions of up to 16 operations, 8 on average.
 func BenchmarkCheck(b *testing.B) {
-	h := generate(randSource{rand.New(rand.NewPCG(1, 2))}, 100000, 50, 16, 1000, 0)
-	b.ReportAllocs()
-	for b.Loop() {
-		if check, _ := isolation.All(h); check.Verdict != verdict.OK {
-			b.Fatalf("%+v", check.Findings)
-		}
+	for _, n := range []int{100_000, 1_000_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			h := generate(randSource{rand.New(rand.NewPCG(1, 2))}, n, 50, 16, n/100, 0)
+			b.ReportAllocs()
+			for b.Loop() {
+				if check, _ := isolation.All(h); check.Verdict != verdict.OK {
+					b.Fatalf("%+v", check.Findings)
+				}
+			}
+		})
 	}
 }

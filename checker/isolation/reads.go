@@ -40,7 +40,7 @@ func (c *checker) snapshot(r read) {
 		return
 	}
 	var cand candidates
-	cand.collect(c.ix, &r)
+	cand.collect(c.ix, &r, n)
 	if c.free(cand.newest) {
 		return
 	}

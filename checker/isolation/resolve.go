@@ -1,8 +1,10 @@
 package isolation
 
 import (
+	"cmp"
 	"slices"
-	"strings"
+
+	"simrun/sim/history"
 )
 
 // resolve decides the fate of transactions of unknown outcome from what others
@@ -14,14 +16,8 @@ func (ix *index) resolve() {
 		return
 	}
 	ix.resolveLists()
-	unsure := ix.unsureReads()
-	for {
-		switch {
-		case ix.conclude(&unsure, (*index).concludeSeen):
-		case ix.conclude(&unsure, (*index).concludeUnseen):
-		default:
-			return
-		}
+	r := newResolver(ix)
+	for r.pass(&r.seen, r.concludeSeen) || r.pass(&r.unseen, r.concludeUnseen) {
 	}
 }
 
@@ -34,204 +30,169 @@ func (ix *index) anyOpen() bool {
 	return false
 }
 
-// unsureReads returns the reads that may tell something: those of a key with a
-// version that may or may not be there.
-func (ix *index) unsureReads() []read {
-	var reads []read
-	w := walker{ix: ix, seen: visitor{snapshot: func(r read) {
-		if k := &ix.keys[r.key]; k.unsure && !k.lists {
-			reads = append(reads, r)
+// resolver applies two rules to the answers that reads got, until neither
+// decides anything. A rule is applied again to an answer only if a transaction
+// was decided that might have given it.
+type resolver struct {
+	ix      *index
+	answers []answer         // by start timestamp
+	shelves map[int32]*shelf // of the keys with versions that may or may not be there
+
+	seen, unseen worklist
+	found        explanations
+	decided      []decision // by the rule just applied
+}
+
+// answer is a read that may decide something.
+type answer struct {
+	read
+
+	n        int32  // how many versions of the key were committed up to the start timestamp
+	newest   uint64 // the commit timestamp of the newest of them, when it was judged last
+	doubtful bool   // it is one of its shelf's
+}
+
+// decision is a transaction of which something was learnt, and the bounds
+// of its commit timestamp until then.
+type decision struct {
+	txn    int32
+	lo, hi uint64
+}
+
+func newResolver(ix *index) *resolver {
+	r := &resolver{ix: ix, shelves: map[int32]*shelf{}}
+	ix.rewind()
+	w := walker{ix: ix, seen: visitor{snapshot: func(rd read) {
+		k := &ix.keys[rd.key]
+		if !k.unsure || k.lists {
+			return
+		}
+		s := r.shelves[rd.key]
+		if s == nil {
+			s = ix.newShelf(k)
+			r.shelves[rd.key] = s
+		}
+		a := answer{read: rd, n: int32(ix.advance(k, rd.start(ix)))} //nolint:gosec // fewer than 2^31 versions
+		r.found.search(ix, s, &a)
+		if r.found.tell(s, &a) {
+			r.answers = append(r.answers, a)
 		}
 	}}}
 	for _, t := range ix.byStart {
 		w.walk(t)
 	}
-	return reads
+	r.seen, r.unseen = newWorklist(len(r.answers)), newWorklist(len(r.answers))
+	return r
 }
 
-// conclude applies a rule to all reads and says whether it decided anything. It
-// drops the reads that cannot tell anything any more.
-func (ix *index) conclude(reads *[]read, rule func(*index, *read, *candidates) bool) bool {
+// pass applies a rule to all answers on its list, in order, and says whether it
+// decided anything.
+func (r *resolver) pass(list *worklist, rule func(at int32)) bool {
 	changed := false
-	var c candidates
-	*reads = slices.DeleteFunc(*reads, func(r read) bool {
-		c.collect(ix, &r)
-		if len(c.open)+len(c.floating) == 0 {
-			return true
+	list.begin()
+	for at, ok := list.next(); ok; at, ok = list.next() {
+		a := &r.answers[at]
+		r.found.search(r.ix, r.shelves[a.key], a)
+		a.newest = r.ix.commitOf(r.found.newest)
+		rule(at)
+		for _, d := range r.decided {
+			r.spread(d)
+			changed = true
 		}
-		changed = rule(ix, &r, &c) || changed
-		return false
-	})
+		r.decided = r.decided[:0]
+	}
+	list.end()
 	return changed
 }
 
-// candidates are the versions that a read may have returned.
-type candidates struct {
-	newest   *version   // the newest one that is surely committed
-	open     []*version // newer ones that may be committed, the newest first
-	floating []*version // ones that may be committed, at some time before the read
-}
-
-func (c *candidates) collect(ix *index, r *read) {
-	c.open, c.floating = c.open[:0], c.floating[:0]
-	k, ts := &ix.keys[r.key], r.start(ix)
-	for i := ix.upTo(k, ts) - 1; i >= 0; i-- {
-		v := &k.versions[i]
-		f := ix.fateOf(v)
-		if f == committed {
-			c.newest = v
-			break
+// spread makes a decision known to the keys that the transaction wrote, and
+// puts the doubtful answers that it may have given on both lists.
+func (r *resolver) spread(d decision) {
+	t := &r.ix.txns[d.txn]
+	for j := range t.rec.Ops {
+		if kind := t.rec.Ops[j].Kind; !kind.Writes() || kind == history.TxnLock {
+			continue
 		}
-		if f == open && v.txn != r.txn {
-			c.open = append(c.open, v)
+		s := r.shelves[r.ix.keyOf(t, j)]
+		if s == nil {
+			continue // nobody read it
+		}
+		if t.known() && t.fate == committed {
+			s.commit(r.ix, d.txn)
+		}
+		from, _ := slices.BinarySearchFunc(s.doubtful, d.lo, func(at int32, ts uint64) int {
+			return cmp.Or(cmp.Compare(r.answers[at].start(r.ix), ts), 1)
+		})
+		for _, at := range s.doubtful[from:] {
+			a := &r.answers[at]
+			if a.newest >= max(d.hi, d.lo+1) {
+				break // it and all later ones have a newer version
+			}
+			if a.doubtful {
+				r.seen.add(at)
+				r.unseen.add(at)
+			}
 		}
 	}
-	newest := ix.commitOf(c.newest)
-	for i := range k.floating {
-		v := &k.floating[i]
-		t := &ix.txns[v.txn]
-		if t.fate != aborted && v.txn != r.txn && t.lo <= ts && t.hi > newest {
-			c.floating = append(c.floating, v)
-		}
-	}
 }
 
-func (v *version) is(r *read) bool { return r.found != v.absent && r.value == v.value }
+// decide sets what was learnt of a transaction.
+func (r *resolver) decide(n int32, now txn) {
+	if t := &r.ix.txns[n]; *t != now {
+		r.decided = append(r.decided, decision{n, t.lo, t.hi})
+		*t = now
+	}
+}
 
 // concludeSeen: if a single version explains the answer, it was committed.
-func (ix *index) concludeSeen(r *read, c *candidates) bool {
-	if c.newest.is(r) || (c.newest.txn == initial && ix.h.InitialUnknown) {
-		return false
+//
+// The versions that may explain an answer only become fewer. What one explains,
+// or none, is judged once by either rule, and nothing decided later changes it;
+// only the other answers are doubtful.
+func (r *resolver) concludeSeen(at int32) {
+	a, f := &r.answers[at], &r.found
+	n := f.count
+	sure := f.newest.is(&a.read) || (f.newest.txn == initial && r.ix.h.InitialUnknown)
+	if sure {
+		n++
 	}
-	var only *version
-	for _, list := range [][]*version{c.open, c.floating} {
-		for _, v := range list {
-			if !v.is(r) {
-				continue
-			}
-			if only != nil {
-				return false
-			}
-			only = v
-		}
+	if n > 1 && !a.doubtful {
+		s := r.shelves[a.key]
+		s.doubtful = append(s.doubtful, at)
 	}
+	a.doubtful = n > 1
+	if n != 1 || sure {
+		return
+	}
+	only := f.open
 	if only == nil {
-		return false
+		only = f.floating
 	}
-	before := ix.txns[only.txn]
-	ix.see(only.txn, r.start(ix))
-	return ix.txns[only.txn] != before
+	t := r.ix.txns[only.txn]
+	t.see(a.start(r.ix))
+	r.decide(only.txn, t)
 }
 
 // concludeUnseen: versions newer than every one that explains the answer were
 // not committed.
-func (ix *index) concludeUnseen(r *read, c *candidates) bool {
-	for _, v := range c.floating {
-		if v.is(r) {
-			return false // it may be newer than all others
-		}
+func (r *resolver) concludeUnseen(at int32) {
+	a, f, s := &r.answers[at], &r.found, r.shelves[r.answers[at].key]
+	oldest := f.newestAt
+	switch {
+	case f.floating != nil:
+		return // it may be newer than all others
+	case f.open != nil:
+		oldest = f.openAt
+	case !f.newest.is(&a.read):
+		return // the answer is wrong anyway
 	}
-	explained := c.newest.is(r)
-	for _, v := range c.open {
-		explained = explained || v.is(r)
-	}
-	if !explained {
-		return false // the answer is wrong anyway
-	}
-	changed := false
-	for _, v := range c.open {
-		if v.is(r) {
-			break
+	s.removeOpen(oldest+1, a.n, func(v *version) bool {
+		t := r.ix.txns[v.txn]
+		if t.fate != open || v.txn == a.txn {
+			return t.fate != open
 		}
-		ix.txns[v.txn].fate = aborted
-		changed = true
-	}
-	return changed
-}
-
-// resolveLists decides open transactions by the elements that they appended: a
-// read of a list shows all that was appended before.
-func (ix *index) resolveLists() {
-	owners := ix.openElements()
-	if len(owners) == 0 {
-		return
-	}
-	missed := map[int32]struct{}{}
-	w := walker{ix: ix, seen: visitor{snapshot: func(r read) {
-		elements, ok := owners[r.key]
-		if !ok {
-			return
-		}
-		present := map[int32]struct{}{}
-		for e := range strings.FieldsSeq(r.value) {
-			if t, ok := elements[e]; ok {
-				present[t] = struct{}{}
-				ix.see(t, r.start(ix))
-			}
-		}
-		if ix.keys[r.key].plain {
-			return // a plain write may have taken elements away
-		}
-		for _, t := range elements {
-			if _, ok := present[t]; !ok && ix.txns[t].known() && ix.txns[t].lo <= r.start(ix) && t != r.txn {
-				missed[t] = struct{}{}
-			}
-		}
-	}}}
-	for _, t := range ix.byStart {
-		w.walk(t)
-	}
-	for t := range missed {
-		if ix.txns[t].fate == open {
-			ix.txns[t].fate = aborted
-		}
-	}
-}
-
-// see records that a transaction's write was read at ts.
-func (ix *index) see(n int32, ts uint64) {
-	t := &ix.txns[n]
-	t.fate = committed
-	// The bounds of a timestamp that is not known never meet: lo == hi says
-	// that it is known.
-	if !t.known() && t.hi > ts {
-		t.hi = max(ts, t.lo+1)
-	}
-}
-
-// openElements returns, for each list key, the elements that belong to one open
-// transaction and to nobody else.
-func (ix *index) openElements() map[int32]map[string]int32 {
-	owners := map[int32]map[string]int32{}
-	const shared = -1
-	for i := range ix.keys {
-		k := &ix.keys[i]
-		if !k.lists || !k.unsure {
-			continue
-		}
-		elements := map[string]int32{}
-		for _, versions := range [][]version{k.versions, k.floating} {
-			for j := range versions {
-				v := &versions[j]
-				for e := range strings.FieldsSeq(v.value) {
-					switch _, dup := elements[e]; {
-					case dup, v.txn == initial, !v.list:
-						elements[e] = shared
-					default:
-						elements[e] = v.txn
-					}
-				}
-			}
-		}
-		for e, t := range elements {
-			k.vague = k.vague || t == shared
-			if t == shared || (ix.txns[t].fate != open && ix.txns[t].known()) {
-				delete(elements, e)
-			}
-		}
-		if len(elements) > 0 {
-			owners[int32(i)] = elements //nolint:gosec // fewer than 2^31 keys
-		}
-	}
-	return owners
+		t.fate = aborted
+		r.decide(v.txn, t)
+		return true
+	})
 }

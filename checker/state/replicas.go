@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 
 	"simrun/checker/verdict"
@@ -11,8 +12,9 @@ import (
 
 // Names of the checkers in results.
 const (
-	ReplicasName = "replicas"
-	RegionsName  = "regions"
+	ReplicasName  = "replicas"
+	RegionsName   = "regions"
+	DirectoryName = "directory"
 )
 
 // Replicas checks that replicas of a region that applied the same entries hold
@@ -118,7 +120,7 @@ func Regions(replicas []Replica, strays ...Stray) verdict.Result {
 		r.Undecided("there is no region")
 		return r
 	}
-	covered(&r, regions)
+	covered(&r, verdict.RecordConflict, regions)
 	return r
 }
 
@@ -140,14 +142,15 @@ func regionsOf(replicas []Replica) []*Replica {
 	newest := map[uint64]*Replica{}
 	for i := range replicas {
 		p := &replicas[i]
-		if n := newest[p.Region]; n == nil || p.Version > n.Version {
+		if n := newest[p.Region]; n == nil || cmp.Or(cmp.Compare(p.Version, n.Version), cmp.Compare(p.ConfVer, n.ConfVer)) > 0 {
 			newest[p.Region] = p
 		}
 	}
-	regions := make([]*Replica, 0, len(newest))
-	for _, p := range newest {
-		regions = append(regions, p)
-	}
+	return inOrder(slices.Collect(maps.Values(newest)))
+}
+
+// inOrder sorts regions by their ranges.
+func inOrder(regions []*Replica) []*Replica {
 	slices.SortFunc(regions, func(a, b *Replica) int {
 		return cmp.Or(bytes.Compare(a.Start, b.Start), cmp.Compare(a.Region, b.Region))
 	})
@@ -155,24 +158,24 @@ func regionsOf(replicas []Replica) []*Replica {
 }
 
 // covered checks that sorted regions cover the key space once.
-func covered(r *verdict.Result, regions []*Replica) {
+func covered(r *verdict.Result, a verdict.Anomaly, regions []*Replica) {
 	var end []byte
 	for i, p := range regions {
 		switch c := bytes.Compare(end, p.Start); {
 		case i > 0 && len(end) == 0, c > 0:
 			r.Add(verdict.Finding{
-				Anomaly: verdict.RecordConflict,
+				Anomaly: a,
 				Message: fmt.Sprintf("regions %d and %d overlap at %x", regions[i-1].Region, p.Region, p.Start),
 			})
 		case c < 0:
 			r.Add(verdict.Finding{
-				Anomaly: verdict.RecordConflict,
+				Anomaly: a,
 				Message: fmt.Sprintf("no region has the keys in [%x, %x), before region %d", end, p.Start, p.Region),
 			})
 		}
 		end = p.End
 	}
 	if len(end) != 0 {
-		r.Add(verdict.Finding{Anomaly: verdict.RecordConflict, Message: fmt.Sprintf("no region has the keys from %x on", end)})
+		r.Add(verdict.Finding{Anomaly: a, Message: fmt.Sprintf("no region has the keys from %x on", end)})
 	}
 }

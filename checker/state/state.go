@@ -9,6 +9,7 @@
 //	state.Replicas(replicas)                       equality at equal applied index, rows in range
 //	state.Divide(store, rows, replicas)            deals out a store's rows to its replicas
 //	state.Regions(replicas, strays...)             the regions cover the key space once, and hold all that is stored
+//	state.Directory(listing, stores, replicas)     what the placement driver tells of them is so
 //	state.MVCC(rows, state.Options{...})           one consistent fate for each transaction
 //	state.Acknowledged(h, rows)                    what clients were told is what is stored
 package state

@@ -52,6 +52,7 @@ const (
 	LockLeft        Anomaly = "lock-left"        // a committed transaction's lock that a reader met and did not resolve
 	LostCommit      Anomaly = "lost-commit"      // an acknowledged commit has no record
 	UndeadAbort     Anomaly = "undead-abort"     // a failed transaction has a commit record
+	StaleDirectory  Anomaly = "stale-directory"  // what the placement driver tells of stores and regions is not so
 )
 
 // Describe returns what the anomaly's name stands for, in a few words.
@@ -93,5 +94,6 @@ func describe() map[Anomaly]string {
 		LockLeft:        "a lock of a committed transaction that a reader has met and not resolved",
 		LostCommit:      "an acknowledged commit without a record",
 		UndeadAbort:     "a failed transaction with a commit record",
+		StaleDirectory:  "a directory of stores and regions that is not what the stores hold",
 	}
 }

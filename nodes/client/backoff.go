@@ -65,6 +65,8 @@ type backoff struct {
 	client   *Client
 	deadline time.Duration
 	attempts [numCauses]uint8
+	// replicaAsked: a follower was asked, which may have failed.
+	replicaAsked bool
 }
 
 func (c *Client) newBackoff(limit time.Duration) backoff {

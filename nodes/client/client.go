@@ -47,6 +47,7 @@ type Client struct {
 	stores   storeCache
 	statuses statusCache
 	jitter   env.Rand
+	replicas env.Rand // which reads go to followers, and to which
 
 	stats      Stats
 	background int // tasks that go on after their operation has returned
@@ -68,6 +69,7 @@ func NewWithTransport(e *env.Env, transport Transport, pd Placement, cfg Config)
 		stores:    storeCache{stores: map[uint64]*store{}},
 		statuses:  statusCache{commitTS: map[uint64]uint64{}},
 		jitter:    e.Streams.Stream("client backoff"),
+		replicas:  e.Streams.Stream("client replica"),
 	}
 }
 

@@ -30,6 +30,10 @@ type Config struct {
 	// secondary lock whose primary is not there yet.
 	PrimaryFirst bool
 
+	// ReplicaRead is the chance of a read to be sent to a follower first, per mille,
+	// if it fails there it goes to the leader. Default 0.
+	ReplicaRead int
+
 	// BatchBytes is the size of keys and values above which one region's part
 	// of a transaction is sent as several requests. Default 16 KiB.
 	BatchBytes int

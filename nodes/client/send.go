@@ -51,10 +51,10 @@ var (
 	markRefused = invariant.NewMark("client: request refused")
 )
 
-// attempt sends a request once, to the peer of r that is believed to lead, and
-// corrects the caches by what it learns.
+// attempt sends a request once, to the peer of r that is believed to lead, or to
+// another one that may serve it too, and corrects the caches by what it learns.
 func (c *Client) attempt(t env.Task, b *backoff, r *region, req call) verdict {
-	peer := r.peer()
+	peer := c.choosePeerFor(b, r, req.method)
 	addr, err := c.address(t, b, peer.StoreId)
 	if err != nil {
 		c.tryNext(r, peer)
@@ -67,6 +67,7 @@ func (c *Client) attempt(t env.Task, b *backoff, r *region, req call) verdict {
 	req.ctx.RegionId = r.meta.Id
 	req.ctx.RegionEpoch = r.meta.RegionEpoch
 	req.ctx.Peer = peer
+	req.ctx.ReplicaRead = peer != r.peer()
 	req.resp.Reset()
 	c.stats.Calls[req.method]++
 	err = c.transport.Call(t, addr, req.method, req.req, req.resp, limit)
@@ -77,7 +78,9 @@ func (c *Client) attempt(t env.Task, b *backoff, r *region, req call) verdict {
 	if e := req.resp.GetRegionError(); e != nil {
 		return c.regionError(r, peer, e)
 	}
-	r.silent = 0
+	if peer == r.peer() {
+		r.silent = 0
+	}
 	return verdict{fate: answered}
 }
 

@@ -163,7 +163,7 @@ func (c *cluster) check(ctx *kvrpcpb.Context) (*hosted, *errorpb.Error) {
 		return nil, &errorpb.Error{RegionNotFound: &errorpb.RegionNotFound{RegionId: ctx.RegionId}}
 	}
 	r := c.regions[i]
-	if r.leader != ctx.Peer.StoreId {
+	if r.leader != ctx.Peer.StoreId && !ctx.ReplicaRead {
 		return nil, &errorpb.Error{NotLeader: &errorpb.NotLeader{RegionId: ctx.RegionId, Leader: r.meta.Peers[r.leader-1]}}
 	}
 	if ctx.RegionEpoch.GetVersion() != r.meta.RegionEpoch.Version || ctx.RegionEpoch.GetConfVer() != r.meta.RegionEpoch.ConfVer {

@@ -88,6 +88,7 @@ func stormTransactions(t *testing.T, seed uint64, total *tally) {
 		RPCTimeout: 200 * time.Millisecond, OpTimeout: 3 * time.Second,
 		CommitTimeout: time.Duration(1+seed%4) * 200 * time.Millisecond,
 		LockTTL:       500 * time.Millisecond, PrimaryFirst: seed%3 == 0,
+		ReplicaRead: int(seed%5) * 100,
 	}
 	c := newCluster(t, seed, cfg, false, "e", "j")
 	storm(c, seed, false, keys)
@@ -202,7 +203,7 @@ func TestStormRaw(t *testing.T) {
 
 func stormRaw(t *testing.T, seed uint64, total *tally) {
 	keys := []string{"a", "h", "p"}
-	cfg := Config{RPCTimeout: 200 * time.Millisecond, OpTimeout: 2 * time.Second}
+	cfg := Config{RPCTimeout: 200 * time.Millisecond, OpTimeout: 2 * time.Second, ReplicaRead: int(seed%5) * 100}
 	c := newCluster(t, seed, cfg, true, "h")
 	storm(c, seed, true, keys)
 	sure, unsure := map[string]int{}, map[string]int{}

@@ -146,6 +146,9 @@ func (p *peer) applyEntries(a *applier, entries []*raftpb.Entry) (progress bool)
 		}
 		p.applied, p.appliedTerm = e.GetIndex(), e.GetTerm()
 		if proposal != nil {
+			if proposal.term == p.term() {
+				p.renewLease(proposal.proposed)
+			}
 			a.results = append(a.results, applyResult{proposal, result})
 		}
 		progress = true

@@ -96,7 +96,11 @@ func (c *cluster) tryGet(t env.Task, s *testStore, key string) (string, *errorpb
 	if s == nil || !s.node.Up() {
 		return "", errNotLeader(0, nil)
 	}
-	snap, regionErr := s.ReadSnapshot(t, s.context(key))
+	return c.tryGetWith(t, s, s.context(key), key)
+}
+
+func (c *cluster) tryGetWith(t env.Task, s *testStore, ctx *kvrpcpb.Context, key string) (string, *errorpb.Error) {
+	snap, regionErr := s.ReadSnapshot(t, ctx)
 	if regionErr != nil {
 		return "", regionErr
 	}

@@ -31,6 +31,8 @@ type cluster struct {
 	// What the stores have told.
 	elections, splits, snapshots int
 	terms                        map[string]uint64 // leader by region and term
+	opened                       map[uint64]uint64 // by region, the last term with a committed entry
+	reads                        [ReadByReplica + 1]int
 	regionHeartbeats             int
 	// dropChunks makes the network lose snapshots.
 	dropChunks bool
@@ -93,7 +95,7 @@ func newCluster(t testing.TB, o clusterOptions) *cluster {
 	if o.disk == (disk.Config{}) {
 		o.disk = disk.DefaultConfig()
 	}
-	c := &cluster{t: t, cfg: o.raft, nextID: 1000, terms: map[string]uint64{}}
+	c := &cluster{t: t, cfg: o.raft, nextID: 1000, terms: map[string]uint64{}, opened: map[uint64]uint64{}}
 	config := sim.Config{Seed: o.seed, Order: o.order, Network: network.Config{Default: o.network}}
 	if testing.Verbose() {
 		config.Logf = t.Logf
@@ -124,7 +126,7 @@ func (s *testStore) start(e *env.Env, regions []*metapb.Region) func() {
 	}
 	ep := rpc.NewEndpoint(e)
 	cfg := s.c.cfg
-	cfg.StoreID, cfg.Observer = s.id, s.c
+	cfg.StoreID, cfg.Observer, cfg.Witness = s.id, s.c, s.c
 	s.Store, err = Open(e, cfg, eng, &testTransport{s.c, ep}, s.c)
 	if err != nil {
 		s.c.t.Fatal(err)
@@ -190,6 +192,28 @@ func (c *cluster) LeaderElected(region, term, store uint64) {
 	}
 	c.terms[key] = store
 }
+
+// LeaseRenewed and TermOpened check that no lease outlives the beginning of
+// another term.
+func (c *cluster) LeaseRenewed(region, term uint64) {
+	if opened := c.opened[region]; opened > term {
+		c.t.Errorf("region %d: lease of term %d renewed in term %d", region, term, opened)
+	}
+}
+
+func (c *cluster) TermOpened(region, term uint64) {
+	c.opened[region] = max(c.opened[region], term)
+	for _, s := range c.stores {
+		if !s.node.Up() || s.Store == nil {
+			continue
+		}
+		if older, leased := s.Leased(region); leased && older < term {
+			c.t.Errorf("region %d: store %d holds its lease of term %d in term %d", region, s.id, older, term)
+		}
+	}
+}
+
+func (c *cluster) ReadServed(_ uint64, way ReadWay)            { c.reads[way]++ }
 func (c *cluster) RegionSplit(uint64, []*metapb.Region)        { c.splits++ }
 func (c *cluster) SnapshotApplied(region, index, store uint64) { c.snapshots++ }
 

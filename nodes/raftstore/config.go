@@ -26,11 +26,14 @@ type Config struct {
 	// HeartbeatTick is the number of ticks between heartbeats of a leader. It
 	// must be less than ElectionTick. Default 2.
 	HeartbeatTick int
-	// VoteHoldoffTicks is how long after its start a store ignores requests for
-	// votes. Leader leases need ElectionTick here: a leader may rely on the
-	// promise of this store's previous process, which this process has forgotten.
-	// Without leases nothing needs it, and the default is 0.
-	VoteHoldoffTicks int
+	// LeaderLease lets leaders serve reads from their own state as long as they
+	// are certain that there is no other leader. It has to be the same on all
+	// stores, which make the promises that leaders rely on; see lease.go.
+	LeaderLease bool
+	// ClockDriftBound is the most by which the monotonic clock of any store runs
+	// fast or slow, in parts per million: less than a million. Leases are shorter
+	// by it; beyond it they are not safe. Zero means that all clocks run alike.
+	ClockDriftBound int
 
 	// MaxSizePerMsg bounds the entries of one append message, and those that are
 	// handed over to be applied at a time, in bytes. Default 256 KiB.
@@ -86,6 +89,8 @@ type Config struct {
 	// ceases to lead its region in a term. It runs in the middle of a turn: it
 	// must not call the store, but may start tasks that do.
 	RoleChanged func(region, term uint64, leads bool)
+	// Witness, if not nil, is told of leases and reads.
+	Witness Witness
 }
 
 func setDefault[T int | uint64 | time.Duration](field *T, value T) {
@@ -127,7 +132,9 @@ func (c Config) validate() error {
 		return errors.New("raftstore: durations must not be negative")
 	case c.HeartbeatTick < 1 || c.ElectionTick <= c.HeartbeatTick:
 		return errors.New("raftstore: ElectionTick must be greater than HeartbeatTick, which must be positive")
-	case c.VoteHoldoffTicks < 0 || c.MaxInflightMsgs < 1 || c.EntrySizeMax < 1 || c.PendingProposalsMax < 1 ||
+	case c.ClockDriftBound < 0 || c.ClockDriftBound >= million:
+		return errors.New("raftstore: ClockDriftBound must be at least 0 and less than a million")
+	case c.MaxInflightMsgs < 1 || c.EntrySizeMax < 1 || c.PendingProposalsMax < 1 ||
 		c.EntryCacheCount < 0 || c.EntryCacheBytes < 0:
 		return errors.New("raftstore: bounds must be positive")
 	case c.LogGCCountLimit < c.LogGCThreshold:

@@ -29,6 +29,13 @@
 // proposal's index is applied: its own, or one of another term, in which case
 // the proposal will never be applied. Until then it has no answer.
 //
+// # Reads
+//
+// ReadSnapshot serves a read in one of three ways: from the leader's own state
+// under its lease (lease.go, which holds the argument); from the
+// leader's state after a quorum has confirmed it (readindex.go); or from a
+// follower's state after it has asked its leader (replicaread.go).
+//
 // # What is on disk
 //
 // keys.go lists the records. The key-value database holds the region's state,

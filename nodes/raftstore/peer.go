@@ -2,6 +2,7 @@ package raftstore
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/pingcap/kvproto/pkg/errorpb"
 	"github.com/pingcap/kvproto/pkg/metapb"
@@ -37,6 +38,10 @@ type peer struct {
 
 	proposals proposals
 	reads     reads
+	lease     lease
+	// promise is the instant of the monotonic clock until which the peer grants no
+	// vote.
+	promise time.Duration
 	// generated are snapshots that raft has asked for in this turn, received are
 	// those that raft was given in this turn.
 	generated []*generatedSnapshot

@@ -22,7 +22,11 @@ type proposal struct {
 	uuid [16]byte
 	// term is that in which it was proposed, index its place in the log.
 	term, index uint64
-	result      env.Future[*errorpb.Error]
+	// proposed is when it was, on the monotonic clock; see lease.
+	proposed time.Duration
+	// reshapes: it changes which keys the region holds.
+	reshapes bool
+	result   env.Future[*errorpb.Error]
 }
 
 // proposals are those of one peer.
@@ -88,15 +92,9 @@ func checkFamily(req *raft_cmdpb.Request) *errorpb.Error {
 // leaderPeer returns the peer that is to serve a request, checking everything
 // about the request that can be checked without its content.
 func (s *Store) leaderPeer(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
-	if store := ctx.GetPeer().GetStoreId(); store != s.id {
-		return nil, errStoreNotMatch(store, s.id)
-	}
-	p := s.byRegion[ctx.GetRegionId()]
-	if p == nil || !initialised(p.region) {
-		return nil, errRegionNotFound(ctx.GetRegionId())
-	}
-	if id := ctx.GetPeer().GetId(); id != p.id {
-		return nil, errMismatchPeer(id, p.id)
+	p, regionErr := s.memberPeer(ctx)
+	if regionErr != nil {
+		return nil, regionErr
 	}
 	if !p.isLeader() {
 		return nil, p.notLeader()
@@ -107,6 +105,21 @@ func (s *Store) leaderPeer(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
 	if regionErr := checkVersion(p.region, ctx.GetRegionEpoch()); regionErr != nil {
 		markEpochAtPropose.Reached()
 		return nil, regionErr
+	}
+	return p, nil
+}
+
+// memberPeer returns the peer that a request is addressed to.
+func (s *Store) memberPeer(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
+	if store := ctx.GetPeer().GetStoreId(); store != s.id {
+		return nil, errStoreNotMatch(store, s.id)
+	}
+	p := s.byRegion[ctx.GetRegionId()]
+	if p == nil || !initialised(p.region) {
+		return nil, errRegionNotFound(ctx.GetRegionId())
+	}
+	if id := ctx.GetPeer().GetId(); id != p.id {
+		return nil, errMismatchPeer(id, p.id)
 	}
 	return p, nil
 }
@@ -148,7 +161,9 @@ func (p *peer) stepProposals() []*proposal {
 	}
 	p.proposals.queued = nil
 	message := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &p.id, Entries: make([]*raftpb.Entry, len(queued))}
+	now := p.s.env.Clock.Monotonic()
 	for i, pr := range queued {
+		pr.proposed = now
 		message.Entries[i] = &raftpb.Entry{Data: pr.data}
 	}
 	// Raft drops proposals if it is not leader any more, if it is handing its
@@ -188,6 +203,9 @@ func (p *peer) numberProposals(entries []*raftpb.Entry, proposed []*proposal) {
 			invariant.Fail("raftstore: %s: entry %d is not the proposed one", p, pr.index)
 		}
 		pr.data = nil
+		if pr.reshapes {
+			p.lease.reshaping = pr.index
+		}
 	}
 	p.proposals.logged = append(p.proposals.logged, proposed...)
 }

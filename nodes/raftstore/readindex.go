@@ -1,8 +1,8 @@
 package raftstore
 
 import (
-	"encoding/binary"
 	"slices"
+	"time"
 
 	"github.com/pingcap/kvproto/pkg/errorpb"
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
@@ -15,8 +15,14 @@ import (
 // readRound is one confirmation of leadership, shared by all reads of a region
 // that came before it was asked for.
 type readRound struct {
-	context uint64 // unique in this process
+	// context is unique among all processes: an answer to a follower may be for an
+	// earlier process of its store.
+	context [16]byte
 	term    uint64
+	// replica: it is a follower's, who asks its leader.
+	replica bool
+	// asked is when it was handed to raft, on the monotonic clock; see lease.
+	asked time.Duration
 	// index must be applied before the reads go on. It is 0 until raft has
 	// confirmed the round.
 	index  uint64
@@ -31,28 +37,27 @@ type reads struct {
 }
 
 // ReadSnapshot returns a view of a region that holds everything that was
-// acknowledged before the call: the peer was leader, as a quorum has confirmed
-// after the call began, and all that was committed then is applied.
+// acknowledged, or seen by another reader, before the call. Either the peer is
+// leader for certain when the view is taken (lease.go), or a quorum has confirmed
+// after the call began that it was; and all that was committed then is applied.
+// If the context asks for it, a follower serves the read too.
 func (s *Store) ReadSnapshot(t env.Task, ctx *kvrpcpb.Context) (*RegionSnapshot, *errorpb.Error) {
 	deadline := s.env.Clock.Monotonic() + s.cfg.ReadIndexTimeout
 	for {
-		p, regionErr := s.leaderPeer(ctx)
+		p, regionErr := s.readPeer(ctx)
 		if regionErr != nil {
 			return nil, regionErr
-		}
-		if !p.committedInTerm() {
-			markReadNotReady.Reached()
-			return nil, errReadIndexNotReady(p.regionID, "nothing is committed in this term")
 		}
 		left := deadline - s.env.Clock.Monotonic()
 		if left <= 0 {
 			return nil, errServerIsBusy("leadership was not confirmed in time")
 		}
-		round := p.joinRead()
+		local := p.readsLocally()
+		round := p.startRead(local)
 		regionErr, err := round.result.Await(t, min(s.cfg.ReadIndexRetry, left))
 		if err != nil {
-			// The heartbeats or their answers are lost or late. This round is not waited
-			// for any more; the next one has a context of its own.
+			// The heartbeats or their answers are lost or late, or applying is. This
+			// round is not waited for any more; the next one has a context of its own.
 			markReadRetried.Reached()
 			continue
 		}
@@ -60,7 +65,68 @@ func (s *Store) ReadSnapshot(t env.Task, ctx *kvrpcpb.Context) (*RegionSnapshot,
 			return nil, regionErr
 		}
 		// Time has passed: the region may have changed.
-		return s.snapshotInTerm(ctx, round.term)
+		snap, regionErr := s.finishRead(ctx, round)
+		if regionErr == nil && local && !p.leased() {
+			// The view was taken after the end of the lease, so it proves nothing.
+			markLeaseLost.Reached()
+			snap.Close()
+			continue
+		}
+		if regionErr == nil {
+			s.cfg.Witness.ReadServed(p.regionID, round.way(local))
+		}
+		return snap, regionErr
+	}
+}
+
+// readPeer returns the peer that is to serve a read.
+func (s *Store) readPeer(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
+	p, regionErr := s.memberPeer(ctx)
+	if regionErr == nil && ctx.GetReplicaRead() && !p.isLeader() {
+		return p.replicaReader(ctx)
+	}
+	if p, regionErr = s.leaderPeer(ctx); regionErr != nil {
+		return nil, regionErr
+	}
+	if !p.committedInTerm() {
+		markReadNotReady.Reached()
+		return nil, errReadIndexNotReady(p.regionID, "nothing is committed in this term")
+	}
+	return p, nil
+}
+
+// startRead begins to confirm a read.
+func (p *peer) startRead(local bool) *readRound {
+	if !local {
+		return p.joinRead()
+	}
+	round := &readRound{term: p.term(), index: p.commit()}
+	if p.applied >= round.index {
+		round.result.Resolve(nil, nil)
+	} else {
+		markReadWaited.Reached()
+		p.reads.rounds = append(p.reads.rounds, round)
+	}
+	return round
+}
+
+// finishRead takes the view.
+func (s *Store) finishRead(ctx *kvrpcpb.Context, round *readRound) (*RegionSnapshot, *errorpb.Error) {
+	if round.replica {
+		return s.replicaSnapshot(ctx, round)
+	}
+	return s.snapshotInTerm(ctx, round.term)
+}
+
+// way tells how the round was confirmed.
+func (round *readRound) way(local bool) ReadWay {
+	switch {
+	case round.replica:
+		return ReadByReplica
+	case local:
+		return ReadByLease
+	default:
+		return ReadByIndex
 	}
 }
 
@@ -73,6 +139,9 @@ func (s *Store) snapshotInTerm(ctx *kvrpcpb.Context, term uint64) (*RegionSnapsh
 	}
 	if p.term() != term {
 		return nil, errStaleCommand("the term has changed")
+	}
+	if p.appliedTerm != term {
+		invariant.Fail("raftstore: %s: confirmed read in term %d, applied %d/%d", p, term, p.applied, p.appliedTerm)
 	}
 	return p.snapshot(), nil
 }
@@ -96,8 +165,7 @@ func (s *Store) LeaderSnapshot(ctx *kvrpcpb.Context) (*RegionSnapshot, *errorpb.
 // joinRead returns the round that will be asked for in the next turn.
 func (p *peer) joinRead() *readRound {
 	if p.reads.next == nil {
-		p.s.nextRead++
-		p.reads.next = &readRound{context: p.s.nextRead, term: p.term()}
+		p.reads.next = &readRound{context: p.s.readContext(), term: p.term(), replica: !p.isLeader()}
 		p.s.markDirty(p)
 	} else if !p.reads.next.shared {
 		p.reads.next.shared = true
@@ -115,24 +183,33 @@ func (p *peer) issueRead() {
 		return
 	}
 	p.reads.next = nil
-	if !p.isLeader() || !p.committedInTerm() || round.term != p.term() {
+	if round.replica {
+		if p.isLeader() || p.leader == 0 {
+			round.result.Resolve(p.notLeader(), nil)
+			return
+		}
+	} else if !p.isLeader() || !p.committedInTerm() || round.term != p.term() {
 		round.result.Resolve(p.notLeader(), nil)
 		return
 	}
 	p.reads.rounds = append(p.reads.rounds, round)
-	p.node.ReadIndex(binary.BigEndian.AppendUint64(nil, round.context))
+	round.asked = p.s.env.Clock.Monotonic()
+	p.node.ReadIndex(round.context[:])
 }
 
 // confirmRead takes raft's answer: the leadership was confirmed after the round
 // was asked for, and nothing beyond index was committed before.
 func (p *peer) confirmRead(rs raft.ReadState) {
-	context := binary.BigEndian.Uint64(rs.RequestCtx)
 	for i, round := range p.reads.rounds {
-		if round.context != context {
+		if round.index != 0 || string(round.context[:]) != string(rs.RequestCtx) {
 			continue
 		}
-		invariant.Check(round.term == p.term() && rs.Index >= p.termStart,
-			"raftstore: %s: read of term %d confirmed at %d in term %d", p, round.term, rs.Index, p.term())
+		if !round.replica {
+			if round.term != p.term() || rs.Index < p.termStart {
+				invariant.Fail("raftstore: %s: read of term %d confirmed at %d in term %d", p, round.term, rs.Index, p.term())
+			}
+			p.renewLease(round.asked)
+		}
 		round.index = rs.Index
 		if p.applied >= round.index {
 			round.result.Resolve(nil, nil)
@@ -158,7 +235,7 @@ func (p *peer) releaseReads() {
 	})
 }
 
-// dropReads turns all reads away when the peer is no longer leader.
+// dropReads turns all reads away when the peer has become leader or is no longer.
 func (p *peer) dropReads() {
 	rounds := p.reads.rounds
 	if p.reads.next != nil {

@@ -23,6 +23,7 @@ func (p *peer) handleReady() {
 	if rd.SoftState != nil {
 		p.changeRole(rd)
 	}
+	p.openTerm()
 	p.numberProposals(rd.Entries, proposed)
 	for _, rs := range rd.ReadStates {
 		p.confirmRead(rs)
@@ -45,6 +46,9 @@ func (p *peer) handleReady() {
 func (p *peer) noteHardState(hs *raftpb.HardState) {
 	old := p.log.hard
 	p.log.hard = hardState{hs.GetTerm(), hs.GetVote(), hs.GetCommit()}
+	if p.log.hard.term != old.term {
+		p.resetLease()
+	}
 	if p.log.hard.term < old.term || p.log.hard.commit < old.commit {
 		invariant.Fail("raftstore: %s: raft goes back from %+v to %+v", p, old, p.log.hard)
 	}
@@ -57,10 +61,11 @@ func (p *peer) changeRole(rd raft.Ready) {
 	if p.isLeader() == wasLeader {
 		return
 	}
+	p.resetLease()
+	p.dropReads()
 	if !p.isLeader() {
 		p.termStart = 0
 		p.compacting = 0
-		p.dropReads()
 		p.s.cfg.RoleChanged(p.regionID, p.term(), false)
 		return
 	}
@@ -84,6 +89,9 @@ func (p *peer) send(m *raftpb.Message) {
 	if m.GetType() == raftpb.MsgSnap {
 		p.sendSnapshot(m)
 		return
+	}
+	if m.GetType() == raftpb.MsgTimeoutNow {
+		p.suspendLease()
 	}
 	p.s.outbox.add(p, m)
 }

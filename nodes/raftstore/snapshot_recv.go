@@ -144,6 +144,7 @@ func (s *Store) receiveSnapshot(p *peer, m *raft_serverpb.RaftMessage, in *incom
 	}
 	meta := message.GetSnapshot().GetMetadata()
 	p.received = append(p.received, &receivedSnapshot{region, meta.GetIndex(), meta.GetTerm(), in.records, in.size})
+	p.heard(message)
 	_ = p.node.Step(message)
 	s.markDirty(p)
 	return nil

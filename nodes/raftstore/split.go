@@ -59,6 +59,7 @@ func (s *Store) SplitRegion(
 	if regionErr != nil {
 		return nil, regionErr, nil
 	}
+	pr.reshapes = true
 	if regionErr, err := pr.await(t, limit); regionErr != nil || err != nil {
 		return nil, regionErr, err
 	}
@@ -172,6 +173,8 @@ func (a *applier) unborn(region uint64) bool {
 func (s *Store) bear(b birth) {
 	id := b.region.GetId()
 	p := s.newPeer(b.region, peerOnStore(b.region, s.id))
+	// The new region has no leader yet whom anybody could have promised anything,
+	// unless other stores were quicker.
 	st := localStates{apply: initialApplyState()}
 	var written hardState
 	if old := s.byRegion[id]; old != nil {
@@ -181,6 +184,7 @@ func (s *Store) bear(b birth) {
 		invariant.Check(old.id == p.id, "raftstore: %s: replaced by %s", old, p)
 		st.raft = old.log.hard.localState(0)
 		written = old.log.written
+		p.promise = old.promise
 		s.removePeer(old)
 	} else {
 		// It may have done so in an earlier process.
@@ -202,7 +206,7 @@ func (s *Store) bear(b birth) {
 	p.size = b.size
 	p.startRaft()
 	s.addPeer(p)
-	if b.parent.isLeader() {
+	if b.parent.isLeader() && !p.hasPromised() {
 		// The members are the same and this store has just been in touch with them,
 		// so the new region need not wait for an election timeout.
 		err := p.node.Campaign()

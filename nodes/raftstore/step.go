@@ -31,7 +31,7 @@ func (s *Store) step(ev *envelope) {
 	if err != nil {
 		invariant.Fail("raftstore: message for region %d: %v", ev.regionID, err)
 	}
-	if !admissible(message.GetType()) || s.heldOff(message.GetType()) {
+	if !admissible(message.GetType()) || s.heldOff(message) {
 		return
 	}
 	p := s.byRegion[ev.regionID]
@@ -46,30 +46,26 @@ func (s *Store) step(ev *envelope) {
 		markStalePeer.Reached()
 		return
 	}
+	if p.promised(message) || message.GetType() == raftpb.MsgReadIndex && !p.admitsRead(message) {
+		return
+	}
+	p.heard(message)
 	// Raft refuses what makes no sense to it, such as an answer from a stranger.
 	_ = p.node.Step(message)
 	s.markDirty(p)
 }
 
 // admissible reports whether a message may come from another store. Proposals
-// and reads are not forwarded, snapshots come in chunks.
+// are not forwarded, snapshots come in chunks.
 func admissible(t raftpb.MessageType) bool {
 	switch t {
 	case raftpb.MsgApp, raftpb.MsgAppResp, raftpb.MsgHeartbeat, raftpb.MsgHeartbeatResp,
 		raftpb.MsgVote, raftpb.MsgVoteResp, raftpb.MsgPreVote, raftpb.MsgPreVoteResp,
-		raftpb.MsgTimeoutNow:
+		raftpb.MsgTimeoutNow, raftpb.MsgReadIndex, raftpb.MsgReadIndexResp:
 		return true
 	default:
 		return false
 	}
-}
-
-// heldOff reports whether a request for a vote is to be ignored because the
-// store has just started; see Config.VoteHoldoffTicks. This includes requests of
-// a forced campaign, which raft would grant in spite of a lease.
-func (s *Store) heldOff(t raftpb.MessageType) bool {
-	return s.ticks < s.cfg.VoteHoldoffTicks &&
-		markVoteHeldOff.Sometimes(t == raftpb.MsgVote || t == raftpb.MsgPreVote)
 }
 
 // knows reports whether the sender may be a member of the region. An

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sort"
+	"time"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/raft_serverpb"
@@ -25,6 +26,9 @@ type Store struct {
 	pd        PD
 	boot      uint64 // distinguishes this process's proposals from those of others
 	start     int64  // wall clock at the start, in seconds
+	// holdoff is the instant of the monotonic clock by which the promises of
+	// earlier processes are over.
+	holdoff time.Duration
 
 	// peers are in the order of region ids, ranges holds the initialised ones in
 	// the order of their start keys; they never overlap.
@@ -37,7 +41,6 @@ type Store struct {
 	// dirty are the peers with work for the next turn.
 	dirty, spare []*peer
 	turnDue      bool
-	ticks        int
 	outbox       outbox
 	parked       parkingLot
 
@@ -76,6 +79,9 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	if cfg.RoleChanged == nil {
 		cfg.RoleChanged = noRoleChanged
 	}
+	if cfg.Witness == nil {
+		cfg.Witness = noWitness{}
+	}
 	ident, err := Ident(eng)
 	if err != nil {
 		return nil, err
@@ -87,6 +93,7 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 		id: cfg.StoreID, env: e, cfg: cfg, eng: eng, transport: transport, pd: pd,
 		boot:       e.Streams.Stream("raftstore").Uint64(),
 		start:      e.Clock.Wall().Unix(),
+		holdoff:    e.Clock.Monotonic() + cfg.promiseLength(),
 		byRegion:   map[uint64]*peer{},
 		tombstones: map[uint64]*raft_serverpb.RegionLocalState{},
 	}
@@ -296,7 +303,6 @@ func (s *Store) tick() {
 		return
 	}
 	s.scheduleTick()
-	s.ticks++
 	for _, p := range s.peers {
 		p.node.Tick()
 		if p.node.HasReady() {

@@ -38,7 +38,7 @@ func (r *register) run(c *cluster, t env.Task, rng *rand.Rand, stop *bool) {
 			continue
 		}
 		if rng.IntN(3) == 0 {
-			r.read(c, t, s)
+			r.read(c, t, s, rng.IntN(2) == 0)
 		} else {
 			r.write(c, t, s, time.Duration(20+rng.IntN(300))*time.Millisecond)
 		}
@@ -73,8 +73,10 @@ func (r *register) settle(c *cluster, t env.Task, limit time.Duration) {
 	}
 }
 
-func (r *register) read(c *cluster, t env.Task, s *testStore) {
-	text, regionErr := c.tryGet(t, s, r.key)
+func (r *register) read(c *cluster, t env.Task, s *testStore, replica bool) {
+	ctx := s.context(r.key)
+	ctx.ReplicaRead = replica
+	text, regionErr := c.tryGetWith(t, s, ctx, r.key)
 	if regionErr != nil {
 		return
 	}
@@ -93,7 +95,7 @@ func storm(c *cluster, t env.Task, rng *rand.Rand, stop *bool) {
 			s = leader
 		}
 		pause := time.Duration(50+rng.IntN(1500)) * time.Millisecond
-		switch rng.IntN(8) {
+		switch rng.IntN(9) {
 		case 0:
 			heal := c.isolate(s)
 			t.Sleep(pause)
@@ -132,9 +134,14 @@ func storm(c *cluster, t env.Task, rng *rand.Rand, stop *bool) {
 			if leader := c.leaderOf(key); leader != nil && len(leader.ranges) < 12 {
 				_, _, _ = leader.SplitRegion(t, leader.context(key), [][]byte{[]byte(key)}, time.Second)
 			}
+		case 8:
+			s.node.SetDrift(int64(rng.IntN(2*stormDrift+1) - stormDrift))
 		}
 	}
 }
+
+// stormDrift is by how many parts per million clocks run fast or slow at most.
+const stormDrift = 50_000
 
 // A storm of faults leaves nothing behind: reads are linearizable throughout,
 // and afterwards all replicas agree.
@@ -179,7 +186,10 @@ func runStorm(t *testing.T, seed uint64) (hash uint64) {
 	}
 	c := newCluster(t, clusterOptions{
 		seed: seed, order: order, stores: stores, regions: testRegions(stores, "k3", "k6"),
-		raft: Config{LogGCThreshold: 8 + uint64(rng.IntN(64)), SnapshotChunkSize: 256, EntryCacheCount: 1 + rng.IntN(64)},
+		raft: Config{
+			LogGCThreshold: 8 + uint64(rng.IntN(64)), SnapshotChunkSize: 256, EntryCacheCount: 1 + rng.IntN(64),
+			LeaderLease: seed%3 != 0, ClockDriftBound: stormDrift,
+		},
 	})
 	stop := false
 	running := 0

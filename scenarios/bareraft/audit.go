@@ -11,6 +11,7 @@ import (
 	"simrun/checker"
 	"simrun/nodes/invariant"
 	"simrun/scenarios/bareraft/registers"
+	"simrun/scenarios/cluster"
 	"simrun/sim/history"
 )
 
@@ -118,3 +119,7 @@ func (c *Cluster) DumpLogs(w io.Writer) {
 		}
 	}
 }
+
+// Reads implements the runner's System: every command goes through the log, reads
+// too.
+func (*Cluster) Reads() cluster.Reads { return cluster.Reads{} }

@@ -73,6 +73,9 @@ type Cluster struct {
 	admin   admin
 	// lives are the disks' counters at the start of each node's process.
 	lives map[*sim.Node]disk.Stats
+	// resting is since when the stores have been at rest, 0 if they are not.
+	resting int64
+	leases  leases
 }
 
 // member is a placement member's node and, while it is up, its server.
@@ -95,6 +98,7 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 		return nil, err
 	}
 	c := &Cluster{plan: p, opts: opts, caches: caches, lives: map[*sim.Node]disk.Stats{}}
+	c.leases.init(c)
 	cfg := Environment(p)
 	cfg.OnExit, cfg.OnChange, cfg.Logf = c.exited, c.changed, opts.Logf
 	c.World = sim.NewWorld(cfg)
@@ -207,6 +211,8 @@ func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) fun
 	k := &c.plan.Knobs
 	raft := c.raftConfig(e.Name)
 	raft.StoreID = s.id
+	raft.LeaderLease, raft.ClockDriftBound = k.LeaderLease, k.ClockDriftBound
+	raft.Witness = witness{&c.leases, s}
 	raft.StoreHeartbeatInterval = time.Duration(k.StoreHeartbeat)
 	raft.RegionHeartbeatInterval = time.Duration(k.RegionHeartbeat)
 	server, err := nodes.StartStore(e, rpc.NewEndpoint(e), nodes.StoreConfig{
@@ -239,6 +245,7 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 		OpTimeout:     time.Duration(k.OperationTimeout),
 		CommitTimeout: time.Duration(k.OperationTimeout),
 		LockTTL:       time.Duration(k.LockTTL),
+		ReplicaRead:   k.ReplicaRead,
 		ScanPage:      k.ScanPage,
 		BatchBytes:    k.BatchBytes,
 	})

@@ -11,17 +11,46 @@ import (
 	"simrun/checker"
 	"simrun/checker/state"
 	"simrun/nodes/engine"
+	"simrun/nodes/placement"
 	"simrun/nodes/raftstore"
 	"simrun/sim/history"
 	"simrun/sim/plan"
 )
 
-// Quiet reports whether nothing moves any more: every region has one leader,
-// and all its replicas have applied the same index.
+// Quiet reports whether nothing moves any more: every region has one leader, all
+// its replicas have applied the same index, and the placement driver has heard
+// of it all.
 func (c *Cluster) Quiet() bool { return c.Unrest() == "" }
 
 // Unrest tells what still moves, or waits; "" if nothing does.
 func (c *Cluster) Unrest() string {
+	if text := c.storesUnrest(); text != "" {
+		c.resting = 0
+		return text
+	}
+	if c.resting == 0 {
+		c.resting = c.World.Now()
+	}
+	listing, ok := c.listing()
+	if !ok {
+		return "no placement member serves"
+	}
+	d := state.Directory(listing, c.plan.StoreNames(), c.replicas())
+	if len(d.Findings) == 0 || c.World.Now()-c.resting > c.reportLimit() {
+		return "" // what is wrong now is found by CheckState
+	}
+	return "the placement driver has not heard all: " + d.Findings[0].Message
+}
+
+// reportLimit is how long the stores have to be at rest until the placement
+// driver must have heard how things are: some heartbeats may be lost.
+func (c *Cluster) reportLimit() int64 {
+	k := &c.plan.Knobs
+	return int64(10 * max(k.StoreHeartbeat, k.RegionHeartbeat))
+}
+
+// storesUnrest tells why the stores are not at rest.
+func (c *Cluster) storesUnrest() string {
 	replicas := map[uint64][]raftstore.RegionInfo{}
 	for _, s := range c.stores {
 		if s.server == nil {
@@ -86,9 +115,11 @@ func unrestOf(replicas []raftstore.RegionInfo) string {
 // CheckState runs the checkers of stored state. The cluster must be quiet.
 func (c *Cluster) CheckState(h *history.History) []checker.Result {
 	replicas, strays := c.dump()
+	listing, _ := c.listing()
 	results := []checker.Result{
 		state.Replicas(slices.Concat(replicas, c.dumpPlacement())),
 		state.Regions(replicas, strays...),
+		state.Directory(listing, c.plan.StoreNames(), replicas),
 	}
 	if c.plan.Cluster.API == plan.Txn {
 		rows := leaderRows(replicas)
@@ -106,11 +137,9 @@ func (c *Cluster) dump() (replicas []state.Replica, strays []state.Stray) {
 		if s.server == nil {
 			continue
 		}
-		first := len(replicas)
-		for _, r := range s.server.Regions() {
-			replicas = append(replicas, replicaOf(s.node.Name(), r))
-		}
-		strays = append(strays, state.Divide(s.node.Name(), rows(s.server.Engines().KV), replicas[first:]))
+		own := s.replicas()
+		strays = append(strays, state.Divide(s.node.Name(), rows(s.server.Engines().KV), own))
+		replicas = append(replicas, own...)
 	}
 	return replicas, strays
 }
@@ -141,6 +170,50 @@ func (c *Cluster) dumpPlacement() (replicas []state.Replica) {
 		replicas = append(replicas, r)
 	}
 	return replicas
+}
+
+// replicas returns the replicas of all stores, without what they hold.
+func (c *Cluster) replicas() (replicas []state.Replica) {
+	for _, s := range c.stores {
+		replicas = append(replicas, s.replicas()...)
+	}
+	return replicas
+}
+
+// replicas returns the store's replicas, without what they hold.
+func (s *store) replicas() (replicas []state.Replica) {
+	if s.server == nil {
+		return nil
+	}
+	for _, r := range s.server.Regions() {
+		replicas = append(replicas, replicaOf(s.node.Name(), r))
+	}
+	return replicas
+}
+
+// listing returns what the member that leads the placement driver tells; ok is
+// false if none does.
+func (c *Cluster) listing() (l state.Listing, ok bool) {
+	m := c.placementLeader()
+	if m == nil {
+		return l, false
+	}
+	pd := m.server.Server()
+	for _, r := range pd.Regions() {
+		listed := state.ListedRegion{
+			Region: r.Region.Id, Start: r.Region.StartKey, End: r.Region.EndKey, Leader: r.Leader.GetId(),
+			ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
+		}
+		for _, p := range r.Region.Peers {
+			listed.Peers = append(listed.Peers, p.Id)
+		}
+		l.Regions = append(l.Regions, listed)
+	}
+	for _, s := range pd.Stores() {
+		up := s.Health == placement.StoreUp && s.Meta.LastHeartbeat != 0
+		l.Stores = append(l.Stores, state.ListedStore{Store: s.Meta.Address, Up: up})
+	}
+	return l, l.Regions != nil // none while the leader is not ready
 }
 
 // rows returns all data that a store holds.

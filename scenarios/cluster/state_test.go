@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pingcap/kvproto/pkg/metapb"
+
 	"simrun/checker"
 	"simrun/checker/state"
 	"simrun/checker/verdict"
@@ -43,7 +45,7 @@ func audit(t *testing.T, damage func(c *cluster.Cluster)) []checker.Result {
 	t.Helper()
 	p := plan.Default()
 	p.Scenario, p.Seed = "bank", 1
-	p.Cluster.Stores = stores
+	p.Cluster.Stores, p.Cluster.Placement = stores, 3
 	p.Cluster.SplitKeys = []string{"acct/0004", "acct/0008", "acct/0012"}
 	p.Workload.Clients, p.Workload.Rate, p.Workload.Keys = 3, 60, 16
 	p.Phases.Storm = plan.Duration(2 * time.Second)
@@ -106,6 +108,20 @@ func TestStateChecksBite(t *testing.T) {
 		{"a row does not decode", state.MVCCName, verdict.RecordCorrupt, func(t *testing.T, c *cluster.Cluster) {
 			record, _ := transfer(t, c)
 			edit(t, c, holders(c, record), func(b *engine.Batch) { b.Put(engine.Write, record.Key, []byte{'?'}) })
+		}},
+		{"the placement driver has an older epoch", state.DirectoryName, verdict.StaleDirectory, func(_ *testing.T, c *cluster.Cluster) {
+			c.Placement().Regions()[1].Region.RegionEpoch.Version--
+		}},
+		{"the placement driver knows no leader", state.DirectoryName, verdict.StaleDirectory, func(_ *testing.T, c *cluster.Cluster) {
+			c.Placement().Regions()[1].Leader.Id = 0
+		}},
+		{"the placement driver takes a store for gone", state.DirectoryName, verdict.StaleDirectory, func(_ *testing.T, c *cluster.Cluster) {
+			c.Placement().Stores()[1].Meta.State = metapb.StoreState_Tombstone
+		}},
+		{"a record differs on one placement member", state.ReplicasName, verdict.ReplicaDiverged, func(t *testing.T, c *cluster.Cluster) {
+			if err := c.EditPlacement(1, func(b *engine.Batch) { b.Put(engine.Default, []byte("timestamp"), []byte{1}) }); err != nil {
+				t.Fatal(err)
+			}
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

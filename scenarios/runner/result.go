@@ -68,6 +68,7 @@ func (r *run) ownResults() []checker.Result {
 func (r *run) stats() reports.Stats {
 	s := reports.Stats{
 		Cluster: r.timeline.counts,
+		Reads:   reports.ReadStats(r.cluster.Reads()),
 		Network: reports.NetworkStats(r.world.Network.Stats()),
 		Events:  r.world.Trace.Events(),
 		Virtual: r.world.Now(),

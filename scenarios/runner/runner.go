@@ -5,7 +5,9 @@
 //	outcome, err := runner.Run(plan, runner.Options{})
 //	outcome.Result.Verdict
 //
-// The outcome is a function of the plan and the program.
+// The outcome is a function of the plan and the program, with one exception: the
+// search of the linearizability checker gives up after a minute of real time,
+// and what it has not decided by then is UNKNOWN.
 package runner
 
 import (

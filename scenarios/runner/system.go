@@ -20,6 +20,8 @@ type System interface {
 	// Quiet reports whether nothing moves any more; Unrest tells what does.
 	Quiet() bool
 	Unrest() string
+	// Reads counts how reads were served.
+	Reads() cluster.Reads
 	// CheckState runs the checkers of stored state, when the system is quiet.
 	CheckState(h *history.History) []checker.Result
 	// DumpLogs writes the raft logs in readable form.

@@ -42,6 +42,9 @@ func drawPlan(t *rapid.T) plan.Plan {
 	if rapid.Bool().Draw(t, "faults") {
 		p.Faults = drawStorm(t, &p)
 	}
+	p.Knobs.ClockDriftBound = min(p.ClockDrift(), 500_000)
+	p.Knobs.LeaderLease = p.ClockDrift() <= 500_000 && rapid.Bool().Draw(t, "lease")
+	p.Knobs.ReplicaRead = number("replica", 0, 1000)
 	return p
 }
 

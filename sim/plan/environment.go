@@ -35,6 +35,18 @@ type Knobs struct {
 	// an entry that is larger travels alone.
 	MaxSizePerMsg int `toml:"max-size-per-msg"`
 
+	// LeaderLease lets leaders serve reads without asking anybody while they hold a
+	// lease.
+	LeaderLease bool `toml:"leader-lease"`
+	// ClockDriftBound is by how many parts per million the stores believe that a
+	// monotonic clock may run fast or slow: 0 to 500000. Leases are safe only as
+	// long as that is true; so with LeaderLease it must not be less than what
+	// clocks.drift-max and the faults of the schedule add up to on some store.
+	ClockDriftBound int `toml:"clock-drift-bound"`
+	// ReplicaRead is the chance of a read to be sent to a follower, 0 to 1000 per
+	// mille.
+	ReplicaRead int `toml:"replica-read"`
+
 	// RaftLogGCThreshold is the number of applied entries that a region's log
 	// keeps: 1 to 1000000. The leader waits for slower followers within
 	// RaftLogGCLimit.
@@ -148,6 +160,7 @@ func Default() Plan {
 			Order:        FIFO,
 			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2,
 			MaxInflightMsgs: 256, MaxSizePerMsg: 1 << 20,
+			LeaderLease:        true,
 			RaftLogGCThreshold: 128, RaftLogGCLimit: 4, SnapshotChunkBytes: 64 << 10, MemtableBytes: 256 << 10,
 			LockTTL: ms(3_000), RequestTimeout: ms(500), OperationTimeout: ms(10_000),
 			ScanPage: 256, BatchBytes: 16 << 10,

@@ -36,6 +36,7 @@ func (p *Plan) validate() *Error {
 	v.between("clocks.drift-max", int64(p.Clocks.DriftMax), 0, 500_000)
 	v.between("limits.events", int64(min(p.Limits.Events, bytesMax)), 1, bytesMax-1)
 	p.validateFaults(&v)
+	p.validateDrift(&v)
 	return v.err
 }
 
@@ -86,6 +87,8 @@ func (k *Knobs) validate(v *validator) {
 	v.between("knobs.election-tick", int64(k.ElectionTick), int64(k.HeartbeatTick)+1, 1000)
 	v.between("knobs.max-inflight-msgs", int64(k.MaxInflightMsgs), 1, 100_000)
 	v.between("knobs.max-size-per-msg", int64(k.MaxSizePerMsg), 1, 1<<30)
+	v.between("knobs.clock-drift-bound", int64(k.ClockDriftBound), 0, 500_000)
+	v.perMille("knobs.replica-read", k.ReplicaRead)
 	v.between("knobs.raft-log-gc-threshold", int64(k.RaftLogGCThreshold), 1, 1_000_000)
 	v.between("knobs.raft-log-gc-limit", int64(k.RaftLogGCLimit), 1, 1000)
 	v.between("knobs.snapshot-chunk-bytes", int64(k.SnapshotChunkBytes), 256, 16<<20)

@@ -1,0 +1,144 @@
+package isolation
+
+import (
+	"cmp"
+	"slices"
+)
+
+// shelf arranges the versions of one key, so that those which explain an answer
+// are found without looking at the others.
+type shelf struct {
+	k *key
+	// committed and open are places in k.versions, rising. Open may hold some
+	// that were decided since.
+	committed, open []int32
+	// places and floating are the places, in k.versions and in k.floating, of each
+	// value.
+	places, floating map[content][]int32
+	// doubtful are the answers that two versions or more explain, by start
+	// timestamp. It may hold some that are so no more.
+	doubtful []int32
+}
+
+// content is what a version holds, or an answer says.
+type content struct {
+	absent bool
+	value  string
+}
+
+func (ix *index) newShelf(k *key) *shelf {
+	s := &shelf{k: k, places: map[content][]int32{}, floating: map[content][]int32{}}
+	for i := range k.versions {
+		v, at := &k.versions[i], int32(i) //nolint:gosec // fewer than 2^31 versions
+		switch ix.fateOf(v) {
+		case committed:
+			s.committed = append(s.committed, at)
+		case open:
+			s.open = append(s.open, at)
+			s.places[v.content()] = append(s.places[v.content()], at)
+		case aborted:
+		}
+	}
+	for i := range k.floating {
+		c := k.floating[i].content()
+		s.floating[c] = append(s.floating[c], int32(i)) //nolint:gosec // as above
+	}
+	return s
+}
+
+func (v *version) content() content {
+	if v.absent {
+		return content{absent: true}
+	}
+	return content{value: v.value}
+}
+
+// commit notes that an open version is committed.
+func (s *shelf) commit(ix *index, n int32) {
+	ts := ix.txns[n].lo
+	at, _ := slices.BinarySearchFunc(s.k.versions, ts, func(v version, ts uint64) int {
+		return cmp.Or(cmp.Compare(ix.commitOf(&v), ts), 1)
+	})
+	for s.k.versions[at].txn != n {
+		at++ // the same timestamp was given twice
+	}
+	place := int32(at) //nolint:gosec // as above
+	if i, found := slices.BinarySearch(s.committed, place); !found {
+		s.committed = slices.Insert(s.committed, i, place)
+	}
+}
+
+// between returns the bounds in open of the places in [from, to).
+func (s *shelf) between(from, to int32) (i, j int) {
+	i, _ = slices.BinarySearch(s.open, from)
+	j, _ = slices.BinarySearch(s.open, to)
+	return i, max(i, j)
+}
+
+// removeOpen asks of all open versions in [from, to), the newest first, whether
+// they are to be removed.
+func (s *shelf) removeOpen(from, to int32, remove func(v *version) bool) {
+	i, j := s.between(from, to)
+	kept := j
+	for at := j - 1; at >= i; at-- {
+		if place := s.open[at]; !remove(&s.k.versions[place]) {
+			kept--
+			s.open[kept] = place
+		}
+	}
+	s.open = slices.Delete(s.open, i, kept)
+}
+
+// explanations are the versions that explain an answer.
+type explanations struct {
+	newest   *version // the newest one that is surely committed, whether it explains it or not
+	newestAt int32    // its place
+	open     *version // the newest one that may be committed, and is newer; nil if there is none
+	openAt   int32    // its place
+	floating *version // one that may be committed, at some time before the read
+	count    int      // of open and floating ones; beyond two they are not counted
+}
+
+// search looks for what explains the answer. What the reader wrote itself is not
+// in its snapshot.
+func (f *explanations) search(ix *index, s *shelf, a *answer) {
+	*f = explanations{}
+	i, _ := slices.BinarySearch(s.committed, a.n)
+	for i--; s.k.versions[s.committed[i]].txn == a.txn; i-- {
+	}
+	f.newestAt = s.committed[i]
+	f.newest = &s.k.versions[f.newestAt]
+	if from, to := s.between(f.newestAt+1, a.n); from == to && f.newest.is(&a.read) {
+		return // as nearly always; what floats decides nothing then
+	}
+	c := content{absent: !a.found, value: a.value}
+	places := s.places[c]
+	i, _ = slices.BinarySearch(places, a.n)
+	for i--; i >= 0 && places[i] > f.newestAt && f.count < 2; i-- {
+		v := &s.k.versions[places[i]]
+		if v.txn == a.txn || ix.fateOf(v) != open {
+			continue
+		}
+		if f.count++; f.open == nil {
+			f.open, f.openAt = v, places[i]
+		}
+	}
+	newest, ts := ix.commitOf(f.newest), a.start(ix)
+	for _, at := range s.floating[c] {
+		v := &s.k.floating[at]
+		if t := &ix.txns[v.txn]; t.fate != aborted && v.txn != a.txn && t.lo <= ts && t.hi > newest {
+			f.count++
+			f.floating = v
+			if f.count > 1 {
+				break
+			}
+		}
+	}
+}
+
+// tell says whether the answer may decide something, now or later: it does not
+// if no version explains it, or if the newest one does and none is newer.
+func (f *explanations) tell(s *shelf, a *answer) bool {
+	i, j := s.between(f.newestAt+1, a.n)
+	return i < j && f.newest.is(&a.read) || f.count > 0
+}
