@@ -83,11 +83,12 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 	transport := newTransport(e, ep, pd)
 	var sched *txn.Scheduler
 	raft := cfg.Raft
-	if raft.Observer == nil {
-		raft.Observer = raftstore.NoObserver{}
-	}
 	raft.Guard = func(guard []byte) []byte { return sched.GuardRead(guard) }
-	raft.Observer = leadership{raft.Observer, func(region, term uint64) { sched.RequireMaxTS(region, term) }}
+	raft.RoleChanged = func(region, term uint64, leads bool) {
+		if leads {
+			sched.RequireMaxTS(region, term)
+		}
+	}
 	store, err := raftstore.Open(e, raft, s.engines, transport, driver{e, pd})
 	if err != nil {
 		return err
@@ -112,19 +113,6 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 
 // timestampTimeout limits one question for the timestamp that a new leader needs.
 const timestampTimeout = 500 * time.Millisecond
-
-// leadership tells the transactions of a new leader, beside whoever observes the
-// store. It implements raftstore.Observer.
-type leadership struct {
-	raftstore.Observer
-	elected func(region, term uint64)
-}
-
-// LeaderElected implements raftstore.Observer.
-func (l leadership) LeaderElected(region, term, store uint64) {
-	l.elected(region, term)
-	l.Observer.LeaderElected(region, term, store)
-}
 
 // Regions describes the store's peers, in the order of region ids.
 func (s *Store) Regions() []raftstore.RegionInfo {

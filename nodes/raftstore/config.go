@@ -93,6 +93,10 @@ type Config struct {
 	Guard func(guard []byte) (refusal []byte)
 	// Observer, if not nil, is told what happens.
 	Observer Observer
+	// RoleChanged, if not nil, is called when a peer of this store begins or
+	// ceases to lead its region in a term. It runs in the middle of a turn: it
+	// must not call the store, but may start tasks that do.
+	RoleChanged func(region, term uint64, leads bool)
 	// Witness, if not nil, is told of leases and reads.
 	Witness Witness
 }
@@ -188,20 +192,12 @@ type Observer interface {
 	PeerDestroyed(store, region, peer uint64)
 }
 
-// NoObserver is an Observer that does not look.
-type NoObserver struct{}
+type noObserver struct{}
 
-// LeaderElected implements Observer.
-func (NoObserver) LeaderElected(uint64, uint64, uint64) {}
+func noRoleChanged(uint64, uint64, bool) {}
 
-// RegionSplit implements Observer.
-func (NoObserver) RegionSplit(uint64, []*metapb.Region) {}
-
-// SnapshotApplied implements Observer.
-func (NoObserver) SnapshotApplied(uint64, uint64, uint64) {}
-
-// PeersChanged implements Observer.
-func (NoObserver) PeersChanged(uint64, *metapb.Region) {}
-
-// PeerDestroyed implements Observer.
-func (NoObserver) PeerDestroyed(uint64, uint64, uint64) {}
+func (noObserver) LeaderElected(uint64, uint64, uint64)   {}
+func (noObserver) RegionSplit(uint64, []*metapb.Region)   {}
+func (noObserver) SnapshotApplied(uint64, uint64, uint64) {}
+func (noObserver) PeersChanged(uint64, *metapb.Region)    {}
+func (noObserver) PeerDestroyed(uint64, uint64, uint64)   {}

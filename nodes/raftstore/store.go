@@ -75,7 +75,10 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 		return nil, err
 	}
 	if cfg.Observer == nil {
-		cfg.Observer = NoObserver{}
+		cfg.Observer = noObserver{}
+	}
+	if cfg.RoleChanged == nil {
+		cfg.RoleChanged = noRoleChanged
 	}
 	if cfg.Witness == nil {
 		cfg.Witness = noWitness{}
