@@ -43,7 +43,7 @@ func BenchmarkTransfer(b *testing.B) {
 			tx.Set(to, value)
 			x := newCommitter(tx)
 			_ = x.prewrite(t)
-			x.heartbeat.stop()
+			tx.heartbeat.stop()
 			_, _ = x.commitPrimary(t)
 		}
 	})

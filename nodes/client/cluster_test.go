@@ -136,6 +136,7 @@ func (c *cluster) addRegion(start, end []byte) *hosted {
 	for i := range c.stores {
 		r.meta.Peers = append(r.meta.Peers, &metapb.Peer{Id: c.nextID*10 + uint64(i) + 1, StoreId: uint64(i + 1)})
 	}
+	c.sched.RequireMaxTS(c.nextID, 1) // a leader is there from the beginning
 	c.nextID++
 	c.regions = append(c.regions, r)
 	slices.SortFunc(c.regions, func(a, b *hosted) int { return bytes.Compare(a.meta.StartKey, b.meta.StartKey) })

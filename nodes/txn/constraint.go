@@ -21,9 +21,10 @@ func (p *prewrite) check(r *mvcc.Reader, i int, m *kvrpcpb.Mutation) (own *mvcc.
 	case action == kvrpcpb.PrewriteRequest_DO_PESSIMISTIC_CHECK:
 		err = p.amend(r, key, m.Key)
 	case p.pessimistic() && action == kvrpcpb.PrewriteRequest_SKIP_PESSIMISTIC_CHECK && !p.req.Context.GetIsRetryRequest():
-		// Another key, which is locked, keeps others from writing this one. But if
-		// this request was executed before, the transaction may have been committed
-		// or rolled back since.
+		// Another key, which is locked, keeps others from writing this one. But this
+		// request may have been long under way: the one that was sent in its place was
+		// executed, and the transaction committed or rolled back since.
+		err = p.checkOwnEnd(r, key, m.Key)
 	default:
 		err = p.checkConflict(r, key, m.Key)
 	}
@@ -120,6 +121,12 @@ func (p *prewrite) checkUnlocked(r *mvcc.Reader, key, raw []byte) error {
 	if err != nil {
 		return err
 	}
+	return p.checkOwnEnd(r, key, raw)
+}
+
+// checkOwnEnd makes sure that the transaction has not ended on the key.
+func (p *prewrite) checkOwnEnd(r *mvcc.Reader, key, raw []byte) error {
+	startTS := p.req.StartVersion
 	rec, err := r.CommitRecord(key, startTS)
 	switch {
 	case err != nil || rec.Fate == mvcc.FateUnknown:
