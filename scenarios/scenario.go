@@ -65,24 +65,29 @@ type Workload struct {
 // Knobs are the parts of the configuration that a seed varies. An empty list
 // leaves the default.
 type Knobs struct {
-	Order              []plan.Order    `toml:"order"`
-	RaftLogGCThreshold []int           `toml:"raft-log-gc-threshold"`
-	LeaderLease        []bool          `toml:"leader-lease"`
-	ReplicaRead        []int           `toml:"replica-read"`
-	RaftLogGCLimit     []int           `toml:"raft-log-gc-limit"`
-	MemtableBytes      []int           `toml:"memtable-bytes"`
-	LockTTL            []plan.Duration `toml:"lock-ttl"`
-	RequestTimeout     []plan.Duration `toml:"request-timeout"`
-	OperationTimeout   []plan.Duration `toml:"operation-timeout"`
-	ScanPage           []int           `toml:"scan-page"`
-	BatchBytes         []int           `toml:"batch-bytes"`
-	SyncMax            []plan.Duration `toml:"sync-max"`
-	Loss               []int           `toml:"loss"`
-	Duplicate          []int           `toml:"duplicate"`
-	Reorder            []int           `toml:"reorder"`
-	TSOWindow          []plan.Duration `toml:"tso-window"`
-	ClockOffset        []plan.Duration `toml:"clock-offset"`
-	ClockDrift         []int           `toml:"clock-drift"`
+	Order              []plan.Order      `toml:"order"`
+	RaftLogGCThreshold []int             `toml:"raft-log-gc-threshold"`
+	LeaderLease        []bool            `toml:"leader-lease"`
+	ReplicaRead        []int             `toml:"replica-read"`
+	RaftLogGCLimit     []int             `toml:"raft-log-gc-limit"`
+	MemtableBytes      []int             `toml:"memtable-bytes"`
+	LockTTL            []plan.Duration   `toml:"lock-ttl"`
+	RequestTimeout     []plan.Duration   `toml:"request-timeout"`
+	OperationTimeout   []plan.Duration   `toml:"operation-timeout"`
+	ScanPage           []int             `toml:"scan-page"`
+	BatchBytes         []int             `toml:"batch-bytes"`
+	CommitMode         []plan.CommitMode `toml:"commit-mode"`
+	CommitWindow       []plan.Duration   `toml:"commit-window"`
+	Pessimistic        []int             `toml:"pessimistic"`
+	ReadCommitted      []int             `toml:"read-committed"`
+	PendingWrites      []int             `toml:"pending-writes"`
+	SyncMax            []plan.Duration   `toml:"sync-max"`
+	Loss               []int             `toml:"loss"`
+	Duplicate          []int             `toml:"duplicate"`
+	Reorder            []int             `toml:"reorder"`
+	TSOWindow          []plan.Duration   `toml:"tso-window"`
+	ClockOffset        []plan.Duration   `toml:"clock-offset"`
+	ClockDrift         []int             `toml:"clock-drift"`
 }
 
 // Range is a closed range of integers.

@@ -242,6 +242,7 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 		ReplicaRead:   k.ReplicaRead,
 		ScanPage:      k.ScanPage,
 		BatchBytes:    k.BatchBytes,
+		CommitWindow:  time.Duration(k.CommitWindow),
 	})
 	if n == 0 {
 		c.admin = admin{env: e, ep: ep, pd: pd}

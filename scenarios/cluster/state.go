@@ -138,7 +138,7 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 	if c.plan.Cluster.API == plan.Txn {
 		rows := leaderRows(replicas)
 		results = append(results,
-			state.MVCC(rows, state.Options{Optimistic: true, Reads: h}),
+			state.MVCC(rows, state.Options{Optimistic: c.plan.Knobs.Pessimistic == 0, Reads: h}),
 			state.Acknowledged(h, rows))
 	}
 	return results

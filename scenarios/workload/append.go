@@ -53,7 +53,7 @@ func (w *appends) Setup(t env.Task, s *Session) error {
 func (w *appends) Step(t env.Task, s *Session, r *stream.Stream) {
 	if r.PerMille(w.scans) {
 		page, reverse := 1+r.IntN(len(w.lists)), r.PerMille(500)
-		_ = s.transaction(t, func(x *txn) error {
+		_ = s.reading(t, func(x *txn) error {
 			return x.pages(t, listPrefix, after(listPrefix), page, reverse)
 		})
 		return
@@ -91,7 +91,7 @@ func (w *appends) Probe(t env.Task, s *Session) error {
 
 // Audit implements Workload.
 func (w *appends) Audit(t env.Task, s *Session) error {
-	return s.transaction(t, func(x *txn) error {
+	return s.reading(t, func(x *txn) error {
 		_, err := x.scan(t, listPrefix, after(listPrefix), 0, false)
 		return err
 	})

@@ -61,15 +61,17 @@ func (w *writeSkew) Step(t env.Task, s *Session, r *stream.Stream) {
 	locked := n >= len(w.pairs)/2
 	_ = s.transaction(t, func(x *txn) error {
 		if locked {
-			x.lock(me, other)
+			if err := x.lock(t, me, other); err != nil {
+				return err
+			}
 		}
-		states, err := x.readAll(t, []string{me, other})
+		states, err := w.states(t, x, me, other, locked)
 		if err != nil {
 			return err
 		}
 		switch {
 		case states[me] == "":
-			return x.insert(me, fmt.Sprintf("%s %d.%d", onCall, s.ID, s.Steps()))
+			return x.insert(t, me, fmt.Sprintf("%s %d.%d", onCall, s.ID, s.Steps()))
 		case word(states[me]) == offCall:
 			x.write(me, fmt.Sprintf("%s %d.%d", onCall, s.ID, s.Steps()))
 		case word(states[other]) == onCall && leave:
@@ -81,23 +83,38 @@ func (w *writeSkew) Step(t env.Task, s *Session, r *stream.Stream) {
 	})
 }
 
+// states reads the states of both. A pessimistic transaction locks what it is
+// going to write, and the other one only if both are to be locked.
+func (*writeSkew) states(t env.Task, x *txn, me, other string, locked bool) (map[string]string, error) {
+	if locked || !x.locking() {
+		return x.readAll(t, []string{me, other})
+	}
+	mine, err := x.read(t, me)
+	if err != nil {
+		return nil, err
+	}
+	x.plain = true
+	theirs, err := x.read(t, other)
+	return map[string]string{me: mine, other: theirs}, err
+}
+
 // Probe implements Workload: it writes everybody's state again. Who has none is
 // off call.
 func (w *writeSkew) Probe(t env.Task, s *Session) error {
 	w.probes++
 	return s.transaction(t, func(x *txn) error {
-		pairs, err := x.scan(t, pairPrefix, after(pairPrefix), 0, false)
+		var all []string
+		for _, p := range w.pairs {
+			all = append(all, doctor(p, 0), doctor(p, 1))
+		}
+		states, err := x.readAll(t, all)
 		if err != nil {
 			return err
-		}
-		states := map[string]string{}
-		for _, p := range pairs {
-			states[p.Key] = word(p.Value)
 		}
 		for _, p := range w.pairs {
 			for i := range 2 {
 				d := doctor(p, i)
-				x.write(d, fmt.Sprintf("%s probe.%d", cmp.Or(states[d], offCall), w.probes))
+				x.write(d, fmt.Sprintf("%s probe.%d", cmp.Or(word(states[d]), offCall), w.probes))
 			}
 		}
 		return nil
@@ -106,7 +123,7 @@ func (w *writeSkew) Probe(t env.Task, s *Session) error {
 
 // Audit implements Workload.
 func (w *writeSkew) Audit(t env.Task, s *Session) error {
-	return s.transaction(t, func(x *txn) error {
+	return s.reading(t, func(x *txn) error {
 		_, err := x.scan(t, pairPrefix, after(pairPrefix), 0, false)
 		return err
 	})
