@@ -33,6 +33,11 @@ type StormConfig struct {
 	// half of the time.
 	PlacementChance int `toml:"placement-chance"`
 
+	// ClientChance is the chance of a fault that may hit any node to hit a client,
+	// per mille, before the others are drawn from. Zero means that clients are among
+	// the others only.
+	ClientChance int `toml:"client-chance"`
+
 	// Stores, Placement and Clients are the names of the nodes. A fault of one
 	// node hits a store in most cases.
 	Stores    []string `toml:"-"`
@@ -133,6 +138,7 @@ func (c StormConfig) Validate() error {
 		{"replicas", d.Replicas, 1, 1000},
 		{"blackout", d.Blackout, 0, perMille},
 		{"placement-chance", d.PlacementChance, 0, perMille},
+		{"client-chance", d.ClientChance, 0, perMille},
 		{"bursts", d.Bursts, 0, perMille},
 		{"loss-max", d.LossMax, 1, perMille},
 		{"duplicate-max", d.DuplicateMax, 1, perMille},

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 
 	"simrun/nodes/env"
@@ -15,7 +16,9 @@ import (
 // account is open. Parameters: balance, what each account holds at the
 // beginning; read, the share of full reads in per mille; turnover, the share of
 // closings and openings among the changes; noted, the share of transfers that also
-// note, in keys that follow the accounts, what they did.
+// note, in keys that follow the accounts, what they did; singly, the share of changes
+// that read - and if they are pessimistic lock - one account after the other, so
+// that two of them may wait for each other.
 type bank struct {
 	cfg      Config
 	accounts []string
@@ -23,6 +26,7 @@ type bank struct {
 	readRate int
 	turnover int
 	noted    int
+	singly   int
 }
 
 const (
@@ -41,6 +45,7 @@ func newBank(cfg Config) *bank {
 		readRate: cfg.param("read"),
 		turnover: cfg.param("turnover"),
 		noted:    cfg.param("noted"),
+		singly:   cfg.param("singly"),
 	}
 }
 
@@ -81,9 +86,9 @@ func (b *bank) Step(t env.Task, s *Session, r *stream.Stream) {
 	if r.PerMille(b.turnover) {
 		change = []func(env.Task, *txn, string, string, int) error{closing, opening, openingBlind, reservation}[r.IntN(4)]
 	}
-	noted := r.PerMille(b.noted)
+	noted, singly := r.PerMille(b.noted), r.PerMille(b.singly)
 	_ = s.transaction(t, func(x *txn) error {
-		x.noted = noted
+		x.noted, x.singly = noted, singly
 		return change(t, x, pair[0], pair[1], amount)
 	})
 }
@@ -149,7 +154,7 @@ func (b *bank) readAll(t env.Task, s *Session, r *stream.Stream) error {
 
 // balances reads two accounts and says which of them are open.
 func balances(t env.Task, x *txn, from, to string) (a, b int, isOpen [2]bool, err error) {
-	texts, err := x.readAll(t, []string{from, to})
+	texts, err := x.readBoth(t, from, to)
 	if err != nil {
 		return 0, 0, isOpen, err
 	}
@@ -165,6 +170,23 @@ func balances(t env.Task, x *txn, from, to string) (a, b int, isOpen [2]bool, er
 		}
 	}
 	return both[0], both[1], isOpen, nil
+}
+
+// readBoth reads two accounts, together or one after the other; one that is closed
+// is missing in the result.
+func (x *txn) readBoth(t env.Task, from, to string) (map[string]string, error) {
+	if !x.singly {
+		return x.readAll(t, []string{from, to})
+	}
+	texts := map[string]string{}
+	for _, account := range []string{from, to} {
+		one, err := x.readAll(t, []string{account})
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(texts, one)
+	}
+	return texts, nil
 }
 
 // transfer moves an amount, or nothing if the balance does not suffice or an

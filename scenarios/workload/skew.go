@@ -12,12 +12,14 @@ import (
 // writeSkew keeps pairs of doctors of whom one should be on call. A transaction
 // reads both and changes one: whoever goes off call writes so, or deletes the
 // key, which whoever comes back inserts again. Under snapshot isolation two of them may each
-// take a different doctor off call: write skew, which is allowed. For the
-// second half of the pairs the transaction locks both keys first, as SELECT FOR
-// UPDATE does, and then write skew is a violation. Parameters: none.
+// take a different doctor off call: write skew, which is allowed. For the last
+// of the pairs the transaction locks both keys first, as SELECT FOR UPDATE does,
+// and then write skew is a violation. Parameters: locked, the share of pairs that
+// are locked in per mille; if all are, every cycle of dependencies is one.
 type writeSkew struct {
 	cfg    Config
 	pairs  []string
+	locked int // the pairs from here on
 	probes int
 }
 
@@ -28,11 +30,18 @@ const (
 )
 
 func newWriteSkew(cfg Config) *writeSkew {
-	return &writeSkew{cfg: cfg, pairs: keys(pairPrefix, cfg.Keys)}
+	return &writeSkew{
+		cfg: cfg, pairs: keys(pairPrefix, cfg.Keys),
+		locked: cfg.Keys - (cfg.Keys*cfg.param("locked")+999)/1000,
+	}
 }
 
 // Header implements Workload.
-func (*writeSkew) Header(*history.Header) {}
+func (w *writeSkew) Header(h *history.Header) {
+	if w.locked == 0 {
+		h.Consistency = history.Serializable
+	}
+}
 
 // Setup implements Workload.
 func (w *writeSkew) Setup(t env.Task, s *Session) error {
@@ -58,7 +67,7 @@ func (w *writeSkew) Step(t env.Task, s *Session, r *stream.Stream) {
 		me, other = other, me
 	}
 	leave := r.PerMille(300)
-	locked := n >= len(w.pairs)/2
+	locked := n >= w.locked
 	_ = s.transaction(t, func(x *txn) error {
 		if locked {
 			if err := x.lock(t, me, other); err != nil {

@@ -12,9 +12,9 @@ import (
 // txn is a transaction that records what it does.
 type txn struct {
 	*client.Txn
-	record   *history.TxnRecord
-	inserted []string
-	noted    bool // see bank
+	record        *history.TxnRecord
+	inserted      []string
+	noted, singly bool // see bank
 	// plain makes reads of a pessimistic transaction lock nothing.
 	plain bool
 }
