@@ -118,14 +118,8 @@ func (s *Store) readPeer(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
 
 // startRead begins to confirm a read.
 func (p *peer) startRead(local bool, guard []byte) *readRound {
-	if !local && len(guard) > 0 && !p.isLeader() {
-		round := &readRound{context: p.s.readContext(), term: p.term(), replica: true, guard: guard}
-		p.reads.guarded = append(p.reads.guarded, round)
-		p.s.markDirty(p)
-		return round
-	}
 	if !local {
-		return p.joinRead()
+		return p.joinRead(guard)
 	}
 	round := &readRound{term: p.term(), index: p.commit()}
 	if p.applied >= round.index {
@@ -189,8 +183,15 @@ func (s *Store) LeaderSnapshot(ctx *kvrpcpb.Context) (*RegionSnapshot, *errorpb.
 	return p.snapshot(), nil
 }
 
-// joinRead returns the round that will be asked for in the next turn.
-func (p *peer) joinRead() *readRound {
+// joinRead returns the round that will be asked for in the next turn. A follower's
+// read with a guard has one of its own.
+func (p *peer) joinRead(guard []byte) *readRound {
+	if len(guard) > 0 && !p.isLeader() {
+		round := &readRound{context: p.s.readContext(), term: p.term(), replica: true, guard: guard}
+		p.reads.guarded = append(p.reads.guarded, round)
+		p.s.markDirty(p)
+		return round
+	}
 	if p.reads.next == nil {
 		p.reads.next = &readRound{context: p.s.readContext(), term: p.term(), replica: !p.isLeader()}
 		p.s.markDirty(p)
