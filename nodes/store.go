@@ -28,6 +28,8 @@ type StoreConfig struct {
 	// PendingWrites bounds the write commands under way; see txn.Config. Zero is
 	// the default.
 	PendingWrites int
+	// Proposed, if not nil, is told of every proposal of a client's command.
+	Proposed func()
 }
 
 // Store is a running store. Until its databases are durable it has no regions
@@ -98,6 +100,7 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 		Timestamp:       func(t env.Task) (uint64, error) { return pd.GetTS(t, timestampTimeout) },
 		Detector:        &detector{env: e, ep: ep, pd: pd, transport: transport},
 		PendingTasksMax: cfg.PendingWrites,
+		Proposed:        cfg.Proposed,
 	})
 	transport.register(store)
 	serve(ep, sched, store)

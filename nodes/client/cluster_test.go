@@ -40,6 +40,8 @@ type cluster struct {
 	db     *engine.DB
 	sched  *txn.Scheduler
 	waits  *txn.DetectTable
+	// proposals counts what was replicated.
+	proposals uint64
 
 	stores  []env.Addr // of store i+1
 	regions []*hosted  // in the order of keys

@@ -52,6 +52,8 @@ type committer struct {
 	commitTS uint64
 	// chosen: it was chosen by the stores.
 	chosen bool
+	// rounds counts the requests to stores that had to follow one another.
+	rounds int
 	// unaccounted is set while an attempt to commit the primary may have been
 	// executed, or may be yet.
 	unaccounted error
@@ -140,6 +142,7 @@ func (x *committer) run(t env.Task) error {
 	}
 	if x.decided(err) {
 		x.tx.heartbeat.stop()
+		x.committed()
 		return nil
 	}
 	if err != nil && x.mayBeCommitted(err) {
@@ -166,6 +169,7 @@ func (x *committer) secondPhase(t env.Task) error {
 	x.tx.heartbeat.stop()
 	switch {
 	case err == nil:
+		x.committed()
 		x.commitSecondaries(n)
 	case errors.Is(err, ErrUndetermined):
 		// The locks stay: the primary decides, for us as for everybody else.
@@ -174,6 +178,21 @@ func (x *committer) secondPhase(t env.Task) error {
 		x.rollback()
 	}
 	return err
+}
+
+// committed tells how the transaction was committed.
+func (x *committer) committed() {
+	if x.client.cfg.Committed == nil {
+		return
+	}
+	mode := TwoPhase
+	switch {
+	case x.chosen && x.choice.onePC:
+		mode = OnePhase
+	case x.chosen:
+		mode = AsyncCommit
+	}
+	x.client.cfg.Committed(mode, x.rounds)
 }
 
 // checkInserted makes sure that keys which the transaction inserted and then

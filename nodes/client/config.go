@@ -41,6 +41,10 @@ type Config struct {
 	// them. Defaults 256 and 4 KiB.
 	AsyncKeys, AsyncBytes int
 
+	// Committed, if not nil, is told of every transaction that was committed: how, and
+	// how many rounds of requests to stores its Commit took until the answer.
+	Committed func(mode CommitMode, rounds int)
+
 	// ReplicaRead is the chance of a read to be sent to a follower first, per mille,
 	// if it fails there it goes to the leader. Default 0.
 	ReplicaRead int

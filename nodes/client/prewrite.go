@@ -26,18 +26,23 @@ func (x *committer) prewrite(t env.Task) error {
 		return err
 	}
 	if x.client.cfg.PrimaryFirst {
-		x.prewritePart(t, parts[0])
+		x.rounds += x.prewritePart(t, parts[0])
 		parts = parts[1:]
 	}
+	longest := 0
 	if len(parts) > 0 && x.failure == nil {
-		x.client.inParallel(t, "prewrite", len(parts), func(t env.Task, i int) { x.prewritePart(t, parts[i]) })
+		x.client.inParallel(t, "prewrite", len(parts), func(t env.Task, i int) {
+			longest = max(longest, x.prewritePart(t, parts[i]))
+		})
 	}
+	x.rounds += longest
 	return x.failure
 }
 
 // prewritePart locks the keys of s, with one request if they still lie in one
-// region. It stops when another part has failed.
-func (x *committer) prewritePart(t env.Task, s span) {
+// region. It stops when another part has failed. It returns the number of
+// requests.
+func (x *committer) prewritePart(t env.Task, s span) (rounds int) {
 	b := x.backoff.fork()
 	ctx := &kvrpcpb.Context{}
 	resp := &kvrpcpb.PrewriteResponse{}
@@ -46,8 +51,9 @@ func (x *committer) prewritePart(t env.Task, s span) {
 		r, err := x.client.locate(t, &b, x.bounds[s.lo])
 		if err != nil {
 			x.fail(err)
-			return
+			return rounds
 		}
+		rounds++
 		now := span{s.lo, x.reach(r, s)}
 		x.spread(now)
 		markPrewriteSplit.Sometimes(now.hi < s.hi && sent > now.hi)
@@ -77,6 +83,7 @@ func (x *committer) prewritePart(t env.Task, s span) {
 			x.fail(err)
 		}
 	}
+	return rounds
 }
 
 func (x *committer) prewriteRequest(ctx *kvrpcpb.Context, s span) *kvrpcpb.PrewriteRequest {

@@ -229,6 +229,7 @@ func (c *cluster) Propose(t env.Task, ctx *kvrpcpb.Context, _ uint64, reqs []*ra
 	if _, e := c.check(ctx); e != nil {
 		return e, nil
 	}
+	c.proposals++
 	t.Sleep(latency)
 	if _, e := c.check(ctx); e != nil {
 		return e, nil

@@ -16,6 +16,9 @@ type Config struct {
 	// Detector finds deadlocks among pessimistic transactions.
 	Detector Detector
 
+	// Proposed, if not nil, is told of every proposal of a command.
+	Proposed func()
+
 	// WaitTimeout is the longest that a request waits for a pessimistic lock.
 	// Default 1 s.
 	WaitTimeout time.Duration

@@ -97,6 +97,9 @@ func (s *Scheduler) runLatched(t env.Task, ctx *kvrpcpb.Context, keys [][]byte, 
 }
 
 func (s *Scheduler) propose(t env.Task, ctx *kvrpcpb.Context, term uint64, b *batch) outcome {
+	if s.cfg.Proposed != nil {
+		s.cfg.Proposed()
+	}
 	regionErr, err := s.store.Propose(t, ctx, term, b.reqs, noLimit)
 	if err != nil {
 		markUnknownOutcome.Reached()

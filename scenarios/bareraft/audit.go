@@ -123,3 +123,6 @@ func (c *Cluster) DumpLogs(w io.Writer) {
 // Reads implements the runner's System: every command goes through the log, reads
 // too.
 func (*Cluster) Reads() cluster.Reads { return cluster.Reads{} }
+
+// Commits implements runner.System: there are no transactions.
+func (*Cluster) Commits() cluster.Commits { return cluster.Commits{} }

@@ -51,6 +51,7 @@ type Cluster struct {
 	// resting is since when the stores have been at rest, 0 if they are not.
 	resting int64
 	leases  leases
+	commits Commits
 }
 
 // member is a placement member's node and, while it is up, its server.
@@ -243,6 +244,7 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 		ScanPage:      k.ScanPage,
 		BatchBytes:    k.BatchBytes,
 		CommitWindow:  time.Duration(k.CommitWindow),
+		Committed:     c.commits.count,
 	})
 	if n == 0 {
 		c.admin = admin{env: e, ep: ep, pd: pd}
