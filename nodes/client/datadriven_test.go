@@ -120,8 +120,8 @@ func (s *story) line(t env.Task, f []string) {
 		s.c.env.Sched.Go("meanwhile", func(t env.Task) {
 			t.Sleep(d)
 			fmt.Fprintf(&s.out, "  meanwhile, %s\n", strings.Join(f[2:], " "))
-			if result := s.txnOp(t, f[2], f[3:]); result != "" {
-				fmt.Fprintf(&s.out, "  meanwhile = %s\n", result)
+			if outcome := s.txnOp(t, f[2], f[3:]); outcome != "" {
+				fmt.Fprintf(&s.out, "  meanwhile = %s\n", outcome)
 			}
 		})
 	case "locks":

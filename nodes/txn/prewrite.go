@@ -126,7 +126,7 @@ func (p *prewrite) process(snapshot Snapshot, b *batch) error {
 			return nil
 		}
 		if errors.Is(err, errCommitTSTooLarge) {
-			if err := p.fallBack(r, b, i, m); err != nil {
+			if err = p.fallBack(r, b, i, m); err != nil {
 				return err
 			}
 			continue

@@ -219,6 +219,9 @@ func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*m
 		Regions:   regions,
 		Engine:    c.engineOptions(),
 		Raft:      raft,
+
+		PendingWrites: c.plan.Knobs.PendingWrites,
+		Proposed:      func() { c.commits.Proposals++ },
 	})
 	if err != nil {
 		e.Exit(err.Error())

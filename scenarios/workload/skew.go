@@ -104,6 +104,7 @@ func (*writeSkew) states(t env.Task, x *txn, me, other string, locked bool) (map
 	}
 	x.plain = true
 	theirs, err := x.read(t, other)
+	x.plain = false
 	return map[string]string{me: mine, other: theirs}, err
 }
 
