@@ -3,6 +3,7 @@ package nodes
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
 
@@ -20,7 +21,7 @@ type StoreConfig struct {
 	Placement []string
 	// Regions are the ones with which the cluster begins; the store keeps a peer
 	// of those that name it. They are used once, when there is nothing on the
-	// disk.
+	// disk
 	Regions []*metapb.Region
 	Engine  engine.Options
 	Raft    raftstore.Config
@@ -62,6 +63,11 @@ func (s *Store) prepare(cfg StoreConfig) error {
 	if err != nil {
 		return err
 	}
+	if ident == nil && isFirst(cfg.Raft.StoreID, cfg.Regions) {
+		if err := firstSafePoints(s.engines.KV); err != nil {
+			return err
+		}
+	}
 	if ident == nil {
 		if err := raftstore.Bootstrap(s.engines, cfg.Raft.StoreID, cfg.Regions); err != nil {
 			return err
@@ -71,6 +77,14 @@ func (s *Store) prepare(cfg StoreConfig) error {
 		return err
 	}
 	return s.engines.KV.Sync()
+}
+
+// isFirst reports whether a store has a peer of the regions with which the cluster
+// begins: then nothing can have been collected before it was there.
+func isFirst(store uint64, regions []*metapb.Region) bool {
+	return slices.ContainsFunc(regions, func(r *metapb.Region) bool {
+		return slices.ContainsFunc(r.Peers, func(p *metapb.Peer) bool { return p.StoreId == store })
+	})
 }
 
 // serve loads the regions and registers the services.
@@ -83,9 +97,15 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 	}
 	s.raft = store
 	transport.register(store)
-	serve(ep, txn.NewScheduler(e, regionStore{store}), store)
+	sched := txn.NewScheduler(e, regionStore{store})
+	safe := &safePoints{e, s.engines.KV, sched}
+	if err := safe.load(); err != nil {
+		return err
+	}
+	serve(ep, sched, store)
+	safe.serve(ep)
 	e.Sched.Go("register store", func(t env.Task) {
-		for pd.PutStore(t, &metapb.Store{Id: cfg.Raft.StoreID, Address: e.Name}) != nil {
+		for pd.PutStore(t, &metapb.Store{Id: cfg.Raft.StoreID, Address: e.Name}) != nil || safe.join(t, pd) != nil {
 			t.Sleep(retryPutStore)
 		}
 	})
