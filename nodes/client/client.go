@@ -50,7 +50,8 @@ type Client struct {
 	replicas env.Rand // which reads go to followers, and to which
 
 	stats      Stats
-	background int // tasks that go on after their operation has returned
+	open       []open // transactions that have begun and not ended
+	background int    // tasks that go on after their operation has returned
 }
 
 // New returns a client that sends through ep.

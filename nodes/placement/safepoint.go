@@ -202,13 +202,13 @@ func (s *Server) handleGetGCSafePoint(t env.Task, _ env.Addr, req *pdpb.GetGCSaf
 }
 
 // UpdateServiceGCSafePoint asks that garbage collection leave everything that is
-// visible at ts, for as long as ttl, which counts seconds and is rounded up; none
+// visible at ts, for as long as ttl, in whole seconds; none
 // ends the request. It returns the least timestamp that any service has asked
 // for: if that is above ts, it is too late.
 func (c *Client) UpdateServiceGCSafePoint(t env.Task, service string, ts uint64, ttl time.Duration) (least uint64, err error) {
 	resp, err := call[pdpb.UpdateServiceGCSafePointResponse](c, t, rpc.PdUpdateServiceGCSafePoint,
 		&pdpb.UpdateServiceGCSafePointRequest{
-			Header: c.header, ServiceId: []byte(service), SafePoint: ts, TTL: int64((ttl + time.Second - 1) / time.Second),
+			Header: c.header, ServiceId: []byte(service), SafePoint: ts, TTL: int64(ttl / time.Second),
 		})
 	return resp.GetMinSafePoint(), err
 }
@@ -231,4 +231,10 @@ func (c *Client) SafePoints(t env.Task) (closed, settled uint64, err error) {
 	}
 	closed, err = c.UpdateServiceGCSafePoint(t, GCService, 0, 0) // only a question
 	return closed, resp.SafePoint, err
+}
+
+// AdvanceSafePoint is the first step of a collection: it wants everything below
+// ts, and gets what no service asks for any more, the result.
+func (c *Client) AdvanceSafePoint(t env.Task, ts uint64) (least uint64, err error) {
+	return c.UpdateServiceGCSafePoint(t, GCService, ts, math.MaxInt64)
 }
