@@ -16,7 +16,7 @@ import (
 )
 
 //nolint:gochecknoglobals // marks register once
-var markJoinedSafe = invariant.NewMark("store: joined the cluster and asked for the safe points")
+var markJoinedSafe = invariant.NewMark("store: learnt the safe points when it was registered")
 
 // safePointKey is where a store keeps the bounds of garbage collection, among the
 // local records of the key-value database: Closed and Settled, big endian.
@@ -30,9 +30,6 @@ type safePoints struct {
 	db    *engine.DB
 	sched *txn.Scheduler
 }
-
-// firstSafePoints writes the bounds of a cluster that begins.
-func firstSafePoints(db *engine.DB) error { return saveSafePoints(db, txn.SafePoints{}) }
 
 func saveSafePoints(db *engine.DB, p txn.SafePoints) error {
 	b := db.NewBatch()
@@ -49,7 +46,7 @@ func (s *safePoints) load() error {
 	case err != nil:
 		return err
 	case value == nil:
-		return nil // the store has just joined
+		return nil // the store is not registered yet
 	case len(value) != 16:
 		return fmt.Errorf("safe points of %d bytes", len(value))
 	}
@@ -59,7 +56,8 @@ func (s *safePoints) load() error {
 
 // join asks the placement driver, with whom the store is registered, for the
 // bounds, unless it knows them. Whoever moves them either finds the store in the
-// list of stores, or has moved them before.
+// list of stores, or has moved them before; so a store must not know them, and
+// serve transactions, before it is in the list.
 func (s *safePoints) join(t env.Task, pd *placement.Client) error {
 	if _, known := s.sched.SafePoints(); known {
 		return nil

@@ -3,7 +3,6 @@ package nodes
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
 
@@ -63,11 +62,6 @@ func (s *Store) prepare(cfg StoreConfig) error {
 	if err != nil {
 		return err
 	}
-	if ident == nil && isFirst(cfg.Raft.StoreID, cfg.Regions) {
-		if err := firstSafePoints(s.engines.KV); err != nil {
-			return err
-		}
-	}
 	if ident == nil {
 		if err := raftstore.Bootstrap(s.engines, cfg.Raft.StoreID, cfg.Regions); err != nil {
 			return err
@@ -77,14 +71,6 @@ func (s *Store) prepare(cfg StoreConfig) error {
 		return err
 	}
 	return s.engines.KV.Sync()
-}
-
-// isFirst reports whether a store has a peer of the regions with which the cluster
-// begins: then nothing can have been collected before it was there.
-func isFirst(store uint64, regions []*metapb.Region) bool {
-	return slices.ContainsFunc(regions, func(r *metapb.Region) bool {
-		return slices.ContainsFunc(r.Peers, func(p *metapb.Peer) bool { return p.StoreId == store })
-	})
 }
 
 // serve loads the regions and registers the services.

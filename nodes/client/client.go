@@ -108,6 +108,9 @@ func (c *Client) inBackground(name string, fn func(t env.Task, b *backoff)) {
 // inParallel runs fn(t, 0) to fn(t, n-1) at the same time, the first in the
 // caller's own task, and returns when all have returned.
 func (c *Client) inParallel(t env.Task, name string, n int, fn func(t env.Task, i int)) {
+	if n == 0 {
+		return
+	}
 	if n == 1 {
 		fn(t, 0)
 		return
