@@ -413,7 +413,7 @@ func TestAcknowledgedAfterCollection(t *testing.T) {
 		lost      int
 	}{
 		{"up to a deletion and a later value", 25, all, 0},
-		{"up to less", 20, all, 1},                            // the second transaction, on y
+		{"up to less", 20, all, 2},                            // what reads at the safe point see, and the deletion
 		{"nothing collected", 0, all, 2},                      // and the first
 		{"the newest value gone", 25, all[1:], 1},             // of x
 		{"a value above the safe point gone", 25, all[:1], 1}, // of y
