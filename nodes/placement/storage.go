@@ -52,7 +52,7 @@ const (
 	prefixStore  = "store/"    // + id, big endian: metapb.Store
 	prefixRegion = "region/"   // + id, big endian: metapb.Region
 
-	// + name: a service's safe point and when it expires, both big endian
+	// prefixService + name: a service's safe point and when it expires, both big endian.
 	prefixService = "service/"
 )
 
