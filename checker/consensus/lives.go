@@ -1,0 +1,126 @@
+package consensus
+
+// Started tells that a process has a peer, with a hard state, and a log behind a
+// position that ends at the index last; the entries follow by Found. It goes for
+// a peer that is new as well as for one that an earlier process had.
+func (l *Ledger) Started(name Peer, node string, hard HardState, base Position, last uint64) {
+	g, p := l.find(name)
+	known := p.seen()
+	p.node = node
+	if p.end != "" {
+		l.fail("identity", p, "comes back, though it %s", p.end)
+	}
+	if l.unique {
+		l.own(p, name.Group, owner{group: name.Group})
+		l.own(p, name.ID, owner{name.Group, node})
+	}
+	if known {
+		l.survived(p, hard, last)
+	}
+	p.hard, p.durable, p.stored, p.cut = hard, hard, last, noCut
+	p.log = log{base: base, last: base.Index}
+	l.commit(g, p, base)
+	if hard.Vote != 0 {
+		l.vote(p, hard.Term, hard.Vote)
+	}
+}
+
+// own notes whose an id is, which p has brought along.
+func (l *Ledger) own(p *peer, id uint64, now owner) {
+	if o, taken := l.owners[id]; taken && o != now {
+		l.fail("identity", p, "has the id %d, which belongs to group %d %s", id, o.group, o.node)
+	}
+	l.owners[id] = now
+}
+
+// survived checks that nothing is lost that was durable when the last process
+// ended.
+func (l *Ledger) survived(p *peer, found HardState, last uint64) {
+	was := p.durable
+	switch {
+	case found.Term < was.Term:
+		l.fail("durability", p, "starts in term %d, though term %d was on disk", found.Term, was.Term)
+	case found.Term == was.Term && was.Vote != 0 && found.Vote != was.Vote:
+		l.fail("durability", p, "starts with a vote for %d in term %d, though one for %d was on disk", found.Vote, found.Term, was.Vote)
+	case found.Commit < was.Commit:
+		l.fail("durability", p, "starts with commit index %d, though %d was on disk", found.Commit, was.Commit)
+	}
+	p.before, p.floor = p.log, min(p.stored, p.cut)
+	if last < p.floor {
+		l.fail("durability", p, "starts with a log that ends at %d, though it was on disk up to %d", last, p.floor)
+	}
+}
+
+// Found tells of an entry that a process has found in a peer's log.
+func (l *Ledger) Found(name Peer, e Entry) {
+	g, p := l.find(name)
+	if term, known := p.before.term(e.Index); known && e.Index <= p.floor && term != e.Term {
+		l.fail("durability", p, "starts with an entry of term %d at index %d, though one of term %d was on disk", e.Term, e.Index, term)
+	}
+	l.enter(g, p, e)
+	if e.Index <= p.hard.Commit {
+		l.commit(g, p, Position{e.Index, e.Term})
+	}
+}
+
+// Removed tells that a peer was removed from its group and destroyed.
+func (l *Ledger) Removed(name Peer) {
+	_, p := l.find(name)
+	p.end = "was removed"
+}
+
+// Lost tells that a node has lost its disk: its peers have forgotten what they
+// have promised.
+func (l *Ledger) Lost(node string) {
+	for _, g := range l.groups {
+		for _, p := range g.peers {
+			if p.node == node && p.end == "" {
+				p.end = "has lost its disk"
+			}
+		}
+	}
+}
+
+// Durable tells that what raft has handed out to be written is on disk up to
+// here: a hard state, and a log that ends at a position.
+func (l *Ledger) Durable(name Peer, hard HardState, last Position) {
+	_, p := l.find(name)
+	if hard.Term < p.durable.Term || hard.Commit < p.durable.Commit ||
+		hard.Term == p.durable.Term && p.durable.Vote != 0 && hard.Vote != p.durable.Vote {
+		l.fail("durability", p, "writes %+v after %+v", hard, p.durable)
+	}
+	if hard.Vote != 0 && hard.Vote != p.durable.Vote {
+		l.vote(p, hard.Term, hard.Vote)
+	}
+	p.durable, p.stored = hard, last.Index
+	if term, known := p.log.term(last.Index); known && term == last.Term && p.log.last == last.Index {
+		p.cut = noCut
+	}
+}
+
+// vote notes a vote that somebody may know of: there is one a term.
+func (l *Ledger) vote(p *peer, term, candidate uint64) {
+	if other, voted := p.votes[term]; voted && other != candidate {
+		l.fail("one vote a term", p, "votes for %d in term %d, in which it has voted for %d", candidate, term, other)
+	}
+	p.votes[term] = candidate
+}
+
+// Voted tells that a peer is about to tell a candidate that it has its vote.
+func (l *Ledger) Voted(name Peer, term, candidate uint64) {
+	_, p := l.find(name)
+	if p.durable.Term < term || p.durable.Term == term && p.durable.Vote != candidate {
+		l.fail("durability", p, "gives its vote in term %d to %d, and what is on disk is %+v", term, candidate, p.durable)
+	}
+	l.vote(p, term, candidate)
+}
+
+// Acknowledged tells that a peer is about to tell its leader that it has the log
+// up to an index.
+func (l *Ledger) Acknowledged(name Peer, term, index uint64) {
+	_, p := l.find(name)
+	if p.durable.Term < term || p.stored < index && p.log.base.Index < index {
+		l.fail("durability", p, "acknowledges index %d in term %d, and what is on disk ends at index %d in term %d",
+			index, term, p.stored, p.durable.Term)
+	}
+}
