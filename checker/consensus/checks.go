@@ -30,6 +30,12 @@ func (l *Ledger) Appended(name Peer, e Entry) {
 	l.enter(g, p, e)
 }
 
+// Leads reports whether a peer leads in the term in which it is.
+func (l *Ledger) Leads(name Peer) bool {
+	_, p := l.find(name)
+	return p.led != 0 && p.led == p.hard.Term
+}
+
 // enter takes an entry into a peer's log: log matching. If equal positions hold
 // equal entries, and the same position before them, then by induction logs that
 // agree at a position agree in everything before it.

@@ -8,7 +8,7 @@
 //
 //	l := consensus.New(func(message string) { panic(message) })
 //	p := consensus.Peer{Group: 7, ID: 12}
-//	l.Started(p, "store2", consensus.HardState{Term: 5, Commit: 5}, consensus.Position{Index: 5, Term: 5})
+//	l.Started(p, "store2", consensus.Start{...})  // what a process has found on its disk
 //	l.Promised(p, 6, 12)                          // a term and a vote, not yet on disk
 //	l.Appended(p, consensus.Entry{6, 6, digest})  // to the log, not yet on disk
 //	l.Durable(p, hard, consensus.Position{6, 6})  // now they are

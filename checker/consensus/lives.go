@@ -1,9 +1,20 @@
 package consensus
 
-// Started tells that a process has a peer, with a hard state, and a log behind a
-// position that ends at the index last; the entries follow by Found. It goes for
-// a peer that is new as well as for one that an earlier process had.
-func (l *Ledger) Started(name Peer, node string, hard HardState, base Position, last uint64) {
+// Start is with what a peer begins in a process.
+type Start struct {
+	// Hard is its hard state, Written the part of it that is on disk as such: what
+	// completes it follows from other things that are.
+	Hard, Written HardState
+	// Base is the position behind which its log begins, Last the index of the last
+	// entry.
+	Base Position
+	Last uint64
+}
+
+// Started tells that a process on a node has a peer; what its log holds follows
+// by Found. It goes for a peer that is new as well as for one that an earlier
+// process had.
+func (l *Ledger) Started(name Peer, node string, s Start) {
 	g, p := l.find(name)
 	known := p.seen()
 	p.node = node
@@ -15,13 +26,15 @@ func (l *Ledger) Started(name Peer, node string, hard HardState, base Position, 
 		l.own(p, name.ID, owner{name.Group, node})
 	}
 	if known {
-		l.survived(p, hard, last)
+		l.survived(p, s.Hard, s.Last)
 	}
-	p.hard, p.durable, p.stored, p.cut = hard, hard, last, noCut
-	p.log = log{base: base, last: base.Index}
-	l.commit(g, p, base)
-	if hard.Vote != 0 {
-		l.vote(p, hard.Term, hard.Vote)
+	p.hard, p.durable, p.stored, p.cut = s.Hard, s.Written, s.Last, noCut
+	p.log = log{base: s.Base, last: s.Base.Index}
+	if s.Base.Index > 0 {
+		l.commit(g, p, s.Base)
+	}
+	if s.Written.Vote != 0 {
+		l.vote(p, s.Written.Term, s.Written.Vote)
 	}
 }
 
