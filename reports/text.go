@@ -60,6 +60,7 @@ func WriteText(w io.Writer, run *Run, opts TextOptions) error {
 	t.faults()
 	t.cluster()
 	t.traffic()
+	t.cost()
 	t.marks()
 	t.time()
 	t.commands()

@@ -1,14 +1,16 @@
 package consensus
 
+import "simrun/checker/verdict"
+
 // Promised tells of the term that raft is in, and of its vote in it: they never
 // go back.
 func (l *Ledger) Promised(name Peer, term, vote uint64) {
 	_, p := l.find(name)
 	switch h := p.hard; {
 	case term < h.Term:
-		l.fail("one vote a term", p, "goes back from term %d to %d", h.Term, term)
+		l.fail(verdict.SecondVote, p, "goes back from term %d to %d", h.Term, term)
 	case term == h.Term && h.Vote != 0 && vote != h.Vote:
-		l.fail("one vote a term", p, "votes for %d in term %d, in which it has voted for %d", vote, term, h.Vote)
+		l.fail(verdict.SecondVote, p, "votes for %d in term %d, in which it has voted for %d", vote, term, h.Vote)
 	}
 	p.hard.Term, p.hard.Vote = term, vote
 }
@@ -19,11 +21,11 @@ func (l *Ledger) Appended(name Peer, e Entry) {
 	g, p := l.find(name)
 	if e.Index <= p.log.last {
 		if p.led == p.hard.Term {
-			l.fail("leader append-only", p, "leads in term %d, and puts an entry of term %d at index %d of a log that ends at %d",
+			l.fail(verdict.LeaderAppendOnly, p, "leads in term %d, and puts an entry of term %d at index %d of a log that ends at %d",
 				p.led, e.Term, e.Index, p.log.last)
 		}
 		if e.Index <= p.hard.Commit {
-			l.fail("state machine safety", p, "replaces its entry %d, up to %d of which are committed", e.Index, p.hard.Commit)
+			l.fail(verdict.StateMachineSafety, p, "replaces its entry %d, up to %d of which are committed", e.Index, p.hard.Commit)
 		}
 		p.cut = min(p.cut, e.Index-1)
 	}
@@ -43,12 +45,12 @@ func (l *Ledger) enter(g *group, p *peer, e Entry) {
 	l.counts.Entries++
 	previous, known := p.log.term(e.Index - 1)
 	if !known || e.Index == 0 || e.Term < previous {
-		l.fail("log matching", p, "has an entry of term %d at index %d behind a log that ends at %d", e.Term, e.Index, p.log.last)
+		l.fail(verdict.LogMatching, p, "has an entry of term %d at index %d behind a log that ends at %d", e.Term, e.Index, p.log.last)
 		return
 	}
 	now := record{e.Term, previous, e.Digest}
 	if there := g.record(e.Index, now); there != now {
-		l.fail("log matching", p, "has the entry %x after one of term %d at index %d of term %d, where another has %x after one of term %d",
+		l.fail(verdict.LogMatching, p, "has the entry %x after one of term %d at index %d of term %d, where another has %x after one of term %d",
 			now.digest, now.previous, e.Index, e.Term, there.digest, there.previous)
 	}
 	p.log.append(Position{e.Index, e.Term})
@@ -78,7 +80,7 @@ func (l *Ledger) Elected(name Peer, term uint64) {
 	g, p := l.find(name)
 	l.counts.Elections++
 	if other := g.leaders[term]; other != nil {
-		l.fail("election safety", p, "leads in term %d, in which peer %d on %s has led", term, other.ID, other.node)
+		l.fail(verdict.ElectionSafety, p, "leads in term %d, in which peer %d on %s has led", term, other.ID, other.node)
 	}
 	g.leaders[term] = p
 	p.led = term
@@ -90,9 +92,9 @@ func (l *Ledger) Elected(name Peer, term uint64) {
 	// was before it.
 	switch have, known := p.log.term(index); {
 	case !known:
-		l.fail("leader completeness", p, "leads in term %d without index %d, which was committed before; its log ends at %d", term, index, p.log.last)
+		l.fail(verdict.LeaderCompleteness, p, "leads in term %d without index %d, which was committed before; its log ends at %d", term, index, p.log.last)
 	case have != g.committed[index].term:
-		l.fail("leader completeness", p, "leads in term %d with an entry of term %d at index %d, where one of term %d was committed",
+		l.fail(verdict.LeaderCompleteness, p, "leads in term %d with an entry of term %d at index %d, where one of term %d was committed",
 			term, have, index, g.committed[index].term)
 	}
 }
@@ -113,10 +115,10 @@ func (g *group) committedBefore(term uint64) uint64 {
 func (l *Ledger) Committed(name Peer, index uint64) {
 	g, p := l.find(name)
 	if index < p.hard.Commit {
-		l.fail("state machine safety", p, "goes back from commit index %d to %d", p.hard.Commit, index)
+		l.fail(verdict.StateMachineSafety, p, "goes back from commit index %d to %d", p.hard.Commit, index)
 	}
 	if index > p.log.last {
-		l.fail("state machine safety", p, "takes index %d for committed, and its log ends at %d", index, p.log.last)
+		l.fail(verdict.StateMachineSafety, p, "takes index %d for committed, and its log ends at %d", index, p.log.last)
 		return
 	}
 	for i := max(p.hard.Commit, p.log.base.Index) + 1; i <= index; i++ {
@@ -135,7 +137,7 @@ func (l *Ledger) commit(g *group, p *peer, at Position) {
 		g.commit = max(g.commit, at.Index)
 	}
 	if c.term != at.Term {
-		l.fail("state machine safety", p, "takes an entry of term %d at index %d for committed, where one of term %d is",
+		l.fail(verdict.StateMachineSafety, p, "takes an entry of term %d at index %d for committed, where one of term %d is",
 			at.Term, at.Index, c.term)
 	}
 }
@@ -144,15 +146,15 @@ func (l *Ledger) commit(g *group, p *peer, at Position) {
 func (l *Ledger) Applied(name Peer, e Entry) {
 	g, p := l.find(name)
 	if e.Index > p.hard.Commit {
-		l.fail("state machine safety", p, "applies index %d, and takes %d for committed", e.Index, p.hard.Commit)
+		l.fail(verdict.StateMachineSafety, p, "applies index %d, and takes %d for committed", e.Index, p.hard.Commit)
 		return
 	}
 	if e.Index < uint64(len(g.committed)) && g.committed[e.Index].term != 0 && g.committed[e.Index].term != e.Term {
-		l.fail("state machine safety", p, "applies an entry of term %d at index %d, where one of term %d was committed",
+		l.fail(verdict.StateMachineSafety, p, "applies an entry of term %d at index %d, where one of term %d was committed",
 			e.Term, e.Index, g.committed[e.Index].term)
 	}
 	if there := g.lookup(Position{e.Index, e.Term}); there.term != 0 && there.digest != e.Digest {
-		l.fail("state machine safety", p, "applies %x at index %d of term %d, and what was appended there is %x", e.Digest, e.Index, e.Term, there.digest)
+		l.fail(verdict.StateMachineSafety, p, "applies %x at index %d of term %d, and what was appended there is %x", e.Digest, e.Index, e.Term, there.digest)
 	}
 }
 
@@ -169,10 +171,10 @@ func (g *group) lookup(at Position) record {
 func (l *Ledger) Restored(name Peer, at Position) {
 	g, p := l.find(name)
 	if at.Index <= p.hard.Commit {
-		l.fail("state machine safety", p, "gets a snapshot of index %d, and takes %d for committed", at.Index, p.hard.Commit)
+		l.fail(verdict.StateMachineSafety, p, "gets a snapshot of index %d, and takes %d for committed", at.Index, p.hard.Commit)
 	}
 	if at.Index > g.commit || g.committed[at.Index].term == 0 {
-		l.fail("state machine safety", p, "gets a snapshot of index %d, which nobody takes for committed", at.Index)
+		l.fail(verdict.StateMachineSafety, p, "gets a snapshot of index %d, which nobody takes for committed", at.Index)
 		return
 	}
 	l.commit(g, p, at)
@@ -191,7 +193,7 @@ func (l *Ledger) ReadServed(name Peer, committed, applied uint64) {
 	l.counts.Reads++
 	if applied < committed {
 		_, p := l.find(name)
-		l.fail("read", p, "serves a read at index %d, though %d was committed when the read began", applied, committed)
+		l.fail(verdict.StaleRead, p, "serves a read at index %d, though %d was committed when the read began", applied, committed)
 	}
 }
 

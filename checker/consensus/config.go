@@ -1,5 +1,7 @@
 package consensus
 
+import "simrun/checker/verdict"
+
 // Epoch numbers the configurations of a group: one counter for its members, one
 // for whatever else it consists of.
 type Epoch struct{ Members, Version uint64 }
@@ -10,14 +12,14 @@ type Epoch struct{ Members, Version uint64 }
 func (l *Ledger) Configured(name Peer, index uint64, epoch Epoch, config string) {
 	g, p := l.find(name)
 	if other, known := g.epochs[epoch]; known && other != config {
-		l.fail("configuration", p, "takes the group in epoch %d/%d for %s, and another for %s", epoch.Members, epoch.Version, config, other)
+		l.fail(verdict.ConfigConflict, p, "takes the group in epoch %d/%d for %s, and another for %s", epoch.Members, epoch.Version, config, other)
 	}
 	g.epochs[epoch] = config
 	if index == 0 {
 		return
 	}
 	if other, known := g.configs[index]; known && other != config {
-		l.fail("configuration", p, "has at index %d made the group %s, and another %s", index, config, other)
+		l.fail(verdict.ConfigConflict, p, "has at index %d made the group %s, and another %s", index, config, other)
 	}
 	g.configs[index] = config
 }

@@ -6,7 +6,7 @@
 //
 // A Ledger is told what happens to every peer, in the order in which it does:
 //
-//	l := consensus.New(func(message string) { panic(message) })
+//	l := consensus.New(func(b consensus.Breach) { panic(b) })
 //	p := consensus.Peer{Group: 7, ID: 12}
 //	l.Started(p, "store2", consensus.Start{...})  // what a process has found on its disk
 //	l.Promised(p, 6, 12)                          // a term and a vote, not yet on disk
@@ -16,22 +16,22 @@
 //	l.Committed(p, 6)
 //	l.Applied(p, consensus.Entry{6, 6, digest})
 //
-// What it checks, by the name under which a message tells it:
+// What it checks, by the anomaly under which it is told:
 //
-//	election safety         at most one leader in a term, over the whole run
-//	leader append-only      a leader neither overwrites nor deletes entries
-//	log matching            equal index and term, equal entry and equal logs before it
-//	leader completeness     a leader has what was committed in earlier terms
-//	state machine safety    all peers apply the same entry at an index
-//	one vote a term         over restarts and losses of power too
-//	durability              nothing is acknowledged, or voted, before it is on disk;
+//	election-safety         at most one leader in a term, over the whole run
+//	leader-append-only      a leader neither overwrites nor deletes entries
+//	log-matching            equal index and term, equal entry and equal logs before it
+//	leader-completeness     a leader has what was committed in earlier terms
+//	state-machine-safety    all peers apply the same entry at an index
+//	second-vote             one vote a term, over restarts and losses of power too
+//	not-durable             nothing is acknowledged, or voted, before it is on disk;
 //	                        a process finds on its disk what was
-//	configuration           what an applied entry makes of a group is the same on
+//	configuration-conflict  what an applied entry makes of a group is the same on
 //	                        all peers, and an epoch names one range and one set of
 //	                        members
-//	identity                a peer's id is given once, and who was removed, or has
+//	resurrected             a peer's id is given once, and who was removed, or has
 //	                        lost its disk, does not come back
-//	read                    what was committed when a read began is in what it sees
+//	stale-read              what was committed when a read began is in what it sees
 //
 // It needs nothing of the database: any system on top of raft can tell it.
 package consensus

@@ -3,6 +3,8 @@ package consensus
 import (
 	"fmt"
 	"math"
+
+	"simrun/checker/verdict"
 )
 
 // Peer names a replica of a group. No two peers of one group have one id, over
@@ -15,9 +17,18 @@ type HardState struct{ Term, Vote, Commit uint64 }
 // Entry is an entry of a log. Digest stands for what it holds.
 type Entry struct{ Index, Term, Digest uint64 }
 
+// Breach is a promise that was broken.
+type Breach struct {
+	Anomaly verdict.Anomaly
+	Message string
+}
+
+// Error makes a Breach what a run can end with.
+func (b Breach) Error() string { return fmt.Sprintf("%s: %s", b.Anomaly, b.Message) }
+
 // Ledger sees what all peers of all groups do.
 type Ledger struct {
-	report func(message string)
+	report func(Breach)
 	groups map[uint64]*group
 	// owners is whose a peer's id is: ids are unique over all groups if the
 	// system gives them so.
@@ -101,9 +112,8 @@ type peer struct {
 // seen reports whether a process has ever had the peer.
 func (p *peer) seen() bool { return p.node != "" }
 
-// New returns a ledger that hands a message to report for each promise that is
-// broken. What it says of a peer after that is not to be trusted.
-func New(report func(message string)) *Ledger {
+// New returns a ledger that calls report for each promise that is broken. What it says of a peer after that is not to be trusted.
+func New(report func(Breach)) *Ledger {
 	return &Ledger{report: report, groups: map[uint64]*group{}, owners: map[uint64]owner{}}
 }
 
@@ -118,8 +128,8 @@ func (l *Ledger) Counts() Counts {
 	return c
 }
 
-func (l *Ledger) fail(property string, p *peer, format string, args ...any) {
-	l.report(fmt.Sprintf("%s: peer %d of group %d on %s %s", property, p.ID, p.Group, p.node, fmt.Sprintf(format, args...)))
+func (l *Ledger) fail(what verdict.Anomaly, p *peer, format string, args ...any) {
+	l.report(Breach{what, fmt.Sprintf("peer %d of group %d on %s %s", p.ID, p.Group, p.node, fmt.Sprintf(format, args...))})
 }
 
 func (l *Ledger) group(id uint64) *group {

@@ -1,5 +1,7 @@
 package consensus
 
+import "simrun/checker/verdict"
+
 // Start is with what a peer begins in a process.
 type Start struct {
 	// Hard is its hard state, Written the part of it that is on disk as such: what
@@ -19,7 +21,7 @@ func (l *Ledger) Started(name Peer, node string, s Start) {
 	known := p.seen()
 	p.node = node
 	if p.end != "" {
-		l.fail("identity", p, "comes back, though it %s", p.end)
+		l.fail(verdict.Resurrected, p, "comes back, though it %s", p.end)
 	}
 	if l.unique {
 		l.own(p, name.Group, owner{group: name.Group})
@@ -41,7 +43,7 @@ func (l *Ledger) Started(name Peer, node string, s Start) {
 // own notes whose an id is, which p has brought along.
 func (l *Ledger) own(p *peer, id uint64, now owner) {
 	if o, taken := l.owners[id]; taken && o != now {
-		l.fail("identity", p, "has the id %d, which belongs to group %d %s", id, o.group, o.node)
+		l.fail(verdict.Resurrected, p, "has the id %d, which belongs to group %d %s", id, o.group, o.node)
 	}
 	l.owners[id] = now
 }
@@ -52,15 +54,15 @@ func (l *Ledger) survived(p *peer, found HardState, last uint64) {
 	was := p.durable
 	switch {
 	case found.Term < was.Term:
-		l.fail("durability", p, "starts in term %d, though term %d was on disk", found.Term, was.Term)
+		l.fail(verdict.NotDurable, p, "starts in term %d, though term %d was on disk", found.Term, was.Term)
 	case found.Term == was.Term && was.Vote != 0 && found.Vote != was.Vote:
-		l.fail("durability", p, "starts with a vote for %d in term %d, though one for %d was on disk", found.Vote, found.Term, was.Vote)
+		l.fail(verdict.NotDurable, p, "starts with a vote for %d in term %d, though one for %d was on disk", found.Vote, found.Term, was.Vote)
 	case found.Commit < was.Commit:
-		l.fail("durability", p, "starts with commit index %d, though %d was on disk", found.Commit, was.Commit)
+		l.fail(verdict.NotDurable, p, "starts with commit index %d, though %d was on disk", found.Commit, was.Commit)
 	}
 	p.before, p.floor = p.log, min(p.stored, p.cut)
 	if last < p.floor {
-		l.fail("durability", p, "starts with a log that ends at %d, though it was on disk up to %d", last, p.floor)
+		l.fail(verdict.NotDurable, p, "starts with a log that ends at %d, though it was on disk up to %d", last, p.floor)
 	}
 }
 
@@ -68,7 +70,7 @@ func (l *Ledger) survived(p *peer, found HardState, last uint64) {
 func (l *Ledger) Found(name Peer, e Entry) {
 	g, p := l.find(name)
 	if term, known := p.before.term(e.Index); known && e.Index <= p.floor && term != e.Term {
-		l.fail("durability", p, "starts with an entry of term %d at index %d, though one of term %d was on disk", e.Term, e.Index, term)
+		l.fail(verdict.NotDurable, p, "starts with an entry of term %d at index %d, though one of term %d was on disk", e.Term, e.Index, term)
 	}
 	l.enter(g, p, e)
 	if e.Index <= p.hard.Commit {
@@ -100,7 +102,7 @@ func (l *Ledger) Durable(name Peer, hard HardState, last Position) {
 	_, p := l.find(name)
 	if hard.Term < p.durable.Term || hard.Commit < p.durable.Commit ||
 		hard.Term == p.durable.Term && p.durable.Vote != 0 && hard.Vote != p.durable.Vote {
-		l.fail("durability", p, "writes %+v after %+v", hard, p.durable)
+		l.fail(verdict.NotDurable, p, "writes %+v after %+v", hard, p.durable)
 	}
 	if hard.Vote != 0 && hard.Vote != p.durable.Vote {
 		l.vote(p, hard.Term, hard.Vote)
@@ -114,7 +116,7 @@ func (l *Ledger) Durable(name Peer, hard HardState, last Position) {
 // vote notes a vote that somebody may know of: there is one a term.
 func (l *Ledger) vote(p *peer, term, candidate uint64) {
 	if other, voted := p.votes[term]; voted && other != candidate {
-		l.fail("one vote a term", p, "votes for %d in term %d, in which it has voted for %d", candidate, term, other)
+		l.fail(verdict.SecondVote, p, "votes for %d in term %d, in which it has voted for %d", candidate, term, other)
 	}
 	p.votes[term] = candidate
 }
@@ -123,7 +125,7 @@ func (l *Ledger) vote(p *peer, term, candidate uint64) {
 func (l *Ledger) Voted(name Peer, term, candidate uint64) {
 	_, p := l.find(name)
 	if p.durable.Term < term || p.durable.Term == term && p.durable.Vote != candidate {
-		l.fail("durability", p, "gives its vote in term %d to %d, and what is on disk is %+v", term, candidate, p.durable)
+		l.fail(verdict.NotDurable, p, "gives its vote in term %d to %d, and what is on disk is %+v", term, candidate, p.durable)
 	}
 	l.vote(p, term, candidate)
 }
@@ -133,7 +135,7 @@ func (l *Ledger) Voted(name Peer, term, candidate uint64) {
 func (l *Ledger) Acknowledged(name Peer, term, index uint64) {
 	_, p := l.find(name)
 	if p.durable.Term < term || p.stored < index && p.log.base.Index < index {
-		l.fail("durability", p, "acknowledges index %d in term %d, and what is on disk ends at index %d in term %d",
+		l.fail(verdict.NotDurable, p, "acknowledges index %d in term %d, and what is on disk ends at index %d in term %d",
 			index, term, p.stored, p.durable.Term)
 	}
 }

@@ -144,7 +144,7 @@ func (a *appender) durable() {
 func (a *appender) finish() {
 	for i := range a.current {
 		t := &a.current[i]
-		if !t.void && !t.p.destroyed {
+		if !t.void {
 			t.p.auditWritten()
 		}
 		for _, m := range t.msg.GetResponses() {

@@ -120,6 +120,12 @@ func (c *Cluster) DumpLogs(w io.Writer) {
 	}
 }
 
+// Replication implements the runner's System: every command is a proposal, and a
+// datagram between members holds one message.
+func (c *Cluster) Replication() cluster.Replication {
+	return cluster.Replication{Proposals: uint64(c.ledger.commits())}
+}
+
 // Reads implements the runner's System: every command goes through the log, reads
 // too.
 func (*Cluster) Reads() cluster.Reads { return cluster.Reads{} }

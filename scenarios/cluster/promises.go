@@ -10,7 +10,6 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"simrun/checker/consensus"
-	"simrun/nodes/invariant"
 	"simrun/nodes/raftstore"
 )
 
@@ -25,9 +24,26 @@ type promises struct {
 // newPromises returns the promises of groups of a kind; the first that is broken
 // ends the run.
 func newPromises(kind string) *promises {
-	return &promises{ledger: consensus.New(func(message string) {
-		invariant.Fail("raft of a %s: %s", kind, message)
+	return &promises{ledger: consensus.New(func(b consensus.Breach) {
+		b.Message = kind + ": " + b.Message
+		panic(b)
 	})}
+}
+
+// Replication counts what the raft groups of a cluster have done.
+type Replication struct {
+	Proposals uint64 // that leaders have taken into their logs, without the empty entry of each term
+	Messages  uint64 // sent to others
+	Commits   uint64 // entries that were committed
+}
+
+// Replication counts the work of all regions and of the placement driver.
+func (c *Cluster) Replication() Replication {
+	a, b := c.regionPromises, c.placementPromises
+	return Replication{
+		Proposals: a.proposals + b.proposals, Messages: a.messages + b.messages,
+		Commits: a.ledger.Counts().Commits + b.ledger.Counts().Commits,
+	}
 }
 
 // auditor hears what one process tells of its peers.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"simrun/checker"
+	"simrun/checker/consensus"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 	"simrun/sim"
@@ -192,12 +193,16 @@ func (r *run) waiting() string {
 func (r *run) explain(err error) {
 	var failure *sim.Failure
 	var violation invariant.Violation
+	var breach consensus.Breach
 	switch {
 	case err == nil, errors.Is(err, errOver):
 	case errors.Is(err, sim.ErrBudget):
 		r.unknown = fmt.Sprintf("the run used up its %d events at %v", r.plan.Limits.Events, time.Duration(r.world.Now()))
 	case errors.As(err, &violation):
 		r.violate("assertion", anomalyAssertion, "%s", violation.Message)
+		r.stack(err)
+	case errors.As(err, &breach):
+		r.violate("raft", breach.Anomaly, "%s", breach.Message)
 		r.stack(err)
 	case errors.As(err, &failure):
 		r.violate("assertion", anomalyPanic, "%v", failure)
