@@ -55,6 +55,7 @@ func WriteText(w io.Writer, run *Run, opts TextOptions) error {
 	}
 	t.title()
 	t.findings()
+	t.waits()
 	t.checkers()
 	t.operations()
 	t.faults()

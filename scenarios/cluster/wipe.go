@@ -19,10 +19,32 @@ import (
 // administrator puts other peers in the place of those that are lost.
 //
 // It may happen as long as every region, as each of its replicas sees it, keeps
-// a quorum without that store. One loss at a time is made good before the next.
-func (c *Cluster) Wipe(node string) bool {
+// a quorum without that store, and no change of members is under way in it. One
+// loss at a time is made good before the next. Regardless, it happens in any case.
+func (c *Cluster) Wipe(node string, regardless bool) bool {
 	s := c.storeNamed(node)
-	if s == nil || s.id == 0 || s.server == nil || c.mourned() {
+	if s == nil || s.id == 0 || s.server == nil || !regardless && !c.expendable(s) {
+		return false
+	}
+	c.lose(s)
+	c.lost = append(c.lost, s.id)
+	s.last, s.id = s.id, 0
+	lost := s.last
+	c.admin.env.Sched.Go("replace "+node, func(t env.Task) { c.replace(t, lost) })
+	return true
+}
+
+// expendable reports whether nothing is lost with the disk of a store that other
+// stores could not make good.
+//
+// A change of members under way counts as if it were to go wrong. Of four voters,
+// say, a leader removes itself: it commits that with two others, and is gone
+// before they know. They and the fourth, in the configuration of four as far as
+// they know, need each other; were one of them lost in that moment, the other two
+// would wait for ever, though a quorum of the new configuration is there. For the
+// same reason nobody else is removed until a loss is made good (disturbs).
+func (c *Cluster) expendable(s *store) bool {
+	if c.mourned() {
 		return false
 	}
 	for _, other := range c.stores {
@@ -30,14 +52,11 @@ func (c *Cluster) Wipe(node string) bool {
 			return false // nobody knows what it has
 		}
 		for _, r := range other.server.Regions() {
-			if len(r.Region.Peers) > 0 && !c.survives(r.Region, s) {
+			if len(r.Region.Peers) > 0 && (!c.survives(r.Region, s) || r.Applied < c.regionPromises.changes[r.Region.Id]) {
 				return false
 			}
 		}
 	}
-	c.lost = append(c.lost, s.id)
-	s.last, s.id = s.id, 0
-	c.admin.env.Sched.Go("replace "+node, func(t env.Task) { c.replace(t, s.last) })
 	return true
 }
 
@@ -68,22 +87,7 @@ func (c *Cluster) regionWith(storeID uint64) (view, bool) {
 // joint configuration, when a store is lost. Only peers count that are there and
 // have their data.
 func (c *Cluster) survives(r *metapb.Region, without *store) bool {
-	var had, have [2]int
-	for _, p := range r.Peers {
-		for set, votes := range [2]bool{
-			p.Role == metapb.PeerRole_Voter || p.Role == metapb.PeerRole_IncomingVoter,
-			p.Role == metapb.PeerRole_Voter || p.Role == metapb.PeerRole_DemotingVoter,
-		} {
-			if !votes {
-				continue
-			}
-			had[set]++
-			if p.StoreId != without.id && c.holds(p, r.Id) {
-				have[set]++
-			}
-		}
-	}
-	return have[0] > had[0]/2 && have[1] > had[1]/2
+	return votesOf(r, func(p *metapb.Peer) bool { return p.StoreId != without.id && c.holds(p, r.Id) }).quorum()
 }
 
 // holds reports whether a member has a peer that is initialised.

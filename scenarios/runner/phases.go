@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"simrun/checker"
@@ -137,9 +136,7 @@ func (r *run) settle() error {
 	deadline := r.world.Now() + int64(r.plan.Phases.Audit)
 	for quiet := 0; quiet < quietSteps; {
 		if r.world.Now() >= deadline {
-			r.violate("liveness", anomalyStuck, "replicas did not agree within %v after the last operation: %s",
-				r.plan.Phases.Audit, r.cluster.Unrest())
-			return errOver
+			return r.stuck(fmt.Sprintf("replicas did not agree within %v after the last operation: %s", r.plan.Phases.Audit, r.cluster.Unrest()))
 		}
 		if err := r.world.RunFor(quietStep); err != nil {
 			return err
@@ -167,25 +164,10 @@ func (r *run) wait(limit plan.Duration, done *bool, otherwise string) error {
 			return err
 		}
 		if !*done && r.world.Now() >= deadline {
-			r.violate("liveness", anomalyStuck, "%s within %v: %s", otherwise, limit, r.waiting())
-			return errOver
+			return r.stuck(fmt.Sprintf("%s within %v", otherwise, limit))
 		}
 	}
 	return nil
-}
-
-// waiting tells who waits for what.
-func (r *run) waiting() string {
-	var lines []string
-	for _, s := range append([]*session{r.admin}, r.sessions...) {
-		if text := s.waiting(); text != "" {
-			lines = append(lines, text)
-		}
-	}
-	if unrest := r.cluster.Unrest(); unrest != "" {
-		lines = append(lines, unrest)
-	}
-	return strings.Join(lines, "; ")
 }
 
 // explain turns the error that ended the phases into a finding or into the

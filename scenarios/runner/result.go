@@ -30,6 +30,7 @@ func (r *run) finish(err error) (*Outcome, error) {
 		TraceHash: reports.Hash(r.world.Trace.Hash()),
 		Marks:     invariant.Counts(),
 		Timeline:  r.timeline.events,
+		Waits:     r.waits,
 	}
 	res.Stats.Operations = reports.CountOperations(h)
 	replicated := r.cluster.Replication()
@@ -64,6 +65,9 @@ func (r *run) ownResults() []checker.Result {
 	}
 	if r.unknown != "" {
 		liveness.Undecided(r.unknown)
+	}
+	if r.lost != "" {
+		liveness.Beyond(r.lost)
 	}
 	if raft.Checked == 0 && raft.Verdict == checker.OK {
 		return []checker.Result{assertion, liveness}
