@@ -23,7 +23,7 @@ type regionView struct {
 	// it that is lost.
 	newest   *metapb.Region
 	replicas []located
-	// leader leads in the highest term, nil if nobody does.
+	// leader leads in the highest term, nil if nobody does who does not stand still.
 	leader *located
 }
 
@@ -59,7 +59,7 @@ func (c *Cluster) survey() []*regionView {
 	for _, id := range slices.Sorted(maps.Keys(views)) {
 		v := views[id]
 		for i := range v.replicas {
-			if r := &v.replicas[i]; r.IsLeader && (v.leader == nil || r.Term > v.leader.Term) {
+			if r := &v.replicas[i]; r.IsLeader && !r.on.node.Paused() && (v.leader == nil || r.Term > v.leader.Term) {
 				v.leader = r
 			}
 		}
