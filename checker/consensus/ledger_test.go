@@ -101,10 +101,14 @@ func TestPromises(t *testing.T) {
 			s.write(2, 3, 0, Entry{2, 3, 8})
 			s.write(1, 3, 0, Entry{2, 3, 8})
 		}, ""},
-		{"a gap in a log", func(s *story) { s.write(1, 2, 0, Entry{3, 2, 7}) },
-			"log-matching: peer 1 of group 9 on a has an entry of term 2 at index 3 behind a log that ends at 1"},
-		{"terms that descend in a log", func(s *story) { s.write(1, 3, 0, Entry{2, 3, 7}, Entry{3, 2, 7}) },
-			"log-matching: peer 1 of group 9 on a has an entry of term 2 at index 3"},
+		{
+			"a gap in a log", func(s *story) { s.write(1, 2, 0, Entry{3, 2, 7}) },
+			"log-matching: peer 1 of group 9 on a has an entry of term 2 at index 3 behind a log that ends at 1",
+		},
+		{
+			"terms that descend in a log", func(s *story) { s.write(1, 3, 0, Entry{2, 3, 7}, Entry{3, 2, 7}) },
+			"log-matching: peer 1 of group 9 on a has an entry of term 2 at index 3",
+		},
 		{"another entry on the disk than was appended", func(s *story) {
 			s.write(1, 2, 0, Entry{2, 2, 7})
 			s.start(1, HardState{2, 0, 1}, 2, Entry{2, 2, 8})
@@ -159,8 +163,10 @@ func TestPromises(t *testing.T) {
 			s.Committed(of(1), 2)
 			s.Committed(of(1), 1)
 		}, "state-machine-safety: peer 1 of group 9 on a goes back from commit index 2 to 1"},
-		{"a commit index behind the log", func(s *story) { s.Committed(of(1), 2) },
-			"state-machine-safety: peer 1 of group 9 on a takes index 2 for committed, and its log ends at 1"},
+		{
+			"a commit index behind the log", func(s *story) { s.Committed(of(1), 2) },
+			"state-machine-safety: peer 1 of group 9 on a takes index 2 for committed, and its log ends at 1",
+		},
 		{"a snapshot of what nobody has committed", func(s *story) {
 			s.Restored(of(2), Position{3, 2})
 		}, "state-machine-safety: peer 2 of group 9 on b gets a snapshot of index 3, which nobody takes for committed"},
@@ -169,8 +175,10 @@ func TestPromises(t *testing.T) {
 			s.Committed(of(1), 2)
 			s.Restored(of(2), Position{2, 1})
 		}, "state-machine-safety: peer 2 of group 9 on b takes an entry of term 1 at index 2 for committed"},
-		{"a snapshot of what is committed here", func(s *story) { s.Restored(of(1), Position{1, 1}) },
-			"state-machine-safety: peer 1 of group 9 on a gets a snapshot of index 1, and takes 1 for committed"},
+		{
+			"a snapshot of what is committed here", func(s *story) { s.Restored(of(1), Position{1, 1}) },
+			"state-machine-safety: peer 1 of group 9 on a gets a snapshot of index 1, and takes 1 for committed",
+		},
 		{"a snapshot, and entries after it", func(s *story) {
 			s.write(1, 2, 0, Entry{2, 2, 7})
 			s.Committed(of(1), 2)
@@ -179,8 +187,10 @@ func TestPromises(t *testing.T) {
 			s.write(2, 2, 0, Entry{3, 2, 8})
 		}, ""},
 
-		{"two votes in one term", func(s *story) { s.write(1, 2, 2); s.Promised(of(1), 2, 3) },
-			"second-vote: peer 1 of group 9 on a votes for 3 in term 2, in which it has voted for 2"},
+		{
+			"two votes in one term", func(s *story) { s.write(1, 2, 2); s.Promised(of(1), 2, 3) },
+			"second-vote: peer 1 of group 9 on a votes for 3 in term 2, in which it has voted for 2",
+		},
 		{"two votes in one term, the first of which was lost", func(s *story) {
 			s.write(1, 2, 2)
 			s.Voted(of(1), 2, 2)
@@ -190,8 +200,10 @@ func TestPromises(t *testing.T) {
 			s.write(1, 2, 3)
 		}, "second-vote: peer 1 of group 9 on a votes for 3 in term 2, in which it has voted for 2"},
 		{"a vote in each of two terms", func(s *story) { s.write(1, 2, 2); s.write(1, 3, 3) }, ""},
-		{"a term that goes back", func(s *story) { s.write(1, 3, 0); s.Promised(of(1), 2, 0) },
-			"second-vote: peer 1 of group 9 on a goes back from term 3 to 2"},
+		{
+			"a term that goes back", func(s *story) { s.write(1, 3, 0); s.Promised(of(1), 2, 0) },
+			"second-vote: peer 1 of group 9 on a goes back from term 3 to 2",
+		},
 
 		{"a vote that is not on disk", func(s *story) {
 			s.Promised(of(1), 2, 3)
@@ -203,28 +215,38 @@ func TestPromises(t *testing.T) {
 			s.Appended(of(1), Entry{2, 2, 7})
 			s.Acknowledged(of(1), 2, 2)
 		}, "not-durable: peer 1 of group 9 on a acknowledges index 2 in term 2, and what is on disk ends at index 1 in term 2"},
-		{"an entry acknowledged in a term that is not", func(s *story) { s.Promised(of(1), 2, 0); s.Acknowledged(of(1), 2, 1) },
-			"not-durable: peer 1 of group 9 on a acknowledges index 1 in term 2, and what is on disk ends at index 1 in term 1"},
+		{
+			"an entry acknowledged in a term that is not", func(s *story) { s.Promised(of(1), 2, 0); s.Acknowledged(of(1), 2, 1) },
+			"not-durable: peer 1 of group 9 on a acknowledges index 1 in term 2, and what is on disk ends at index 1 in term 1",
+		},
 		{"an entry acknowledged that is on disk", func(s *story) { s.write(1, 2, 0, Entry{2, 2, 7}); s.Acknowledged(of(1), 2, 2) }, ""},
 
-		{"a disk that has lost a vote", func(s *story) { s.write(1, 2, 3); s.start(1, HardState{2, 0, 1}, 1) },
-			"not-durable: peer 1 of group 9 on a starts with a vote for 0 in term 2, though one for 3 was on disk"},
-		{"a disk that has lost a term", func(s *story) { s.write(1, 3, 3); s.start(1, HardState{2, 2, 1}, 1) },
-			"not-durable: peer 1 of group 9 on a starts in term 2, though term 3 was on disk"},
+		{
+			"a disk that has lost a vote", func(s *story) { s.write(1, 2, 3); s.start(1, HardState{2, 0, 1}, 1) },
+			"not-durable: peer 1 of group 9 on a starts with a vote for 0 in term 2, though one for 3 was on disk",
+		},
+		{
+			"a disk that has lost a term", func(s *story) { s.write(1, 3, 3); s.start(1, HardState{2, 2, 1}, 1) },
+			"not-durable: peer 1 of group 9 on a starts in term 2, though term 3 was on disk",
+		},
 		{"a disk that has lost a commit index", func(s *story) {
 			s.write(1, 2, 0, Entry{2, 2, 7})
 			s.Committed(of(1), 2)
 			s.write(1, 2, 0)
 			s.start(1, HardState{2, 0, 1}, 2)
 		}, "not-durable: peer 1 of group 9 on a starts with commit index 1, though 2 was on disk"},
-		{"a disk that has lost an entry", func(s *story) { s.write(1, 2, 0, Entry{2, 2, 7}); s.start(1, HardState{2, 0, 1}, 1) },
-			"not-durable: peer 1 of group 9 on a starts with a log that ends at 1, though it was on disk up to 2"},
+		{
+			"a disk that has lost an entry", func(s *story) { s.write(1, 2, 0, Entry{2, 2, 7}); s.start(1, HardState{2, 0, 1}, 1) },
+			"not-durable: peer 1 of group 9 on a starts with a log that ends at 1, though it was on disk up to 2",
+		},
 		{"a disk that has another entry", func(s *story) {
 			s.write(1, 3, 0, Entry{2, 3, 7})
 			s.start(1, HardState{3, 0, 1}, 2, Entry{2, 2, 8})
 		}, "not-durable: peer 1 of group 9 on a starts with an entry of term 2 at index 2, though one of term 3 was on disk"},
-		{"a disk that goes back", func(s *story) { s.write(1, 3, 0); s.Durable(of(1), HardState{2, 0, 1}, Position{1, 1}) },
-			"not-durable: peer 1 of group 9 on a writes {Term:2 Vote:0 Commit:1} after {Term:3 Vote:0 Commit:1}"},
+		{
+			"a disk that goes back", func(s *story) { s.write(1, 3, 0); s.Durable(of(1), HardState{2, 0, 1}, Position{1, 1}) },
+			"not-durable: peer 1 of group 9 on a writes {Term:2 Vote:0 Commit:1} after {Term:3 Vote:0 Commit:1}",
+		},
 		{"a write that the power has taken", func(s *story) {
 			s.Promised(of(1), 2, 3)
 			s.Appended(of(1), Entry{2, 2, 7})
@@ -252,10 +274,14 @@ func TestPromises(t *testing.T) {
 			s.start(1, HardState{3, 0, 1}, 2, Entry{2, 2, 7})
 		}, "not-durable: peer 1 of group 9 on a starts with an entry of term 2 at index 2, though one of term 3 was on disk"},
 
-		{"a peer that was removed", func(s *story) { s.Removed(of(3)); s.start(3, HardState{}, 1) },
-			"resurrected: peer 3 of group 9 on c comes back, though it was removed"},
-		{"a peer that has lost its disk", func(s *story) { s.Lost("c"); s.start(3, HardState{1, 0, 1}, 1) },
-			"resurrected: peer 3 of group 9 on c comes back, though it has lost its disk"},
+		{
+			"a peer that was removed", func(s *story) { s.Removed(of(3)); s.start(3, HardState{}, 1) },
+			"resurrected: peer 3 of group 9 on c comes back, though it was removed",
+		},
+		{
+			"a peer that has lost its disk", func(s *story) { s.Lost("c"); s.start(3, HardState{1, 0, 1}, 1) },
+			"resurrected: peer 3 of group 9 on c comes back, though it has lost its disk",
+		},
 		{"a peer's id given again", func(s *story) {
 			s.UniqueIDs()
 			s.start(1, HardState{1, 0, 1}, 1)

@@ -96,8 +96,11 @@ func TestTallyMarks(t *testing.T) {
 	for seed := range uint64(2) {
 		a := ran(seed, checker.OK, "OK", "")
 		a.Marks = []invariant.Count{
-			{Name: "engine: often", Count: 20}, {Name: "raftstore: at no time"}, {Name: "raftstore: seldom", Count: seed},
-			{Name: "registers: here", Count: 0}, {Name: "registers: there", Count: 0},
+			{Name: "engine: often", Count: 20},
+			{Name: "raftstore: at no time"},
+			{Name: "raftstore: seldom", Count: seed},
+			{Name: "registers: here", Count: 0},
+			{Name: "registers: there", Count: 0},
 		}
 		tl.take(a)
 	}

@@ -15,15 +15,18 @@ func TestMeter(t *testing.T) {
 	}
 	for name, looks := range map[string][]look{
 		"starved": {
-			{time.Minute, time.Second, ""}, {3 * time.Minute, 2 * time.Second, ""},
-			{time.Hour, 3 * time.Second, ""}, {time.Hour + time.Minute, 3 * time.Second, ""},
+			{time.Minute, time.Second, ""},
+			{3 * time.Minute, 2 * time.Second, ""},
+			{time.Hour, 3 * time.Second, ""},
+			{time.Hour + time.Minute, 3 * time.Second, ""},
 		},
 		"looping": {
 			{time.Minute, time.Minute, ""},
 			{2 * time.Minute, 2 * time.Minute, "did not finish within 2m0s of processor time"},
 		},
 		"waiting": {
-			{time.Second, time.Second, ""}, {2 * time.Minute, time.Second, ""},
+			{time.Second, time.Second, ""},
+			{2 * time.Minute, time.Second, ""},
 			{2*time.Minute + time.Second, time.Second, "did nothing for 2m0s of real time"},
 		},
 	} {
