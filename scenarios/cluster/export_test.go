@@ -28,6 +28,3 @@ func edit(db *engine.DB, change func(b *engine.Batch)) error {
 
 // Placement returns the server of the placement member that leads.
 func (c *Cluster) Placement() *placement.Server { return c.placementLeader().server.Server() }
-
-// ChangeAt makes it seem that a log of a region holds a change of members.
-func (c *Cluster) ChangeAt(region, index uint64) { c.regionPromises.changes[region] = index }

@@ -173,7 +173,7 @@ func (c *Cluster) change(t env.Task, key []byte, want intent) (done bool) {
 		if over {
 			return true
 		}
-		if c.toLost(v, changes) || c.disturbs(v, changes) {
+		if c.toLost(v, changes) {
 			return false
 		}
 		if len(changes) > 0 {
@@ -189,15 +189,6 @@ func (c *Cluster) toLost(v view, changes []*raft_cmdpb.ChangePeerRequest) bool {
 	return slices.ContainsFunc(changes, func(cp *raft_cmdpb.ChangePeerRequest) bool {
 		demotes := cp.ChangeType == eraftpb.ConfChangeType_AddLearnerNode && v.on(cp.Peer.StoreId) != nil
 		return cp.ChangeType != eraftpb.ConfChangeType_RemoveNode && !demotes && slices.Contains(c.lost, cp.Peer.StoreId)
-	})
-}
-
-// disturbs reports whether changes take a peer or a vote from a store that is not
-// lost, while the region mourns for one that is; see expendable.
-func (c *Cluster) disturbs(v view, changes []*raft_cmdpb.ChangePeerRequest) bool {
-	mourns := slices.ContainsFunc(c.lost, func(id uint64) bool { return v.on(id) != nil })
-	return mourns && slices.ContainsFunc(changes, func(cp *raft_cmdpb.ChangePeerRequest) bool {
-		return cp.ChangeType != eraftpb.ConfChangeType_AddNode && v.on(cp.Peer.StoreId) != nil && !slices.Contains(c.lost, cp.Peer.StoreId)
 	})
 }
 

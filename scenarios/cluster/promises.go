@@ -19,15 +19,12 @@ type promises struct {
 	ledger *consensus.Ledger
 	// messages of raft, and proposals that leaders have taken into their logs.
 	messages, proposals uint64
-	// changes is the index of the last change of members that any log of a region
-	// has held, whether it takes effect or not.
-	changes map[uint64]uint64
 }
 
 // newPromises returns the promises of groups of a kind; the first that is broken
 // ends the run.
 func newPromises(kind string) *promises {
-	return &promises{changes: map[uint64]uint64{}, ledger: consensus.New(func(b consensus.Breach) {
+	return &promises{ledger: consensus.New(func(b consensus.Breach) {
 		b.Message = kind + ": " + b.Message
 		panic(b)
 	})}
@@ -84,9 +81,6 @@ func (a *auditor) PeerAdvanced(region, peer uint64, adv raftstore.Advance) {
 	leads := adv.Elected || len(adv.Entries) > 0 && l.Leads(p)
 	for _, e := range adv.Entries {
 		l.Appended(p, entryOf(e))
-		if e.GetType() == raftpb.EntryConfChangeV2 {
-			a.changes[region] = max(a.changes[region], e.GetIndex())
-		}
 		if leads && len(e.GetData()) > 0 {
 			a.proposals++
 		}

@@ -19,8 +19,8 @@ import (
 // administrator puts other peers in the place of those that are lost.
 //
 // It may happen as long as every region, as each of its replicas sees it, keeps
-// a quorum without that store, and no change of members is under way in it. One
-// loss at a time is made good before the next. Regardless, it happens in any case.
+// a quorum without that store. One loss at a time is made good before the next.
+// Regardless, it happens in any case.
 func (c *Cluster) Wipe(node string, regardless bool) bool {
 	s := c.storeNamed(node)
 	if s == nil || s.id == 0 || s.server == nil || !regardless && !c.expendable(s) {
@@ -36,13 +36,6 @@ func (c *Cluster) Wipe(node string, regardless bool) bool {
 
 // expendable reports whether nothing is lost with the disk of a store that other
 // stores could not make good.
-//
-// A change of members under way counts as if it were to go wrong. Of four voters,
-// say, a leader removes itself: it commits that with two others, and is gone
-// before they know. They and the fourth, in the configuration of four as far as
-// they know, need each other; were one of them lost in that moment, the other two
-// would wait for ever, though a quorum of the new configuration is there. For the
-// same reason nobody else is removed until a loss is made good (disturbs).
 func (c *Cluster) expendable(s *store) bool {
 	if c.mourned() {
 		return false
@@ -52,7 +45,7 @@ func (c *Cluster) expendable(s *store) bool {
 			return false // nobody knows what it has
 		}
 		for _, r := range other.server.Regions() {
-			if len(r.Region.Peers) > 0 && (!c.survives(r.Region, s) || r.Applied < c.regionPromises.changes[r.Region.Id]) {
+			if len(r.Region.Peers) > 0 && !c.survives(r.Region, s) {
 				return false
 			}
 		}
