@@ -55,6 +55,8 @@ type Cluster struct {
 	// regionPromises and placementPromises are what raft has to keep in the regions
 	// and in the group of the placement driver.
 	regionPromises, placementPromises *promises
+	// grants is what the placement driver hands out.
+	grants grants
 }
 
 // member is a placement member's node and, while it is up, its server.
@@ -161,6 +163,7 @@ func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region
 		Regions:           regions,
 		Engine:            c.engineOptions(),
 		Raft:              raft,
+		Grants:            &c.grants,
 	})
 	if err != nil {
 		e.Exit(err.Error())
