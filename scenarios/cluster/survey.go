@@ -65,7 +65,16 @@ func (c *Cluster) survey() []*regionView {
 		}
 		list = append(list, v)
 	}
-	return list
+	return slices.DeleteFunc(list, func(v *regionView) bool { return v.outlived(list) })
+}
+
+// outlived reports whether nothing is left of a region but what was lost of it,
+// and others hold its keys by now in newer versions.
+func (v *regionView) outlived(all []*regionView) bool {
+	return len(v.replicas) == 0 && slices.ContainsFunc(all, func(o *regionView) bool {
+		return len(o.replicas) > 0 && o.newest.GetRegionEpoch().GetVersion() > v.newest.GetRegionEpoch().GetVersion() &&
+			o.covers(v.newest.StartKey, v.newest.EndKey)
+	})
 }
 
 // compareEpochs tells which region is newer.
