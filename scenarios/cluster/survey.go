@@ -65,7 +65,7 @@ func (c *Cluster) survey() []*regionView {
 		}
 		list = append(list, v)
 	}
-	return slices.DeleteFunc(list, func(v *regionView) bool { return v.outlived(list) })
+	return slices.DeleteFunc(slices.Clone(list), func(v *regionView) bool { return v.outlived(list) })
 }
 
 // outlived reports whether nothing is left of a region but what was lost of it,
