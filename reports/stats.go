@@ -15,6 +15,7 @@ type Stats struct {
 	Reads      ReadStats        `json:"reads"`
 	Network    NetworkStats     `json:"network"`
 	Disk       DiskStats        `json:"disk"`
+	Cost       CostStats        `json:"cost"`
 	// Events is the number of events of the trace.
 	Events uint64 `json:"events"`
 	// Virtual is how long the run was in virtual nanoseconds.

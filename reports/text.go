@@ -55,11 +55,13 @@ func WriteText(w io.Writer, run *Run, opts TextOptions) error {
 	}
 	t.title()
 	t.findings()
+	t.waits()
 	t.checkers()
 	t.operations()
 	t.faults()
 	t.cluster()
 	t.traffic()
+	t.cost()
 	t.marks()
 	t.time()
 	t.commands()

@@ -144,6 +144,9 @@ func (a *appender) durable() {
 func (a *appender) finish() {
 	for i := range a.current {
 		t := &a.current[i]
+		if !t.void {
+			t.p.auditWritten()
+		}
 		for _, m := range t.msg.GetResponses() {
 			switch {
 			case t.void:

@@ -95,6 +95,8 @@ type Config struct {
 	RoleChanged func(region, term uint64, leads bool)
 	// Witness, if not nil, is told of leases and reads.
 	Witness Witness
+	// Auditor, if not nil, is told what raft does.
+	Auditor Auditor
 }
 
 func setDefault[T int | uint64 | time.Duration](field *T, value T) {
