@@ -18,6 +18,7 @@ type memory struct{ fs vfs.FS }
 
 func (m memory) FS() vfs.FS                            { return m.fs }
 func (m memory) Unsynced(fn func())                    { fn() }
+func (m memory) ReadBytes(int64)                       {}
 func (m memory) Barrier(fn func())                     { fn() }
 func (m memory) After(time.Duration, func()) env.Timer { return env.Timer{} }
 func (m memory) Go(string, func(env.Task))             { panic("no tasks here") }

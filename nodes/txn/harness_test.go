@@ -27,6 +27,7 @@ type memory struct {
 
 func (m memory) FS() vfs.FS             { return m.fs }
 func (m memory) Unsynced(fn func())     { fn() }
+func (m memory) ReadBytes(int64)        {}
 func (m memory) Barrier(fn func())      { fn() }
 func (m memory) Stream(string) env.Rand { return rand.New(rand.NewPCG(1, 1)) }
 func (m memory) Enabled() bool          { return false }

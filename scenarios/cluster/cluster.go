@@ -257,12 +257,17 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 	return nil
 }
 
-func (c *Cluster) engineOptions() engine.Options {
+func (c *Cluster) engineOptions(o engine.Observer) engine.Options {
+	k := &c.plan.Knobs
 	return engine.Options{
-		MemTableSize:   c.plan.Knobs.MemtableBytes,
-		LBaseMaxBytes:  int64(c.plan.Knobs.MemtableBytes),
-		TargetFileSize: int64(c.plan.Knobs.MemtableBytes) / 4,
-		Caches:         c.caches,
+		MemTableSize:         k.MemtableBytes,
+		L0SlowdownFiles:      k.L0SlowdownFiles,
+		L0StopFiles:          k.L0StopFiles,
+		PendingBytesSlowdown: int64(k.PendingCompactionBytes),
+		PendingBytesStop:     4 * int64(k.PendingCompactionBytes),
+		RateBytesPerSec:      int64(k.BackgroundRate),
+		Caches:               c.caches,
+		Observer:             o,
 	}
 }
 

@@ -203,6 +203,9 @@ func (d *Disk) count(op *Op, now int64) {
 	case OpHandOver:
 		d.stats.HandOvers++
 		return // it takes no time
+	case OpRead:
+		d.stats.Read += op.Length
+		d.accept(now, &d.cfg.Write, op.Length)
 	case OpCreate, OpRename, OpReuse, OpLink, OpRemove, OpMkdir:
 		d.accept(now, &d.cfg.Entry, 0)
 	case OpCrash, numKinds:
