@@ -69,6 +69,13 @@ func (a *applier) run() {
 	if a.s.dead || a.held {
 		return
 	}
+	if !a.s.eng.KV.Admit(a.runFn) {
+		// What is committed waits, within the bound that raft sets to what is handed
+		// over to be applied; the log goes on.
+		markApplyStalled.Reached()
+		a.due = true
+		return
+	}
 	a.waiting, a.current = a.current[:0], a.waiting
 	for _, t := range a.current {
 		if !t.p.destroyed && t.p.applyEntries(a, t.msg.GetEntries()) {

@@ -58,6 +58,9 @@ func (s *Store) Propose(
 	if term != 0 && term != p.term() {
 		return errStaleCommand("the term has changed"), nil
 	}
+	if regionErr = s.congested(); regionErr != nil {
+		return regionErr, nil
+	}
 	if regionErr = checkKeys(p.region, reqs); regionErr != nil {
 		return regionErr, nil
 	}
@@ -71,6 +74,18 @@ func (s *Store) Propose(
 		return regionErr, nil
 	}
 	return proposal.await(t, limit)
+}
+
+// congested refuses writes while the engine lags so far behind that they would
+// only pile up: the client waits instead of the store. It does not bind what the
+// store proposes for itself.
+func (s *Store) congested() *errorpb.Error {
+	delay, stopped := s.eng.KV.Delay()
+	if !stopped && delay <= s.cfg.StallDelayMax {
+		return nil
+	}
+	markStoreBusy.Reached()
+	return errServerIsBusy("writes are stalled")
 }
 
 // await waits for the proposal's fate.

@@ -123,3 +123,6 @@ func (c *Cluster) DumpLogs(w io.Writer) {
 // Reads implements the runner's System: every command goes through the log, reads
 // too.
 func (*Cluster) Reads() cluster.Reads { return cluster.Reads{} }
+
+// Engines implements the runner's System: there is no database.
+func (*Cluster) Engines() []cluster.EngineStats { return nil }

@@ -51,6 +51,7 @@ type Cluster struct {
 	// resting is since when the stores have been at rest, 0 if they are not.
 	resting int64
 	leases  leases
+	engines engines
 }
 
 // member is a placement member's node and, while it is up, its server.
@@ -76,6 +77,7 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 	}
 	c := &Cluster{plan: p, opts: opts, caches: caches, lives: map[*sim.Node]disk.Stats{}}
 	c.leases.init(c)
+	c.engines.c = c
 	cfg := Environment(p)
 	cfg.OnExit, cfg.OnChange, cfg.Logf = c.exited, c.changed, opts.Logf
 	c.World = sim.NewWorld(cfg)
@@ -123,6 +125,7 @@ func (c *Cluster) changed(n *sim.Node, change sim.Change) {
 		}
 		c.event(n.Name(), Started, "")
 	case sim.Ended:
+		c.engines.ended(n)
 		c.event(n.Name(), Ended, "")
 	case sim.Paused:
 		c.event(n.Name(), Paused, "")
@@ -132,8 +135,14 @@ func (c *Cluster) changed(n *sim.Node, change sim.Change) {
 }
 
 func (c *Cluster) event(node string, kind EventKind, text string) {
+	c.tell(Event{Node: node, Kind: kind, Text: text})
+}
+
+// tell reports an event of now.
+func (c *Cluster) tell(e Event) {
 	if c.opts.OnEvent != nil {
-		c.opts.OnEvent(Event{At: c.World.Now(), Node: node, Kind: kind, Text: text})
+		e.At = c.World.Now()
+		c.opts.OnEvent(e)
 	}
 }
 
@@ -153,7 +162,7 @@ func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region
 		DisconnectedAfter: disconnectedBeats * time.Duration(k.StoreHeartbeat),
 		DownAfter:         downBeats * time.Duration(k.StoreHeartbeat),
 		Regions:           regions,
-		Engine:            c.engineOptions(),
+		Engine:            c.engineOptions(e.Name),
 		Raft:              raft,
 	})
 	if err != nil {
@@ -216,7 +225,7 @@ func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*m
 	server, err := nodes.StartStore(e, ep, nodes.StoreConfig{
 		Placement: c.plan.PlacementNames(),
 		Regions:   regions,
-		Engine:    c.engineOptions(),
+		Engine:    c.engineOptions(e.Name),
 		Raft:      raft,
 	})
 	if err != nil {
@@ -252,7 +261,7 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 	return nil
 }
 
-func (c *Cluster) engineOptions(o engine.Observer) engine.Options {
+func (c *Cluster) engineOptions(node string) engine.Options {
 	k := &c.plan.Knobs
 	return engine.Options{
 		MemTableSize:         k.MemtableBytes,
@@ -262,7 +271,7 @@ func (c *Cluster) engineOptions(o engine.Observer) engine.Options {
 		PendingBytesStop:     4 * int64(k.PendingCompactionBytes),
 		RateBytesPerSec:      int64(k.BackgroundRate),
 		Caches:               c.caches,
-		Observer:             o,
+		Observer:             c.engines.of(node),
 	}
 }
 
