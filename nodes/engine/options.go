@@ -53,10 +53,10 @@ type Options struct {
 	RateBytesPerSec int64
 	// LBaseMaxBytes is the size of the first level below level 0 from which on it
 	// is compacted further; each level below it may be ten times as large. Default
-	// a quarter of MemTableSize.
+	// half of MemTableSize.
 	LBaseMaxBytes int64
 	// TargetFileSize is the size of the tables of the first level below level 0;
-	// each level below it doubles it. Default an eighth of MemTableSize.
+	// each level below it doubles it. Default a quarter of MemTableSize.
 	TargetFileSize int64
 	// MaxManifestFileSize is the size from which on a new MANIFEST is begun.
 	// Default 64 KiB.
@@ -85,8 +85,8 @@ func (o Options) withDefaults() Options {
 	setDefault(&o.L0StopFiles, 36)
 	setDefault(&o.PendingBytesSlowdown, 64*int64(o.MemTableSize))
 	setDefault(&o.PendingBytesStop, 256*int64(o.MemTableSize))
-	setDefault(&o.LBaseMaxBytes, int64(o.MemTableSize)/4)
-	setDefault(&o.TargetFileSize, int64(o.MemTableSize)/8)
+	setDefault(&o.LBaseMaxBytes, int64(o.MemTableSize)/2)
+	setDefault(&o.TargetFileSize, int64(o.MemTableSize)/4)
 	setDefault(&o.MaxManifestFileSize, 64<<10)
 	setDefault(&o.CompactionDelay, 20*time.Millisecond)
 	setDefault(&o.FlushDelay, 20*time.Millisecond)
