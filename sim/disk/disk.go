@@ -177,7 +177,6 @@ type Stats struct {
 	ReadErrors  uint64 // returned to the process
 	WriteErrors uint64 // returned to the process or fatal
 	SpaceErrors uint64 // returned to the process or fatal
-	Stalls      uint64 // calls of Stall
 	Stalled     uint64 // operations accepted by a frozen device, and freezes of a busy one
 	Slowed      uint64 // operations that were not at normal speed
 }
