@@ -155,7 +155,8 @@ const (
 // nothing but the calls that it gets.
 func (db *DB) pebbleOptions() *pebble.Options {
 	o := &pebble.Options{
-		FS: db.env.Disk.FS(), // nil would add health checks, which have timers
+		Comparer: comparer,
+		FS:       db.env.Disk.FS(), // nil would add health checks, which have timers
 		// Newer formats write into each chunk of the log how much of the log was
 		// synced, which depends on the scheduling of goroutines.
 		FormatMajorVersion: pebble.FormatColumnarBlocks,
