@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -133,7 +132,7 @@ func (db *DB) eventListener() *pebble.EventListener {
 		WALCreated: func(pebble.WALCreateInfo) { db.rotations++ },
 		FlushBegin: func(pebble.FlushInfo) { db.flushing.Store(true) },
 		FlushEnd: func(info pebble.FlushInfo) {
-			if info.Err != nil && !isEmptyFlush(info.Err) {
+			if info.Err != nil {
 				return // backgroundError is called next, and then the flush is tried again
 			}
 			db.flushing.Store(false)
@@ -150,11 +149,6 @@ func (db *DB) eventListener() *pebble.EventListener {
 		},
 	}
 }
-
-// isEmptyFlush reports whether a flush found that the entries of its memtable
-// cancel each other out. Pebble passes on an error, which it does not export,
-// but the flush is a success.
-func isEmptyFlush(err error) bool { return strings.HasSuffix(err.Error(), "pebble: empty table") }
 
 // armFlush flushes the memtable at a seeded instant.
 func (db *DB) armFlush() {

@@ -63,13 +63,13 @@ type Knobs struct {
 	// follow from it.
 	MemtableBytes int `toml:"memtable-bytes"`
 	// L0SlowdownFiles and L0StopFiles are the numbers of tables in level 0 at which
-	// an engine slows writes down and stops them. The first is 4 to 1000, the second
-	// above it and at most 1000.
+	// an engine slows writes down and stops them. The first is 4 to 999 or, for the
+	// engine's default, zero: 20; the second is above it and at most 1000, or zero: 36.
 	L0SlowdownFiles int `toml:"l0-slowdown-files"`
 	L0StopFiles     int `toml:"l0-stop-files"`
 	// PendingCompactionBytes is how much compactions may have to rewrite before an
 	// engine slows writes down; at four times as much it stops them: 65536 to
-	// 1073741824.
+	// 1073741824, or zero: 64 times MemtableBytes.
 	PendingCompactionBytes int `toml:"pending-compaction-bytes"`
 	// BackgroundRate is the bandwidth of an engine's flushes and compactions in bytes
 	// per virtual second: 16384 to 1073741824; zero is that of the disk.
