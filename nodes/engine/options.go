@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"

@@ -11,6 +11,7 @@ import (
 	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
 	"go.etcd.io/raft/v3/raftpb"
 
+	"simrun/nodes/engine"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 )
@@ -76,16 +77,17 @@ func (s *Store) Propose(
 	return proposal.await(t, limit)
 }
 
-// congested refuses writes while the engine lags so far behind that they would
-// only pile up: the client waits instead of the store. It does not bind what the
-// store proposes for itself.
+// congested refuses writes while one of the databases lags so far behind that
+// they would only pile up: the client waits instead of the store. It does not
+// bind what the store proposes for itself.
 func (s *Store) congested() *errorpb.Error {
-	delay, stopped := s.eng.KV.Delay()
-	if !stopped && delay <= s.cfg.StallDelayMax {
-		return nil
+	for _, db := range []*engine.DB{s.eng.KV, s.eng.RaftLog} {
+		if delay, stopped := db.Delay(); stopped || delay > s.cfg.StallDelayMax {
+			markStoreBusy.Reached()
+			return errServerIsBusy("writes are stalled")
+		}
 	}
-	markStoreBusy.Reached()
-	return errServerIsBusy("writes are stalled")
+	return nil
 }
 
 // await waits for the proposal's fate.
