@@ -45,6 +45,9 @@ type Config struct {
 	// PendingProposalsMax bounds the undecided proposals of one region; more are
 	// refused with ServerIsBusy. Default 4096.
 	PendingProposalsMax int
+	// StallDelayMax is the longest that a write may have to wait for a stalled
+	// engine before writes are refused with ServerIsBusy. Default 100 ms.
+	StallDelayMax time.Duration
 	// EntryCacheCount and EntryCacheBytes bound the recent entries that each peer
 	// keeps in memory. Defaults 256 and 256 KiB.
 	EntryCacheCount int
@@ -113,6 +116,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxInflightMsgs, 128)
 	setDefault(&c.EntrySizeMax, 1<<20)
 	setDefault(&c.PendingProposalsMax, 4096)
+	setDefault(&c.StallDelayMax, 100*time.Millisecond)
 	setDefault(&c.EntryCacheCount, 256)
 	setDefault(&c.EntryCacheBytes, 256<<10)
 	setDefault(&c.LogGCThreshold, 128)
@@ -134,7 +138,7 @@ func (c Config) validate() error {
 	switch {
 	case c.StoreID == 0:
 		return errors.New("raftstore: a store needs an id")
-	case c.TickInterval < 0 || c.ReadIndexRetry < 0 || c.ReadIndexTimeout < 0 || c.SnapshotIdle < 0 ||
+	case c.TickInterval < 0 || c.StallDelayMax < 0 || c.ReadIndexRetry < 0 || c.ReadIndexTimeout < 0 || c.SnapshotIdle < 0 ||
 		c.MaxLeaderMissing < 0 ||
 		c.RegionHeartbeatInterval < 0 || c.StoreHeartbeatInterval < 0:
 		return errors.New("raftstore: durations must not be negative")
