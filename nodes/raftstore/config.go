@@ -26,6 +26,18 @@ type Config struct {
 	// HeartbeatTick is the number of ticks between heartbeats of a leader. It
 	// must be less than ElectionTick. Default 2.
 	HeartbeatTick int
+	// EagerTicks makes the store tick all peers at every tick, instead of when a
+	// tick may have an effect. It costs more, and the outcome is the same.
+	EagerTicks bool
+	// HibernateRegions lets regions sleep that nobody uses.
+	HibernateRegions bool
+	// HibernateTimeout is for how long nobody must have used a region before it
+	// sleeps. Default twice ElectionTick.
+	HibernateTimeout time.Duration
+	// HibernateReports is how many of the regions that sleep a leading store
+	// reports to the placement driver in each RegionHeartbeatInterval, by turns;
+	// so that what they cost together does not depend on their number. Default 4.
+	HibernateReports int
 	// LeaderLease lets leaders serve reads from their own state as long as they
 	// are certain that there is no other leader. It has to be the same on all
 	// stores, which make the promises that leaders rely on; see lease.go.
@@ -107,6 +119,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.TickInterval, 50*time.Millisecond)
 	setDefault(&c.ElectionTick, 10)
 	setDefault(&c.HeartbeatTick, 2)
+	setDefault(&c.HibernateTimeout, 2*time.Duration(c.ElectionTick)*c.TickInterval)
+	setDefault(&c.HibernateReports, 4)
 	setDefault(&c.MaxSizePerMsg, 256<<10)
 	setDefault(&c.MaxInflightMsgs, 128)
 	setDefault(&c.EntrySizeMax, 1<<20)
@@ -133,7 +147,7 @@ func (c Config) validate() error {
 	case c.StoreID == 0:
 		return errors.New("raftstore: a store needs an id")
 	case c.TickInterval < 0 || c.ReadIndexRetry < 0 || c.ReadIndexTimeout < 0 || c.SnapshotIdle < 0 ||
-		c.MaxLeaderMissing < 0 ||
+		c.MaxLeaderMissing < 0 || c.HibernateTimeout < 0 || c.HibernateReports < 0 ||
 		c.RegionHeartbeatInterval < 0 || c.StoreHeartbeatInterval < 0:
 		return errors.New("raftstore: durations must not be negative")
 	case c.HeartbeatTick < 1 || c.ElectionTick <= c.HeartbeatTick:
@@ -150,6 +164,18 @@ func (c Config) validate() error {
 	}
 	return nil
 }
+
+// leaderMissingTicks is MaxLeaderMissing in ticks.
+func (c *Config) leaderMissingTicks() int { return max(int(c.MaxLeaderMissing/c.TickInterval), 1) }
+
+// hibernateTicks is HibernateTimeout in ticks.
+func (c *Config) hibernateTicks() int { return int(c.HibernateTimeout / c.TickInterval) }
+
+// pingTicks is the number of ticks between two messages of a store whose leaders
+// sleep, silenceTicks for how many such a store may be silent: four messages may
+// get lost.
+func (c *Config) pingTicks() int    { return max(c.ElectionTick/2, 1) }
+func (c *Config) silenceTicks() int { return 4 * c.pingTicks() }
 
 // Transport carries messages to other stores.
 type Transport interface {

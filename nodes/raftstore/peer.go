@@ -69,6 +69,9 @@ type peer struct {
 	// restoring is the index of the last snapshot that raft has accepted.
 	restoring uint64
 
+	tick  tickCount
+	sleep sleep
+
 	dirty bool
 	// destroyed: the peer does nothing any more. It keeps its place until that is
 	// durable.
@@ -79,6 +82,7 @@ func (s *Store) newPeer(region *metapb.Region, meta *metapb.Peer) *peer {
 	invariant.Check(meta.GetId() != 0 && meta.GetStoreId() == s.id,
 		"raftstore: store %d: region %v has no peer here", s.id, region)
 	p := &peer{s: s, regionID: region.GetId(), id: meta.GetId(), region: region, meta: meta, contact: s.ticks}
+	p.tick.done, p.sleep.stirred = s.ticks, s.ticks
 	p.log.p = p
 	p.log.cache.countMax, p.log.cache.bytesMax = s.cfg.EntryCacheCount, s.cfg.EntryCacheBytes
 	return p

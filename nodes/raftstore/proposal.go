@@ -99,6 +99,7 @@ func (s *Store) leaderPeer(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
 		return nil, regionErr
 	}
 	if !p.isLeader() {
+		p.requested()
 		return nil, p.notLeader()
 	}
 	if term := ctx.GetTerm(); term != 0 && term < p.term() {
@@ -144,6 +145,8 @@ func (p *peer) enqueue(epoch *metapb.RegionEpoch, cmd *raft_cmdpb.RaftCmdRequest
 	}
 	pr.data = marshal(cmd)
 	p.proposals.queued = append(p.proposals.queued, pr)
+	markWokenByProposal.Sometimes(p.asleep())
+	p.stir()
 	s.markDirty(p)
 	return pr, nil
 }
