@@ -99,7 +99,9 @@ func (p *peer) considerSleep() {
 	default:
 		return // the answers are on their way
 	}
-	p.stir() // and try again later
+	// Another try has to come soon, but not at the same place of raft's own period,
+	// at whose end it forgets who is active.
+	sl.asked, sl.stirred = 0, s.ticks-s.cfg.hibernateTicks()+s.cfg.HeartbeatTick+1
 }
 
 // requestSleep asks all other members to sleep. An index of 0 is for those who do
