@@ -66,6 +66,7 @@ type Workload struct {
 // leaves the default.
 type Knobs struct {
 	Order              []plan.Order    `toml:"order"`
+	Hibernate          []plan.Duration `toml:"hibernate"`
 	RaftLogGCThreshold []int           `toml:"raft-log-gc-threshold"`
 	LeaderLease        []bool          `toml:"leader-lease"`
 	ReplicaRead        []int           `toml:"replica-read"`

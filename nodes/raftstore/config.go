@@ -29,10 +29,8 @@ type Config struct {
 	// EagerTicks makes the store tick all peers at every tick, instead of when a
 	// tick may have an effect. It costs more, and the outcome is the same.
 	EagerTicks bool
-	// HibernateRegions lets regions sleep that nobody uses.
-	HibernateRegions bool
 	// HibernateTimeout is for how long nobody must have used a region before it
-	// sleeps. Default twice ElectionTick.
+	// hibernates. Zero stands for ever.
 	HibernateTimeout time.Duration
 	// HibernateReports is how many of the regions that sleep a leading store
 	// reports to the placement driver in each RegionHeartbeatInterval, by turns;
@@ -119,7 +117,6 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.TickInterval, 50*time.Millisecond)
 	setDefault(&c.ElectionTick, 10)
 	setDefault(&c.HeartbeatTick, 2)
-	setDefault(&c.HibernateTimeout, 2*time.Duration(c.ElectionTick)*c.TickInterval)
 	setDefault(&c.HibernateReports, 4)
 	setDefault(&c.MaxSizePerMsg, 256<<10)
 	setDefault(&c.MaxInflightMsgs, 128)
@@ -168,8 +165,9 @@ func (c Config) validate() error {
 // leaderMissingTicks is MaxLeaderMissing in ticks.
 func (c *Config) leaderMissingTicks() int { return max(int(c.MaxLeaderMissing/c.TickInterval), 1) }
 
-// hibernateTicks is HibernateTimeout in ticks.
-func (c *Config) hibernateTicks() int { return int(c.HibernateTimeout / c.TickInterval) }
+// hibernates reports whether regions hibernate at all, after hibernateTicks.
+func (c *Config) hibernates() bool    { return c.HibernateTimeout > 0 }
+func (c *Config) hibernateTicks() int { return max(int(c.HibernateTimeout/c.TickInterval), 1) }
 
 // pingTicks is the number of ticks between two messages of a store whose leaders
 // sleep, silenceTicks for how many such a store may be silent: four messages may

@@ -85,7 +85,7 @@ func (p *peer) rouse(state groupState) {
 // considerSleep is called at every tick of a leader, and at some of others.
 func (p *peer) considerSleep() {
 	s, sl := p.s, &p.sleep
-	if !s.cfg.HibernateRegions || !p.isLeader() || s.ticks-sl.stirred < s.cfg.hibernateTicks() {
+	if !s.cfg.hibernates() || !p.isLeader() || s.ticks-sl.stirred < s.cfg.hibernateTicks() {
 		return
 	}
 	switch {
@@ -151,7 +151,7 @@ func (p *peer) forgetReads() {
 
 // onHibernateRequest answers the leader's request.
 func (p *peer) onHibernateRequest(ev *envelope) {
-	if !p.s.cfg.HibernateRegions || p.role != raft.StateFollower || ev.from.GetId() != p.leader || !sameEpoch(p, ev) {
+	if !p.s.cfg.hibernates() || p.role != raft.StateFollower || ev.from.GetId() != p.leader || !sameEpoch(p, ev) {
 		markSleepDeclined.Reached()
 		return
 	}
@@ -278,7 +278,7 @@ func (p *peer) stirBy(m *raftpb.Message) {
 	if p.fromLeader(m) && p.sleep.state == chaos {
 		p.sleep.state = ordered
 	}
-	if !p.s.cfg.HibernateRegions {
+	if !p.s.cfg.hibernates() {
 		return
 	}
 	switch {

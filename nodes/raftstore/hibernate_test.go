@@ -15,7 +15,7 @@ import (
 // hibernating returns a cluster whose regions have fallen asleep.
 func hibernating(t *testing.T, o clusterOptions) *cluster {
 	t.Helper()
-	o.raft.HibernateRegions = true
+	o.raft.HibernateTimeout = time.Second
 	c := newCluster(t, o)
 	c.dozed()
 	return c
@@ -276,7 +276,7 @@ func TestDeclinesToSleep(t *testing.T) {
 			follower = p
 		}
 	})
-	follower.s.cfg.HibernateRegions = true
+	follower.s.cfg.HibernateTimeout = time.Second
 	header := appendHeader(nil, leader.byRegion[1], follower.meta)
 	request := func(index uint64) {
 		follower.s.OnRaftBatch(appendExtra(nil, header, raft_serverpb.ExtraMessageType_MsgHibernateRequest, index))

@@ -40,14 +40,14 @@ func (s *Store) neighbour(store uint64) *neighbour {
 
 // hear notes that a store is there.
 func (s *Store) hear(store uint64) {
-	if s.cfg.HibernateRegions {
+	if s.cfg.hibernates() {
 		s.neighbour(store).heard = s.ticks
 	}
 }
 
 // watchNeighbours is called at every tick.
 func (s *Store) watchNeighbours() {
-	if !s.cfg.HibernateRegions {
+	if !s.cfg.hibernates() {
 		return
 	}
 	if s.ticks%s.cfg.pingTicks() == 0 {

@@ -193,7 +193,7 @@ func runStormWith(t *testing.T, seed uint64, length time.Duration, change func(c
 	}
 	cfg := Config{
 		LogGCThreshold: 8 + uint64(rng.IntN(64)), SnapshotChunkSize: 256, EntryCacheCount: 1 + rng.IntN(64),
-		LeaderLease: seed%3 != 0, ClockDriftBound: stormDrift, HibernateRegions: seed%2 == 0,
+		LeaderLease: seed%3 != 0, ClockDriftBound: stormDrift, HibernateTimeout: []time.Duration{0, 100, 300, 0}[seed%4] * time.Millisecond,
 	}
 	change(&cfg)
 	c := newCluster(t, clusterOptions{

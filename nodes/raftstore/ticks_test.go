@@ -18,7 +18,7 @@ func TestLazyTicksChangeNothing(t *testing.T) {
 					cfg.EagerTicks = eager
 					cfg.TickInterval = []time.Duration{50, 20, 7}[seed%3] * time.Millisecond
 					cfg.ElectionTick, cfg.HeartbeatTick = []int{10, 5, 17}[seed/3%3], []int{2, 1, 3}[seed%3]
-					cfg.HibernateRegions = seed%4 == 0
+					cfg.HibernateTimeout = []time.Duration{0, 60, 200, 0}[seed%4] * time.Millisecond
 				})
 			}
 			if lazy, eager := run(false), run(true); lazy != eager {

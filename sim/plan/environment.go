@@ -15,6 +15,15 @@ const (
 	Seeded Order = "seeded" // by a priority that the seed decides
 )
 
+// Ticks is how stores tick.
+type Ticks string
+
+// The ways.
+const (
+	Lazy  Ticks = "lazy"
+	Eager Ticks = "eager"
+)
+
 // Knobs are the configuration of the database and of the loop.
 type Knobs struct {
 	// Order is the order of simultaneous events: fifo or seeded.
@@ -28,6 +37,12 @@ type Knobs struct {
 	ElectionTick int `toml:"election-tick"`
 	// HeartbeatTick is the number of ticks between two heartbeats: at least 1.
 	HeartbeatTick int `toml:"heartbeat-tick"`
+	// Ticks is how the stores tick their regions' raft clocks: lazy, when a tick may
+	// have an effect, or eager, every time. The runs are the same.
+	Ticks Ticks `toml:"ticks"`
+	// Hibernate is how long nobody must have used a region before it hibernates;
+	// zero is for ever.
+	Hibernate Duration `toml:"hibernate"`
 	// MaxInflightMsgs is the number of unacknowledged append messages to one
 	// peer: 1 to 100000.
 	MaxInflightMsgs int `toml:"max-inflight-msgs"`
@@ -158,7 +173,7 @@ func Default() Plan {
 		Phases:   Phases{Boot: ms(10_000), Storm: ms(5_000), Calm: ms(30_000), Audit: ms(30_000)},
 		Knobs: Knobs{
 			Order:        FIFO,
-			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2,
+			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2, Ticks: Lazy,
 			MaxInflightMsgs: 256, MaxSizePerMsg: 1 << 20,
 			LeaderLease:        true,
 			RaftLogGCThreshold: 128, RaftLogGCLimit: 4, SnapshotChunkBytes: 64 << 10, MemtableBytes: 256 << 10,

@@ -30,6 +30,7 @@ func fullPlan(t *testing.T) plan.Plan {
 		Phases: plan.Phases{Boot: 1500 * ms, Storm: 8000 * ms, Calm: 20_000 * ms, Audit: 90_000 * ms},
 		Knobs: plan.Knobs{
 			Order: plan.Seeded, TickInterval: 10 * ms, ElectionTick: 20, HeartbeatTick: 3,
+			Ticks: plan.Eager, Hibernate: 250 * ms,
 			LeaderLease: true, ClockDriftBound: 20_500, ReplicaRead: 100,
 			MaxInflightMsgs: 64, MaxSizePerMsg: 4096, RaftLogGCThreshold: 16, RaftLogGCLimit: 2,
 			SnapshotChunkBytes: 1024, MemtableBytes: 65536, ScanPage: 7, BatchBytes: 99, LockTTL: 500 * ms, RequestTimeout: 300 * ms,

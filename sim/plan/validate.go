@@ -85,6 +85,8 @@ func (k *Knobs) validate(v *validator) {
 	v.duration("knobs.tick-interval", k.TickInterval, 1)
 	v.between("knobs.heartbeat-tick", int64(k.HeartbeatTick), 1, 999)
 	v.between("knobs.election-tick", int64(k.ElectionTick), int64(k.HeartbeatTick)+1, 1000)
+	v.check("knobs.ticks", k.Ticks == Lazy || k.Ticks == Eager, "is %q: write 'lazy' or 'eager'", k.Ticks)
+	v.duration("knobs.hibernate", k.Hibernate, 0)
 	v.between("knobs.max-inflight-msgs", int64(k.MaxInflightMsgs), 1, 100_000)
 	v.between("knobs.max-size-per-msg", int64(k.MaxSizePerMsg), 1, 1<<30)
 	v.between("knobs.clock-drift-bound", int64(k.ClockDriftBound), 0, DriftLimit)
