@@ -89,15 +89,15 @@ func (p *peer) considerSleep() {
 		return
 	}
 	switch {
-	case p.restless():
-	case sl.asked == 0:
+	case sl.asked != 0 && s.ticks-sl.asked < s.cfg.ElectionTick:
+		return // the answers are on their way
+	case sl.asked != 0:
+		markSleepRefused.Reached()
+	case !p.restless():
 		sl.asked, sl.agreed = s.ticks, sl.agreed[:0]
 		p.requestSleep(p.log.lastIndex)
 		p.countAgreed() // there may be nobody else
 		return
-	case markSleepRefused.Sometimes(s.ticks-sl.asked >= s.cfg.ElectionTick):
-	default:
-		return // the answers are on their way
 	}
 	// Another try has to come soon, but not at the same place of raft's own period,
 	// at whose end it forgets who is active.
