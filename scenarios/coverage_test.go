@@ -174,6 +174,9 @@ func (c *coverage) promise() {
 			"raftstore: read waited for apply", "raftstore: reads shared one confirmation", "raftstore: read dropped on a change of leader",
 			"raftstore: start with unapplied committed entries")
 	}
+	if len(s.Knobs.MaxUncommitted) > 0 {
+		c.want(markSeen, "raftstore: proposal refused, too much is uncommitted")
+	}
 	if len(s.Knobs.Hibernate) > 0 {
 		c.want(markSeen, "raftstore: leader goes to sleep", "raftstore: follower goes to sleep", "raftstore: sleeping leader woken")
 		if slices.Min(s.Knobs.Hibernate) > 0 { // in every run, so this is what the scenario is for

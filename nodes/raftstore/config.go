@@ -48,8 +48,15 @@ type Config struct {
 	// MaxSizePerMsg bounds the entries of one append message, and those that are
 	// handed over to be applied at a time, in bytes. Default 256 KiB.
 	MaxSizePerMsg uint64
-	// MaxInflightMsgs bounds the unanswered append messages to one peer. Default 128.
-	MaxInflightMsgs int
+	// MaxInflightMsgs and MaxInflightBytes bound the unanswered append messages to
+	// one peer, and so what a follower with a slow disk has to keep in memory of a
+	// region. Defaults 128, and 16 times MaxSizePerMsg, below which it must not be.
+	MaxInflightMsgs  int
+	MaxInflightBytes uint64
+	// MaxUncommittedBytes bounds the proposals of one region that are not applied
+	// yet, in bytes, while a quorum of disks or the leader's own one is slow; more
+	// are refused with ServerIsBusy. One is always admitted. Default 8 MiB.
+	MaxUncommittedBytes uint64
 	// EntrySizeMax bounds one proposal in bytes. Default 1 MiB.
 	EntrySizeMax int
 	// PendingProposalsMax bounds the undecided proposals of one region; more are
@@ -120,6 +127,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.HibernateReports, 4)
 	setDefault(&c.MaxSizePerMsg, 256<<10)
 	setDefault(&c.MaxInflightMsgs, 128)
+	setDefault(&c.MaxInflightBytes, 16*c.MaxSizePerMsg)
+	setDefault(&c.MaxUncommittedBytes, 8<<20)
 	setDefault(&c.EntrySizeMax, 1<<20)
 	setDefault(&c.PendingProposalsMax, 4096)
 	setDefault(&c.EntryCacheCount, 256)
@@ -154,6 +163,8 @@ func (c Config) validate() error {
 	case c.MaxInflightMsgs < 1 || c.EntrySizeMax < 1 || c.PendingProposalsMax < 1 ||
 		c.EntryCacheCount < 0 || c.EntryCacheBytes < 0:
 		return errors.New("raftstore: bounds must be positive")
+	case c.MaxInflightBytes < c.MaxSizePerMsg:
+		return errors.New("raftstore: MaxInflightBytes must not be less than MaxSizePerMsg")
 	case c.LogGCCountLimit < c.LogGCThreshold:
 		return errors.New("raftstore: LogGCCountLimit must not be less than LogGCThreshold")
 	case c.SnapshotChunkSize < 1 || c.SnapshotSendsMax < 1 || c.SnapshotReceivesMax < 1 || c.SnapshotBytesMax < 1:

@@ -8,6 +8,7 @@ import "simrun/nodes/invariant"
 var (
 	markOverwritten      = invariant.NewMark("raftstore: proposal overwritten by another leader")
 	markProposalDropped  = invariant.NewMark("raftstore: proposal dropped by raft")
+	markUncommittedFull  = invariant.NewMark("raftstore: proposal refused, too much is uncommitted")
 	markFateUnknown      = invariant.NewMark("raftstore: proposal's fate hidden by a snapshot")
 	markDeadline         = invariant.NewMark("raftstore: proposal still undecided at its deadline")
 	markEpochAtPropose   = invariant.NewMark("raftstore: epoch mismatch at propose")

@@ -107,6 +107,8 @@ func (p *peer) startRaft() {
 		AsyncStorageWrites:        true,
 		MaxSizePerMsg:             p.s.cfg.MaxSizePerMsg,
 		MaxInflightMsgs:           p.s.cfg.MaxInflightMsgs,
+		MaxInflightBytes:          p.s.cfg.MaxInflightBytes,
+		MaxUncommittedEntriesSize: p.s.cfg.MaxUncommittedBytes,
 		CheckQuorum:               true,
 		PreVote:                   true,
 		ReadOnlyOption:            raft.ReadOnlySafe,

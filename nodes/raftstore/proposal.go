@@ -9,6 +9,7 @@ import (
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
+	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
 	"simrun/nodes/env"
@@ -189,10 +190,16 @@ func (p *peer) stepProposals() []*proposal {
 
 // dropped is the error for a proposal that raft has dropped.
 func (p *peer) dropped() *errorpb.Error {
-	if p.isLeader() {
-		return errServerIsBusy("proposal dropped")
+	status := p.node.BasicStatus()
+	switch {
+	case !p.isLeader() || status.RaftState != raft.StateLeader:
+		return p.notLeader()
+	case status.LeadTransferee != raft.None:
+		return errServerIsBusy("the leader is handing over")
+	default:
+		markUncommittedFull.Reached()
+		return errServerIsBusy("too much is uncommitted")
 	}
-	return p.notLeader()
 }
 
 // numberProposals learns the places of the new proposals from the entries that

@@ -172,15 +172,15 @@ func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region
 func (c *Cluster) raftConfig(node string) raftstore.Config {
 	k := &c.plan.Knobs
 	return raftstore.Config{
-		TickInterval:      time.Duration(k.TickInterval),
-		ElectionTick:      k.ElectionTick,
-		HeartbeatTick:     k.HeartbeatTick,
-		MaxInflightMsgs:   k.MaxInflightMsgs,
-		MaxSizePerMsg:     uint64(k.MaxSizePerMsg),
-		LogGCThreshold:    uint64(k.RaftLogGCThreshold),
-		LogGCCountLimit:   uint64(k.RaftLogGCLimit) * uint64(k.RaftLogGCThreshold),
-		SnapshotChunkSize: k.SnapshotChunkBytes,
-		Observer:          observer{c, node},
+		TickInterval:        time.Duration(k.TickInterval),
+		ElectionTick:        k.ElectionTick,
+		HeartbeatTick:       k.HeartbeatTick,
+		MaxInflightMsgs:     k.MaxInflightMsgs,
+		MaxSizePerMsg:       uint64(k.MaxSizePerMsg),
+		LogGCThreshold:      uint64(k.RaftLogGCThreshold),
+		LogGCCountLimit:     uint64(k.RaftLogGCLimit) * uint64(k.RaftLogGCThreshold),
+		SnapshotChunkSize:   k.SnapshotChunkBytes,
+		Observer:            observer{c, node},
 	}
 }
 
@@ -210,6 +210,7 @@ func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*m
 	raft := c.raftConfig(e.Name)
 	raft.StoreID = s.id
 	raft.LeaderLease, raft.ClockDriftBound = k.LeaderLease, k.ClockDriftBound
+	raft.MaxUncommittedBytes = uint64(k.MaxUncommittedBytes)
 	raft.Witness = witness{&c.leases, s}
 	raft.EagerTicks, raft.HibernateTimeout = k.Ticks == plan.Eager, time.Duration(k.Hibernate)
 	raft.StoreHeartbeatInterval = time.Duration(k.StoreHeartbeat)

@@ -50,6 +50,10 @@ type Knobs struct {
 	// an entry that is larger travels alone.
 	MaxSizePerMsg int `toml:"max-size-per-msg"`
 
+	// MaxUncommittedBytes is how many bytes of a region's proposals may wait for a
+	// quorum, 1 to 1073741824; its leader refuses more.
+	MaxUncommittedBytes int `toml:"max-uncommitted-bytes"`
+
 	// LeaderLease lets leaders serve reads without asking anybody while they hold a
 	// lease.
 	LeaderLease bool `toml:"leader-lease"`
@@ -174,7 +178,7 @@ func Default() Plan {
 		Knobs: Knobs{
 			Order:        FIFO,
 			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2, Ticks: Lazy,
-			MaxInflightMsgs: 256, MaxSizePerMsg: 1 << 20,
+			MaxInflightMsgs: 256, MaxSizePerMsg: 1 << 20, MaxUncommittedBytes: 8 << 20,
 			LeaderLease:        true,
 			RaftLogGCThreshold: 128, RaftLogGCLimit: 4, SnapshotChunkBytes: 64 << 10, MemtableBytes: 256 << 10,
 			LockTTL: ms(3_000), RequestTimeout: ms(500), OperationTimeout: ms(10_000),

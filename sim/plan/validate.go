@@ -89,6 +89,7 @@ func (k *Knobs) validate(v *validator) {
 	v.duration("knobs.hibernate", k.Hibernate, 0)
 	v.between("knobs.max-inflight-msgs", int64(k.MaxInflightMsgs), 1, 100_000)
 	v.between("knobs.max-size-per-msg", int64(k.MaxSizePerMsg), 1, 1<<30)
+	v.between("knobs.max-uncommitted-bytes", int64(k.MaxUncommittedBytes), 1, 1<<30)
 	v.between("knobs.clock-drift-bound", int64(k.ClockDriftBound), 0, DriftLimit)
 	v.perMille("knobs.replica-read", k.ReplicaRead)
 	v.between("knobs.raft-log-gc-threshold", int64(k.RaftLogGCThreshold), 1, 1_000_000)
