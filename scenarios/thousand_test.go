@@ -1,7 +1,6 @@
 package scenarios_test
 
 import (
-	"fmt"
 	"testing"
 	"time"
 
@@ -43,6 +42,6 @@ func TestThousandRegions(t *testing.T) {
 		if !slept {
 			t.Errorf("seed %d: not all regions have hibernated", seed)
 		}
-		t.Log(fmt.Sprintf("seed %d: %v virtual, %d events", seed, time.Duration(o.Result.Stats.Virtual), o.Result.Stats.Events))
+		t.Logf("seed %d: %v virtual, %d events", seed, time.Duration(o.Result.Stats.Virtual), o.Result.Stats.Events)
 	}
 }
