@@ -211,7 +211,7 @@ func TestLeaderStoreRestarts(t *testing.T) {
 // leader's store is there, but does not confirm any more that it should.
 func TestRemovedWhileAsleep(t *testing.T) {
 	doubt, woken := reached("sleeping follower begins to doubt its leader"), reached("sleeping follower woken, its leader does not confirm that it sleeps")
-	c := hibernating(t, clusterOptions{seed: 6, stores: 4, regions: testRegions(4, "m")})
+	c := hibernating(t, clusterOptions{seed: 6, stores: 5, regions: testRegions(5, "m")})
 	leader, victim := c.leaderOf("a"), c.stores[3]
 	if victim == leader {
 		victim = c.stores[2]
