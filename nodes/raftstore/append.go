@@ -183,6 +183,7 @@ func (a *appender) finish() {
 
 // stepLocal gives raft an answer of its own storage.
 func (p *peer) stepLocal(m *raftpb.Message) {
+	p.catchUp()
 	if err := p.node.Step(m); err != nil {
 		invariant.Fail("raftstore: %s: %s: %v", p, m.GetType(), err)
 	}
