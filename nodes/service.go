@@ -30,6 +30,8 @@ func serve(ep *rpc.Endpoint, s *txn.Scheduler, store *raftstore.Store) {
 	handle(ep, rpc.KvPessimisticLock, s.PessimisticLock)
 	handle(ep, rpc.KVPessimisticRollback, s.PessimisticRollback)
 	handle(ep, rpc.KvCheckSecondaryLocks, s.CheckSecondaryLocks)
+	handle(ep, rpc.KvGC, s.GC)
+	handle(ep, rpc.KvDeleteRange, s.DeleteRange)
 	handle(ep, rpc.RawGet, s.RawGet)
 	handle(ep, rpc.RawBatchGet, s.RawBatchGet)
 	handle(ep, rpc.RawPut, s.RawPut)

@@ -117,6 +117,7 @@ func newCluster(tb testing.TB, seed uint64, cfg Config, raw bool, splits ...stri
 		c.sched = txn.NewScheduler(e, c, txn.Config{
 			Detector: c, Timestamp: func(t env.Task) (uint64, error) { return c.tick(), nil },
 		})
+		c.sched.SetSafePoints(txn.SafePoints{})
 		c.client = NewWithTransport(e, c, c, cfg)
 		return c.db.Close
 	}})

@@ -160,5 +160,8 @@ func prewriteError(ke *kvrpcpb.KeyError) error {
 		// A pessimistic lock is gone: others have found it expired.
 		err = fmt.Errorf("%w: %s", ErrRolledBack, ke.Retryable)
 	}
+	if ke.Conflict == nil && ke.AlreadyExist == nil && ke.Retryable == "" {
+		return err // no statement about the key, and what was sent before
+	}
 	return &refusedError{err}
 }

@@ -59,6 +59,7 @@ func (c *Client) BeginWith(t env.Task, options TxnOptions) (*Txn, error) {
 	if options.Pessimistic {
 		tx.forUpdateTS = ts
 	}
+	c.opened(tx)
 	return tx, nil
 }
 
@@ -198,6 +199,7 @@ func (tx *Txn) Rollback(env.Task) {
 	}
 	tx.ended = true
 	tx.buffer = membuffer{}
+	tx.client.closed(tx)
 }
 
 // release gives up all pessimistic locks.
@@ -246,6 +248,7 @@ func (tx *Txn) lockTTL() uint64 {
 func (tx *Txn) Commit(t env.Task) error {
 	tx.use()
 	tx.ended = true
+	defer tx.client.closed(tx)
 	if !tx.writes() {
 		tx.release()
 		return nil

@@ -59,6 +59,7 @@ func (s *Store) GuardedSnapshot(
 	t env.Task, ctx *kvrpcpb.Context, guard []byte,
 ) (snap *RegionSnapshot, refusal []byte, regionErr *errorpb.Error) {
 	deadline := s.env.Clock.Monotonic() + s.cfg.ReadIndexTimeout
+	began := s.cfg.Auditor.ReadBegan(ctx.GetRegionId())
 	for {
 		p, regionErr := s.readPeer(ctx)
 		if regionErr != nil {
@@ -93,6 +94,8 @@ func (s *Store) GuardedSnapshot(
 		}
 		if regionErr == nil {
 			s.cfg.Witness.ReadServed(p.regionID, round.way(local))
+			served := s.byRegion[p.regionID] // in whose place a split may have put another one meanwhile
+			s.cfg.Auditor.ReadServed(served.regionID, served.id, began, served.applied)
 		}
 		return snap, nil, regionErr
 	}
@@ -193,6 +196,8 @@ func (p *peer) joinRead(guard []byte) *readRound {
 		return round
 	}
 	if p.reads.next == nil {
+		markWokenByRead.Sometimes(p.asleep())
+		p.stir()
 		p.reads.next = &readRound{context: p.s.readContext(), term: p.term(), replica: !p.isLeader()}
 		p.s.markDirty(p)
 	} else if !p.reads.next.shared {

@@ -22,6 +22,10 @@ const (
 	KVPessimisticRollback
 	KvCheckSecondaryLocks
 	DetectDeadlock
+	KvGC
+	KvDeleteRange
+	CloseSafePoint
+	SettleSafePoint
 	RawGet
 	RawBatchGet
 	RawPut
@@ -46,6 +50,9 @@ const (
 	PdAskBatchSplit
 	PdReportBatchSplit
 	PdGetMembers
+	PdGetGCSafePoint
+	PdUpdateGCSafePoint
+	PdUpdateServiceGCSafePoint
 	numMethods
 )
 
@@ -54,10 +61,12 @@ var methodNames = [numMethods]string{ //nolint:gochecknoglobals // a constant ta
 	"KvGet", "KvBatchGet", "KvScan", "KvPrewrite", "KvCommit", "KvBatchRollback", "KvCleanup",
 	"KvCheckTxnStatus", "KvResolveLock", "KvTxnHeartBeat", "KvScanLock",
 	"KvPessimisticLock", "KVPessimisticRollback", "KvCheckSecondaryLocks", "DetectDeadlock",
+	"KvGC", "KvDeleteRange", "CloseSafePoint", "SettleSafePoint",
 	"RawGet", "RawBatchGet", "RawPut", "RawBatchPut", "RawDelete", "RawBatchDelete", "RawScan", "RawCompareAndSwap",
 	"SplitRegion", "TransferLeader", "ChangePeers",
 	"PdTso", "PdAllocID", "PdGetRegion", "PdGetRegionByID", "PdScanRegions", "PdGetStore", "PdGetAllStores",
 	"PdPutStore", "PdStoreHeartbeat", "PdRegionHeartbeat", "PdAskBatchSplit", "PdReportBatchSplit", "PdGetMembers",
+	"PdGetGCSafePoint", "PdUpdateGCSafePoint", "PdUpdateServiceGCSafePoint",
 }
 
 func (m Method) String() string {

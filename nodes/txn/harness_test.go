@@ -28,10 +28,14 @@ type memory struct {
 
 func (m memory) FS() vfs.FS             { return m.fs }
 func (m memory) Unsynced(fn func())     { fn() }
+func (m memory) ReadBytes(int64)        {}
 func (m memory) Barrier(fn func())      { fn() }
 func (m memory) Stream(string) env.Rand { return rand.New(rand.NewPCG(1, 1)) }
 func (m memory) Enabled() bool          { return false }
 func (m memory) Logf(string, ...any)    {}
+
+func (m memory) Wall() time.Time          { return time.Unix(0, m.kernel.Now()) }
+func (m memory) Monotonic() time.Duration { return time.Duration(m.kernel.Now()) }
 
 func (m memory) Go(name string, fn func(env.Task)) { m.kernel.Go(name, fn) }
 func (m memory) After(d time.Duration, fn func()) env.Timer {
@@ -46,7 +50,7 @@ func (c callback) Fire() { c() }
 
 func (m memory) env() *env.Env {
 	return &env.Env{
-		Name: "memory", Sched: m, Disk: m, Streams: m, Log: m,
+		Name: "memory", Clock: m, Sched: m, Disk: m, Streams: m, Log: m,
 		Exit: func(reason string) { panic(reason) },
 	}
 }
@@ -133,6 +137,7 @@ func newCluster(t testing.TB, seed uint64, order sim.Order) *cluster {
 		Detector: d, PendingTasksMax: 100,
 		Timestamp: func(t env.Task) (uint64, error) { return r.timestamp(t) },
 	})
+	sched.SetSafePoints(SafePoints{})
 	r.guard = sched.GuardRead
 	return &cluster{r, kernel, sched, d}
 }
@@ -237,6 +242,8 @@ func (r *region) Propose(t env.Task, _ *kvrpcpb.Context, term uint64, reqs []*ra
 			b.Put(mustCF(req.Put.Cf), req.Put.Key, req.Put.Value)
 		case raft_cmdpb.CmdType_Delete:
 			b.Delete(mustCF(req.Delete.Cf), req.Delete.Key)
+		case raft_cmdpb.CmdType_DeleteRange:
+			b.DeleteRange(mustCF(req.DeleteRange.Cf), req.DeleteRange.StartKey, req.DeleteRange.EndKey)
 		default:
 			panic(req.CmdType.String())
 		}

@@ -36,7 +36,7 @@ func (s *Scheduler) PessimisticLock(t env.Task, req *kvrpcpb.PessimisticLockRequ
 		// later at a timestamp of a store's choice must not commit below it.
 		s.raiseMaxTS(req.ForUpdateTs)
 	}
-	o := s.run(t, req.Context, a.keys, a.process)
+	o := s.runAbove(t, req.Context, closed, req.StartVersion, a.keys, a.process)
 	switch {
 	case o.unknown:
 		return nil

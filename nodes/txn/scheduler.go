@@ -31,6 +31,7 @@ type Scheduler struct {
 	syncs   map[uint64]*maxTSSync
 	memory  memoryLocks
 	waiters waiters
+	safe    safePoints
 }
 
 // NewScheduler returns a scheduler on top of store.
@@ -172,15 +173,22 @@ func (s *Scheduler) read(t env.Task, ctx *kvrpcpb.Context, fn func(Snapshot) err
 	return nil, nil
 }
 
-// readAt runs fn on a confirmed snapshot for a read at a timestamp of the encoded
-// keys from lower to upper. Before that, the leader of the region knows of the
-// read: this store, or the one that a follower asks.
+// readAt runs fn on a confirmed snapshot for a read at a timestamp, which must not
+// be below what is closed, of the encoded keys from lower to upper. Before that,
+// the leader of the region knows of the read: this store, or the one that a
+// follower asks.
 func (s *Scheduler) readAt(
 	t env.Task, ctx *kvrpcpb.Context, ts uint64, lower, upper []byte, fn func(Snapshot) error,
 ) (*kvrpcpb.KeyError, *errorpb.Error) {
 	s.raiseMaxTS(ts)
+	above := func(snapshot Snapshot) error {
+		if err := closed(&s.safe, ts); err != nil {
+			return err
+		}
+		return fn(snapshot)
+	}
 	if !ctx.GetReplicaRead() {
-		return s.read(t, ctx, fn)
+		return s.read(t, ctx, above)
 	}
 	snapshot, lock, regionErr := s.store.ReplicaSnapshot(t, ctx, guardOf(ts, lower, upper))
 	switch {
@@ -191,7 +199,7 @@ func (s *Scheduler) readAt(
 		return &kvrpcpb.KeyError{Locked: lock}, nil
 	}
 	defer snapshot.Close()
-	if err := fn(snapshot); err != nil {
+	if err := above(snapshot); err != nil {
 		return splitError(err)
 	}
 	return nil, nil

@@ -12,6 +12,7 @@ import (
 // txn is a transaction that records what it does.
 type txn struct {
 	*client.Txn
+	session       *Session
 	record        *history.TxnRecord
 	inserted      []string
 	noted, singly bool // see bank
@@ -38,11 +39,12 @@ func (s *Session) transactionWith(t env.Task, options client.TxnOptions, body fu
 		return s.end(op, err)
 	}
 	op.Txn.StartTS, op.Txn.Pessimistic = tx.StartTS(), options.Pessimistic
-	x := &txn{Txn: tx, record: op.Txn}
+	x := &txn{Txn: tx, session: s, record: op.Txn}
 	if err = body(x); err != nil {
 		tx.Rollback(t)
 		return s.end(op, err)
 	}
+	s.Wanted = x.written()
 	err = tx.Commit(t)
 	op.Txn.CommitTS, op.Txn.Calculated = tx.CommitTS(), tx.Chosen()
 	if err == nil && tx.CommitTS() == 0 {
@@ -76,6 +78,24 @@ func (x *txn) noteLocks(keys ...string) {
 	for _, k := range keys {
 		x.note(history.TxnOp{Kind: history.TxnLock, Key: k, TS: x.at()})
 	}
+}
+
+// wants notes the keys that a read is about to wait for.
+func (x *txn) wants(keys ...string) {
+	x.session.Wanted = nil
+	for _, k := range keys {
+		x.session.Wanted = append(x.session.Wanted, [2]string{k})
+	}
+}
+
+// written returns the keys that a commit is about to wait for.
+func (x *txn) written() (keys [][2]string) {
+	for _, op := range x.record.Ops {
+		if op.Kind.Writes() {
+			keys = append(keys, [2]string{op.Key})
+		}
+	}
+	return keys
 }
 
 // insert sets a key that must be absent.
@@ -134,6 +154,7 @@ func (x *txn) noteInserts(reads []history.TxnOp) {
 
 // read returns the value of key, "" if it is absent.
 func (x *txn) read(t env.Task, key string) (string, error) {
+	x.wants(key)
 	get := x.Get
 	if x.locking() {
 		get = x.GetForUpdate
@@ -151,6 +172,7 @@ func (x *txn) read(t env.Task, key string) (string, error) {
 
 // readAll reads several keys at once; absent ones are missing in the result.
 func (x *txn) readAll(t env.Task, keys []string) (map[string]string, error) {
+	x.wants(keys...)
 	get := x.BatchGet
 	if x.locking() {
 		get = x.BatchGetForUpdate
@@ -179,6 +201,7 @@ func (x *txn) scan(t env.Task, start, end string, limit int, reverse bool) ([]hi
 	if reverse {
 		read = x.ReverseScan
 	}
+	x.session.Wanted = [][2]string{{start, end}}
 	rows, err := read(t, []byte(start), []byte(end), limit)
 	if err != nil {
 		return nil, err
