@@ -139,7 +139,7 @@ func (i *Injector) DiskError(node string, access faults.Access, nth int, happene
 	if access == faults.Read {
 		w.id = n.disk.FailReadAt(nth)
 	} else {
-		w.id = n.disk.FailWriteAt(nth)
+		w.id = n.disk.FailWriteAt(disk.AnyClass, nth)
 	}
 	if w.id == 0 {
 		return nil, false

@@ -36,6 +36,12 @@
 // leader's state after a quorum has confirmed it (readindex.go); or from a
 // follower's state after it has asked its leader (replicaread.go).
 //
+// # Time
+//
+// Raft's clock counts ticks. A peer gets them when they may have an effect, all
+// that were put off at once (ticks.go). A region that nobody uses hibernates and
+// gets none (hibernate.go); then its stores watch each other (neighbour.go).
+//
 // # What is on disk
 //
 // keys.go lists the records. The key-value database holds the region's state,

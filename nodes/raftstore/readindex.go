@@ -170,6 +170,8 @@ func (s *Store) LeaderSnapshot(ctx *kvrpcpb.Context) (*RegionSnapshot, *errorpb.
 // joinRead returns the round that will be asked for in the next turn.
 func (p *peer) joinRead() *readRound {
 	if p.reads.next == nil {
+		markWokenByRead.Sometimes(p.asleep())
+		p.stir()
 		p.reads.next = &readRound{context: p.s.readContext(), term: p.term(), replica: !p.isLeader()}
 		p.s.markDirty(p)
 	} else if !p.reads.next.shared {

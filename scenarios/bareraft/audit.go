@@ -120,3 +120,6 @@ func (c *Cluster) Replication() cluster.Replication {
 // Reads implements the runner's System: every command goes through the log, reads
 // too.
 func (*Cluster) Reads() cluster.Reads { return cluster.Reads{} }
+
+// Engines implements the runner's System: there is no database.
+func (*Cluster) Engines() []cluster.EngineStats { return nil }

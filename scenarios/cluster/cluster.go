@@ -56,7 +56,8 @@ type Cluster struct {
 	// and in the group of the placement driver.
 	regionPromises, placementPromises *promises
 	// grants is what the placement driver hands out.
-	grants grants
+	grants  grants
+	engines engines
 }
 
 // member is a placement member's node and, while it is up, its server.
@@ -84,6 +85,7 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 	c.leases.init(c)
 	c.regionPromises, c.placementPromises = newPromises("region"), newPromises("placement")
 	c.regionPromises.ledger.UniqueIDs()
+	c.engines.c = c
 	cfg := Environment(p)
 	cfg.OnExit, cfg.OnChange, cfg.Logf = c.exited, c.changed, opts.Logf
 	c.World = sim.NewWorld(cfg)
@@ -131,6 +133,7 @@ func (c *Cluster) changed(n *sim.Node, change sim.Change) {
 		}
 		c.event(n.Name(), Started, "")
 	case sim.Ended:
+		c.engines.ended(n)
 		c.event(n.Name(), Ended, "")
 	case sim.Paused:
 		c.event(n.Name(), Paused, "")
@@ -140,8 +143,14 @@ func (c *Cluster) changed(n *sim.Node, change sim.Change) {
 }
 
 func (c *Cluster) event(node string, kind EventKind, text string) {
+	c.tell(Event{Node: node, Kind: kind, Text: text})
+}
+
+// tell reports an event of now.
+func (c *Cluster) tell(e Event) {
 	if c.opts.OnEvent != nil {
-		c.opts.OnEvent(Event{At: c.World.Now(), Node: node, Kind: kind, Text: text})
+		e.At = c.World.Now()
+		c.opts.OnEvent(e)
 	}
 }
 
@@ -161,7 +170,7 @@ func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region
 		DisconnectedAfter: disconnectedBeats * time.Duration(k.StoreHeartbeat),
 		DownAfter:         downBeats * time.Duration(k.StoreHeartbeat),
 		Regions:           regions,
-		Engine:            c.engineOptions(),
+		Engine:            c.engineOptions(e.Name),
 		Raft:              raft,
 		Grants:            &c.grants,
 	})
@@ -220,13 +229,15 @@ func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*m
 	raft := c.raftConfig(e.Name, c.regionPromises)
 	raft.StoreID = s.id
 	raft.LeaderLease, raft.ClockDriftBound = k.LeaderLease, k.ClockDriftBound
+	raft.MaxUncommittedBytes = uint64(k.MaxUncommittedBytes)
 	raft.Witness = witness{&c.leases, s}
+	raft.EagerTicks, raft.HibernateTimeout = k.Ticks == plan.Eager, time.Duration(k.Hibernate)
 	raft.StoreHeartbeatInterval = time.Duration(k.StoreHeartbeat)
 	raft.RegionHeartbeatInterval = time.Duration(k.RegionHeartbeat)
 	server, err := nodes.StartStore(e, ep, nodes.StoreConfig{
 		Placement: c.plan.PlacementNames(),
 		Regions:   regions,
-		Engine:    c.engineOptions(),
+		Engine:    c.engineOptions(e.Name),
 		Raft:      raft,
 	})
 	if err != nil {
@@ -272,12 +283,17 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 // versions, at least.
 const snapshotHold = 2 * time.Second
 
-func (c *Cluster) engineOptions() engine.Options {
+func (c *Cluster) engineOptions(node string) engine.Options {
+	k := &c.plan.Knobs
 	return engine.Options{
-		MemTableSize:   c.plan.Knobs.MemtableBytes,
-		LBaseMaxBytes:  int64(c.plan.Knobs.MemtableBytes),
-		TargetFileSize: int64(c.plan.Knobs.MemtableBytes) / 4,
-		Caches:         c.caches,
+		MemTableSize:         k.MemtableBytes,
+		L0SlowdownFiles:      k.L0SlowdownFiles,
+		L0StopFiles:          k.L0StopFiles,
+		PendingBytesSlowdown: int64(k.PendingCompactionBytes),
+		PendingBytesStop:     4 * int64(k.PendingCompactionBytes),
+		RateBytesPerSec:      int64(k.BackgroundRate),
+		Caches:               c.caches,
+		Observer:             c.engines.of(node),
 	}
 }
 

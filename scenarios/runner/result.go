@@ -89,6 +89,9 @@ func (r *run) stats() reports.Stats {
 			Kind: c.Kind.String(), Scheduled: c.Scheduled, Armed: c.Armed, Effective: c.Effective,
 		})
 	}
+	for _, e := range r.cluster.Engines() {
+		s.Engines = append(s.Engines, reports.EngineStats(e))
+	}
 	for _, n := range r.world.Nodes() {
 		if d := n.Disk(); d != nil {
 			addDisk(&s.Disk, d)
