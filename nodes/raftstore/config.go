@@ -62,6 +62,9 @@ type Config struct {
 	// PendingProposalsMax bounds the undecided proposals of one region; more are
 	// refused with ServerIsBusy. Default 4096.
 	PendingProposalsMax int
+	// StallDelayMax is the longest that a write may have to wait for a stalled
+	// engine before writes are refused with ServerIsBusy. Default 100 ms.
+	StallDelayMax time.Duration
 	// EntryCacheCount and EntryCacheBytes bound the recent entries that each peer
 	// keeps in memory. Defaults 256 and 256 KiB.
 	EntryCacheCount int
@@ -112,6 +115,8 @@ type Config struct {
 	RoleChanged func(region, term uint64, leads bool)
 	// Witness, if not nil, is told of leases and reads.
 	Witness Witness
+	// Auditor, if not nil, is told what raft does.
+	Auditor Auditor
 }
 
 func setDefault[T int | uint64 | time.Duration](field *T, value T) {
@@ -131,6 +136,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.MaxUncommittedBytes, 8<<20)
 	setDefault(&c.EntrySizeMax, 1<<20)
 	setDefault(&c.PendingProposalsMax, 4096)
+	setDefault(&c.StallDelayMax, 100*time.Millisecond)
 	setDefault(&c.EntryCacheCount, 256)
 	setDefault(&c.EntryCacheBytes, 256<<10)
 	setDefault(&c.LogGCThreshold, 128)
@@ -152,7 +158,7 @@ func (c Config) validate() error {
 	switch {
 	case c.StoreID == 0:
 		return errors.New("raftstore: a store needs an id")
-	case c.TickInterval < 0 || c.ReadIndexRetry < 0 || c.ReadIndexTimeout < 0 || c.SnapshotIdle < 0 ||
+	case c.TickInterval < 0 || c.StallDelayMax < 0 || c.ReadIndexRetry < 0 || c.ReadIndexTimeout < 0 || c.SnapshotIdle < 0 ||
 		c.MaxLeaderMissing < 0 || c.HibernateTimeout < 0 || c.HibernateReports < 0 ||
 		c.RegionHeartbeatInterval < 0 || c.StoreHeartbeatInterval < 0:
 		return errors.New("raftstore: durations must not be negative")

@@ -60,6 +60,13 @@
 // in two steps (destroy.go), whichever way it has found out (stale.go). A
 // tombstone stays, by which messages for it are known to be late.
 //
+// # Being watched
+//
+// An Observer hears what happens, for reports; a Witness hears of leases and
+// reads; an Auditor is shown whatever raft does on each peer (auditor.go). None of
+// them can change anything. What they compare takes the view of all stores, which
+// no store has.
+//
 // # Snapshots
 //
 // A snapshot is generated from a consistent view of the engine, sent chunk by

@@ -37,6 +37,7 @@ func (o *outbox) add(p *peer, m *raftpb.Message) {
 	if l == nil {
 		return // not a member any more, or not known yet
 	}
+	o.s.cfg.Auditor.Sent(p.regionID, p.id, m)
 	var startKey, endKey []byte
 	if isInitial(m) {
 		startKey, endKey = p.region.GetStartKey(), p.region.GetEndKey()

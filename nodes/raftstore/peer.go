@@ -33,6 +33,8 @@ type peer struct {
 
 	// applied is the index of the last applied entry, appliedTerm its term.
 	applied, appliedTerm uint64
+	// applying is the size of what waits to be applied.
+	applying int
 	// size estimates the bytes of data in the region.
 	size uint64
 

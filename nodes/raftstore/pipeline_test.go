@@ -11,6 +11,7 @@ import (
 
 	"simrun/network"
 	"simrun/nodes/env"
+	"simrun/sim"
 )
 
 // cost is what some proposals have cost, all stores together.
@@ -169,7 +170,11 @@ func TestSlowDiskIsBounded(t *testing.T) {
 	s := c.waitLeader("")
 	for _, other := range c.stores {
 		if other != s {
-			other.node.Disk().Stall(2 * time.Second)
+			stalled := sim.NewInjector(c.w, nil).DiskStall(other.node.Name())
+			c.w.Go("end of the stall", func(t env.Task) {
+				t.Sleep(2 * time.Second)
+				stalled.Undo()
+			})
 		}
 	}
 	value := strings.Repeat("x", 200)

@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
+	"simrun/nodes/engine"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 )
@@ -59,6 +60,9 @@ func (s *Store) Propose(
 	if term != 0 && term != p.term() {
 		return errStaleCommand("the term has changed"), nil
 	}
+	if regionErr = s.congested(); regionErr != nil {
+		return regionErr, nil
+	}
 	if regionErr = checkKeys(p.region, reqs); regionErr != nil {
 		return regionErr, nil
 	}
@@ -72,6 +76,19 @@ func (s *Store) Propose(
 		return regionErr, nil
 	}
 	return proposal.await(t, limit)
+}
+
+// congested refuses writes while one of the databases lags so far behind that
+// they would only pile up: the client waits instead of the store. It does not
+// bind what the store proposes for itself.
+func (s *Store) congested() *errorpb.Error {
+	for _, db := range []*engine.DB{s.eng.KV, s.eng.RaftLog} {
+		if delay, stopped := db.Delay(); stopped || delay > s.cfg.StallDelayMax {
+			markStoreBusy.Reached()
+			return errServerIsBusy("writes are stalled")
+		}
+	}
+	return nil
 }
 
 // await waits for the proposal's fate.

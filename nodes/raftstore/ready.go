@@ -19,6 +19,7 @@ func (p *peer) handleReady() {
 		return
 	}
 	rd := p.node.Ready()
+	p.auditReady(&rd)
 	if !raft.IsEmptyHardState(rd.HardState) {
 		p.noteHardState(rd.HardState)
 	}

@@ -171,6 +171,7 @@ func (s *Store) createPeer(ev *envelope) *peer {
 		return nil
 	}
 	p.loadLog(st)
+	p.auditStart()
 	p.startRaft()
 	s.addPeer(p)
 	markCreated.Reached()

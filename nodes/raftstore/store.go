@@ -87,6 +87,9 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	if cfg.Witness == nil {
 		cfg.Witness = noWitness{}
 	}
+	if cfg.Auditor == nil {
+		cfg.Auditor = noAuditor{}
+	}
 	ident, err := Ident(eng)
 	if err != nil {
 		return nil, err

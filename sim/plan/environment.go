@@ -77,9 +77,22 @@ type Knobs struct {
 	// 256 to 16777216.
 	SnapshotChunkBytes int `toml:"snapshot-chunk-bytes"`
 
-	// MemtableBytes is the size of a memtable of the engine: 65536 to
-	// 268435456. Small ones make flushes and compactions frequent.
+	// MemtableBytes is the size of a memtable of the engine: 16384 to 262144. Small
+	// ones make flushes and compactions frequent. The sizes of levels and tables
+	// follow from it.
 	MemtableBytes int `toml:"memtable-bytes"`
+	// L0SlowdownFiles and L0StopFiles are the numbers of tables in level 0 at which
+	// an engine slows writes down and stops them. The first is 4 to 999 or, for the
+	// engine's default, zero: 20; the second is above it and at most 1000, or zero: 36.
+	L0SlowdownFiles int `toml:"l0-slowdown-files"`
+	L0StopFiles     int `toml:"l0-stop-files"`
+	// PendingCompactionBytes is how much compactions may have to rewrite before an
+	// engine slows writes down; at four times as much it stops them: 65536 to
+	// 1073741824, or zero: 64 times MemtableBytes.
+	PendingCompactionBytes int `toml:"pending-compaction-bytes"`
+	// BackgroundRate is the bandwidth of an engine's flushes and compactions in bytes
+	// per virtual second: 16384 to 1073741824; zero is that of the disk.
+	BackgroundRate int `toml:"background-rate"`
 
 	// LockTTL is how long a transaction's locks live without a heartbeat. Not
 	// zero; a transaction that takes longer may be rolled back by others.
@@ -185,7 +198,8 @@ func Default() Plan {
 			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2, Ticks: Lazy,
 			MaxInflightMsgs: 256, MaxSizePerMsg: 1 << 20, MaxUncommittedBytes: 8 << 20,
 			LeaderLease:        true,
-			RaftLogGCThreshold: 128, RaftLogGCLimit: 4, SnapshotChunkBytes: 64 << 10, MemtableBytes: 256 << 10,
+			RaftLogGCThreshold: 128, RaftLogGCLimit: 4, SnapshotChunkBytes: 64 << 10, MemtableBytes: 64 << 10,
+			L0SlowdownFiles: 20, L0StopFiles: 36, PendingCompactionBytes: 4 << 20, BackgroundRate: 16 << 20,
 			LockTTL: ms(3_000), RequestTimeout: ms(500), OperationTimeout: ms(10_000),
 			ScanPage: 256, BatchBytes: 16 << 10,
 			TSOWindow: ms(3_000), StoreHeartbeat: ms(1_000), RegionHeartbeat: ms(1_000),
