@@ -103,6 +103,9 @@ func (x *committer) run(t env.Task) error {
 	if err == nil {
 		x.commitTS, err = x.client.timestamp(t, &x.backoff)
 	}
+	if err == nil && x.tx.beforeCommit != nil {
+		err = x.tx.beforeCommit(t, x.commitTS)
+	}
 	if err != nil {
 		// Nobody was asked to commit the primary, and nobody but us can: the
 		// transaction has definitely failed, whatever locks it has left.
