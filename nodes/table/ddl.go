@@ -133,10 +133,9 @@ var (
 
 // backfill writes the entries of the next rows. It locks the rows, so that it
 // conflicts with whoever changes one of them meanwhile: of the two transactions
-// the later one sees what the earlier has made of row and index. That its schema
-// does not become too old, it has to check like every other writer.
+// the later one sees what the earlier has made of row and index. Its schema does
+// not become too old: the next step of the job would write the job too.
 func (tx *Tx) backfill(t env.Task, tb *Table, x *Index, j *Job) error {
-	tx.kv.BeforeCommit(tx.checkVersion)
 	prefix := codec.AppendRowPrefix(nil, tb.ID)
 	start := prefix
 	if markResumed.Sometimes(len(j.Cursor) > 0) {
@@ -184,7 +183,7 @@ func (tx *Tx) removeIndex(t env.Task, tb *Table, j *Job) error {
 	}
 	x := tb.index(j.Index)
 	if x == nil {
-		return inconsistent("job %d drops index %d of table %s, which has none", j.ID, j.Index, tb.Name)
+		return tx.end(j, "its index was dropped")
 	}
 	switch x.State {
 	case Public:
