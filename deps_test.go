@@ -51,7 +51,7 @@ func layers() []rule {
 		},
 		{
 			pkg:     "nodes/placement",
-			imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/engine", "nodes/rpc"}, tests: simulator,
+			imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/engine", "nodes/rpc", "nodes/raftstore"}, tests: simulator,
 		},
 		{
 			pkg:     "nodes/client",
@@ -78,6 +78,7 @@ func layers() []rule {
 		{pkg: "checker/linear", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
 		{pkg: "checker/isolation", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
 		{pkg: "checker/bank", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
+		{pkg: "checker/timestamps", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
 		{pkg: "checker/state", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
 		{pkg: "checker", imports: []string{"checker/...", "sim/history"}, tests: []string{"sim/history/..."}},
 		{pkg: "reports", imports: []string{"checker", "sim/plan", "sim/history/...", "nodes/invariant"}},

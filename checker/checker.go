@@ -11,6 +11,7 @@
 //	isolation  transactions with timestamps: snapshot isolation
 //	skew       the anomalies that snapshot isolation allows, as observations
 //	bank       full reads of all accounts have one total
+//	timestamps an oracle's timestamps are unique and agree with real time
 //
 // The package checker/state judges what replicas hold at the end of a run.
 package checker

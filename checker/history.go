@@ -4,6 +4,7 @@ import (
 	"simrun/checker/bank"
 	"simrun/checker/isolation"
 	"simrun/checker/linear"
+	"simrun/checker/timestamps"
 	"simrun/sim/history"
 )
 
@@ -24,6 +25,9 @@ func History(h *history.History, opts Options) []Result {
 	}
 	if h.Bank != nil {
 		results = append(results, bank.Check(h))
+	}
+	if kinds.timestamps > 0 {
+		results = append(results, timestamps.Check(h))
 	}
 	if kinds.unstamped > 0 && kinds.stamped == 0 && h.Bank == nil {
 		results = append(results, unstamped(h, opts))
@@ -59,9 +63,10 @@ func unstamped(h *history.History, opts Options) Result {
 }
 
 type kindCounts struct {
-	objects   int // operations on registers and mutexes
-	stamped   int // transactions with a start timestamp
-	unstamped int // transactions that did something without one
+	objects    int // operations on registers and mutexes
+	timestamps int
+	stamped    int // transactions with a start timestamp
+	unstamped  int // transactions that did something without one
 }
 
 func survey(h *history.History) (s kindCounts) {
@@ -70,6 +75,8 @@ func survey(h *history.History) (s kindCounts) {
 		switch {
 		case linear.Applies(op.Kind):
 			s.objects++
+		case op.Kind == history.Timestamp:
+			s.timestamps++
 		case op.Kind != history.Txn || op.Txn == nil:
 		case op.Txn.StartTS != 0:
 			s.stamped++

@@ -157,13 +157,15 @@ func (p parser) target(k Kind) Target {
 		return AllStores()
 	case "placement":
 		return Placement()
+	case "placement-leader":
+		return PlacementLeader()
 	case "leader":
 		return Leader(p.keyInParentheses(at))
 	case "follower":
 		return Follower(p.keyInParentheses(at))
 	}
 	if !ValidName(at.text) {
-		p.fail(at, "expected the name of a node, all-stores, placement, leader(KEY) or follower(KEY), found %v: %s", at, usage(k))
+		p.fail(at, "expected the name of a node, all-stores, placement, placement-leader, leader(KEY) or follower(KEY), found %v: %s", at, usage(k))
 	}
 	return Node(at.text)
 }

@@ -221,7 +221,7 @@ func (c *StormConfig) storesAmong(targets []Target) []Target {
 			}
 		case TargetLeader, TargetFollower:
 			stores = append(stores, t)
-		case TargetPlacement, targetEnd:
+		case TargetPlacement, TargetPlacementLeader, targetEnd:
 		}
 	}
 	return stores

@@ -27,6 +27,12 @@ type StormConfig struct {
 	ForMin Duration `toml:"for-min"`
 	ForMax Duration `toml:"for-max"`
 
+	// PlacementChance is the chance of a fault that would hit one store to hit a
+	// placement member instead, per mille. Zero means never: most kinds of faults
+	// hit a placement member now and then in any case, and the leader of several
+	// half of the time.
+	PlacementChance int `toml:"placement-chance"`
+
 	// Stores, Placement and Clients are the names of the nodes. A fault of one
 	// node hits a store in most cases.
 	Stores    []string `toml:"-"`
@@ -126,6 +132,7 @@ func (c StormConfig) Validate() error {
 		{"kind-chance", d.KindChance, 1, perMille},
 		{"replicas", d.Replicas, 1, 1000},
 		{"blackout", d.Blackout, 0, perMille},
+		{"placement-chance", d.PlacementChance, 0, perMille},
 		{"bursts", d.Bursts, 0, perMille},
 		{"loss-max", d.LossMax, 1, perMille},
 		{"duplicate-max", d.DuplicateMax, 1, perMille},

@@ -142,7 +142,10 @@ const armedFor = 500 * time.Millisecond
 func (d draw) anyNode() Target {
 	others := slices.Concat(d.c.Placement, d.c.Clients)
 	if len(others) > 0 && d.PerMille(300) {
-		return Node(others[d.IntN(len(others))])
+		if i := d.IntN(len(others)); i >= len(d.c.Placement) {
+			return Node(others[i])
+		}
+		return d.placement()
 	}
 	return d.store()
 }
@@ -150,13 +153,25 @@ func (d draw) anyNode() Target {
 // storeOrPlacement is a node with a disk.
 func (d draw) storeOrPlacement() Target {
 	if len(d.c.Placement) > 0 && d.PerMille(200) {
-		return Node(d.c.Placement[d.IntN(len(d.c.Placement))])
+		return d.placement()
 	}
 	return d.store()
 }
 
-// store is a store by name, by leadership or by membership.
+// placement is a placement member: of several, the leader half of the time.
+func (d draw) placement() Target {
+	if len(d.c.Placement) > 1 && d.PerMille(500) {
+		return PlacementLeader()
+	}
+	return Node(d.c.Placement[d.IntN(len(d.c.Placement))])
+}
+
+// store is a store by name, by leadership or by membership, or in its stead a
+// placement member.
 func (d draw) store() Target {
+	if len(d.c.Placement) > 0 && d.c.PlacementChance > 0 && d.PerMille(d.c.PlacementChance) {
+		return d.placement()
+	}
 	if len(d.c.Keys) > 0 {
 		switch x := d.IntN(10); {
 		case x < 4:

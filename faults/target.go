@@ -12,13 +12,14 @@ type TargetKind uint8
 
 // The kinds of targets. The zero value is none.
 const (
-	_               TargetKind = iota
-	TargetNode                 // the node of that name
-	TargetAllStores            // every store of the cluster
-	TargetPlacement            // every member of the placement driver
-	TargetLeader               // the store that leads the region of the key
-	TargetFollower             // the first store of that region that does not lead it
-	targetEnd                  // not a kind
+	_                     TargetKind = iota
+	TargetNode                       // the node of that name
+	TargetAllStores                  // every store of the cluster
+	TargetPlacement                  // every member of the placement driver
+	TargetPlacementLeader            // the member that leads it
+	TargetLeader                     // the store that leads the region of the key
+	TargetFollower                   // the first store of that region that does not lead it
+	targetEnd                        // not a kind
 )
 
 func (k TargetKind) String() string {
@@ -29,6 +30,8 @@ func (k TargetKind) String() string {
 		return "all-stores"
 	case TargetPlacement:
 		return "placement"
+	case TargetPlacementLeader:
+		return "placement-leader"
 	case TargetLeader:
 		return "leader"
 	case TargetFollower:
@@ -55,6 +58,9 @@ func AllStores() Target { return Target{Kind: TargetAllStores} }
 // Placement is every member of the placement driver.
 func Placement() Target { return Target{Kind: TargetPlacement} }
 
+// PlacementLeader is the member that leads the placement driver.
+func PlacementLeader() Target { return Target{Kind: TargetPlacementLeader} }
+
 // Leader is the store that leads the region of key.
 func Leader(key string) Target { return Target{Kind: TargetLeader, Key: key} }
 
@@ -69,7 +75,7 @@ func (t Target) String() string {
 		return t.Name
 	case TargetLeader, TargetFollower:
 		return t.Kind.String() + "(" + formatKey(t.Key) + ")"
-	case TargetAllStores, TargetPlacement, targetEnd:
+	case TargetAllStores, TargetPlacement, TargetPlacementLeader, targetEnd:
 	}
 	return t.Kind.String()
 }
@@ -108,7 +114,7 @@ func ValidName(name string) bool {
 // reserved are the words that may follow a list of targets or stand for one.
 func reserved() []string {
 	return []string{
-		"all-stores", "placement", "leader", "follower",
+		"all-stores", "placement", "placement-leader", "leader", "follower",
 		"for", "on", "at-op", "within", "read", "write",
 	}
 }

@@ -108,7 +108,7 @@ func (w *world) Resolve(t faults.Target) []string {
 		}
 	case faults.TargetAllStores:
 		return w.stores()
-	case faults.TargetPlacement:
+	case faults.TargetPlacement, faults.TargetPlacementLeader:
 		return []string{"pd1"}
 	case faults.TargetLeader:
 		if w.leader != "" {

@@ -78,6 +78,8 @@ func describeOp(op *history.Op) string {
 		return "append " + value(op.Value) + " to " + op.Key
 	case history.Acquire, history.Release:
 		return string(op.Kind) + " " + op.Key
+	case history.Timestamp:
+		return "timestamp" + result(op, " "+value(op.Value))
 	case history.Txn:
 		if op.Txn != nil {
 			return describeTxn(op)

@@ -23,6 +23,8 @@ func TestDescribeOp(t *testing.T) {
 		{history.Op{Kind: history.CAS, Key: "k", Expected: text("1"), Value: text("2"), Outcome: history.Failed}, "compare-and-swap k from 1 to 2"},
 		{history.Op{Kind: history.Append, Key: "k", Value: text("7")}, "append 7 to k"},
 		{history.Op{Kind: history.Acquire, Key: "m"}, "acquire m"},
+		{history.Op{Kind: history.Timestamp, Value: text("7"), Outcome: history.OK}, "timestamp 7"},
+		{history.Op{Kind: history.Timestamp, Outcome: history.Failed}, "timestamp"},
 		{history.Op{Kind: "of-ones-own", Key: "k"}, "of-ones-own k"},
 		{history.Op{Kind: history.Txn}, "txn"},
 		{txn(), "transaction, start 5, commit 9: nothing"},

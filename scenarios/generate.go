@@ -40,6 +40,7 @@ func (s *Scenario) shape(p *plan.Plan, g generator) {
 		}
 	}
 	p.Cluster.Replicas = choose(g, "replicas", fitting, p.Cluster.Replicas)
+	p.Cluster.Placement = choose(g, "placement", s.Cluster.Placement, placementMembers)
 	p.Workload.Name = s.Workload.Name
 	p.Workload.Clients = g.between("clients", s.Workload.Clients)
 	p.Workload.Rate = g.between("rate", s.Workload.Rate)
@@ -58,6 +59,10 @@ func (s *Scenario) shape(p *plan.Plan, g generator) {
 	length := time.Duration(storm.Between(int64(s.Storm.Min), int64(s.Storm.Max)))
 	p.Phases.Storm = plan.Duration(length.Truncate(time.Millisecond))
 }
+
+// placementMembers is the number of placement members, unless the scenario says
+// otherwise.
+const placementMembers = 3
 
 // splitKeys divides the workload's keys into regions of about equal size.
 func (s *Scenario) splitKeys(regions, keys int) []string {
@@ -84,6 +89,7 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k.LockTTL = choose(g, "lock-ttl", s.Knobs.LockTTL, k.LockTTL)
 	k.RequestTimeout = choose(g, "request-timeout", s.Knobs.RequestTimeout, k.RequestTimeout)
 	k.OperationTimeout = choose(g, "operation-timeout", s.Knobs.OperationTimeout, k.OperationTimeout)
+	k.TSOWindow = choose(g, "tso-window", s.Knobs.TSOWindow, k.TSOWindow)
 	k.ScanPage = choose(g, "scan-page", s.Knobs.ScanPage, k.ScanPage)
 	k.BatchBytes = choose(g, "batch-bytes", s.Knobs.BatchBytes, k.BatchBytes)
 	p.Disk.SyncMax = choose(g, "sync", s.Knobs.SyncMax, p.Disk.SyncMax)

@@ -48,6 +48,8 @@ type Cluster struct {
 	Stores   []int    `toml:"stores"`   // one of these
 	Replicas []int    `toml:"replicas"` // one of these that is not above the number of stores
 	Regions  Range    `toml:"regions"`  // at the start
+	// Placement is the number of placement members: one of these; default 3.
+	Placement []int `toml:"placement"`
 }
 
 // Workload is what the clients do.
@@ -78,6 +80,7 @@ type Knobs struct {
 	Loss               []int           `toml:"loss"`
 	Duplicate          []int           `toml:"duplicate"`
 	Reorder            []int           `toml:"reorder"`
+	TSOWindow          []plan.Duration `toml:"tso-window"`
 	ClockOffset        []plan.Duration `toml:"clock-offset"`
 	ClockDrift         []int           `toml:"clock-drift"`
 }

@@ -32,7 +32,7 @@ func Applies(k history.Kind) bool {
 	switch k {
 	case history.Read, history.Write, history.CAS, history.Append, history.Acquire, history.Release:
 		return true
-	case history.Txn:
+	case history.Txn, history.Timestamp:
 		return false
 	}
 	return false

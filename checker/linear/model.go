@@ -182,7 +182,7 @@ func describe(c *call) string {
 			parts[i] = a.String()
 		}
 		return "txn(" + strings.Join(parts, ", ") + ")" + suffix
-	case history.Acquire, history.Release:
+	case history.Acquire, history.Release, history.Timestamp:
 	}
 	return string(op.Kind) + "()" + suffix
 }

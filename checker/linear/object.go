@@ -108,7 +108,7 @@ func familyOf(k history.Kind) family {
 		return familyString
 	case history.Acquire, history.Release:
 		return familyMutex
-	case history.Read, history.Write, history.CAS, history.Txn:
+	case history.Read, history.Write, history.CAS, history.Txn, history.Timestamp:
 	}
 	return familyRegister
 }

@@ -2,6 +2,7 @@ package placement
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
@@ -16,6 +17,7 @@ import (
 var (
 	markRetry      = invariant.NewMark("placement: request repeated")
 	markRedirected = invariant.NewMark("placement: request redirected to the leader")
+	markDistrusted = invariant.NewMark("placement: redirection to a silent member not followed")
 )
 
 // ClientConfig configures a Client. The zero value of a duration stands for its
@@ -52,6 +54,12 @@ func setDefault(field *time.Duration, value time.Duration) {
 
 // Client asks placement. It finds the member that leads, and repeats requests
 // until the deadline: all of them may be executed more than once.
+//
+// Who leads is owned by the members; the client has a guess. A member that does
+// not answer is wrong, and so is one that does not lead; the latter may name
+// another, which is believed unless the request has met silence there: two
+// members may hold each other, or one that is cut off, for the leader. An answer moves the guess only if it is still the one that was asked,
+// so that a late one does not undo what others have learnt.
 type Client struct {
 	env    *env.Env
 	ep     *rpc.Endpoint
@@ -81,14 +89,18 @@ type response[P any] interface {
 }
 
 // once asks the member that is believed to lead. If it should be asked again,
-// or another one, retry is true.
-func once[P any, R response[P]](c *Client, t env.Task, m rpc.Method, req rpc.Message, limit time.Duration) (resp R, retry bool, err error) {
-	name := c.cfg.Members[c.member]
+// or another one, retry is true. on is what the request has met so far.
+func once[P any, R response[P]](
+	c *Client, t env.Task, m rpc.Method, req rpc.Message, limit time.Duration, on *tour,
+) (resp R, retry bool, err error) {
+	asked := c.member
+	name := c.cfg.Members[asked]
 	addr, ok := c.env.Net.Resolve(name)
 	invariant.Check(ok, "placement: no node is named %q", name)
 	resp = R(new(P))
 	if err = rpc.Call(t, c.ep, addr, m, req, resp, limit); err != nil {
-		c.member = (c.member + 1) % len(c.cfg.Members)
+		on.silent = append(on.silent, asked)
+		c.turnFrom(asked, "", on)
 		return nil, true, fmt.Errorf("placement: %s of %s: %w", m, name, err)
 	}
 	refusal := resp.GetHeader().GetError()
@@ -97,22 +109,49 @@ func once[P any, R response[P]](c *Client, t env.Task, m rpc.Method, req rpc.Mes
 	}
 	err = &Error{refusal.Type, refusal.Message}
 	if leader, isNotLeader := leaderHint(refusal); isNotLeader {
-		c.redirect(leader)
+		markRedirected.Sometimes(c.turnFrom(asked, leader, on))
 		return nil, true, err
 	}
 	return nil, refusal.Type == pdpb.ErrorType_NOT_BOOTSTRAPPED, err
 }
 
-// redirect turns to the leader, or to the next member if it is not known.
-func (c *Client) redirect(leader string) {
-	markRedirected.Reached()
-	for i, name := range c.cfg.Members {
-		if name == leader {
-			c.member = i
-			return
+// tour is what one request has met among the members, by index.
+type tour struct {
+	asked  []int // in vain
+	silent []int // of these, the ones that did not answer
+}
+
+// turnFrom gives up the guess that the member asked leads. It turns to the one
+// that is named instead, and reports so, unless that one was silent: then, and
+// without a name, it turns to one that was not asked yet. When all were, the tour
+// begins anew, and a name is believed again.
+func (c *Client) turnFrom(asked int, leader string, on *tour) (followed bool) {
+	on.asked = append(on.asked, asked)
+	if c.member != asked {
+		return false // somebody has learnt better meanwhile
+	}
+	named := slices.Index(c.cfg.Members, leader)
+	if named == asked {
+		named = -1
+	}
+	if named >= 0 && !slices.Contains(on.silent, named) {
+		c.member = named
+		return true
+	}
+	markDistrusted.Sometimes(named >= 0)
+	n := len(c.cfg.Members)
+	for i := 1; i < n; i++ {
+		if next := (asked + i) % n; !slices.Contains(on.asked, next) {
+			c.member = next
+			return false
 		}
 	}
-	c.member = (c.member + 1) % len(c.cfg.Members)
+	*on = tour{}
+	if named < 0 {
+		named = (asked + 1) % n
+	}
+	c.member = named
+	return false
 }
 
 // call repeats a request until it is served or the deadline has passed.
@@ -136,9 +175,10 @@ func (c *Client) within(limit time.Duration) time.Duration {
 func callWithin[P any, R response[P]](c *Client, t env.Task, m rpc.Method, req rpc.Message, limit time.Duration) (R, error) {
 	deadline := c.env.Clock.Monotonic() + c.within(limit)
 	backoff := c.cfg.BackoffMin
+	var on tour
 	for {
 		left := deadline - c.env.Clock.Monotonic()
-		resp, retry, err := once[P, R](c, t, m, req, min(left, c.cfg.RequestTimeout))
+		resp, retry, err := once[P, R](c, t, m, req, min(left, c.cfg.RequestTimeout), &on)
 		if !retry {
 			return resp, err
 		}
@@ -207,7 +247,7 @@ func (c *Client) GetAllStores(t env.Task) ([]*metapb.Store, error) {
 // heartbeat says more.
 func (c *Client) StoreHeartbeat(t env.Task, stats *pdpb.StoreStats) error {
 	_, _, err := once[pdpb.StoreHeartbeatResponse](c, t, rpc.PdStoreHeartbeat,
-		&pdpb.StoreHeartbeatRequest{Header: c.header, Stats: stats}, c.cfg.RequestTimeout)
+		&pdpb.StoreHeartbeatRequest{Header: c.header, Stats: stats}, c.cfg.RequestTimeout, &tour{})
 	return err
 }
 
@@ -215,7 +255,7 @@ func (c *Client) StoreHeartbeat(t env.Task, stats *pdpb.StoreStats) error {
 // Term must be set. It is not repeated.
 func (c *Client) RegionHeartbeat(t env.Task, req *pdpb.RegionHeartbeatRequest) (*pdpb.RegionHeartbeatResponse, error) {
 	req.Header = c.header
-	resp, _, err := once[pdpb.RegionHeartbeatResponse](c, t, rpc.PdRegionHeartbeat, req, c.cfg.RequestTimeout)
+	resp, _, err := once[pdpb.RegionHeartbeatResponse](c, t, rpc.PdRegionHeartbeat, req, c.cfg.RequestTimeout, &tour{})
 	return resp, err
 }
 

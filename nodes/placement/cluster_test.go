@@ -2,6 +2,7 @@ package placement
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -16,12 +17,17 @@ import (
 
 const clusterID = 77
 
-// cluster is a member with a disk, and clients that talk to it over a network.
+// cluster is some members with disks, and clients that talk to them over a
+// network.
 type cluster struct {
 	*sim.World
-	member *sim.Node
-	server *Server // of the current process
-	exits  []string
+	members []*testMember
+	exits   []string
+}
+
+type testMember struct {
+	*sim.Node
+	server *Server // of the current process; nil until it serves
 }
 
 // testRegions are three regions with three peers each.
@@ -42,8 +48,9 @@ func testRegions() []*metapb.Region {
 	return regions
 }
 
-// newCluster starts a member; cfg needs neither cluster nor regions.
-func newCluster(t interface{ Cleanup(func()) }, worldCfg sim.Config, cfg Config) *cluster {
+// newCluster makes a cluster of n members; cfg needs neither cluster, members
+// nor regions.
+func newCluster(t interface{ Cleanup(func()) }, n int, worldCfg sim.Config, cfg Config) *cluster {
 	c := &cluster{}
 	worldCfg.OnExit = func(n *sim.Node, reason string) {
 		c.exits = append(c.exits, reason)
@@ -51,29 +58,113 @@ func newCluster(t interface{ Cleanup(func()) }, worldCfg sim.Config, cfg Config)
 	}
 	c.World = sim.NewWorld(worldCfg)
 	t.Cleanup(c.Close)
-	cfg.ClusterID, cfg.Regions = clusterID, testRegions()
+	if cfg.ClusterID == 0 {
+		cfg.ClusterID = clusterID
+	}
+	cfg.Regions = testRegions()
+	cfg.Raft.TickInterval = 10 * time.Millisecond
+	for i := range n {
+		cfg.Members = append(cfg.Members, fmt.Sprintf("pd%d", i+1))
+	}
+	for _, name := range cfg.Members {
+		c.addMember(name, cfg)
+	}
+	return c
+}
+
+func (c *cluster) addMember(name string, cfg Config) {
+	m := &testMember{}
 	diskCfg := disk.DefaultConfig()
-	c.member = c.AddNode(sim.NodeConfig{Name: "pd1", Disk: &diskCfg, Main: func(e *env.Env) func() {
-		db, err := engine.OpenDB(e, "placement", engine.Options{MemTableSize: 16 << 10})
+	m.Node = c.AddNode(sim.NodeConfig{Name: name, Disk: &diskCfg, Main: func(e *env.Env) func() {
+		m.server = nil
+		eng, err := engine.Open(e, engine.Options{MemTableSize: 64 << 10})
 		if err != nil {
 			e.Exit(err.Error())
 			return nil
 		}
-		if c.server, err = Open(e, cfg, db); err != nil {
+		if err = Prepare(e, cfg, eng); err != nil {
 			e.Exit(err.Error())
-			return db.Close
+			return eng.Close
 		}
-		c.server.Register(rpc.NewEndpoint(e))
-		return db.Close
+		e.Disk.Barrier(func() {
+			if m.server, err = Open(e, rpc.NewEndpoint(e), cfg, eng); err != nil {
+				e.Exit(err.Error())
+			}
+		})
+		return eng.Close
 	}})
-	return c
+	c.members = append(c.members, m)
+}
+
+// leader returns the member that leads and is ready, in the latest term if
+// several believe to, nil if there is none.
+func (c *cluster) leader() (best *testMember) {
+	for _, m := range c.members {
+		if m.Up() && m.server != nil && m.server.leadership != nil && m.server.leadership.ready &&
+			(best == nil || m.server.leadership.term > best.server.leadership.term) {
+			best = m
+		}
+	}
+	return best
+}
+
+// until runs the world until ok holds.
+func (c *cluster) until(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	for range 10_000 {
+		if ok() {
+			return
+		}
+		if err := c.RunFor(time.Millisecond); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Fatalf("%s: it does not come about; exits %q", what, c.exits)
+}
+
+// awaitLeader runs the world until there is a leader other than those given.
+func (c *cluster) awaitLeader(t testing.TB, others ...*testMember) (leader *testMember) {
+	t.Helper()
+	c.until(t, "a leader", func() bool {
+		leader = c.leader()
+		return leader != nil && !slices.Contains(others, leader)
+	})
+	return leader
+}
+
+// transfer makes another member the leader.
+func (c *cluster) transfer(t testing.TB, to *testMember) {
+	t.Helper()
+	c.until(t, "the transfer", func() bool {
+		from := c.leader()
+		if from != nil && from != to {
+			_ = from.server.replica.store.TransferLeader(groupID, to.server.replica.self.Id)
+		}
+		return from == to
+	})
+}
+
+// cutOff cuts a member off from the other members, not from clients.
+func (c *cluster) cutOff(m *testMember) (heal func()) {
+	each := func(fn func(from, to env.Addr) bool) {
+		for _, other := range c.members {
+			if other != m {
+				fn(m.Addr(), other.Addr())
+				fn(other.Addr(), m.Addr())
+			}
+		}
+	}
+	each(c.Network.Cut)
+	return func() { each(c.Network.Heal) }
 }
 
 // addClient adds a node without a disk that runs main as a task.
 func (c *cluster) addClient(name string, cfg ClientConfig, main func(t env.Task, e *env.Env, pd *Client)) {
 	cfg.ClusterID = clusterID
 	if cfg.Members == nil {
-		cfg.Members = []string{"pd1"}
+		for _, m := range c.members {
+			cfg.Members = append(cfg.Members, m.Name())
+		}
 	}
 	c.AddNode(sim.NodeConfig{Name: name, Main: func(e *env.Env) func() {
 		pd := NewClient(e, rpc.NewEndpoint(e), cfg)

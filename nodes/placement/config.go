@@ -6,22 +6,32 @@ import (
 	"time"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
+
+	"simrun/nodes/raftstore"
 )
 
 // Config configures a member.
 type Config struct {
 	// ClusterID identifies the cluster; requests of another one are rejected.
 	ClusterID uint64
-	// Members are the names of all members; default: this node alone.
+	// Members are the names of all members, in the same order on each of them;
+	// default: this node alone.
 	Members []string
 	// Regions are the regions with which the cluster begins. They cover the whole
-	// key space, in order. They are used once, when there is nothing on the disk.
+	// key space, in order. The first leader of all writes them down.
 	Regions []*metapb.Region
 	// TimestampWindow is how far the durable bound of timestamps runs ahead of
 	// them. Default 3 s.
 	TimestampWindow time.Duration
 	// IDBatch is how many ids are reserved at once. Default 1000.
 	IDBatch uint64
+	// DisconnectedAfter and DownAfter are how long nothing was heard of a store
+	// that is disconnected, or down. Defaults 20 s and 30 min.
+	DisconnectedAfter time.Duration
+	DownAfter         time.Duration
+	// Raft configures the members' raft group. The store's id, the periods of
+	// heartbeats and RoleChanged are set here.
+	Raft raftstore.Config
 }
 
 func (c Config) withDefaults(self string) Config {
@@ -34,12 +44,20 @@ func (c Config) withDefaults(self string) Config {
 	if c.IDBatch == 0 {
 		c.IDBatch = 1000
 	}
+	setDefault(&c.DisconnectedAfter, 20*time.Second)
+	setDefault(&c.DownAfter, 30*time.Minute)
 	return c
 }
 
-func (c Config) validate() error {
+func (c Config) validate(self string) error {
 	if c.ClusterID == 0 {
 		return errors.New("placement: no cluster id")
+	}
+	if memberID(c.Members, self) == 0 {
+		return fmt.Errorf("placement: %s is none of the members %v", self, c.Members)
+	}
+	if c.DownAfter < c.DisconnectedAfter {
+		return fmt.Errorf("placement: a store is down after %v, before it is disconnected after %v", c.DownAfter, c.DisconnectedAfter)
 	}
 	if c.TimestampWindow < 2*time.Millisecond {
 		return fmt.Errorf("placement: timestamp window %v is shorter than 2 ms", c.TimestampWindow)

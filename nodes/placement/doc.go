@@ -1,30 +1,74 @@
 // Package placement is the placement driver: it hands out timestamps and ids,
-// and knows which stores there are and which region is where.
+// and knows which stores there are and which region is where. It runs on one,
+// three or five members, of which one leads.
 //
-//	db, err := engine.OpenDB(e, "placement", engine.Options{})
-//	srv, err := placement.Open(e, placement.Config{ClusterID: 1, Regions: ...}, db)
-//	srv.Register(ep)
+//	eng, err := engine.Open(e, engine.Options{})
+//	err = placement.Prepare(e, cfg, eng)
+//	e.Disk.Barrier(func() { srv, err := placement.Open(e, ep, cfg, eng) })
 //
 // Stores and clients reach it through a Client:
 //
-//	pd := placement.NewClient(e, ep, placement.ClientConfig{ClusterID: 1, Members: []string{"pd1"}})
+//	pd := placement.NewClient(e, ep, placement.ClientConfig{ClusterID: 1, Members: []string{"pd1", "pd2", "pd3"}})
 //	ts, err := pd.GetTS(t, limit)
 //	region, leader, err := pd.GetRegion(t, key, limit)
 //
-// # What it owns, and what it caches
-//
-// It owns timestamps, ids and the list of stores: they survive power loss.
-// Timestamps and ids are handed out from windows whose upper bound is durable
-// before the first one is used; after a restart it begins above the bound.
-//
-// Regions are owned by the stores. What placement knows of them comes from the
-// heartbeats of their leaders; a heartbeat that is older than what is known is
-// rejected, for it may come from a leader that was deposed long ago.
-//
 // # Members
 //
-// There is one member. The protocol is that of several: what must survive is
-// written through Storage, which may refuse because another member leads;
-// a member that does not lead says so and names the one that does; a client
-// tries the members in turn.
+// The members are stores of a cluster of their own, of one raft group: a
+// raftstore.Store each, with one region that holds all records (replica.go). To
+// write is to propose in a term. Raft gives an entry the term in which it was
+// proposed, and no entry of a term is applied after one of a later term; so an
+// entry that was proposed in term T takes effect before the first entry of any
+// later leader, or not at all. That is a compare-and-swap on leadership.
+//
+// A leadership (leadership.go) is an object. It begins when this member is
+// elected, and becomes ready when it has applied an entry of its term: then the
+// applied state is what all earlier leaders have left, and cannot be added to by
+// any of them. From it everything is loaded that a leader keeps in memory. It
+// ends when the member's role or term changes, and then everybody who waits is
+// turned away. A task holds on to the leadership in which it began: it can find
+// that ended, but never act for a later one of the same process.
+//
+// # What it owns, and what it caches
+//
+// It owns timestamps, ids and the list of stores, which are replicated.
+// Timestamps and ids are handed out from windows whose upper bound is committed
+// before the first one is used; each leadership begins above the bound that it
+// finds.
+//
+// Regions are owned by the stores. What placement knows of them comes from the
+// heartbeats of their leaders; a heartbeat that is older than what is known, of
+// the same region or of one that it overlaps, is rejected, for it may come from a
+// leader that was deposed long ago. The regions as they changed last are
+// replicated, so that this holds over a fail-over and clients find their way at
+// once; nobody waits for that, since a region that is forgotten is reported
+// again. Their leaders and terms are not: heartbeats tell them within a second,
+// and a wrong one costs a client a redirection.
+//
+// Whether a store is up is what its last heartbeats say, to this leadership.
+//
+// # Timestamps agree with real time
+//
+// Let A be returned before B is asked for. Then A < B:
+//
+//   - Both are of one leadership: it hands them out in this order, and an oracle
+//     only goes up.
+//   - A is of an earlier term than B. A lies below a bound that its leadership has
+//     committed. B's leadership has loaded its state after all of that, so it
+//     begins above the bound.
+//   - A is of a later term than B. This is what must not happen: the old leader
+//     does not know of the new one, and its timestamps are lower. So before it
+//     hands out a timestamp, a leader has a majority confirm, after the request
+//     came, that nobody leads in a later term (confirm.go). When B was asked for, A's
+//     leader had been elected by a majority; one of them is asked, and refuses.
+//
+// The second case needs nothing but the windows, and so uniqueness does not
+// depend on any confirmation. The confirmation has to come after the request and
+// in the term of the leadership; whether a later leader begins between it and the
+// answer does not matter, for then the request overlaps with all that this one
+// hands out. No clock takes part. A leader's lease that is certain to last at an
+// instant after the request came would do as well; replica.confirm is the place.
+//
+// The wall clocks of members decide only how far timestamps are from the time of
+// day; see oracle.target.
 package placement

@@ -18,8 +18,8 @@ const (
 	maxSplit      = 1024
 )
 
-// Register installs the handlers of all methods.
-func (s *Server) Register(ep *rpc.Endpoint) {
+// register installs the handlers of all methods.
+func (s *Server) register(ep *rpc.Endpoint) {
 	rpc.Handle(ep, rpc.PdTso, s.handleTso)
 	rpc.Handle(ep, rpc.PdAllocID, s.handleAllocID)
 	rpc.Handle(ep, rpc.PdPutStore, s.handlePutStore)
@@ -35,41 +35,26 @@ func (s *Server) Register(ep *rpc.Endpoint) {
 	rpc.HandleFast(ep, rpc.PdReportBatchSplit, s.handleReportBatchSplit)
 }
 
-// header begins a response. ok is false if the request cannot be served.
-func (s *Server) header(req *pdpb.RequestHeader) (h *pdpb.ResponseHeader, ok bool) {
-	h = &pdpb.ResponseHeader{ClusterId: s.cfg.ClusterID}
-	switch leader, self := s.storage.Leader(); {
-	case req.GetClusterId() != s.cfg.ClusterID:
-		h.Error = invalid("request of another cluster")
-	case !self:
-		h.Error = notLeader(leader)
-	case !s.bootstrapped:
-		h.Error = &pdpb.Error{Type: pdpb.ErrorType_NOT_BOOTSTRAPPED, Message: "cluster is not bootstrapped"}
-	}
-	return h, h.Error == nil
-}
-
 // failure translates what went wrong while a request was served. A request that
-// waited too long for the disk gets no answer.
+// waited too long gets no answer.
 func (s *Server) failure(err error) *pdpb.Error {
 	if errors.Is(err, errNotLeader) {
-		leader, _ := s.storage.Leader()
-		return notLeader(leader)
+		return s.notLeader()
 	}
 	return nil
 }
 
 func (s *Server) handleTso(t env.Task, _ env.Addr, req *pdpb.TsoRequest) *pdpb.TsoResponse {
-	h, ok := s.header(req.Header)
+	l, h := s.serving(req.Header)
 	resp := &pdpb.TsoResponse{Header: h}
 	switch {
-	case !ok:
+	case l == nil:
 		return resp
 	case req.Count == 0 || req.Count > maxTimestamps:
 		h.Error = invalid("count of timestamps out of range")
 		return resp
 	}
-	physical, logical, err := s.oracle.take(t, int64(req.Count), saveLimit)
+	physical, logical, err := l.timestamps(t, int64(req.Count))
 	if err != nil {
 		if h.Error = s.failure(err); h.Error == nil {
 			return nil
@@ -81,13 +66,23 @@ func (s *Server) handleTso(t env.Task, _ env.Addr, req *pdpb.TsoRequest) *pdpb.T
 	return resp
 }
 
+// timestamps hands out count timestamps and returns the last of them. That this
+// member still leads must be certain at an instant after it was asked, or it
+// might have been asked after a later leader has handed out greater ones.
+func (l *leadership) timestamps(t env.Task, count int64) (physical, logical int64, err error) {
+	if err := l.confirm(t); err != nil {
+		return 0, 0, err
+	}
+	return l.oracle.take(t, count, saveLimit)
+}
+
 func (s *Server) handleAllocID(t env.Task, _ env.Addr, req *pdpb.AllocIDRequest) *pdpb.AllocIDResponse {
-	h, ok := s.header(req.Header)
+	l, h := s.serving(req.Header)
 	resp := &pdpb.AllocIDResponse{Header: h}
-	if !ok {
+	if l == nil {
 		return resp
 	}
-	id, err := s.ids.take(t, 1, saveLimit)
+	id, err := l.ids.take(t, 1, saveLimit)
 	if err != nil {
 		if h.Error = s.failure(err); h.Error == nil {
 			return nil
@@ -100,7 +95,7 @@ func (s *Server) handleAllocID(t env.Task, _ env.Addr, req *pdpb.AllocIDRequest)
 
 func (s *Server) handleGetMembers(_ env.Addr, _ *pdpb.GetMembersRequest) *pdpb.GetMembersResponse {
 	resp := &pdpb.GetMembersResponse{Header: &pdpb.ResponseHeader{ClusterId: s.cfg.ClusterID}}
-	leader, _ := s.storage.Leader()
+	leader, _, _ := s.replica.leader()
 	for i, name := range s.cfg.Members {
 		m := &pdpb.Member{Name: name, MemberId: uint64(i + 1), ClientUrls: []string{name}}
 		resp.Members = append(resp.Members, m)
@@ -112,18 +107,18 @@ func (s *Server) handleGetMembers(_ env.Addr, _ *pdpb.GetMembersRequest) *pdpb.G
 }
 
 func (s *Server) handlePutStore(t env.Task, _ env.Addr, req *pdpb.PutStoreRequest) *pdpb.PutStoreResponse {
-	h, ok := s.header(req.Header)
+	l, h := s.serving(req.Header)
 	resp := &pdpb.PutStoreResponse{Header: h}
-	if !ok {
+	if l == nil {
 		return resp
 	}
-	if h.Error = s.stores.admit(req.Store); h.Error != nil {
+	if h.Error = l.stores.admit(req.Store); h.Error != nil {
 		return resp
 	}
 	saved := &env.Future[struct{}]{}
-	s.storage.Save([]Record{{storeKey(req.Store.Id), encode(req.Store)}}, func(err error) {
+	l.Save([]Record{{storeKey(req.Store.Id), encode(req.Store)}}, func(err error) {
 		if err == nil {
-			s.stores.put(req.Store)
+			l.stores.put(req.Store, s.env.Clock.Monotonic())
 		}
 		saved.Resolve(struct{}{}, err)
 	})
@@ -136,12 +131,12 @@ func (s *Server) handlePutStore(t env.Task, _ env.Addr, req *pdpb.PutStoreReques
 }
 
 func (s *Server) handleGetStore(_ env.Addr, req *pdpb.GetStoreRequest) *pdpb.GetStoreResponse {
-	h, ok := s.header(req.Header)
+	l, h := s.serving(req.Header)
 	resp := &pdpb.GetStoreResponse{Header: h}
-	if !ok {
+	if l == nil {
 		return resp
 	}
-	store := s.stores.stores[req.StoreId]
+	store := l.stores.stores[req.StoreId]
 	if store == nil {
 		h.Error = &pdpb.Error{Type: pdpb.ErrorType_ENTRY_NOT_FOUND, Message: "store is not registered"}
 		return resp
@@ -151,36 +146,36 @@ func (s *Server) handleGetStore(_ env.Addr, req *pdpb.GetStoreRequest) *pdpb.Get
 }
 
 func (s *Server) handleGetAllStores(_ env.Addr, req *pdpb.GetAllStoresRequest) *pdpb.GetAllStoresResponse {
-	h, ok := s.header(req.Header)
+	l, h := s.serving(req.Header)
 	resp := &pdpb.GetAllStoresResponse{Header: h}
-	if ok {
-		resp.Stores = s.stores.all(!req.ExcludeTombstoneStores)
+	if l != nil {
+		resp.Stores = l.stores.all(!req.ExcludeTombstoneStores)
 	}
 	return resp
 }
 
 func (s *Server) handleStoreHeartbeat(_ env.Addr, req *pdpb.StoreHeartbeatRequest) *pdpb.StoreHeartbeatResponse {
-	h, ok := s.header(req.Header)
-	if ok {
-		h.Error = s.stores.heartbeat(req.Stats, s.env.Clock.Wall().UnixNano())
+	l, h := s.serving(req.Header)
+	if l != nil {
+		h.Error = l.stores.heartbeat(req.Stats, s.env.Clock.Wall().UnixNano(), s.env.Clock.Monotonic())
 	}
 	return &pdpb.StoreHeartbeatResponse{Header: h}
 }
 
 func (s *Server) handleGetRegion(_ env.Addr, req *pdpb.GetRegionRequest) *pdpb.GetRegionResponse {
-	h, ok := s.header(req.Header)
-	if !ok {
+	l, h := s.serving(req.Header)
+	if l == nil {
 		return &pdpb.GetRegionResponse{Header: h}
 	}
-	return regionResponse(h, s.regions.get(req.RegionKey))
+	return regionResponse(h, l.regions.get(req.RegionKey))
 }
 
 func (s *Server) handleGetRegionByID(_ env.Addr, req *pdpb.GetRegionByIDRequest) *pdpb.GetRegionResponse {
-	h, ok := s.header(req.Header)
-	if !ok {
+	l, h := s.serving(req.Header)
+	if l == nil {
 		return &pdpb.GetRegionResponse{Header: h}
 	}
-	return regionResponse(h, s.regions.byID[req.RegionId])
+	return regionResponse(h, l.regions.byID[req.RegionId])
 }
 
 func regionResponse(h *pdpb.ResponseHeader, r *regionInfo) *pdpb.GetRegionResponse {
@@ -192,33 +187,33 @@ func regionResponse(h *pdpb.ResponseHeader, r *regionInfo) *pdpb.GetRegionRespon
 }
 
 func (s *Server) handleScanRegions(_ env.Addr, req *pdpb.ScanRegionsRequest) *pdpb.ScanRegionsResponse {
-	h, ok := s.header(req.Header)
+	l, h := s.serving(req.Header)
 	resp := &pdpb.ScanRegionsResponse{Header: h}
-	if !ok {
+	if l == nil {
 		return resp
 	}
-	for _, r := range s.regions.scan(req.StartKey, req.EndKey, int(req.Limit)) {
+	for _, r := range l.regions.scan(req.StartKey, req.EndKey, int(req.Limit)) {
 		resp.Regions = append(resp.Regions, &pdpb.Region{Region: r.meta, Leader: r.leader})
 	}
 	return resp
 }
 
 func (s *Server) handleRegionHeartbeat(_ env.Addr, req *pdpb.RegionHeartbeatRequest) *pdpb.RegionHeartbeatResponse {
-	h, ok := s.header(req.Header)
+	l, h := s.serving(req.Header)
 	resp := &pdpb.RegionHeartbeatResponse{
 		Header:      h,
 		RegionId:    req.Region.GetId(),
 		RegionEpoch: req.Region.GetRegionEpoch(),
 		TargetPeer:  req.Leader,
 	}
-	if !ok {
+	if l == nil {
 		return resp
 	}
 	if req.Region.GetId() == 0 || req.Leader.GetId() == 0 {
 		h.Error = invalid("heartbeat without region or leader")
 		return resp
 	}
-	if err := s.reportRegion(&regionInfo{meta: req.Region, leader: req.Leader, term: req.Term}); err != nil {
+	if err := l.reportRegion(&regionInfo{meta: req.Region, leader: req.Leader, term: req.Term}); err != nil {
 		h.Error = &pdpb.Error{Type: pdpb.ErrorType_UNKNOWN, Message: err.Error()}
 	}
 	return resp
@@ -227,12 +222,12 @@ func (s *Server) handleRegionHeartbeat(_ env.Addr, req *pdpb.RegionHeartbeatRequ
 // handleAskBatchSplit hands out the ids of new regions and of their peers, for
 // a split that may or may not happen.
 func (s *Server) handleAskBatchSplit(t env.Task, _ env.Addr, req *pdpb.AskBatchSplitRequest) *pdpb.AskBatchSplitResponse {
-	h, ok := s.header(req.Header)
+	l, h := s.serving(req.Header)
 	resp := &pdpb.AskBatchSplitResponse{Header: h}
-	if !ok {
+	if l == nil {
 		return resp
 	}
-	known := s.regions.byID[req.Region.GetId()]
+	known := l.regions.byID[req.Region.GetId()]
 	switch {
 	case req.SplitCount == 0 || req.SplitCount > maxSplit:
 		h.Error = invalid("count of new regions out of range")
@@ -246,7 +241,7 @@ func (s *Server) handleAskBatchSplit(t env.Task, _ env.Addr, req *pdpb.AskBatchS
 		return resp
 	}
 	peers := uint64(len(req.Region.Peers))
-	first, err := s.ids.take(t, uint64(req.SplitCount)*(1+peers), saveLimit)
+	first, err := l.ids.take(t, uint64(req.SplitCount)*(1+peers), saveLimit)
 	if err != nil {
 		if h.Error = s.failure(err); h.Error == nil {
 			return nil
@@ -267,14 +262,14 @@ func (s *Server) handleAskBatchSplit(t env.Task, _ env.Addr, req *pdpb.AskBatchS
 // handleReportBatchSplit learns of a split before the new regions have elected
 // leaders. The leader of the old region is the likely leader of all of them.
 func (s *Server) handleReportBatchSplit(_ env.Addr, req *pdpb.ReportBatchSplitRequest) *pdpb.ReportBatchSplitResponse {
-	h, ok := s.header(req.Header)
+	l, h := s.serving(req.Header)
 	resp := &pdpb.ReportBatchSplitResponse{Header: h}
-	if !ok {
+	if l == nil {
 		return resp
 	}
 	leaderStore := uint64(0)
 	for _, meta := range req.Regions {
-		if known := s.regions.byID[meta.GetId()]; known != nil && known.leader != nil {
+		if known := l.regions.byID[meta.GetId()]; known != nil && known.leader != nil {
 			leaderStore = known.leader.StoreId
 		}
 	}
@@ -284,10 +279,10 @@ func (s *Server) handleReportBatchSplit(_ env.Addr, req *pdpb.ReportBatchSplitRe
 			return resp
 		}
 		r := &regionInfo{meta: meta, leader: peerOn(meta, leaderStore)}
-		if known := s.regions.byID[meta.Id]; known != nil && known.version() >= r.version() {
+		if known := l.regions.byID[meta.Id]; known != nil && known.version() >= r.version() {
 			continue // its leader has reported it already
 		}
-		if err := s.reportRegion(r); err != nil {
+		if err := l.reportRegion(r); err != nil {
 			h.Error = &pdpb.Error{Type: pdpb.ErrorType_UNKNOWN, Message: err.Error()}
 		}
 	}

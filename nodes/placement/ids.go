@@ -12,7 +12,8 @@ import (
 var markIDWait = invariant.NewMark("placement: id request waited for a new batch")
 
 // idAllocator hands out ids, each once in the life of the cluster. Ids up to
-// end are reserved durably; those that a crash leaves unused are lost.
+// end are reserved for this leadership, which has committed that; the next one
+// begins above it, and those that are left over are lost.
 type idAllocator struct {
 	storage Storage
 	batch   uint64
@@ -22,9 +23,9 @@ type idAllocator struct {
 	waiting   env.WaitQueue
 }
 
-func newIDAllocator(storage Storage, batch uint64) (*idAllocator, error) {
+func newIDAllocator(img Image, storage Storage, batch uint64) (*idAllocator, error) {
 	a := &idAllocator{storage: storage, batch: batch}
-	err := storage.Load(keyID, func(_ string, value []byte) (err error) {
+	err := img.Load(keyID, func(_ string, value []byte) (err error) {
 		a.end, err = decodeUint64(value)
 		return err
 	})
@@ -36,7 +37,7 @@ func newIDAllocator(storage Storage, batch uint64) (*idAllocator, error) {
 // they have to be reserved first.
 func (a *idAllocator) take(t env.Task, n uint64, limit time.Duration) (uint64, error) {
 	for {
-		if _, leads := a.storage.Leader(); !leads {
+		if !a.storage.Leads() {
 			return 0, errNotLeader
 		}
 		if a.next+n-1 <= a.end {

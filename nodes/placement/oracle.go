@@ -12,6 +12,8 @@ import (
 
 //nolint:gochecknoglobals // marks register once
 var (
+	markWindowSaved  = invariant.NewMark("placement: timestamp window extended")
+	markResynced     = invariant.NewMark("placement: timestamps begin above the window of an earlier leadership")
 	markWindowLoad   = invariant.NewMark("placement: timestamp request waited for the window to be extended")
 	markLogicalFull  = invariant.NewMark("placement: logical part of the timestamp overflowed")
 	markClockBack    = invariant.NewMark("placement: wall clock behind the timestamps")
@@ -25,11 +27,12 @@ const (
 	maxLogical  = 1<<logicalBits - 1
 )
 
-// oracle hands out timestamps: each greater than all before it, over all
-// members and all restarts, and close to the wall clock where that can be had.
+// oracle hands out the timestamps of one leadership: each greater than all
+// before it, over all leaderships, and close to the wall clock where that can be
+// had.
 //
-// A timestamp is used only if its physical part is below saved, the durable
-// bound. Whoever leads next begins above the bound.
+// A timestamp is used only if its physical part is below saved, a bound that
+// this leadership has committed. Whoever leads next begins above the bound.
 type oracle struct {
 	clock   env.Clock
 	storage Storage
@@ -37,7 +40,7 @@ type oracle struct {
 
 	physical int64 // of the last timestamp, ms
 	logical  int64
-	saved    int64         // durable bound, exclusive
+	saved    int64         // committed bound, exclusive
 	wanted   int64         // the physical part for which the window had no room last
 	saving   bool          // a greater bound is being saved
 	waiting  env.WaitQueue // requests that need a greater bound
@@ -49,10 +52,11 @@ type oracle struct {
 	anchored time.Duration
 }
 
-// newOracle begins above all timestamps that any leader before can have used.
-func newOracle(clock env.Clock, storage Storage, window time.Duration) (*oracle, error) {
+// newOracle begins above all timestamps that any leader before can have used:
+// its first one needs a bound of its own.
+func newOracle(clock env.Clock, img Image, storage Storage, window time.Duration) (*oracle, error) {
 	o := &oracle{clock: clock, storage: storage, window: window.Milliseconds()}
-	err := storage.Load(keyTimestamp, func(_ string, value []byte) error {
+	err := img.Load(keyTimestamp, func(_ string, value []byte) error {
 		bound, err := decodeUint64(value)
 		o.saved = int64(bound)
 		return err
@@ -61,6 +65,7 @@ func newOracle(clock env.Clock, storage Storage, window time.Duration) (*oracle,
 		return nil, err
 	}
 	o.physical = max(o.saved+1, clock.Wall().UnixMilli())
+	markResynced.Sometimes(o.saved > clock.Wall().UnixMilli())
 	o.anchor, o.anchored = o.physical, clock.Monotonic()
 	return o, nil
 }
@@ -71,7 +76,7 @@ func (o *oracle) take(t env.Task, count int64, limit time.Duration) (physical, l
 	invariant.Check(count > 0 && count <= maxLogical, "placement: %d timestamps asked for at once", count)
 	latest := int64(math.MaxInt64)
 	for {
-		if _, leads := o.storage.Leader(); !leads {
+		if !o.storage.Leads() {
 			return 0, 0, errNotLeader
 		}
 		if o.tryTake(count, latest) {
@@ -147,6 +152,7 @@ func (o *oracle) extend() {
 	o.storage.Save([]Record{{keyTimestamp, encodeUint64(uint64(bound))}}, func(err error) {
 		o.saving = false
 		if err == nil {
+			markWindowSaved.Reached()
 			o.saved = bound
 		}
 		o.waiting.WakeAll()

@@ -1,9 +1,11 @@
 package placement
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,20 +26,18 @@ type observation struct {
 // witness checks that timestamps are unique and agree with true time: one that
 // was asked for after another was known is greater.
 type witness struct {
-	got   []observation
+	got   []observation // as they ended; each with the greatest value so far
 	seen  map[uint64]bool
 	count int
 }
 
-// floor returns the greatest timestamp that had been returned at an instant.
+// floor returns the greatest timestamp that had been returned before an instant.
 func (w *witness) floor(called int64) uint64 {
-	greatest := uint64(0)
-	for _, o := range w.got {
-		if o.ended < called {
-			greatest = max(greatest, o.value)
-		}
+	n, _ := slices.BinarySearchFunc(w.got, called, func(o observation, at int64) int { return cmp.Compare(o.ended, at) })
+	if n == 0 {
+		return 0
 	}
-	return greatest
+	return w.got[n-1].value
 }
 
 func (w *witness) add(o observation) error {
@@ -49,25 +49,31 @@ func (w *witness) add(o observation) error {
 	}
 	w.seen[o.value] = true
 	w.count++
+	if n := len(w.got); n > 0 {
+		o.value = max(o.value, w.got[n-1].value)
+	}
 	w.got = append(w.got, o)
 	return nil
 }
 
-// TestTimestampsAndIDs lets clients take timestamps and ids while the member is
-// killed and loses power, also in the middle of disk operations and of its
-// recovery, while its clock jumps and drifts, its disk stalls and the network
-// loses and duplicates messages. No timestamp and no id is handed out twice,
-// and timestamps agree with true time.
+// TestTimestampsAndIDs lets clients take timestamps and ids while members are
+// killed and lose power, also in the middle of disk operations and of their
+// recovery, and are cut off from one another, while leadership is handed over,
+// clocks jump and drift, disks stall and the network loses and duplicates
+// messages. No timestamp and no id is handed out twice, and timestamps agree
+// with true time.
 func TestTimestampsAndIDs(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		c := newCluster(t, sim.Config{Seed: rapid.Uint64().Draw(t, "seed")}, Config{
-			TimestampWindow: time.Duration(rapid.SampledFrom([]int{2, 50, 3000}).Draw(t, "window ms")) * time.Millisecond,
-			IDBatch:         uint64(rapid.IntRange(1, 20).Draw(t, "id batch")),
-		})
+		c := newCluster(t, rapid.SampledFrom([]int{1, 3, 3, 5}).Draw(t, "members"),
+			sim.Config{Seed: rapid.Uint64().Draw(t, "seed")}, Config{
+				TimestampWindow: time.Duration(rapid.SampledFrom([]int{2, 50, 3000}).Draw(t, "window ms")) * time.Millisecond,
+				IDBatch:         uint64(rapid.IntRange(1, 20).Draw(t, "id batch")),
+			})
 		ids := map[uint64]bool{}
 		w := &witness{seen: map[uint64]bool{}}
 		for i := range 3 {
-			c.addClient(fmt.Sprintf("client%d", i+1), ClientConfig{}, func(task env.Task, e *env.Env, pd *Client) {
+			cfg := ClientConfig{RequestTimeout: 50 * time.Millisecond, BackoffMax: 20 * time.Millisecond}
+			c.addClient(fmt.Sprintf("client%d", i+1), cfg, func(task env.Task, e *env.Env, pd *Client) {
 				pause := e.Streams.Stream("pause")
 				for range 2 { // several tasks a client, so that requests are batched
 					e.Sched.Go("timestamps", func(task env.Task) { takeTimestamps(task, c, pd, pause, w) })
@@ -82,13 +88,16 @@ func TestTimestampsAndIDs(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		c.member.Disk().CrashAtOp(0, disk.ProcessKill)
-		for c.member.Paused() {
-			c.member.Resume()
+		c.Network.HealAll()
+		for _, m := range c.members {
+			m.Disk().CrashAtOp(0, disk.ProcessKill)
+			for m.Paused() {
+				m.Resume()
+			}
+			m.Start()
 		}
-		c.member.Start()
 		before := w.count
-		if err := c.RunFor(3 * time.Second); err != nil {
+		if err := c.RunFor(2 * time.Second); err != nil {
 			t.Fatal(err)
 		}
 		if w.count == before {
@@ -103,7 +112,7 @@ func takeIDs(task env.Task, pd *Client, pause env.Rand, ids map[uint64]bool) {
 			invariant.Check(!ids[id], "id %d was handed out twice", id)
 			ids[id] = true
 		}
-		task.Sleep(time.Duration(pause.IntN(4)) * time.Millisecond)
+		task.Sleep(time.Duration(pause.IntN(20)) * time.Millisecond)
 	}
 }
 
@@ -121,28 +130,43 @@ func takeTimestamps(task env.Task, c *cluster, pd *Client, pause env.Rand, w *wi
 	}
 }
 
-// fault does something to the member.
+// fault does something to a member, more often than not to the leader.
 func (c *cluster) fault(t *rapid.T) {
 	kind := disk.CrashKind(rapid.IntRange(0, 1).Draw(t, "kind"))
-	switch rapid.IntRange(0, 8).Draw(t, "fault") {
+	m := c.members[rapid.IntRange(0, len(c.members)-1).Draw(t, "member")]
+	if leader := c.leader(); leader != nil && rapid.Bool().Draw(t, "leader") {
+		m = leader
+	}
+	ms := func(what string, lo, hi int) time.Duration {
+		return time.Duration(rapid.IntRange(lo, hi).Draw(t, what+" ms")) * time.Millisecond
+	}
+	switch rapid.IntRange(0, 12).Draw(t, "fault") {
 	case 0: // a clock that is wrong after a restart
-		c.member.Crash(kind)
-		c.member.JumpClock(-time.Duration(rapid.IntRange(0, 100).Draw(t, "jump ms")) * time.Millisecond)
-		c.member.Start()
+		m.Crash(kind)
+		m.JumpClock(-ms("jump", 0, 100))
+		m.Start()
 	case 1, 2:
-		c.member.Disk().CrashAtOp(rapid.IntRange(1, 60).Draw(t, "operation"), kind)
+		m.Disk().CrashAtOp(rapid.IntRange(1, 60).Draw(t, "operation"), kind)
 	case 3:
-		c.member.JumpClock(time.Duration(rapid.IntRange(-5000, 5000).Draw(t, "jump ms")) * time.Millisecond)
+		m.JumpClock(ms("jump", -5000, 5000))
 	case 4:
-		c.member.SetDrift(int64(rapid.IntRange(-100_000, 100_000).Draw(t, "drift")))
+		m.SetDrift(int64(rapid.IntRange(-100_000, 100_000).Draw(t, "drift")))
 	case 5:
-		c.member.Pause()
-	case 8:
-		c.member.Resume()
+		m.Pause()
 	case 6:
-		c.member.Disk().Stall(time.Duration(rapid.IntRange(1, 300).Draw(t, "stall ms")) * time.Millisecond)
+		m.Disk().Stall(ms("stall", 1, 300))
+	case 7:
+		m.Resume()
+	case 8, 9:
+		c.cutOff(m)
+	case 10:
+		c.Network.HealAll()
+	case 11:
+		if leader := c.leader(); leader != nil && m.server != nil {
+			_ = leader.server.replica.store.TransferLeader(groupID, m.server.replica.self.Id)
+		}
 	default:
-		c.member.Start()
+		m.Start()
 	}
 }
 
@@ -153,11 +177,12 @@ func (f *fakeClock) Wall() time.Time          { return time.UnixMilli(1e12).Add(
 func (f *fakeClock) Monotonic() time.Duration { return f.monotonic }
 func (f *fakeClock) pass(d time.Duration)     { f.wall, f.monotonic = f.wall+d, f.monotonic+d }
 
-// fakeStorage is a Storage whose saves become durable when they are told to.
+// fakeStorage is a Storage, and its Image, whose saves are done when they are
+// told to.
 type fakeStorage struct {
 	records map[string][]byte
 	pending []func(error)
-	leader  string // other than this member; "" if this one leads
+	ended   bool
 }
 
 func newFakeStorage() *fakeStorage { return &fakeStorage{records: map[string][]byte{}} }
@@ -184,7 +209,7 @@ func (f *fakeStorage) Save(records []Record, done func(error)) {
 	})
 }
 
-func (f *fakeStorage) Leader() (string, bool) { return f.leader, f.leader == "" }
+func (f *fakeStorage) Leads() bool { return !f.ended }
 
 // finish completes the pending saves.
 func (f *fakeStorage) finish(err error) {
@@ -197,7 +222,7 @@ func (f *fakeStorage) finish(err error) {
 // testOracle returns an oracle whose first window is saved.
 func testOracle(t *testing.T, clock env.Clock, storage *fakeStorage, window time.Duration) *oracle {
 	t.Helper()
-	o, err := newOracle(clock, storage, window)
+	o, err := newOracle(clock, storage, storage, window)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -287,7 +312,7 @@ func TestOracleTakesOver(t *testing.T) {
 		first.tryTake(1, math.MaxInt64)
 		storage.finish(nil)
 	}
-	second, err := newOracle(&fakeClock{wall: -time.Hour}, storage, 100*time.Millisecond)
+	second, err := newOracle(&fakeClock{wall: -time.Hour}, storage, storage, 100*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -303,7 +328,7 @@ func TestOracleTakesOver(t *testing.T) {
 
 func BenchmarkOracle(b *testing.B) {
 	clock, storage := &fakeClock{}, newFakeStorage()
-	o, err := newOracle(clock, storage, 3*time.Second)
+	o, err := newOracle(clock, storage, storage, 3*time.Second)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 
 //nolint:gochecknoglobals // marks register once
 var (
+	markStale        = invariant.NewMark("placement: report of a region rejected as stale")
 	markStaleOverlap = invariant.NewMark("placement: region older than one that it overlaps rejected")
 	markStaleEpoch   = invariant.NewMark("placement: region of an older epoch rejected")
 	markStaleTerm    = invariant.NewMark("placement: region of an older term rejected")
@@ -45,6 +46,41 @@ type regionDirectory struct {
 
 func newRegionDirectory() *regionDirectory {
 	return &regionDirectory{byID: map[uint64]*regionInfo{}}
+}
+
+// loadRegions begins with the regions as they were when they changed last.
+// Without it clients would not find their way before the first heartbeats, and
+// the heartbeat of a leader that was deposed long ago would be news. Who leads
+// them is told by heartbeats alone.
+func loadRegions(img Image) (*regionDirectory, error) {
+	d := newRegionDirectory()
+	return d, img.Load(prefixRegion, func(_ string, value []byte) error {
+		meta := &metapb.Region{}
+		if err := meta.Unmarshal(value); err != nil {
+			return err
+		}
+		d.put(&regionInfo{meta: meta})
+		return nil
+	})
+}
+
+// reportRegion takes up what a leader says about its region.
+func (l *leadership) reportRegion(r *regionInfo) error {
+	if err := l.regions.check(r); err != nil {
+		markStale.Reached()
+		return err
+	}
+	changed, replaced := l.regions.put(r)
+	if !changed {
+		return nil
+	}
+	records := make([]Record, 0, 1+len(replaced))
+	for _, old := range replaced {
+		records = append(records, Record{Key: regionKey(old.meta.Id)})
+	}
+	// Nobody waits for it: a region that is forgotten is reported again.
+	l.Save(append(records, regionRecord(r.meta)), func(error) {})
+	return nil
 }
 
 // staleError tells why a region is older than what is known.

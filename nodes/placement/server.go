@@ -1,7 +1,6 @@
 package placement
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
@@ -10,137 +9,93 @@ import (
 	"simrun/nodes/engine"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
+	"simrun/nodes/raftstore"
+	"simrun/nodes/rpc"
 )
 
-// saveLimit is how long a request waits for the disk.
+// saveLimit is how long a request waits for what it needs to be saved.
 const saveLimit = 5 * time.Second
 
 // Server is a member.
 type Server struct {
 	env     *env.Env
 	cfg     Config
-	storage Storage
-
-	oracle       *oracle
-	ids          *idAllocator
-	stores       *storeDirectory
-	regions      *regionDirectory
-	bootstrapped bool // the cluster's first records are durable
+	replica *replica
+	// leadership is the present one, nil if this member does not lead.
+	leadership *leadership
 }
 
-// Open recovers a member from its database, or begins a cluster if that is
-// empty.
-func Open(e *env.Env, cfg Config, db *engine.DB) (*Server, error) {
-	return open(e, cfg, &diskStorage{e, db})
-}
-
-func open(e *env.Env, cfg Config, storage Storage) (*Server, error) {
+// Open starts a member on databases that Prepare has prepared, and serves on
+// ep. Everything in them must be durable by then.
+func Open(e *env.Env, ep *rpc.Endpoint, cfg Config, eng *engine.Engines) (*Server, error) {
 	cfg = cfg.withDefaults(e.Name)
-	if err := cfg.validate(); err != nil {
+	if err := cfg.validate(e.Name); err != nil {
 		return nil, err
 	}
-	s := &Server{env: e, cfg: cfg, storage: storage, regions: newRegionDirectory()}
-	if err := s.loadCluster(); err != nil {
-		return nil, err
-	}
+	s := &Server{env: e, cfg: cfg}
 	var err error
-	if s.oracle, err = newOracle(e.Clock, storage, cfg.TimestampWindow); err != nil {
+	if s.replica, err = openReplica(e, ep, cfg, eng, s.roleChanged); err != nil {
 		return nil, err
 	}
-	if s.ids, err = newIDAllocator(storage, cfg.IDBatch); err != nil {
-		return nil, err
-	}
-	if s.stores, err = loadStores(storage); err != nil {
-		return nil, err
-	}
-	if err = s.loadRegions(); err != nil {
-		return nil, err
-	}
-	if !s.bootstrapped {
-		s.bootstrap()
-	}
+	s.register(ep)
 	return s, nil
 }
 
-func (s *Server) loadCluster() error {
-	return s.storage.Load(keyCluster, func(_ string, value []byte) error {
-		cluster := &metapb.Cluster{}
-		if err := cluster.Unmarshal(value); err != nil {
-			return err
-		}
-		if cluster.Id != s.cfg.ClusterID {
-			return fmt.Errorf("cluster %d on the disk of a member of cluster %d", cluster.Id, s.cfg.ClusterID)
-		}
-		s.bootstrapped = true
-		return nil
-	})
+// serving returns the leadership that serves a request, or nil and why it cannot
+// be served.
+func (s *Server) serving(req *pdpb.RequestHeader) (*leadership, *pdpb.ResponseHeader) {
+	h := &pdpb.ResponseHeader{ClusterId: s.cfg.ClusterID}
+	l := s.leadership
+	switch {
+	case req.GetClusterId() != s.cfg.ClusterID:
+		h.Error = invalid("request of another cluster")
+	case l == nil:
+		h.Error = s.notLeader()
+	case !l.ready:
+		h.Error = &pdpb.Error{Type: pdpb.ErrorType_NOT_BOOTSTRAPPED, Message: "the leader is not ready"}
+	default:
+		return l, h
+	}
+	return nil, h
 }
 
-// loadRegions begins with the regions as they were when they changed last, so
-// that clients find their way before the first heartbeats.
-func (s *Server) loadRegions() error {
-	return s.storage.Load(prefixRegion, func(_ string, value []byte) error {
-		meta := &metapb.Region{}
-		if err := meta.Unmarshal(value); err != nil {
-			return err
-		}
-		s.regions.put(&regionInfo{meta: meta})
-		return nil
-	})
+// notLeader turns a request away, to the leader if another member is known to
+// be it.
+func (s *Server) notLeader() *pdpb.Error {
+	leader, _, self := s.replica.leader()
+	if self || leader == s.env.Name {
+		leader = ""
+	}
+	return notLeader(leader)
 }
 
-// bootstrap writes the first records of the cluster. Until they are durable
-// all requests are answered by NOT_BOOTSTRAPPED.
-func (s *Server) bootstrap() {
-	records := []Record{
-		{keyCluster, encode(&metapb.Cluster{Id: s.cfg.ClusterID, MaxPeerCount: uint32(len(s.cfg.Regions[0].Peers))})},
-		{keyID, encodeUint64(s.cfg.maxID())},
-	}
-	for _, meta := range s.cfg.Regions {
-		records = append(records, regionRecord(meta))
-	}
-	s.storage.Save(records, func(err error) {
-		if err != nil {
-			return
-		}
-		s.ids.end = s.cfg.maxID()
-		s.ids.next = s.ids.end + 1
-		for _, meta := range s.cfg.Regions {
-			s.regions.put(&regionInfo{meta: meta})
-		}
-		s.bootstrapped = true
-	})
-}
+// Leader returns the name of the member that leads as far as this one knows, ""
+// if it knows of nobody, the term, and whether it is this member itself.
+func (s *Server) Leader() (name string, term uint64, self bool) { return s.replica.leader() }
 
-// reportRegion takes up what a leader says about its region.
-func (s *Server) reportRegion(r *regionInfo) error {
-	if err := s.regions.check(r); err != nil {
-		return err
-	}
-	changed, replaced := s.regions.put(r)
-	if !changed {
-		return nil
-	}
-	records := make([]Record, 0, 1+len(replaced))
-	for _, old := range replaced {
-		records = append(records, Record{Key: regionKey(old.meta.Id)})
-	}
-	// Nobody waits for it: a region that is forgotten is reported again.
-	s.storage.Save(append(records, regionRecord(r.meta)), func(error) {})
-	return nil
-}
+// Replica describes this member's replica of the records.
+func (s *Server) Replica() raftstore.RegionInfo { return s.replica.store.Regions()[0] }
 
-// Regions returns all known regions in the order of their keys.
+// Regions returns all known regions in the order of their keys, nil unless this
+// member leads.
 func (s *Server) Regions() []*pdpb.Region {
-	regions := make([]*pdpb.Region, 0, len(s.regions.byStart))
-	for _, r := range s.regions.byStart {
+	if s.leadership == nil || !s.leadership.ready {
+		return nil
+	}
+	var regions []*pdpb.Region
+	for _, r := range s.leadership.regions.byStart {
 		regions = append(regions, &pdpb.Region{Region: r.meta, Leader: r.leader})
 	}
 	return regions
 }
 
-// Stores returns all known stores by id.
-func (s *Server) Stores() []*metapb.Store { return s.stores.all(true) }
+// Stores returns all known stores by id, nil unless this member leads.
+func (s *Server) Stores() []StoreStatus {
+	if s.leadership == nil || !s.leadership.ready {
+		return nil
+	}
+	return s.leadership.stores.statuses(s.env.Clock.Monotonic())
+}
 
 func storeKey(id uint64) string  { return prefixStore + string(encodeUint64(id)) }
 func regionKey(id uint64) string { return prefixRegion + string(encodeUint64(id)) }
@@ -154,3 +109,6 @@ func encode(m interface{ Marshal() ([]byte, error) }) []byte {
 	invariant.Check(err == nil, "placement: cannot encode %T: %v", m, err)
 	return buf
 }
+
+// DumpLog returns the raft log of a member in readable form.
+func DumpLog(eng *engine.Engines) ([]string, error) { return raftstore.DumpLog(eng, groupID) }

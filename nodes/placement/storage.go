@@ -5,24 +5,30 @@ import (
 	"fmt"
 
 	"simrun/nodes/engine"
-	"simrun/nodes/env"
 )
 
-// errNotLeader is the outcome of a Save on a member that leads no more.
+// errNotLeader is the outcome of what a leadership had under way when it ended.
+// A Save that ends so may yet be, or become, part of the state from which the
+// next leadership begins.
 var errNotLeader = errors.New("placement: not the leader")
 
-// Storage keeps what a member must not forget.
+// Storage keeps what a leadership must not forget.
 type Storage interface {
-	// Load yields all records whose key begins with prefix, in the order of their
-	// keys, as they are when this member begins to lead.
-	Load(prefix string, fn func(key string, value []byte) error) error
-	// Save writes all records or none; a nil value deletes. done runs when they
-	// are durable, or with an error if this member does not lead any more. Saves
-	// are done in the order of the calls.
+	// Save replicates all records or none; a nil value deletes. done runs when
+	// they are applied, by a majority's decision, in the term of the leadership,
+	// or with an error when the leadership ends. Saves are done in the order of
+	// the calls.
 	Save(records []Record, done func(error))
-	// Leader returns the name of the member that leads, "" if it is not known,
-	// and whether it is this one, at this instant.
-	Leader() (name string, self bool)
+	// Leads reports whether the leadership has not ended, as far as this member
+	// knows at this instant.
+	Leads() bool
+}
+
+// Image is the applied state with which a leadership begins.
+type Image interface {
+	// Load yields all records whose key begins with prefix, in the order of their
+	// keys.
+	Load(prefix string, fn func(key string, value []byte) error) error
 }
 
 // Record is a key with its value.
@@ -31,8 +37,14 @@ type Record struct {
 	Value []byte
 }
 
+// size is what a record adds to a proposal, about.
+func (r Record) size() int { return len(r.Key) + len(r.Value) + recordOverhead }
+
+const recordOverhead = 16
+
 // The keys of records.
 const (
+	keyLeader    = "leader"    // the name of the member that leads
 	keyCluster   = "cluster"   // metapb.Cluster
 	keyTimestamp = "timestamp" // the bound of timestamps in ms, big endian
 	keyID        = "id"        // the highest reserved id, big endian
@@ -40,15 +52,12 @@ const (
 	prefixRegion = "region/"   // + id, big endian: metapb.Region
 )
 
-// diskStorage is the Storage of a single member, which always leads.
-type diskStorage struct {
-	env *env.Env
-	db  *engine.DB
-}
+// image is the Image of a view of the applied state.
+type image struct{ engine.Reader }
 
-// Load implements Storage.
-func (s *diskStorage) Load(prefix string, fn func(key string, value []byte) error) error {
-	it, err := s.db.NewIter(engine.Default, engine.IterOptions{Lower: []byte(prefix), Upper: prefixEnd(prefix)})
+// Load implements Image.
+func (i image) Load(prefix string, fn func(key string, value []byte) error) error {
+	it, err := i.NewIter(engine.Default, engine.IterOptions{Lower: []byte(prefix), Upper: prefixEnd(prefix)})
 	if err != nil {
 		return err
 	}
@@ -60,26 +69,6 @@ func (s *diskStorage) Load(prefix string, fn func(key string, value []byte) erro
 	}
 	return it.Error()
 }
-
-// Save implements Storage.
-func (s *diskStorage) Save(records []Record, done func(error)) {
-	b := s.db.NewBatch()
-	defer b.Close()
-	for _, r := range records {
-		if r.Value == nil {
-			b.Delete(engine.Default, []byte(r.Key))
-		} else {
-			b.Put(engine.Default, []byte(r.Key), r.Value)
-		}
-	}
-	if err := s.db.Write(b); err != nil {
-		return // the process has ended
-	}
-	s.env.Disk.Barrier(func() { done(nil) })
-}
-
-// Leader implements Storage.
-func (s *diskStorage) Leader() (string, bool) { return s.env.Name, true }
 
 // prefixEnd returns the first key after all keys that begin with prefix, whose
 // last byte is a letter or a slash.

@@ -89,6 +89,10 @@ type Config struct {
 
 	// Observer, if not nil, is told what happens.
 	Observer Observer
+	// RoleChanged, if not nil, is called when a peer of this store begins or
+	// ceases to lead its region in a term. It runs in the middle of a turn: it
+	// must not call the store, but may start tasks that do.
+	RoleChanged func(region, term uint64, leads bool)
 	// Witness, if not nil, is told of leases and reads.
 	Witness Witness
 }
@@ -185,6 +189,8 @@ type Observer interface {
 }
 
 type noObserver struct{}
+
+func noRoleChanged(uint64, uint64, bool) {}
 
 func (noObserver) LeaderElected(uint64, uint64, uint64)   {}
 func (noObserver) RegionSplit(uint64, []*metapb.Region)   {}

@@ -66,6 +66,7 @@ func (p *peer) changeRole(rd raft.Ready) {
 	if !p.isLeader() {
 		p.termStart = 0
 		p.compacting = 0
+		p.s.cfg.RoleChanged(p.regionID, p.term(), false)
 		return
 	}
 	for _, e := range rd.Entries {
@@ -76,6 +77,7 @@ func (p *peer) changeRole(rd raft.Ready) {
 	}
 	invariant.Check(p.termStart != 0, "raftstore: %s: leader in term %d without an entry of it", p, p.term())
 	p.s.cfg.Observer.LeaderElected(p.regionID, p.term(), p.s.id)
+	p.s.cfg.RoleChanged(p.regionID, p.term(), true)
 	if p.s.env.Log.Enabled() {
 		p.s.env.Log.Logf("region %d: leader in term %d", p.regionID, p.term())
 	}

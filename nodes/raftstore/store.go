@@ -77,6 +77,9 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	if cfg.Observer == nil {
 		cfg.Observer = noObserver{}
 	}
+	if cfg.RoleChanged == nil {
+		cfg.RoleChanged = noRoleChanged
+	}
 	if cfg.Witness == nil {
 		cfg.Witness = noWitness{}
 	}

@@ -5,8 +5,6 @@
 package cluster
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
@@ -26,31 +24,6 @@ import (
 
 // AdminName is the name of the administrator's node.
 const AdminName = "admin"
-
-// Event is something that happened in the cluster, for reports.
-type Event struct {
-	At   int64 // virtual nanoseconds
-	Node string
-	Kind EventKind
-	Text string
-}
-
-// EventKind is the kind of an Event.
-type EventKind string
-
-// The kinds of events.
-const (
-	Started   EventKind = "started"
-	Ended     EventKind = "ended"
-	Exited    EventKind = "exited" // by itself, after an injected disk error; Text says why
-	Failed    EventKind = "failed" // by itself, though nothing was injected that explains it
-	Paused    EventKind = "paused"
-	Resumed   EventKind = "resumed"
-	Elected   EventKind = "election"
-	SplitDone EventKind = "split"
-	Snapshot  EventKind = "snapshot"
-	Members   EventKind = "members" // of a region have changed, or one of them is gone
-)
 
 // Options are for whoever watches a run; they never influence it.
 type Options struct {
@@ -164,13 +137,24 @@ func (c *Cluster) event(node string, kind EventKind, text string) {
 	}
 }
 
+// A store that has missed so many heartbeats is disconnected, or down.
+const (
+	disconnectedBeats = 5
+	downBeats         = 60
+)
+
 func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region) func() {
-	ep := rpc.NewEndpoint(e)
-	server, err := nodes.StartPlacement(e, ep, nodes.PlacementConfig{
-		Members:         c.plan.PlacementNames(),
-		TimestampWindow: time.Duration(c.plan.Knobs.TSOWindow),
-		Regions:         regions,
-		Engine:          c.engineOptions(),
+	k := &c.plan.Knobs
+	raft := c.raftConfig(e.Name)
+	raft.Observer = memberObserver{c, e.Name}
+	server, err := nodes.StartPlacement(e, rpc.NewEndpoint(e), nodes.PlacementConfig{
+		Members:           c.plan.PlacementNames(),
+		TimestampWindow:   time.Duration(k.TSOWindow),
+		DisconnectedAfter: disconnectedBeats * time.Duration(k.StoreHeartbeat),
+		DownAfter:         downBeats * time.Duration(k.StoreHeartbeat),
+		Regions:           regions,
+		Engine:            c.engineOptions(),
+		Raft:              raft,
 	})
 	if err != nil {
 		e.Exit(err.Error())
@@ -180,6 +164,23 @@ func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region
 	return func() {
 		m.server = nil
 		server.Close()
+	}
+}
+
+// raftConfig is what the raft groups of stores and of placement members have in
+// common.
+func (c *Cluster) raftConfig(node string) raftstore.Config {
+	k := &c.plan.Knobs
+	return raftstore.Config{
+		TickInterval:      time.Duration(k.TickInterval),
+		ElectionTick:      k.ElectionTick,
+		HeartbeatTick:     k.HeartbeatTick,
+		MaxInflightMsgs:   k.MaxInflightMsgs,
+		MaxSizePerMsg:     uint64(k.MaxSizePerMsg),
+		LogGCThreshold:    uint64(k.RaftLogGCThreshold),
+		LogGCCountLimit:   uint64(k.RaftLogGCLimit) * uint64(k.RaftLogGCThreshold),
+		SnapshotChunkSize: k.SnapshotChunkBytes,
+		Observer:          observer{c, node},
 	}
 }
 
@@ -206,27 +207,17 @@ func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) fun
 // openStore starts the server of a store that has its identity.
 func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*metapb.Region) {
 	k := &c.plan.Knobs
+	raft := c.raftConfig(e.Name)
+	raft.StoreID = s.id
+	raft.LeaderLease, raft.ClockDriftBound = k.LeaderLease, k.ClockDriftBound
+	raft.Witness = witness{&c.leases, s}
+	raft.StoreHeartbeatInterval = time.Duration(k.StoreHeartbeat)
+	raft.RegionHeartbeatInterval = time.Duration(k.RegionHeartbeat)
 	server, err := nodes.StartStore(e, ep, nodes.StoreConfig{
 		Placement: c.plan.PlacementNames(),
 		Regions:   regions,
 		Engine:    c.engineOptions(),
-		Raft: raftstore.Config{
-			StoreID:                 s.id,
-			TickInterval:            time.Duration(k.TickInterval),
-			ElectionTick:            k.ElectionTick,
-			HeartbeatTick:           k.HeartbeatTick,
-			LeaderLease:             k.LeaderLease,
-			ClockDriftBound:         k.ClockDriftBound,
-			MaxInflightMsgs:         k.MaxInflightMsgs,
-			MaxSizePerMsg:           uint64(k.MaxSizePerMsg),
-			LogGCThreshold:          uint64(k.RaftLogGCThreshold),
-			LogGCCountLimit:         uint64(k.RaftLogGCLimit) * uint64(k.RaftLogGCThreshold),
-			SnapshotChunkSize:       k.SnapshotChunkBytes,
-			StoreHeartbeatInterval:  time.Duration(k.StoreHeartbeat),
-			RegionHeartbeatInterval: time.Duration(k.RegionHeartbeat),
-			Observer:                observer{c, e.Name},
-			Witness:                 witness{&c.leases, s},
-		},
+		Raft:      raft,
 	})
 	if err != nil {
 		e.Exit(err.Error())
@@ -237,8 +228,12 @@ func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*m
 
 func (c *Cluster) startClient(n int, e *env.Env) func() {
 	ep := rpc.NewEndpoint(e)
-	pd := placement.NewClient(e, ep, placement.ClientConfig{ClusterID: nodes.ClusterID, Members: c.plan.PlacementNames()})
 	k := &c.plan.Knobs
+	pd := placement.NewClient(e, ep, placement.ClientConfig{
+		ClusterID:      nodes.ClusterID,
+		Members:        c.plan.PlacementNames(),
+		RequestTimeout: time.Duration(k.RequestTimeout),
+	})
 	db := client.New(e, ep, pd, client.Config{
 		RPCTimeout:    time.Duration(k.RequestTimeout),
 		OpTimeout:     time.Duration(k.OperationTimeout),
@@ -308,51 +303,4 @@ func diskConfig(d *plan.Disk) disk.Config {
 	cfg.Entry = disk.Latency{Min: time.Duration(d.EntryMin), Max: time.Duration(d.EntryMax)}
 	cfg.Capacity = d.Capacity
 	return cfg
-}
-
-// observer turns what a store's raft groups report into events.
-type observer struct {
-	c    *Cluster
-	node string
-}
-
-// LeaderElected implements raftstore.Observer.
-func (o observer) LeaderElected(region, term, _ uint64) {
-	o.c.event(o.node, Elected, fmt.Sprintf("region %d, term %d", region, term))
-}
-
-// RegionSplit implements raftstore.Observer.
-func (o observer) RegionSplit(_ uint64, regions []*metapb.Region) {
-	ids := make([]string, len(regions))
-	for i, r := range regions {
-		ids[i] = fmt.Sprint(r.Id)
-	}
-	o.c.event(o.node, SplitDone, "regions "+strings.Join(ids, ", "))
-}
-
-// PeersChanged implements raftstore.Observer.
-func (o observer) PeersChanged(_ uint64, region *metapb.Region) {
-	o.c.event(o.node, Members, "region "+describeMembers(region))
-}
-
-// PeerDestroyed implements raftstore.Observer.
-func (o observer) PeerDestroyed(_, region, peer uint64) {
-	o.c.event(o.node, Members, fmt.Sprintf("region %d, peer %d destroyed", region, peer))
-}
-
-// describeMembers lists the members of a region with their roles.
-func describeMembers(r *metapb.Region) string {
-	members := make([]string, len(r.Peers))
-	for i, p := range r.Peers {
-		members[i] = fmt.Sprintf("%d on store %d", p.Id, p.StoreId)
-		if p.Role != metapb.PeerRole_Voter {
-			members[i] += " (" + p.Role.String() + ")"
-		}
-	}
-	return fmt.Sprintf("%d, configuration %d: %s", r.Id, r.GetRegionEpoch().GetConfVer(), strings.Join(members, ", "))
-}
-
-// SnapshotApplied implements raftstore.Observer.
-func (o observer) SnapshotApplied(region, index, _ uint64) {
-	o.c.event(o.node, Snapshot, fmt.Sprintf("region %d at index %d", region, index))
 }

@@ -32,6 +32,10 @@ func (c *Cluster) Resolve(target faults.Target) []string {
 		return c.plan.StoreNames()
 	case faults.TargetPlacement:
 		return c.plan.PlacementNames()
+	case faults.TargetPlacementLeader:
+		if m := c.placementLeader(); m != nil {
+			return []string{m.node.Name()}
+		}
 	case faults.TargetLeader:
 		if s, _ := c.leader(target.Key); s != nil {
 			return []string{s.node.Name()}
@@ -61,6 +65,30 @@ func (c *Cluster) leaderAt(key []byte) (*store, raftstore.RegionInfo) {
 		}
 	}
 	return best, status
+}
+
+// placementLeader returns the member that leads the placement driver, in the
+// highest term if several believe to.
+func (c *Cluster) placementLeader() *member {
+	var (
+		best    *member
+		highest uint64
+	)
+	for _, m := range c.members {
+		if r, ok := m.replica(); ok && r.IsLeader && (best == nil || r.Term > highest) {
+			best, highest = m, r.Term
+		}
+	}
+	return best
+}
+
+// replica returns the status of the member's replica; ok is false while it does
+// not serve.
+func (m *member) replica() (r raftstore.RegionInfo, ok bool) {
+	if m.server == nil || m.server.Server() == nil {
+		return r, false
+	}
+	return m.server.Server().Replica(), true
 }
 
 func (c *Cluster) follower(key string) []string {

@@ -10,13 +10,21 @@ import (
 func (c *Cluster) Rows(i int) state.Rows { return rows(c.stores[i].server.Engines().KV) }
 
 // Edit changes the data of the i-th store behind the database's back.
-func (c *Cluster) Edit(i int, edit func(b *engine.Batch)) error {
-	db := c.stores[i].server.Engines().KV
+func (c *Cluster) Edit(i int, change func(b *engine.Batch)) error {
+	return edit(c.stores[i].server.Engines().KV, change)
+}
+
+// EditPlacement changes the records of the i-th placement member likewise.
+func (c *Cluster) EditPlacement(i int, change func(b *engine.Batch)) error {
+	return edit(c.members[i].server.Engines().KV, change)
+}
+
+func edit(db *engine.DB, change func(b *engine.Batch)) error {
 	b := db.NewBatch()
 	defer b.Close()
-	edit(b)
+	change(b)
 	return db.WriteUnsynced(b)
 }
 
-// Placement returns the server of the first placement member.
-func (c *Cluster) Placement() *placement.Server { return c.members[0].server.Server() }
+// Placement returns the server of the placement member that leads.
+func (c *Cluster) Placement() *placement.Server { return c.placementLeader().server.Server() }

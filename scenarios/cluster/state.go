@@ -13,6 +13,7 @@ import (
 	"simrun/checker"
 	"simrun/checker/state"
 	"simrun/nodes/engine"
+	"simrun/nodes/placement"
 	"simrun/nodes/raftstore"
 	"simrun/sim/history"
 	"simrun/sim/plan"
@@ -69,6 +70,22 @@ func (c *Cluster) storesUnrest() string {
 			return fmt.Sprintf("region %d %s", id, text)
 		}
 	}
+	return c.placementUnrest()
+}
+
+// placementUnrest tells why the placement driver is not at rest.
+func (c *Cluster) placementUnrest() string {
+	var replicas []raftstore.RegionInfo
+	for _, m := range c.members {
+		r, ok := m.replica()
+		if !ok {
+			return m.node.Name() + " is down"
+		}
+		replicas = append(replicas, r)
+	}
+	if text := unrestOf(replicas); text != "" {
+		return "the placement driver " + text
+	}
 	return ""
 }
 
@@ -113,7 +130,7 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 	replicas, strays := c.dump()
 	listing, _ := c.listing()
 	results := []checker.Result{
-		state.Replicas(replicas),
+		state.Replicas(slices.Concat(replicas, c.dumpPlacement())),
 		state.Members(replicas),
 		state.Regions(replicas, strays...),
 		state.Directory(listing, c.plan.StoreNames(), replicas),
@@ -141,6 +158,37 @@ func (c *Cluster) dump() (replicas []state.Replica, strays []state.Stray) {
 	return replicas, strays
 }
 
+// replicaOf describes a replica, without what it holds. Members are told of the
+// regions of stores only.
+func (c *Cluster) replicaOf(node string, r raftstore.RegionInfo) state.Replica {
+	return state.Replica{
+		Store: node, Region: r.Region.Id, Peer: r.Peer, Leader: r.IsLeader,
+		Start: r.Region.StartKey, End: r.Region.EndKey,
+		ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
+		Members:      c.membersOf(r.Region),
+		AppliedIndex: r.Applied, AppliedTerm: r.AppliedTerm,
+	}
+}
+
+// placementRegion stands for the region of the placement members, which is of
+// another cluster than the stores' regions: no id that is handed out is 0.
+const placementRegion = 0
+
+// dumpPlacement reads every placement member.
+func (c *Cluster) dumpPlacement() (replicas []state.Replica) {
+	for _, m := range c.members {
+		info, ok := m.replica()
+		if !ok {
+			continue
+		}
+		r := c.replicaOf(m.node.Name(), info)
+		r.Region, r.Members = placementRegion, nil
+		r.Rows = rows(m.server.Engines().KV)
+		replicas = append(replicas, r)
+	}
+	return replicas
+}
+
 // replicas returns the replicas of all stores, without what they hold.
 func (c *Cluster) replicas() (replicas []state.Replica) {
 	for _, s := range c.stores {
@@ -155,13 +203,7 @@ func (c *Cluster) replicasOf(s *store) (replicas []state.Replica) {
 		return nil
 	}
 	for _, r := range s.server.Regions() {
-		replicas = append(replicas, state.Replica{
-			Store: s.node.Name(), Region: r.Region.Id, Peer: r.Peer, Leader: r.IsLeader,
-			Start: r.Region.StartKey, End: r.Region.EndKey,
-			ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
-			Members:      c.membersOf(r.Region),
-			AppliedIndex: r.Applied, AppliedTerm: r.AppliedTerm,
-		})
+		replicas = append(replicas, c.replicaOf(s.node.Name(), r))
 	}
 	return replicas
 }
@@ -169,31 +211,29 @@ func (c *Cluster) replicasOf(s *store) (replicas []state.Replica) {
 // listing returns what the member that leads the placement driver tells; ok is
 // false if none does.
 func (c *Cluster) listing() (l state.Listing, ok bool) {
-	for _, m := range c.members {
-		if m.server == nil || m.server.Server() == nil {
-			continue
-		}
-		pd := m.server.Server()
-		for _, r := range pd.Regions() {
-			listed := state.ListedRegion{
-				Region: r.Region.Id, Start: r.Region.StartKey, End: r.Region.EndKey, Leader: r.Leader.GetId(),
-				ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
-			}
-			for _, p := range r.Region.Peers {
-				listed.Peers = append(listed.Peers, p.Id)
-			}
-			l.Regions = append(l.Regions, listed)
-		}
-		for _, s := range pd.Stores() {
-			if slices.Contains(c.lost, s.Id) {
-				continue // it will never be heard of again
-			}
-			up := s.State == metapb.StoreState_Up && s.LastHeartbeat != 0
-			l.Stores = append(l.Stores, state.ListedStore{Store: s.Address, Up: up})
-		}
-		return l, true
+	m := c.placementLeader()
+	if m == nil {
+		return l, false
 	}
-	return l, false
+	pd := m.server.Server()
+	for _, r := range pd.Regions() {
+		listed := state.ListedRegion{
+			Region: r.Region.Id, Start: r.Region.StartKey, End: r.Region.EndKey, Leader: r.Leader.GetId(),
+			ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
+		}
+		for _, p := range r.Region.Peers {
+			listed.Peers = append(listed.Peers, p.Id)
+		}
+		l.Regions = append(l.Regions, listed)
+	}
+	for _, s := range pd.Stores() {
+		if slices.Contains(c.lost, s.Meta.Id) {
+			continue // it will never be heard of again
+		}
+		up := s.Health == placement.StoreUp && s.Meta.LastHeartbeat != 0
+		l.Stores = append(l.Stores, state.ListedStore{Store: s.Meta.Address, Up: up})
+	}
+	return l, l.Regions != nil // none while the leader is not ready
 }
 
 // membersOf lists the members of a region by the names of their nodes.
@@ -246,8 +286,16 @@ func leaderRows(replicas []state.Replica) state.Rows {
 	return all
 }
 
-// DumpLogs writes the raft logs of all regions of all stores in readable form.
+// DumpLogs writes the raft logs of all regions of all stores, and of the
+// placement driver, in readable form.
 func (c *Cluster) DumpLogs(w io.Writer) {
+	for _, m := range c.members {
+		if r, ok := m.replica(); ok {
+			fmt.Fprintln(w, m.node.Name(), r)
+			lines, err := m.server.DumpLog()
+			dumpLines(w, lines, err)
+		}
+	}
 	for _, s := range c.stores {
 		if s.server == nil {
 			continue
@@ -255,12 +303,16 @@ func (c *Cluster) DumpLogs(w io.Writer) {
 		for _, r := range s.server.Regions() {
 			fmt.Fprintln(w, s.node.Name(), r)
 			lines, err := s.server.DumpLog(r.Region.Id)
-			if err != nil {
-				fmt.Fprintln(w, "  cannot read the log:", err)
-			}
-			for _, line := range lines {
-				fmt.Fprintln(w, " ", line)
-			}
+			dumpLines(w, lines, err)
 		}
+	}
+}
+
+func dumpLines(w io.Writer, lines []string, err error) {
+	if err != nil {
+		fmt.Fprintln(w, "  cannot read the log:", err)
+	}
+	for _, line := range lines {
+		fmt.Fprintln(w, " ", line)
 	}
 }

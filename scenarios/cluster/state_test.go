@@ -45,7 +45,7 @@ func audit(t *testing.T, damage func(c *cluster.Cluster)) []checker.Result {
 	t.Helper()
 	p := plan.Default()
 	p.Scenario, p.Seed = "bank", 1
-	p.Cluster.Stores = stores
+	p.Cluster.Stores, p.Cluster.Placement = stores, 3
 	p.Cluster.SplitKeys = []string{"acct/0004", "acct/0008", "acct/0012"}
 	p.Workload.Clients, p.Workload.Rate, p.Workload.Keys = 3, 60, 16
 	p.Phases.Storm = plan.Duration(2 * time.Second)
@@ -116,7 +116,12 @@ func TestStateChecksBite(t *testing.T) {
 			c.Placement().Regions()[1].Leader.Id = 0
 		}},
 		{"the placement driver takes a store for gone", state.DirectoryName, verdict.StaleDirectory, func(_ *testing.T, c *cluster.Cluster) {
-			c.Placement().Stores()[1].State = metapb.StoreState_Tombstone
+			c.Placement().Stores()[1].Meta.State = metapb.StoreState_Tombstone
+		}},
+		{"a record differs on one placement member", state.ReplicasName, verdict.ReplicaDiverged, func(t *testing.T, c *cluster.Cluster) {
+			if err := c.EditPlacement(1, func(b *engine.Batch) { b.Put(engine.Default, []byte("timestamp"), []byte{1}) }); err != nil {
+				t.Fatal(err)
+			}
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

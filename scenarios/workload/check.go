@@ -43,6 +43,10 @@ func kinds() []kind {
 			params: []param{{"batch", 0, 0, 1000}, {"cas", 250, 0, 1000}, {"delete", 50, 0, 1000}, {"scan", 0, 0, 1000}, {"write", 350, 0, 1000}},
 			shares: []string{"batch", "cas", "scan", "write"},
 		},
+		{
+			name: "timestamps", apis: []plan.API{plan.Raw, plan.Txn}, build: func(c Config) Workload { return newTimestamps(c) },
+			params: []param{{"burst", 8, 1, 1000}},
+		},
 		{name: "write-skew", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newWriteSkew(c) }},
 	}
 }

@@ -86,6 +86,8 @@ const (
 	Append  Kind = "append"  // one register: Value is joined to the end of the string that is there
 	Acquire Kind = "acquire" // the mutex Key
 	Release Kind = "release" // the mutex Key
+
+	Timestamp Kind = "timestamp" // of an oracle; result Value, a number in decimal
 )
 
 // Op is one operation of one client. A client (Client) is sequential: its

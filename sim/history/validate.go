@@ -82,6 +82,10 @@ func (op *Op) validate() error {
 		if op.Value != nil {
 			return fmt.Errorf("kind %q has no value", op.Kind)
 		}
+	case Timestamp:
+		if op.Key != "" || (op.Value != nil) != (op.Outcome == OK) {
+			return fmt.Errorf("kind %q has no key, and a value if and only if it is %q", op.Kind, OK)
+		}
 	case Read, Write:
 	}
 	if op.Txn != nil {

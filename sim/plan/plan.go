@@ -54,8 +54,8 @@ type Cluster struct {
 	Stores int `toml:"stores"`
 	// Replicas is the number of peers of each region: 1, 3, 5 or 7.
 	Replicas int `toml:"replicas"`
-	// Placement is the number of placement members, named pd1, ...: 1. The API
-	// raft has none: 0.
+	// Placement is the number of placement members, named pd1, ...: 1, 3 or 5.
+	// The API raft has none: 0.
 	Placement int `toml:"placement"`
 	// SplitKeys are where the regions begin at the start, besides the first
 	// one, in strictly ascending order; n keys make n+1 regions. They are in

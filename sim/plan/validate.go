@@ -48,7 +48,8 @@ func (c *Cluster) validate(v *validator) {
 		"is %d, but cluster.stores is %d: write at least as many stores as replicas", c.Replicas, c.Stores)
 	switch c.API {
 	case Raw, Txn:
-		v.between("cluster.placement", int64(c.Placement), 1, 1)
+		v.check("cluster.placement", c.Placement == 1 || c.Placement == 3 || c.Placement == 5,
+			"is %d: write 1, 3 or 5", c.Placement)
 	case Raft:
 		v.between("cluster.placement", int64(c.Placement), 0, 0)
 		v.check("cluster.split-keys", len(c.SplitKeys) == 0, "has keys, but the api raft has no regions: write []")

@@ -156,6 +156,8 @@ func (x *exporter) value(op *history.Op, answered bool) (string, error) {
 		return x.txn(op.Txn, answered)
 	case history.Acquire, history.Release:
 		return scalar(&op.Key)
+	case history.Timestamp:
+		return scalar(op.Value)
 	case history.CAS:
 		return tuple(op.Key, func() (string, error) { return pair(op.Expected, op.Value) })
 	case history.Read:

@@ -1,0 +1,106 @@
+package cluster
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pingcap/kvproto/pkg/metapb"
+)
+
+// Event is something that happened in the cluster, for reports.
+type Event struct {
+	At   int64 // virtual nanoseconds
+	Node string
+	Kind EventKind
+	Text string
+}
+
+// EventKind is the kind of an Event.
+type EventKind string
+
+// The kinds of events.
+const (
+	Started   EventKind = "started"
+	Ended     EventKind = "ended"
+	Exited    EventKind = "exited" // by itself, after an injected disk error; Text says why
+	Failed    EventKind = "failed" // by itself, though nothing was injected that explains it
+	Paused    EventKind = "paused"
+	Resumed   EventKind = "resumed"
+	Elected   EventKind = "election"
+	SplitDone EventKind = "split"
+	Snapshot  EventKind = "snapshot"
+	Members   EventKind = "members" // of a region have changed, or one of them is gone
+)
+
+// observer turns what the raft groups of a node report into events.
+type observer struct {
+	c    *Cluster
+	node string
+}
+
+// LeaderElected implements raftstore.Observer.
+func (o observer) LeaderElected(region, term, _ uint64) {
+	o.c.event(o.node, Elected, fmt.Sprintf("region %d, term %d", region, term))
+}
+
+// RegionSplit implements raftstore.Observer.
+func (o observer) RegionSplit(_ uint64, regions []*metapb.Region) {
+	ids := make([]string, len(regions))
+	for i, r := range regions {
+		ids[i] = fmt.Sprint(r.Id)
+	}
+	o.c.event(o.node, SplitDone, "regions "+strings.Join(ids, ", "))
+}
+
+// PeersChanged implements raftstore.Observer.
+func (o observer) PeersChanged(_ uint64, region *metapb.Region) {
+	o.c.event(o.node, Members, "region "+describeMembers(region))
+}
+
+// PeerDestroyed implements raftstore.Observer.
+func (o observer) PeerDestroyed(_, region, peer uint64) {
+	o.c.event(o.node, Members, fmt.Sprintf("region %d, peer %d destroyed", region, peer))
+}
+
+// describeMembers lists the members of a region with their roles.
+func describeMembers(r *metapb.Region) string {
+	members := make([]string, len(r.Peers))
+	for i, p := range r.Peers {
+		members[i] = fmt.Sprintf("%d on store %d", p.Id, p.StoreId)
+		if p.Role != metapb.PeerRole_Voter {
+			members[i] += " (" + p.Role.String() + ")"
+		}
+	}
+	return fmt.Sprintf("%d, configuration %d: %s", r.Id, r.GetRegionEpoch().GetConfVer(), strings.Join(members, ", "))
+}
+
+// SnapshotApplied implements raftstore.Observer.
+func (o observer) SnapshotApplied(region, index, _ uint64) {
+	o.c.event(o.node, Snapshot, fmt.Sprintf("region %d at index %d", region, index))
+}
+
+// memberObserver turns what the raft group of the placement driver reports into
+// events. Its one region is of another cluster than the stores' ones.
+type memberObserver struct {
+	c    *Cluster
+	node string
+}
+
+// LeaderElected implements raftstore.Observer.
+func (o memberObserver) LeaderElected(_, term, _ uint64) {
+	o.c.event(o.node, Elected, fmt.Sprintf("placement driver, term %d", term))
+}
+
+// RegionSplit implements raftstore.Observer: nobody splits it.
+func (o memberObserver) RegionSplit(uint64, []*metapb.Region) {}
+
+// SnapshotApplied implements raftstore.Observer.
+func (o memberObserver) SnapshotApplied(_, index, _ uint64) {
+	o.c.event(o.node, Snapshot, fmt.Sprintf("placement driver at index %d", index))
+}
+
+// PeersChanged implements raftstore.Observer: the members never change.
+func (o memberObserver) PeersChanged(uint64, *metapb.Region) {}
+
+// PeerDestroyed implements raftstore.Observer.
+func (o memberObserver) PeerDestroyed(uint64, uint64, uint64) {}
