@@ -58,6 +58,10 @@ func layers() []rule {
 			imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/rpc", "nodes/placement"},
 			tests:   slices.Concat(simulator, []string{"nodes/..."}),
 		},
+		{
+			pkg:     "nodes/table",
+			imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/client"}, tests: simulator,
+		},
 		{pkg: "nodes", imports: []string{"nodes/..."}, tests: simulator},
 
 		{pkg: "sim/stream"},

@@ -194,8 +194,10 @@ func (s *Scenario) validate() error {
 		return errors.New("cluster.stores must list at least one number of stores, each at least 1")
 	case len(s.Cluster.Replicas) == 0 || slices.Min(s.Cluster.Replicas) > slices.Min(s.Cluster.Stores):
 		return errors.New("cluster.replicas must list at least one number that is not above the smallest of cluster.stores")
-	case s.Workload.Prefix == "":
+	case s.Workload.Prefix == "" && !workload.OwnKeys(s.Workload.Name):
 		return errors.New("workload.prefix is missing: it is what the workload's keys begin with")
+	case s.Workload.Prefix != "" && workload.OwnKeys(s.Workload.Name):
+		return errors.New("workload.prefix stands there, but the workload has keys of its own: leave it out")
 	case s.Storm.Min <= 0 || s.Storm.Max < s.Storm.Min:
 		return errors.New("storm.min must be positive and not above storm.max")
 	}

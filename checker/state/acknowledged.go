@@ -21,6 +21,7 @@ func Acknowledged(h *history.History, rows Rows) verdict.Result {
 	m.load(rows)
 	a := &acknowledged{
 		r:      verdict.Result{Checker: AcknowledgedName},
+		header: &h.Header,
 		scan:   m,
 		values: map[version][]byte{},
 	}
@@ -44,6 +45,7 @@ func Acknowledged(h *history.History, rows Rows) verdict.Result {
 
 type acknowledged struct {
 	r      verdict.Result
+	header *history.Header
 	scan   *scan
 	values map[version][]byte
 }
@@ -79,15 +81,15 @@ type want struct {
 	appended bool // value is only the end
 }
 
-func wants(t *history.TxnRecord) []want {
+func (a *acknowledged) wants(t *history.TxnRecord) []want {
 	var out []want
 	at := map[string]int{}
 	for i := range t.Ops {
 		op := &t.Ops[i]
-		w := want{key: op.Key}
+		w := want{key: a.header.Bytes(op.Key)}
 		switch op.Kind {
 		case history.TxnWrite:
-			w.kind, w.value = 'P', *op.Value
+			w.kind, w.value = 'P', a.header.Bytes(*op.Value)
 		case history.TxnAppend:
 			w.kind, w.value, w.appended = 'P', *op.Value, true
 		case history.TxnDelete:
@@ -97,8 +99,8 @@ func wants(t *history.TxnRecord) []want {
 		case history.TxnRead, history.TxnScan:
 			continue
 		}
-		if j, ok := at[op.Key]; !ok {
-			at[op.Key] = len(out)
+		if j, ok := at[w.key]; !ok {
+			at[w.key] = len(out)
 			out = append(out, w)
 		} else if w.kind != 'L' {
 			out[j] = w
@@ -110,7 +112,7 @@ func wants(t *history.TxnRecord) []want {
 func (a *acknowledged) check(op *history.Op) {
 	t := op.Txn
 	found, missing, primary := "", "", ""
-	for _, w := range wants(t) {
+	for _, w := range a.wants(t) {
 		s := a.find(w.key, t.StartTS)
 		switch {
 		case s.record != nil:

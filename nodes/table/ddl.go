@@ -20,9 +20,12 @@ func (db *DB) Work(t env.Task) (bool, error) {
 		return false, err
 	}
 	pairs, err := scanMap(t, tx.kv, jobsMap)
-	if err != nil || len(pairs) == 0 {
+	if err != nil {
 		tx.Rollback(t)
 		return false, err
+	}
+	if len(pairs) == 0 {
+		return false, tx.Commit(t)
 	}
 	j, err := decodeJob(pairs[0].Value)
 	if err == nil {

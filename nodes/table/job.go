@@ -194,11 +194,11 @@ func (db *DB) ended(t env.Task, id int64) (*Job, error) {
 		return nil, err
 	}
 	text, found, err := tx.kv.Get(t, jobHistoryKey(id))
-	if err != nil || !found {
+	if err != nil {
 		tx.Rollback(t)
 		return nil, err
 	}
-	if err := tx.Commit(t); err != nil {
+	if err := tx.Commit(t); err != nil || !found {
 		return nil, err
 	}
 	return decodeJob(text)

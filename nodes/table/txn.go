@@ -119,6 +119,9 @@ func (tx *Tx) use() {
 	invariant.Check(!tx.ended, "table: transaction %d used after its end", tx.kv.StartTS())
 }
 
+// KV returns the transaction on keys that it is made of.
+func (tx *Tx) KV() KV { return tx.kv }
+
 // StartTS returns the timestamp at which the transaction reads.
 func (tx *Tx) StartTS() uint64 { return tx.kv.StartTS() }
 

@@ -140,6 +140,9 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 		results = append(results,
 			state.MVCC(rows, state.Options{Optimistic: true, Reads: h}),
 			state.Acknowledged(h, rows))
+		if h.Tables {
+			results = append(results, state.Index(rows))
+		}
 	}
 	return results
 }

@@ -18,6 +18,9 @@ type kind struct {
 	// shares are parameters that divide a thousand operations.
 	shares []string
 	build  func(Config) Workload
+	// places returns keys all over its data, in their order, for regions and faults.
+	// Without it they are a prefix of the scenario's and a number.
+	places func(*plan.Workload) []string
 }
 
 // param is a parameter and its range.
@@ -44,11 +47,31 @@ func kinds() []kind {
 			shares: []string{"batch", "cas", "scan", "write"},
 		},
 		{
+			name: "table", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newTables(c) },
+			params: []param{{"ddl", 40, 0, 1000}, {"read", 300, 0, 1000}},
+			places: tablePlaces,
+		},
+		{
 			name: "timestamps", apis: []plan.API{plan.Raw, plan.Txn}, build: func(c Config) Workload { return newTimestamps(c) },
 			params: []param{{"burst", 8, 1, 1000}},
 		},
 		{name: "write-skew", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newWriteSkew(c) }},
 	}
+}
+
+// OwnKeys says whether a workload has keys of its own.
+func OwnKeys(name string) bool {
+	k := find(name)
+	return k != nil && k.places != nil
+}
+
+// Places returns keys all over the data of a workload that has keys of its own,
+// in their order, as a plan writes them.
+func Places(w *plan.Workload) (keys []string, own bool) {
+	if !OwnKeys(w.Name) {
+		return nil, false
+	}
+	return find(w.Name).places(w), true
 }
 
 // Names returns the names of all workloads, sorted.

@@ -62,7 +62,8 @@ func (c *Cluster) validate(v *validator) {
 		field := fmt.Sprintf("cluster.split-keys[%d]", i)
 		v.check(field, key != "", "is empty: the first region begins there anyway, leave it out")
 		v.check(field, utf8.ValidString(key), "is %q, which is not UTF-8: write text", key)
-		v.check(field, i == 0 || c.SplitKeys[i-1] < key, "is %q: write the keys in ascending order, each once", key)
+		v.check(field, validKey(key), "is %q: after 0x write an even number of hexadecimal digits", key)
+		v.check(field, i == 0 || KeyBytes(c.SplitKeys[i-1]) < KeyBytes(key), "is %q: write the keys in ascending order, each once", key)
 	}
 }
 
