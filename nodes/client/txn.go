@@ -156,7 +156,9 @@ func (tx *Txn) LockKeys(keys ...[]byte) {
 // all keys are locked, and nothing is decided yet: it can read at that timestamp
 // what the transaction's writes will meet. It must not read keys that the
 // transaction writes or locks. If it fails, the transaction fails, for its
-// reason. A transaction that writes nothing does not call it.
+// reason. It is called again for each further timestamp that is tried, because a
+// reader has excluded the one before; a transaction that writes nothing does not
+// call it.
 func (tx *Txn) BeforeCommit(check func(t env.Task, commitTS uint64) error) {
 	tx.use()
 	tx.beforeCommit = check
