@@ -12,12 +12,13 @@ import (
 
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
+	"simrun/nodes/table/memory"
 )
 
 // storm is several clients that change rows of a table, each in a transaction
 // that lasts over many steps of others, while indexes are added and dropped.
 type storm struct {
-	store   *memStore
+	store   *memory.Store
 	clients []*DB
 	txns    []*Tx // nil: the client has none
 	queued  int
@@ -60,15 +61,15 @@ func TestSchemaChanges(t *testing.T) {
 }
 
 func newStorm(t *testing.T, rt *rapid.T) *storm {
-	s := &storm{store: newMemStore(t), txns: make([]*Tx, stormClients)}
+	s := &storm{store: memory.New(), txns: make([]*Tx, stormClients)}
 	for range stormClients {
 		s.clients = append(s.clients, New(s.store, Config{BackfillBatch: 2}))
 	}
-	must(rt, s.clients[0].CreateTable(idle{}, stormDefinition()))
+	must(rt, s.clients[0].CreateTable(memory.Idle{}, stormDefinition()))
 	s.fill(rt)
 	s.enqueue(rt)
 	for range rapid.IntRange(0, 4).Draw(rt, "steps before") {
-		_, err := s.clients[0].Work(idle{})
+		_, err := s.clients[0].Work(memory.Idle{})
 		must(rt, err)
 	}
 	return s
@@ -76,19 +77,19 @@ func newStorm(t *testing.T, rt *rapid.T) *storm {
 
 // fill inserts a few rows with different values, which a unique index can hold.
 func (s *storm) fill(rt *rapid.T) {
-	tx, err := s.clients[0].Begin(idle{})
+	tx, err := s.clients[0].Begin(memory.Idle{})
 	must(rt, err)
 	tb, err := tx.Table("t")
 	must(rt, err)
 	must(rt, tx.Do(func(st *Statement) error {
 		for i := range rapid.Int64Range(0, 5).Draw(rt, "rows") {
-			if _, err := st.Insert(idle{}, tb, Row{codec.Int(i), codec.Int(i + 1), codec.Int(i)}); err != nil {
+			if _, err := st.Insert(memory.Idle{}, tb, Row{codec.Int(i), codec.Int(i + 1), codec.Int(i)}); err != nil {
 				return err
 			}
 		}
 		return nil
 	}))
-	must(rt, tx.Commit(idle{}))
+	must(rt, tx.Commit(memory.Idle{}))
 }
 
 func must(rt *rapid.T, err error) {
@@ -105,7 +106,7 @@ func (s *storm) write(rt *rapid.T) {
 	n := s.client(rt)
 	if s.txns[n] == nil {
 		var err error
-		s.txns[n], err = s.clients[n].Begin(idle{})
+		s.txns[n], err = s.clients[n].Begin(memory.Idle{})
 		must(rt, err)
 	}
 	tx := s.txns[n]
@@ -113,20 +114,20 @@ func (s *storm) write(rt *rapid.T) {
 	must(rt, err)
 	small := rapid.Int64Range(0, 4)
 	id, a, b := small.Draw(rt, "id"), small.Draw(rt, "a"), small.Draw(rt, "b")
-	row, found, err := tx.Get(idle{}, tb, id)
+	row, found, err := tx.Get(memory.Idle{}, tb, id)
 	must(rt, err)
 	changed := Row{codec.Int(id), codec.Int(a), codec.Int(b)}
 	err = tx.Do(func(st *Statement) error {
 		switch {
 		case !found:
-			_, err := st.Insert(idle{}, tb, changed)
+			_, err := st.Insert(memory.Idle{}, tb, changed)
 			return err
 		case a == 0:
-			return st.Delete(idle{}, tb, id, row)
+			return st.Delete(memory.Idle{}, tb, id, row)
 		case b == 0:
 			changed[0] = codec.Int(id + 1)
 		}
-		return st.Update(idle{}, tb, id, row, changed)
+		return st.Update(memory.Idle{}, tb, id, row, changed)
 	})
 	if err != nil && !errors.Is(err, ErrDuplicate) {
 		rt.Fatal(err)
@@ -138,7 +139,7 @@ func (s *storm) commit(rt *rapid.T) {
 	if s.txns[n] == nil {
 		rt.Skip("nothing to commit")
 	}
-	err := s.txns[n].Commit(idle{})
+	err := s.txns[n].Commit(memory.Idle{})
 	s.txns[n] = nil
 	if err != nil && !errors.Is(err, client.ErrWriteConflict) && !errors.Is(err, ErrSchemaChanged) {
 		rt.Fatal(err)
@@ -149,10 +150,10 @@ func (s *storm) commit(rt *rapid.T) {
 func (s *storm) work(rt *rapid.T) {
 	fails := rapid.IntRange(0, 4).Draw(rt, "fails") == 0
 	if fails {
-		s.store.commit = func(*memTxn) error { return &client.Error{Op: "commit", Err: client.ErrDeadline} }
+		s.store.Commit = func() error { return &client.Error{Op: "commit", Err: client.ErrDeadline} }
 	}
-	_, err := s.clients[s.client(rt)].Work(idle{})
-	s.store.commit = nil
+	_, err := s.clients[s.client(rt)].Work(memory.Idle{})
+	s.store.Commit = nil
 	if err != nil && !fails {
 		rt.Fatal(err)
 	}
@@ -174,11 +175,11 @@ func (s *storm) enqueue(rt *rapid.T) {
 	var err error
 	switch rapid.IntRange(0, 2).Draw(rt, "change") {
 	case 0:
-		err = db.AddIndex(idle{}, "t", IndexDefinition{Name: "a", Unique: true, Columns: []string{"a"}}, 0)
+		err = db.AddIndex(memory.Idle{}, "t", IndexDefinition{Name: "a", Unique: true, Columns: []string{"a"}}, 0)
 	case 1:
-		err = db.AddIndex(idle{}, "t", IndexDefinition{Name: "ab", Columns: []string{"a", "b"}}, 0)
+		err = db.AddIndex(memory.Idle{}, "t", IndexDefinition{Name: "ab", Columns: []string{"a", "b"}}, 0)
 	default:
-		err = db.DropIndex(idle{}, "t", rapid.SampledFrom([]string{"a", "ab", "b"}).Draw(rt, "index"), 0)
+		err = db.DropIndex(memory.Idle{}, "t", rapid.SampledFrom([]string{"a", "ab", "b"}).Draw(rt, "index"), 0)
 	}
 	if err != nil && !errors.Is(err, client.ErrUndetermined) && !errors.Is(err, ErrSchema) {
 		rt.Fatal(err)
@@ -186,32 +187,32 @@ func (s *storm) enqueue(rt *rapid.T) {
 }
 
 func (s *storm) check(rt *rapid.T) *Table {
-	tx, err := New(s.store, Config{}).Begin(idle{})
+	tx, err := New(s.store, Config{}).Begin(memory.Idle{})
 	must(rt, err)
 	tb, err := tx.Table("t")
 	must(rt, err)
-	must(rt, tx.Check(idle{}, tb))
+	must(rt, tx.Check(memory.Idle{}, tb))
 	return tb
 }
 
 // finish ends all jobs: then there is no entry of an index that is not there.
 func (s *storm) finish(rt *rapid.T) {
 	for range 1000 {
-		worked, err := s.clients[0].Work(idle{})
+		worked, err := s.clients[0].Work(memory.Idle{})
 		must(rt, err)
 		if !worked {
 			break
 		}
 	}
 	tb := s.check(rt)
-	tx, err := s.clients[0].Begin(idle{})
+	tx, err := s.clients[0].Begin(memory.Idle{})
 	must(rt, err)
-	jobs, err := tx.Jobs(idle{})
+	jobs, err := tx.Jobs(memory.Idle{})
 	if err != nil || len(jobs) > 0 {
 		rt.Fatalf("%d jobs have not ended, %v", len(jobs), err)
 	}
 	prefix := codec.AppendTablePrefix(nil, tb.ID)
-	pairs, err := tx.kv.Scan(idle{}, prefix, codec.PrefixEnd(prefix), 0)
+	pairs, err := tx.kv.Scan(memory.Idle{}, prefix, codec.PrefixEnd(prefix), 0)
 	must(rt, err)
 	for _, p := range pairs {
 		if _, index, _, err := codec.DecodeIndexKey(p.Key); err == nil && tb.index(index) == nil {
@@ -228,7 +229,7 @@ func (s *storm) finish(rt *rapid.T) {
 // TestVersionsApart: who began two versions ago does not commit, who began one
 // ago does, and with nothing written nobody is asked.
 func TestVersionsApart(t *testing.T) {
-	store := newMemStore(t)
+	store := memory.New()
 	db := New(store, Config{})
 	check := func(err error) {
 		t.Helper()
@@ -236,41 +237,41 @@ func TestVersionsApart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	check(db.CreateTable(idle{}, stormDefinition()))
+	check(db.CreateTable(memory.Idle{}, stormDefinition()))
 	begin := func(id int64, writes bool) *Tx {
-		tx, err := db.Begin(idle{})
+		tx, err := db.Begin(memory.Idle{})
 		check(err)
 		tb, err := tx.Table("t")
 		check(err)
 		if writes {
 			check(tx.Do(func(s *Statement) error {
-				_, err := s.Insert(idle{}, tb, Row{codec.Int(id), codec.Int(id), codec.Int(id)})
+				_, err := s.Insert(memory.Idle{}, tb, Row{codec.Int(id), codec.Int(id), codec.Int(id)})
 				return err
 			}))
 		}
 		return tx
 	}
 	oldest, reader := begin(1, true), begin(0, false)
-	check(discard(db.AddIndex(idle{}, "t", IndexDefinition{Name: "a", Columns: []string{"a"}}, 0)))
+	check(discard(db.AddIndex(memory.Idle{}, "t", IndexDefinition{Name: "a", Columns: []string{"a"}}, 0)))
 	step := func() {
-		_, err := db.Work(idle{})
+		_, err := db.Work(memory.Idle{})
 		check(err)
 	}
 	step() // delete-only
 	older := begin(2, true)
 	step() // write-only
-	if err := oldest.Commit(idle{}); !errors.Is(err, ErrSchemaChanged) || !errors.Is(err, client.ErrFailed) {
+	if err := oldest.Commit(memory.Idle{}); !errors.Is(err, ErrSchemaChanged) || !errors.Is(err, client.ErrFailed) {
 		t.Errorf("two versions behind: %v", err)
 	}
-	check(older.Commit(idle{}))
-	check(reader.Commit(idle{}))
+	check(older.Commit(memory.Idle{}))
+	check(reader.Commit(memory.Idle{}))
 	for range 3 {
 		step() // reorganizing, the backfill, public
 	}
 	tx := begin(3, false)
 	tb, err := tx.Table("t")
 	check(err)
-	check(tx.Check(idle{}, tb))
+	check(tx.Check(memory.Idle{}, tb))
 	if x := tb.Index("a"); x == nil || x.State != Public {
 		t.Errorf("the index is %+v", x)
 	}
@@ -287,58 +288,47 @@ func discard(err error) error {
 // TestDuplicateValues: a unique index over values that are not unique is not
 // added, and leaves nothing behind.
 func TestDuplicateValues(t *testing.T) {
-	store := newMemStore(t)
+	store := memory.New()
 	db := New(store, Config{BackfillBatch: 2})
-	if err := db.CreateTable(idle{}, stormDefinition()); err != nil {
+	if err := db.CreateTable(memory.Idle{}, stormDefinition()); err != nil {
 		t.Fatal(err)
 	}
-	tx, _ := db.Begin(idle{})
+	tx, _ := db.Begin(memory.Idle{})
 	tb, _ := tx.Table("t")
 	err := tx.Do(func(s *Statement) error {
 		for i := range int64(6) {
-			if _, err := s.Insert(idle{}, tb, Row{codec.Int(i), codec.Int(i % 5), codec.Int(i)}); err != nil {
+			if _, err := s.Insert(memory.Idle{}, tb, Row{codec.Int(i), codec.Int(i % 5), codec.Int(i)}); err != nil {
 				return err
 			}
 		}
 		return nil
 	})
 	if err == nil {
-		err = tx.Commit(idle{})
+		err = tx.Commit(memory.Idle{})
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := len(live(store))
-	err = db.AddIndex(idle{}, "t", IndexDefinition{Name: "a", Unique: true, Columns: []string{"a"}}, time.Hour)
+	before := len(store.Keys())
+	err = db.AddIndex(memory.Idle{}, "t", IndexDefinition{Name: "a", Unique: true, Columns: []string{"a"}}, time.Hour)
 	if !errors.Is(err, ErrSchema) || errors.Is(err, client.ErrUndetermined) {
 		t.Errorf("error %v", err)
 	}
-	if after := len(live(store)); after != before+1 { // the job, in the history
-		t.Errorf("%d keys, and %d afterwards: %q", before, after, live(store))
+	if after := len(store.Keys()); after != before+1 { // the job, in the history
+		t.Errorf("%d keys, and %d afterwards: %q", before, after, store.Keys())
 	}
-	if err := db.AddIndex(idle{}, "t", IndexDefinition{Name: "a", Columns: []string{"a"}}, time.Hour); err != nil {
+	if err := db.AddIndex(memory.Idle{}, "t", IndexDefinition{Name: "a", Columns: []string{"a"}}, time.Hour); err != nil {
 		t.Error(err)
 	}
-	if err := db.DropTable(idle{}, "t", time.Hour); err != nil {
+	if err := db.DropTable(memory.Idle{}, "t", time.Hour); err != nil {
 		t.Error(err)
 	}
-	if slices.ContainsFunc(live(store), func(k string) bool { return bytes.HasPrefix([]byte(k), []byte("t")) }) {
-		t.Errorf("keys are left: %q", live(store))
+	if slices.ContainsFunc(store.Keys(), func(k string) bool { return bytes.HasPrefix([]byte(k), []byte("t")) }) {
+		t.Errorf("keys are left: %q", store.Keys())
 	}
-	if err := db.DropTable(idle{}, "t", time.Hour); !errors.Is(err, ErrSchema) {
+	if err := db.DropTable(memory.Idle{}, "t", time.Hour); !errors.Is(err, ErrSchema) {
 		t.Errorf("the table is dropped again: %v", err)
 	}
-}
-
-// live returns the keys that have a value.
-func live(m *memStore) (keys []string) {
-	for key := range m.versions {
-		if _, found, _ := m.GetAt(idle{}, m.ts, []byte(key)); found {
-			keys = append(keys, key)
-		}
-	}
-	slices.Sort(keys)
-	return keys
 }
 
 // TestDefinitions: what is wrong with a table or an index is told.
@@ -357,16 +347,16 @@ func TestDefinitions(t *testing.T) {
 		{Name: "t", Columns: []Column{id}, Indexes: []IndexDefinition{{Name: "x", Columns: []string{"y"}}}},
 		{Name: "t", Columns: []Column{id}, Indexes: []IndexDefinition{{Name: "x", Columns: []string{"id"}}, {Name: "X", Columns: []string{"id"}}}},
 	} {
-		if err := New(newMemStore(t), Config{}).CreateTable(idle{}, d); !errors.Is(err, ErrSchema) || !errors.Is(err, client.ErrFailed) {
+		if err := New(memory.New(), Config{}).CreateTable(memory.Idle{}, d); !errors.Is(err, ErrSchema) || !errors.Is(err, client.ErrFailed) {
 			t.Errorf("%d: error %v", i, err)
 		}
 	}
-	db := New(newMemStore(t), Config{})
+	db := New(memory.New(), Config{})
 	d := Definition{Name: "t", Columns: []Column{id}}
-	if err := errors.Join(db.CreateTable(idle{}, d)); err != nil {
+	if err := errors.Join(db.CreateTable(memory.Idle{}, d)); err != nil {
 		t.Fatal(err)
 	}
-	if err := db.CreateTable(idle{}, d); !errors.Is(err, ErrSchema) {
+	if err := db.CreateTable(memory.Idle{}, d); !errors.Is(err, ErrSchema) {
 		t.Errorf("a second table of that name: %v", err)
 	}
 }

@@ -1,7 +1,7 @@
 // Package table maps tables, rows and indexes onto the keys of the database, as
 // TiDB does onto those of TiKV, with the transactions of package client under it.
 //
-//	db := table.New(table.NewStore(c), table.Config{})
+//	db := table.New(kv.NewStore(c), table.Config{})
 //	err := db.CreateTable(t, table.Definition{Name: "accounts", ...})
 //
 //	tx, err := db.Begin(t)                          // a snapshot of data and schema

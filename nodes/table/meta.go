@@ -8,6 +8,7 @@ import (
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
+	"simrun/nodes/table/kv"
 )
 
 // What the schema consists of. Numbers are decimal text, as TiDB has them.
@@ -74,26 +75,26 @@ func number(key, text []byte, found bool) (int64, error) {
 	return n, nil
 }
 
-func readNumber(t env.Task, kv KV, key []byte) (int64, error) {
-	text, found, err := kv.Get(t, key)
+func readNumber(t env.Task, x kv.Txn, key []byte) (int64, error) {
+	text, found, err := x.Get(t, key)
 	if err != nil {
 		return 0, err
 	}
 	return number(key, text, found)
 }
 
-func writeNumber(kv KV, key []byte, n int64) { kv.Set(key, strconv.AppendInt(nil, n, 10)) }
+func writeNumber(x kv.Txn, key []byte, n int64) { x.Set(key, strconv.AppendInt(nil, n, 10)) }
 
 // loadSchema reads the schema of a snapshot, if it is not the cached one.
-func loadSchema(t env.Task, kv KV, cached *Schema) (*Schema, error) {
-	version, err := readNumber(t, kv, codec.MetaKey(versionField))
+func loadSchema(t env.Task, x kv.Txn, cached *Schema) (*Schema, error) {
+	version, err := readNumber(t, x, codec.MetaKey(versionField))
 	if err != nil {
 		return nil, err
 	}
 	if cached != nil && cached.Version == version {
 		return cached, nil
 	}
-	pairs, err := scanMap(t, kv, tablesMap)
+	pairs, err := scanMap(t, x, tablesMap)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +110,7 @@ func loadSchema(t env.Task, kv KV, cached *Schema) (*Schema, error) {
 }
 
 // scanMap reads all fields of a map of the schema.
-func scanMap(t env.Task, kv KV, name string) ([]client.Pair, error) {
+func scanMap(t env.Task, x kv.Txn, name string) ([]client.Pair, error) {
 	prefix := codec.AppendMetaHashPrefix(nil, name)
-	return kv.Scan(t, prefix, codec.PrefixEnd(prefix), 0)
+	return x.Scan(t, prefix, codec.PrefixEnd(prefix), 0)
 }

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"simrun/nodes/codec"
+	"simrun/nodes/table/memory"
 )
 
 // The tables of the model differ in their primary key, and have the same other
@@ -74,7 +75,7 @@ func modelValue(c *Column) *rapid.Generator[Datum] {
 // as the transaction under way sees them. Row ids that nobody sees are taken
 // over from the database, which must not give one twice.
 type machine struct {
-	store     *memStore
+	store     *memory.Store
 	db        *DB
 	key       string
 	tb        *Table
@@ -88,9 +89,9 @@ func TestModel(t *testing.T) {
 	for _, key := range slices.Sorted(maps.Keys(modelKeys)) {
 		t.Run(key, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
-				m := &machine{store: newMemStore(t), key: key, committed: map[int64]Row{}, used: map[int64]bool{}}
+				m := &machine{store: memory.New(), key: key, committed: map[int64]Row{}, used: map[int64]bool{}}
 				m.open(rt)
-				if err := m.db.CreateTable(idle{}, modelDefinition(key)); err != nil {
+				if err := m.db.CreateTable(memory.Idle{}, modelDefinition(key)); err != nil {
 					rt.Fatal(err)
 				}
 				m.begin(rt)
@@ -118,7 +119,7 @@ func (m *machine) open(rt *rapid.T) {
 
 func (m *machine) begin(rt *rapid.T) {
 	var err error
-	if m.tx, err = m.db.Begin(idle{}); err == nil {
+	if m.tx, err = m.db.Begin(memory.Idle{}); err == nil {
 		m.tb, err = m.tx.Table("t")
 	}
 	if err != nil {
@@ -128,7 +129,7 @@ func (m *machine) begin(rt *rapid.T) {
 }
 
 func (m *machine) commit(rt *rapid.T) {
-	if err := m.tx.Commit(idle{}); err != nil {
+	if err := m.tx.Commit(memory.Idle{}); err != nil {
 		rt.Fatal(err)
 	}
 	m.committed = m.rows
@@ -136,13 +137,13 @@ func (m *machine) commit(rt *rapid.T) {
 }
 
 func (m *machine) rollback(rt *rapid.T) {
-	m.tx.Rollback(idle{})
+	m.tx.Rollback(memory.Idle{})
 	m.begin(rt)
 }
 
 // restart ends the client: row ids that it has taken and not used are lost.
 func (m *machine) restart(rt *rapid.T) {
-	m.tx.Rollback(idle{})
+	m.tx.Rollback(memory.Idle{})
 	m.open(rt)
 	m.begin(rt)
 }
@@ -167,7 +168,7 @@ func (m *machine) insert(rt *rapid.T) {
 	var given []int64
 	err := m.tx.Do(func(s *Statement) error {
 		for _, row := range rows {
-			handle, err := s.Insert(idle{}, m.tb, row)
+			handle, err := s.Insert(memory.Idle{}, m.tb, row)
 			stored, _ := m.tb.convert(row)
 			if m.tb.PrimaryKey >= 0 {
 				handle = handleOf(stored[m.tb.PrimaryKey])
@@ -244,7 +245,7 @@ func (m *machine) update(rt *rapid.T) {
 		next = handleOf(stored[m.tb.PrimaryKey])
 	}
 	expected := m.free(m.rows, next, stored, &handle)
-	err := m.tx.Do(func(s *Statement) error { return s.Update(idle{}, m.tb, handle, m.rows[handle], changed) })
+	err := m.tx.Do(func(s *Statement) error { return s.Update(memory.Idle{}, m.tb, handle, m.rows[handle], changed) })
 	m.outcome(rt, err, expected)
 	if expected {
 		delete(m.rows, handle)
@@ -254,7 +255,7 @@ func (m *machine) update(rt *rapid.T) {
 
 func (m *machine) remove(rt *rapid.T) {
 	handle := m.pickRow(rt)
-	if err := m.tx.Do(func(s *Statement) error { return s.Delete(idle{}, m.tb, handle, m.rows[handle]) }); err != nil {
+	if err := m.tx.Do(func(s *Statement) error { return s.Delete(memory.Idle{}, m.tb, handle, m.rows[handle]) }); err != nil {
 		rt.Fatal(err)
 	}
 	delete(m.rows, handle)
@@ -297,11 +298,11 @@ func (m *machine) scan(rt *rapid.T) {
 	if s.Limit > 0 && len(want) > s.Limit {
 		want = want[:s.Limit]
 	}
-	got, err := m.tx.Scan(idle{}, m.tb, s)
+	got, err := m.tx.Scan(memory.Idle{}, m.tb, s)
 	if err != nil || !slices.EqualFunc(got, want, sameRecord) {
 		rt.Fatalf("scan %+v:\ngot  %v, %v\nwant %v", s, got, err, want)
 	}
-	if n, err := m.tx.Count(idle{}, m.tb, s); err != nil || n != len(want) {
+	if n, err := m.tx.Count(memory.Idle{}, m.tb, s); err != nil || n != len(want) {
 		rt.Fatalf("count %+v: %d, %v, want %d", s, n, err, len(want))
 	}
 }
@@ -345,14 +346,14 @@ func (m *machine) lookup(rt *rapid.T) {
 	if m.tb.PrimaryKey >= 0 {
 		c := m.tb.Columns[m.tb.PrimaryKey]
 		handle := handleOf(modelValue(&c).Draw(rt, "id"))
-		row, found, err := m.tx.Get(idle{}, m.tb, handle)
+		row, found, err := m.tx.Get(memory.Idle{}, m.tb, handle)
 		if want, exists := m.rows[handle]; err != nil || found != exists || !slices.Equal(row, want) {
 			rt.Fatalf("get %d: %v %v %v, want %v", handle, row, found, err, want)
 		}
 	}
 	x := m.tb.Index("d")
 	day, _ := m.tb.Columns[x.Columns[0]].Convert(modelValue(&Column{Type: DateTime, NotNull: true}).Draw(rt, "d"))
-	got, found, err := m.tx.Lookup(idle{}, m.tb, x, []Datum{day})
+	got, found, err := m.tx.Lookup(memory.Idle{}, m.tb, x, []Datum{day})
 	want, exists := Record{}, false
 	for h, row := range m.rows {
 		if row[x.Columns[0]] == day {
@@ -366,10 +367,10 @@ func (m *machine) lookup(rt *rapid.T) {
 
 // check looks at everything after every step.
 func (m *machine) check(rt *rapid.T) {
-	if err := m.tx.Check(idle{}, m.tb); err != nil {
+	if err := m.tx.Check(memory.Idle{}, m.tb); err != nil {
 		rt.Fatal(err)
 	}
-	records, err := m.tx.Scan(idle{}, m.tb, Scan{})
+	records, err := m.tx.Scan(memory.Idle{}, m.tb, Scan{})
 	if err != nil || len(records) != len(m.rows) {
 		rt.Fatalf("%d records, %v, want %d", len(records), err, len(m.rows))
 	}

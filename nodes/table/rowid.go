@@ -49,17 +49,17 @@ func (db *DB) nextRowID(t env.Task, table int64) (int64, error) {
 
 // takeRowIDs takes the next range of a table.
 func (db *DB) takeRowIDs(t env.Task, table int64) (r idRange, err error) {
-	kv, err := db.cfg.Inner.Begin(t)
+	x, err := db.cfg.Inner.Begin(t)
 	if err != nil {
 		return r, err
 	}
 	key := rowIDKey(table)
-	last, err := readNumber(t, kv, key)
+	last, err := readNumber(t, x, key)
 	if err != nil {
-		kv.Rollback(t)
+		x.Rollback(t)
 		return r, err
 	}
 	r = idRange{last + 1, last + 1 + int64(db.cfg.RowIDBatch)}
-	writeNumber(kv, key, r.end-1)
-	return r, kv.Commit(t)
+	writeNumber(x, key, r.end-1)
+	return r, x.Commit(t)
 }

@@ -6,6 +6,7 @@ import (
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
+	"simrun/nodes/table/kv"
 )
 
 // Config holds the sizes in which things are done. The zero value of every
@@ -22,19 +23,19 @@ type Config struct {
 	BackfillBatch int
 	// Inner is the store for transactions that run inside others, in which row ids
 	// are taken. Default: the database's own.
-	Inner Store
+	Inner kv.Store
 }
 
 // DB is a database of tables, for the tasks of one process.
 type DB struct {
-	store  Store
+	store  kv.Store
 	cfg    Config
 	cached *Schema           // the newest that was loaded; nil: none
 	rowIDs map[int64]idRange // by table: what was taken and not used yet
 }
 
 // New returns the database of tables in a store.
-func New(store Store, cfg Config) *DB {
+func New(store kv.Store, cfg Config) *DB {
 	orDefault := func(n *int, otherwise int) {
 		if *n <= 0 {
 			*n = otherwise
@@ -53,7 +54,7 @@ func New(store Store, cfg Config) *DB {
 // belongs to one task.
 type Tx struct {
 	db     *DB
-	kv     KV
+	kv     kv.Txn
 	schema *Schema
 	ended  bool
 }
@@ -71,19 +72,19 @@ func (db *DB) Begin(t env.Task) (*Tx, error) {
 // begin starts a transaction that does not look at the schema's version again:
 // it changes it, and conflicts with whoever else does.
 func (db *DB) begin(t env.Task) (*Tx, error) {
-	kv, err := db.store.Begin(t)
+	x, err := db.store.Begin(t)
 	if err != nil {
 		return nil, err
 	}
-	schema, err := loadSchema(t, kv, db.cached)
+	schema, err := loadSchema(t, x, db.cached)
 	if err != nil {
-		kv.Rollback(t)
+		x.Rollback(t)
 		return nil, failure("begin", err)
 	}
 	if db.cached == nil || db.cached.Version < schema.Version {
 		db.cached = schema
 	}
-	return &Tx{db: db, kv: kv, schema: schema}, nil
+	return &Tx{db: db, kv: x, schema: schema}, nil
 }
 
 //nolint:gochecknoglobals // marks register once
@@ -120,7 +121,7 @@ func (tx *Tx) use() {
 }
 
 // KV returns the transaction on keys that it is made of.
-func (tx *Tx) KV() KV { return tx.kv }
+func (tx *Tx) KV() kv.Txn { return tx.kv }
 
 // StartTS returns the timestamp at which the transaction reads.
 func (tx *Tx) StartTS() uint64 { return tx.kv.StartTS() }

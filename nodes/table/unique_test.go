@@ -6,6 +6,7 @@ import (
 
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
+	"simrun/nodes/table/memory"
 )
 
 // TestEntryOfAnother: while a unique index is filled, a row that has no entry yet
@@ -14,7 +15,7 @@ func TestEntryOfAnother(t *testing.T) {
 	f := halfFilled(t)
 	f.insert(0, 20) // as row 9, which has no entry yet; the backfill does not come back to row 0
 	f.commit(f.begin(func(s *Statement, _ *Tx, tb *Table) error {
-		return s.Update(idle{}, tb, 9, numbers(9, 20), numbers(9, 30))
+		return s.Update(memory.Idle{}, tb, 9, numbers(9, 20), numbers(9, 30))
 	}))
 	f.finish()
 }
@@ -24,10 +25,10 @@ func TestEntryOfAnother(t *testing.T) {
 func TestBackfillLocksRows(t *testing.T) {
 	f := halfFilled(t)
 	tx := f.begin(func(s *Statement, _ *Tx, tb *Table) error {
-		return s.Update(idle{}, tb, 9, numbers(9, 20), numbers(9, 30))
+		return s.Update(memory.Idle{}, tb, 9, numbers(9, 20), numbers(9, 30))
 	})
 	f.step()
-	if err := tx.Commit(idle{}); !errors.Is(err, client.ErrWriteConflict) {
+	if err := tx.Commit(memory.Idle{}); !errors.Is(err, client.ErrWriteConflict) {
 		t.Errorf("it commits beside the backfill: %v", err)
 	}
 	f.finish()
@@ -45,11 +46,11 @@ type fixture struct {
 // halfFilled returns a table of the rows 1 and 9, of which the first is in its
 // unique index a and the second is not yet.
 func halfFilled(t *testing.T) *fixture {
-	f := &fixture{t, New(newMemStore(t), Config{BackfillBatch: 1})}
-	f.must(f.db.CreateTable(idle{}, stormDefinition()))
+	f := &fixture{t, New(memory.New(), Config{BackfillBatch: 1})}
+	f.must(f.db.CreateTable(memory.Idle{}, stormDefinition()))
 	f.insert(1, 10)
 	f.insert(9, 20)
-	f.must(discard(f.db.AddIndex(idle{}, "t", IndexDefinition{Name: "a", Unique: true, Columns: []string{"a"}}, 0)))
+	f.must(discard(f.db.AddIndex(memory.Idle{}, "t", IndexDefinition{Name: "a", Unique: true, Columns: []string{"a"}}, 0)))
 	for range 4 { // delete-only, write-only, reorganizing, the entry of row 1
 		f.step()
 	}
@@ -66,7 +67,7 @@ func (f *fixture) must(err error) {
 // begin runs a statement in a transaction.
 func (f *fixture) begin(fn func(s *Statement, tx *Tx, tb *Table) error) *Tx {
 	f.Helper()
-	tx, err := f.db.Begin(idle{})
+	tx, err := f.db.Begin(memory.Idle{})
 	f.must(err)
 	tb, err := tx.Table("t")
 	f.must(err)
@@ -76,20 +77,20 @@ func (f *fixture) begin(fn func(s *Statement, tx *Tx, tb *Table) error) *Tx {
 
 func (f *fixture) commit(tx *Tx) {
 	f.Helper()
-	f.must(tx.Commit(idle{}))
+	f.must(tx.Commit(memory.Idle{}))
 }
 
 func (f *fixture) insert(id, a int64) {
 	f.Helper()
 	f.commit(f.begin(func(s *Statement, _ *Tx, tb *Table) error {
-		_, err := s.Insert(idle{}, tb, numbers(id, a))
+		_, err := s.Insert(memory.Idle{}, tb, numbers(id, a))
 		return err
 	}))
 }
 
 func (f *fixture) step() {
 	f.Helper()
-	_, err := f.db.Work(idle{})
+	_, err := f.db.Work(memory.Idle{})
 	f.must(err)
 }
 
@@ -103,6 +104,6 @@ func (f *fixture) finish() {
 		if x := tb.Index("a"); x == nil || x.State != Public {
 			f.Errorf("the index is %+v", x)
 		}
-		return tx.Check(idle{}, tb)
+		return tx.Check(memory.Idle{}, tb)
 	})
 }

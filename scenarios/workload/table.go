@@ -12,6 +12,7 @@ import (
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
 	"simrun/nodes/table"
+	"simrun/nodes/table/kv"
 	"simrun/sim/history"
 	"simrun/sim/plan"
 	"simrun/sim/stream"
@@ -141,7 +142,7 @@ func (w *tables) database(s *Session) *table.DB {
 	c := w.clients[s]
 	if c == nil || c.below != s.DB {
 		c = &tableClient{s.DB, table.New(tableStore{s}, table.Config{
-			PageRows: 5, RowIDBatch: 7, BackfillBatch: 3, Inner: table.NewStore(s.DB),
+			PageRows: 5, RowIDBatch: 7, BackfillBatch: 3, Inner: kv.NewStore(s.DB),
 		})}
 		w.clients[s] = c
 	}

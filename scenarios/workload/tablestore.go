@@ -6,7 +6,7 @@ import (
 
 	"simrun/nodes/client"
 	"simrun/nodes/env"
-	"simrun/nodes/table"
+	"simrun/nodes/table/kv"
 	"simrun/sim/history"
 )
 
@@ -20,8 +20,8 @@ type tableStore struct{ session *Session }
 // rolled back.
 var errGivenUp = &client.Error{Op: "rollback", Err: errors.New("given up")} //nolint:gochecknoglobals // a constant
 
-// Begin implements table.Store.
-func (st tableStore) Begin(t env.Task) (table.KV, error) {
+// Begin implements kv.Store.
+func (st tableStore) Begin(t env.Task) (kv.Txn, error) {
 	s := st.session
 	op := s.begin(history.Op{Kind: history.Txn, Txn: &history.TxnRecord{}})
 	tx, err := s.DB.Begin(t)
@@ -32,7 +32,7 @@ func (st tableStore) Begin(t env.Task) (table.KV, error) {
 	return &tableTxn{Txn: tx, session: s, op: op}, nil
 }
 
-// GetAt implements table.Store.
+// GetAt implements kv.Store.
 func (st tableStore) GetAt(t env.Task, ts uint64, key []byte) (value []byte, found bool, err error) {
 	return st.session.DB.Snapshot(ts).Get(t, key)
 }
@@ -57,7 +57,7 @@ func (x *tableTxn) noteRead(key, value []byte, found bool) {
 	x.note(op)
 }
 
-// Get implements table.KV.
+// Get implements kv.Txn.
 func (x *tableTxn) Get(t env.Task, key []byte) (value []byte, found bool, err error) {
 	value, found, err = x.Txn.Get(t, key)
 	if err == nil {
@@ -66,7 +66,7 @@ func (x *tableTxn) Get(t env.Task, key []byte) (value []byte, found bool, err er
 	return value, found, err
 }
 
-// BatchGet implements table.KV.
+// BatchGet implements kv.Txn.
 func (x *tableTxn) BatchGet(t env.Task, keys [][]byte) ([]client.Pair, error) {
 	pairs, err := x.Txn.BatchGet(t, keys)
 	if err != nil {
@@ -84,14 +84,14 @@ func (x *tableTxn) BatchGet(t env.Task, keys [][]byte) ([]client.Pair, error) {
 	return pairs, nil
 }
 
-// Scan implements table.KV.
+// Scan implements kv.Txn.
 func (x *tableTxn) Scan(t env.Task, start, end []byte, limit int) ([]client.Pair, error) {
 	pairs, err := x.Txn.Scan(t, start, end, limit)
 	x.noteScan(start, end, limit, false, pairs, err)
 	return pairs, err
 }
 
-// ReverseScan implements table.KV.
+// ReverseScan implements kv.Txn.
 func (x *tableTxn) ReverseScan(t env.Task, start, end []byte, limit int) ([]client.Pair, error) {
 	pairs, err := x.Txn.ReverseScan(t, start, end, limit)
 	x.noteScan(start, end, limit, true, pairs, err)
@@ -112,20 +112,20 @@ func (x *tableTxn) noteScan(start, end []byte, limit int, reverse bool, pairs []
 	x.note(op)
 }
 
-// Set implements table.KV.
+// Set implements kv.Txn.
 func (x *tableTxn) Set(key, value []byte) {
 	text := hex.EncodeToString(value)
 	x.note(history.TxnOp{Kind: history.TxnWrite, Key: hex.EncodeToString(key), Value: &text})
 	x.Txn.Set(key, value)
 }
 
-// Delete implements table.KV.
+// Delete implements kv.Txn.
 func (x *tableTxn) Delete(key []byte) {
 	x.note(history.TxnOp{Kind: history.TxnDelete, Key: hex.EncodeToString(key)})
 	x.Txn.Delete(key)
 }
 
-// LockKeys implements table.KV.
+// LockKeys implements kv.Txn.
 func (x *tableTxn) LockKeys(keys ...[]byte) {
 	for _, key := range keys {
 		x.note(history.TxnOp{Kind: history.TxnLock, Key: hex.EncodeToString(key)})
@@ -133,14 +133,14 @@ func (x *tableTxn) LockKeys(keys ...[]byte) {
 	x.Txn.LockKeys(keys...)
 }
 
-// Commit implements table.KV.
+// Commit implements kv.Txn.
 func (x *tableTxn) Commit(t env.Task) error {
 	err := x.Txn.Commit(t)
 	x.op.Txn.CommitTS = x.Txn.CommitTS()
 	return x.end(err)
 }
 
-// Rollback implements table.KV.
+// Rollback implements kv.Txn.
 func (x *tableTxn) Rollback(t env.Task) {
 	if !x.ended {
 		x.Txn.Rollback(t)

@@ -1,4 +1,7 @@
-package table
+// Package kv is what tables lie on: transactions on keys, as those of package
+// client are. It stands apart so that there can be another store than a client,
+// such as the one in memory.
+package kv
 
 import (
 	"simrun/nodes/client"
@@ -8,13 +11,13 @@ import (
 // Store is where tables lie: a client of the database, or what stands between.
 type Store interface {
 	// Begin starts a transaction.
-	Begin(t env.Task) (KV, error)
+	Begin(t env.Task) (Txn, error)
 	// GetAt reads one key at a timestamp that was handed out before.
 	GetAt(t env.Task, ts uint64, key []byte) (value []byte, found bool, err error)
 }
 
-// KV is a transaction on keys, as client.Txn is one.
-type KV interface {
+// Txn is a transaction on keys. Its methods are those of client.Txn.
+type Txn interface {
 	StartTS() uint64
 	Get(t env.Task, key []byte) (value []byte, found bool, err error)
 	BatchGet(t env.Task, keys [][]byte) ([]client.Pair, error)
@@ -23,22 +26,19 @@ type KV interface {
 	Set(key, value []byte)
 	Delete(key []byte)
 	LockKeys(keys ...[]byte)
-	// BeforeCommit has check called when the commit timestamp is known and all keys
-	// are locked, and nothing is decided yet. An error of it is why the transaction
-	// fails. A transaction that writes nothing does not call it.
 	BeforeCommit(check func(t env.Task, commitTS uint64) error)
 	Commit(t env.Task) error
 	Rollback(t env.Task)
 }
 
-var _ KV = (*client.Txn)(nil)
+var _ Txn = (*client.Txn)(nil)
 
 // NewStore returns the store that c is a client of.
 func NewStore(c *client.Client) Store { return clientStore{c} }
 
 type clientStore struct{ client *client.Client }
 
-func (s clientStore) Begin(t env.Task) (KV, error) {
+func (s clientStore) Begin(t env.Task) (Txn, error) {
 	tx, err := s.client.Begin(t)
 	if err != nil {
 		return nil, err
