@@ -46,6 +46,7 @@ func (s *Scenario) shape(p *plan.Plan, g generator) {
 	p.Workload.Clients = g.between("clients", s.Workload.Clients)
 	p.Workload.Rate = g.between("rate", s.Workload.Rate)
 	p.Workload.Keys = g.between("keys", s.Workload.Keys)
+	p.Workload.SQL = s.Workload.SQL
 	p.Workload.Params = maps.Clone(s.Workload.Params)
 	if p.Workload.Params == nil {
 		p.Workload.Params = map[string]int{}

@@ -60,6 +60,7 @@ type Workload struct {
 	Rate    Range          `toml:"rate"` // operations a virtual second, all clients together
 	Keys    Range          `toml:"keys"`
 	Params  map[string]int `toml:"params"`
+	SQL     string         `toml:"sql"` // of the workload sql
 }
 
 // Knobs are the parts of the configuration that a seed varies. An empty list
@@ -215,5 +216,5 @@ func (s *Scenario) validate() error {
 			return fmt.Errorf("%s: min is %d and max is %d; min must be at least 1 and not above max", f.name, f.r.Min, f.r.Max)
 		}
 	}
-	return workload.Check(s.Workload.Name, s.Cluster.API, s.Workload.Params)
+	return workload.Check(&plan.Workload{Name: s.Workload.Name, Params: s.Workload.Params, SQL: s.Workload.SQL}, s.Cluster.API)
 }

@@ -21,6 +21,8 @@ type kind struct {
 	// places returns keys all over its data, in their order, for regions and faults.
 	// Without it they are a prefix of the scenario's and a number.
 	places func(*plan.Workload) []string
+	// scripted workloads are written as SQL text.
+	scripted bool
 }
 
 // param is a parameter and its range.
@@ -45,6 +47,11 @@ func kinds() []kind {
 			name: "register", apis: []plan.API{plan.Raw, plan.Raft}, build: func(c Config) Workload { return newRegister(c) },
 			params: []param{{"batch", 0, 0, 1000}, {"cas", 250, 0, 1000}, {"delete", 50, 0, 1000}, {"scan", 0, 0, 1000}, {"write", 350, 0, 1000}},
 			shares: []string{"batch", "cas", "scan", "write"},
+		},
+		{
+			name: "sql", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newSQL(c) },
+			params: []param{{"check", 50, 0, 1000}},
+			places: sqlPlaces, scripted: true,
 		},
 		{
 			name: "table", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newTables(c) },
@@ -85,7 +92,8 @@ func Names() []string {
 
 // Check reports what is wrong with what a plan says of its workload and the API
 // that is to serve it. The error is a *plan.Error.
-func Check(name string, api plan.API, params map[string]int) error {
+func Check(w *plan.Workload, api plan.API) error {
+	name, params := w.Name, w.Params
 	k := find(name)
 	if k == nil {
 		return wrong("workload.name", "is %q; known are %s", name, strings.Join(Names(), ", "))
@@ -104,12 +112,29 @@ func Check(name string, api plan.API, params map[string]int) error {
 			return wrong("workload.params."+given, "is %d, but the api raft knows single keys only: write 0", v)
 		}
 	}
+	if err := k.checkScript(w); err != nil {
+		return err
+	}
 	sum := 0
 	for _, share := range k.shares {
 		sum += k.param(params, share)
 	}
 	if sum > 1000 {
 		return wrong("workload.params", "has shares (%s) of %d per mille in all: write at most 1000", k.shown(params), sum)
+	}
+	return nil
+}
+
+// checkScript checks the SQL text of a workload, which it has or has not.
+func (k *kind) checkScript(w *plan.Workload) error {
+	switch {
+	case !k.scripted && w.SQL != "":
+		return wrong("workload.sql", "stands there, but the workload %s has none: leave it out", k.name)
+	case !k.scripted:
+		return nil
+	}
+	if _, err := parseScript(w.SQL); err != nil {
+		return wrong("workload.sql", ": %v", err)
 	}
 	return nil
 }

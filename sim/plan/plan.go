@@ -85,6 +85,9 @@ type Workload struct {
 	Keys int `toml:"keys"`
 	// Params are the workload's own parameters; it knows their ranges.
 	Params map[string]int `toml:"params"`
+	// SQL is the script of the workload sql, which knows its form; others have
+	// none.
+	SQL string `toml:"sql,multiline,omitempty"`
 }
 
 // Phases are the lengths of the phases, in order.

@@ -73,6 +73,7 @@ func (w *Workload) validate(v *validator) {
 	v.between("workload.rate", int64(w.Rate), 1, 1_000_000)
 	v.between("workload.operations", int64(min(w.Operations, bytesMax+1)), 0, bytesMax)
 	v.between("workload.keys", int64(w.Keys), 1, 1_000_000)
+	v.check("workload.sql", utf8.ValidString(w.SQL), "is not UTF-8: write text")
 	for _, name := range sortedKeys(w.Params) {
 		// Unlike the names of nodes, these do not stand in the text of a fault:
 		// its words, such as write, are free.

@@ -171,7 +171,9 @@ func (x *txn) Commit(t env.Task) error {
 	for _, key := range slices.Sorted(maps.Keys(x.writes)) {
 		versions := x.store.versions[key]
 		if n := len(versions); n > 0 && versions[n-1].ts > x.start {
-			return &client.Error{Op: "commit", Err: &client.WriteConflictError{Key: []byte(key)}}
+			return &client.Error{Op: "commit", Err: &client.WriteConflictError{
+				Key: []byte(key), StartTS: x.start, ConflictCommitTS: versions[n-1].ts,
+			}}
 		}
 	}
 	if x.check != nil {

@@ -21,6 +21,12 @@ func (s *Statement) Schema() bool {
 	return false
 }
 
+// Query says whether the statement returns rows.
+func (s *Statement) Query() bool {
+	_, ok := s.run.(query)
+	return ok
+}
+
 // Creates returns the table that the statement creates, nil if it creates none.
 func (s *Statement) Creates() *table.Definition {
 	if c, ok := s.run.(createTable); ok {
