@@ -116,3 +116,21 @@ func explain(t *testing.T, s *Session, st *Statement) string {
 	}
 	return "-- " + text
 }
+
+// FuzzParse: whatever the text, there is a statement or an error with a place.
+func FuzzParse(f *testing.F) {
+	f.Add("SELECT a, b FROM t WHERE a = @x AND b IN (1, 2.5, 'c') ORDER BY a DESC LIMIT 3 FOR UPDATE")
+	f.Add("CREATE TABLE t (a BIGINT UNSIGNED PRIMARY KEY, b VARCHAR(3) NOT NULL, UNIQUE KEY (b, a)); ADMIN CHECK TABLE t")
+	f.Add("UPDATE t SET a = -a * 2 WHERE NOT a BETWEEN 1 AND 2 OR b IS NOT NULL; DELETE FROM t")
+	f.Fuzz(func(t *testing.T, text string) {
+		statements, err := Parse(text)
+		if e, ok := err.(*Error); err != nil && (!ok || e.Line < 1 || e.Column < 1) {
+			t.Fatalf("error %v", err)
+		}
+		for _, st := range statements {
+			if st.run == nil {
+				t.Fatalf("%q does nothing", st.Text)
+			}
+		}
+	})
+}
