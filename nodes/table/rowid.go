@@ -43,8 +43,9 @@ func (db *DB) nextRowID(t env.Task, table int64) (int64, error) {
 		markRowIDConflict.Sometimes(errors.Is(err, client.ErrWriteConflict))
 		t.Sleep(rowIDPause)
 	}
-	// The transaction that needs the id is not touched: it has definitely failed.
-	return 0, &client.Error{Op: "row id", Err: err}
+	// The statement that needs the id has definitely failed, also if nobody knows
+	// whether a range was taken: that error is told, not wrapped.
+	return 0, &client.Error{Op: "row id", Err: errors.New(err.Error())}
 }
 
 // takeRowIDs takes the next range of a table.
