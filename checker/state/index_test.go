@@ -167,10 +167,10 @@ func TestHex(t *testing.T) {
 		ID: 1, Kind: history.Txn, Outcome: history.OK,
 		Txn: &history.TxnRecord{StartTS: 10, CommitTS: 20, Ops: []history.TxnOp{{Kind: history.TxnWrite, Key: key, Value: &value}}},
 	}}}
-	if r := Acknowledged(h, Rows{Write: []Row{putW("\x80", 10, 20, 'v', 1, 0xff)}}); r.Verdict != verdict.OK || r.Checked != 1 {
+	if r := Acknowledged(h, Rows{Write: []Row{putW("\x80", 10, 20, 'v', 1, 0xff)}}, 0); r.Verdict != verdict.OK || r.Checked != 1 {
 		t.Errorf("%+v", r)
 	}
-	if r := Acknowledged(h, Rows{Write: []Row{putW("\x80", 10, 20, 'v', 1, 0xfe)}}); r.Verdict != verdict.Violation {
+	if r := Acknowledged(h, Rows{Write: []Row{putW("\x80", 10, 20, 'v', 1, 0xfe)}}, 0); r.Verdict != verdict.Violation {
 		t.Errorf("%+v", r)
 	}
 }

@@ -24,9 +24,12 @@ func (s *Server) register(ep *rpc.Endpoint) {
 	rpc.Handle(ep, rpc.PdAllocID, s.handleAllocID)
 	rpc.Handle(ep, rpc.PdPutStore, s.handlePutStore)
 	rpc.Handle(ep, rpc.PdAskBatchSplit, s.handleAskBatchSplit)
+	rpc.Handle(ep, rpc.PdGetAllStores, s.handleGetAllStores)
+	rpc.Handle(ep, rpc.PdGetGCSafePoint, s.handleGetGCSafePoint)
+	rpc.Handle(ep, rpc.PdUpdateGCSafePoint, s.handleUpdateGCSafePoint)
+	rpc.Handle(ep, rpc.PdUpdateServiceGCSafePoint, s.handleUpdateServiceGCSafePoint)
 	rpc.HandleFast(ep, rpc.PdGetMembers, s.handleGetMembers)
 	rpc.HandleFast(ep, rpc.PdGetStore, s.handleGetStore)
-	rpc.HandleFast(ep, rpc.PdGetAllStores, s.handleGetAllStores)
 	rpc.HandleFast(ep, rpc.PdStoreHeartbeat, s.handleStoreHeartbeat)
 	rpc.HandleFast(ep, rpc.PdGetRegion, s.handleGetRegion)
 	rpc.HandleFast(ep, rpc.PdGetRegionByID, s.handleGetRegionByID)
@@ -73,7 +76,7 @@ func (l *leadership) timestamps(t env.Task, count int64) (physical, logical int6
 	if err := l.confirm(t); err != nil {
 		return 0, 0, err
 	}
-	return l.oracle.take(t, count, saveLimit)
+	return l.takeTimestamps(t, count)
 }
 
 func (s *Server) handleAllocID(t env.Task, _ env.Addr, req *pdpb.AllocIDRequest) *pdpb.AllocIDResponse {
@@ -82,7 +85,7 @@ func (s *Server) handleAllocID(t env.Task, _ env.Addr, req *pdpb.AllocIDRequest)
 	if l == nil {
 		return resp
 	}
-	id, err := l.ids.take(t, 1, saveLimit)
+	id, err := l.takeIDs(t, 1)
 	if err != nil {
 		if h.Error = s.failure(err); h.Error == nil {
 			return nil
@@ -145,12 +148,22 @@ func (s *Server) handleGetStore(_ env.Addr, req *pdpb.GetStoreRequest) *pdpb.Get
 	return resp
 }
 
-func (s *Server) handleGetAllStores(_ env.Addr, req *pdpb.GetAllStoresRequest) *pdpb.GetAllStoresResponse {
+// handleGetAllStores lists the stores for whoever has to reach all of them: no
+// store may be missing that was registered before the call, so that this member
+// must lead for certain.
+func (s *Server) handleGetAllStores(t env.Task, _ env.Addr, req *pdpb.GetAllStoresRequest) *pdpb.GetAllStoresResponse {
 	l, h := s.serving(req.Header)
 	resp := &pdpb.GetAllStoresResponse{Header: h}
-	if l != nil {
-		resp.Stores = l.stores.all(!req.ExcludeTombstoneStores)
+	if l == nil {
+		return resp
 	}
+	if err := l.confirm(t); err != nil {
+		if h.Error = s.failure(err); h.Error == nil {
+			return nil
+		}
+		return resp
+	}
+	resp.Stores = l.stores.all(!req.ExcludeTombstoneStores)
 	return resp
 }
 
@@ -241,7 +254,7 @@ func (s *Server) handleAskBatchSplit(t env.Task, _ env.Addr, req *pdpb.AskBatchS
 		return resp
 	}
 	peers := uint64(len(req.Region.Peers))
-	first, err := l.ids.take(t, uint64(req.SplitCount)*(1+peers), saveLimit)
+	first, err := l.takeIDs(t, uint64(req.SplitCount)*(1+peers))
 	if err != nil {
 		if h.Error = s.failure(err); h.Error == nil {
 			return nil

@@ -27,10 +27,14 @@ type memory struct {
 
 func (m memory) FS() vfs.FS             { return m.fs }
 func (m memory) Unsynced(fn func())     { fn() }
+func (m memory) ReadBytes(int64)        {}
 func (m memory) Barrier(fn func())      { fn() }
 func (m memory) Stream(string) env.Rand { return rand.New(rand.NewPCG(1, 1)) }
 func (m memory) Enabled() bool          { return false }
 func (m memory) Logf(string, ...any)    {}
+
+func (m memory) Wall() time.Time          { return time.Unix(0, m.kernel.Now()) }
+func (m memory) Monotonic() time.Duration { return time.Duration(m.kernel.Now()) }
 
 func (m memory) Go(name string, fn func(env.Task)) { m.kernel.Go(name, fn) }
 func (m memory) After(d time.Duration, fn func()) env.Timer {
@@ -45,7 +49,7 @@ func (c callback) Fire() { c() }
 
 func (m memory) env() *env.Env {
 	return &env.Env{
-		Name: "memory", Sched: m, Disk: m, Streams: m, Log: m,
+		Name: "memory", Clock: m, Sched: m, Disk: m, Streams: m, Log: m,
 		Exit: func(reason string) { panic(reason) },
 	}
 }
@@ -86,7 +90,9 @@ func newCluster(t testing.TB, seed uint64, order sim.Order) *cluster {
 	}
 	t.Cleanup(db.Close)
 	r := &region{db: db, meta: &metapb.Region{Id: 1}, term: 6, delay: func() time.Duration { return time.Millisecond }}
-	return &cluster{r, kernel, NewScheduler(e, r)}
+	s := NewScheduler(e, r)
+	s.SetSafePoints(SafePoints{})
+	return &cluster{r, kernel, s}
 }
 
 // do runs fn as a task until it is done.
@@ -172,6 +178,8 @@ func (r *region) Propose(t env.Task, _ *kvrpcpb.Context, term uint64, reqs []*ra
 			b.Put(mustCF(req.Put.Cf), req.Put.Key, req.Put.Value)
 		case raft_cmdpb.CmdType_Delete:
 			b.Delete(mustCF(req.Delete.Cf), req.Delete.Key)
+		case raft_cmdpb.CmdType_DeleteRange:
+			b.DeleteRange(mustCF(req.DeleteRange.Cf), req.DeleteRange.StartKey, req.DeleteRange.EndKey)
 		default:
 			panic(req.CmdType.String())
 		}

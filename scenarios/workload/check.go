@@ -37,7 +37,7 @@ func kinds() []kind {
 	return []kind{
 		{
 			name: "append", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newAppend(c) },
-			params: []param{{"keys-per-txn", 4, 1, 1000}, {"length", 120, 1, 10_000}, {"read", 500, 0, 1000}, {"scan", 50, 0, 1000}},
+			params: []param{{"keys-per-txn", 4, 1, 1000}, {"length", 120, 1, 10_000}, {"linger", 0, 0, 60_000}, {"read", 500, 0, 1000}, {"scan", 50, 0, 1000}},
 		},
 		{
 			name: "bank", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newBank(c) },
@@ -45,7 +45,7 @@ func kinds() []kind {
 		},
 		{
 			name: "register", apis: []plan.API{plan.Raw, plan.Raft}, build: func(c Config) Workload { return newRegister(c) },
-			params: []param{{"batch", 0, 0, 1000}, {"cas", 250, 0, 1000}, {"delete", 50, 0, 1000}, {"scan", 0, 0, 1000}, {"write", 350, 0, 1000}},
+			params: []param{{"batch", 0, 0, 1000}, {"cas", 250, 0, 1000}, {"delete", 50, 0, 1000}, {"hot", 0, 0, 1000}, {"scan", 0, 0, 1000}, {"write", 350, 0, 1000}},
 			shares: []string{"batch", "cas", "scan", "write"},
 		},
 		{
