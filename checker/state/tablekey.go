@@ -114,7 +114,7 @@ func splitMetaKey(key string) (name, field string, ok bool) {
 	return string(user), string(sub), err == nil && len(left) == 0
 }
 
-var errForeign = errors.New("it is no key of a row or an index") //nolint:gochecknoglobals // a constant
+var errForeign = errors.New("it is no key of a row or an index")
 
 // splitTableKey takes a key of a table apart; the index is 0 for a row.
 func splitTableKey(key string) (table, index int64, rest string, err error) {

@@ -76,7 +76,6 @@ type sum struct {
 	queries []*sql.Statement
 }
 
-//nolint:gochecknoglobals // constants
 var (
 	heading     = regexp.MustCompile(`^--\s*(setup|program|sum|subset)\b\s*(.*)$`)
 	expectation = regexp.MustCompile(`;\s*--\s*rows\s+(\d+)\s*$`)

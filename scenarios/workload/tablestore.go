@@ -18,7 +18,7 @@ type tableStore struct{ session *Session }
 
 // errGivenUp is why the record says that a transaction failed which its client
 // rolled back.
-var errGivenUp = &client.Error{Op: "rollback", Err: errors.New("given up")} //nolint:gochecknoglobals // a constant
+var errGivenUp = &client.Error{Op: "rollback", Err: errors.New("given up")}
 
 // Begin implements kv.Store.
 func (st tableStore) Begin(t env.Task) (kv.Txn, error) {

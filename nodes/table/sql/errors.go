@@ -28,7 +28,7 @@ func at(text string, offset int, format string, args ...any) *Error {
 }
 
 // The parser writes the place of a syntax error into its message, and much else.
-var syntaxError = regexp.MustCompile(`line (\d+) column (\d+) near "((?s:.*))"`) //nolint:gochecknoglobals // a constant
+var syntaxError = regexp.MustCompile(`line (\d+) column (\d+) near "((?s:.*))"`)
 
 // syntax returns what the parser says of a text that is no SQL.
 func syntax(text string, err error) *Error {

@@ -12,7 +12,7 @@ import (
 
 // ErrTransaction: a statement that does not fit the transaction that is under
 // way, or its absence.
-var ErrTransaction = errors.New("transaction") //nolint:gochecknoglobals // a constant
+var ErrTransaction = errors.New("transaction")
 
 // find reads the rows that a statement is about, in its order.
 func (src *source) find(t env.Task, s *Session, tx *table.Tx, tb *table.Table) ([]table.Record, error) {

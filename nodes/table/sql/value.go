@@ -19,7 +19,7 @@ type value struct {
 
 // ErrExpression is why an expression has no value: a result out of range, or
 // operands that do not go together.
-var ErrExpression = errors.New("expression has no value") //nolint:gochecknoglobals // a constant
+var ErrExpression = errors.New("expression has no value")
 
 func exprError(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrExpression, fmt.Sprintf(format, args...))
