@@ -50,7 +50,7 @@ type choice struct {
 // prepare decides in which mode to try.
 func (x *committer) prepare(t env.Task) error {
 	mode := x.tx.options.Commit
-	if mode == TwoPhase {
+	if mode == TwoPhase || x.tx.beforeCommit != nil {
 		return nil
 	}
 	ts, err := x.client.timestamp(t, &x.backoff)

@@ -99,7 +99,7 @@ func benchmarkCommit(b *testing.B, options TxnOptions, regions int) {
 		for range b.N {
 			tx, _ := c.client.Begin(t)
 			keys := [][]byte{[]byte("a"), []byte("z")}
-			if err := tx.LockKeys(t, keys...); options.Pessimistic && err != nil {
+			if err := tx.Lock(t, keys...); options.Pessimistic && err != nil {
 				b.Fatal(err)
 			}
 			for _, key := range keys {

@@ -150,7 +150,7 @@ func (x *committer) run(t env.Task) error {
 		return undetermined("commit", err)
 	}
 	if err == nil {
-		x.commitTS, err = x.client.timestamp(t, &x.backoff)
+		err = x.takeCommitTS(t)
 	}
 	if err != nil {
 		// Nobody was asked to commit the primary, and nobody but us can: the
@@ -193,6 +193,21 @@ func (x *committer) committed() {
 		mode = AsyncCommit
 	}
 	x.client.cfg.Committed(mode, x.rounds)
+}
+
+// takeCommitTS takes a commit timestamp and asks whoever wants to be asked before
+// the transaction commits at it.
+func (x *committer) takeCommitTS(t env.Task) error {
+	ts, err := x.client.timestamp(t, &x.backoff)
+	if err != nil {
+		return err
+	}
+	invariant.Check(ts > x.commitTS, "client: timestamp %d came after %d", ts, x.commitTS)
+	x.commitTS = ts
+	if x.tx.beforeCommit == nil {
+		return nil
+	}
+	return x.tx.beforeCommit(t, ts)
 }
 
 // checkInserted makes sure that keys which the transaction inserted and then

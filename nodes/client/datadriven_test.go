@@ -363,7 +363,7 @@ func (s *story) txnOp(t env.Task, name string, f []string) string {
 	case "insert":
 		return s.c.describeError(tx.Insert([]byte(f[1]), []byte(f[2])))
 	case "lock":
-		return s.c.describeError(tx.LockKeys(t, keysIn(f[1:])...))
+		return s.c.describeError(tx.Lock(t, keysIn(f[1:])...))
 	case "get-for-update":
 		pairs, err := tx.BatchGetForUpdate(t, keysIn(f[1:]))
 		return s.pairs(pairs, err)

@@ -7,24 +7,29 @@ import (
 )
 
 // LockKeys makes the transaction exclude others from writing or locking keys, as
-// if it wrote them itself (SELECT FOR UPDATE).
-//
-// An optimistic transaction takes the locks at Commit, and fails if another one
-// wrote or locked one of the keys since it began. A pessimistic one takes them
-// now, waiting for others, and nothing stands in their way at Commit.
-func (tx *Txn) LockKeys(t env.Task, keys ...[]byte) error {
+// if it wrote them itself (SELECT FOR UPDATE). The locks are taken by Commit, which
+// fails if another transaction wrote or locked one of the keys after this one
+// began; a pessimistic one looks from its last statement on.
+func (tx *Txn) LockKeys(keys ...[]byte) {
+	tx.use()
+	for _, key := range keys {
+		tx.buffer.lock(key)
+	}
+}
+
+// Lock is LockKeys, except that a pessimistic transaction takes the locks now,
+// waiting for others, so that nothing stands in their way at Commit.
+func (tx *Txn) Lock(t env.Task, keys ...[]byte) error {
 	tx.use()
 	if !tx.options.Pessimistic {
-		for _, key := range keys {
-			tx.buffer.lock(key)
-		}
+		tx.LockKeys(keys...)
 		return nil
 	}
 	_, err := tx.lockStatement(t, keys, func([]byte) bool { return false })
 	return failed("lock", err)
 }
 
-// BatchGetForUpdate locks keys like LockKeys and returns the pairs found, in the
+// BatchGetForUpdate locks keys like Lock and returns the pairs found, in the
 // order of keys. An optimistic transaction reads its snapshot; a pessimistic one
 // reads what is committed as it takes the locks, at ReadTS, and nobody changes
 // that until it ends.

@@ -115,7 +115,7 @@ func (m *modelTxn) step(task env.Task) {
 		delete(m.model, k)
 		m.tx.Delete([]byte(k))
 	case 2:
-		if err := m.tx.LockKeys(task, []byte(m.key.Draw(m.T, "key"))); err != nil {
+		if err := m.tx.Lock(task, []byte(m.key.Draw(m.T, "key"))); err != nil {
 			m.Fatal(err)
 		}
 	case 3:

@@ -34,7 +34,7 @@ func (m CommitMode) String() string {
 // TxnOptions are the choices that a transaction has. The zero value is an
 // optimistic transaction under snapshot isolation with two-phase commit.
 type TxnOptions struct {
-	// Pessimistic makes LockKeys and the reads for update lock on the stores at
+	// Pessimistic makes Lock and the reads for update lock on the stores at
 	// once, waiting for others, so that Commit meets no conflict on those keys.
 	Pessimistic bool
 	// Commit is how the transaction is committed.

@@ -98,7 +98,7 @@ func outcome(t *testing.T, options TxnOptions, s step, tr trouble, times int) st
 		var tx *Txn
 		if tx, err = c.client.Begin(task); err == nil {
 			if options.Pessimistic {
-				err = tx.LockKeys(task, []byte("a"), []byte("i"))
+				err = tx.Lock(task, []byte("a"), []byte("i"))
 			}
 			if err == nil {
 				tx.Set([]byte("a"), []byte("1"))

@@ -39,6 +39,8 @@ type Txn struct {
 	forUpdateTS uint64
 	lockCount   int
 	heartbeat   heartbeat
+	// beforeCommit is asked when the commit timestamp is known; see BeforeCommit.
+	beforeCommit func(t env.Task, commitTS uint64) error
 }
 
 // Begin starts a transaction with the client's own options.
@@ -188,6 +190,19 @@ func (tx *Txn) Insert(key, value []byte) error {
 		tx.buffer.put(key, value) // whether it existed before the deletion does not matter
 	}
 	return nil
+}
+
+// BeforeCommit has check called by Commit when the commit timestamp is known and
+// all keys are locked, and nothing is decided yet: it can read at that timestamp
+// what the transaction's writes will meet. It must not read keys that the
+// transaction writes or locks. If it fails, the transaction fails, for its
+// reason. It is called again for each further timestamp that is tried, because a
+// reader has excluded the one before; a transaction that writes nothing does not
+// call it. Such a transaction is committed in two phases, whatever its options say:
+// the stores would decide before it could be asked.
+func (tx *Txn) BeforeCommit(check func(t env.Task, commitTS uint64) error) {
+	tx.use()
+	tx.beforeCommit = check
 }
 
 // Rollback ends the transaction without effect. Before Commit it has none

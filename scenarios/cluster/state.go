@@ -141,6 +141,9 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 		results = append(results,
 			state.MVCC(rows, state.Options{Optimistic: c.plan.Knobs.Pessimistic == 0, Reads: h, SafePoint: safePoint}),
 			state.Acknowledged(h, rows, safePoint))
+		if h.Tables {
+			results = append(results, state.Index(rows))
+		}
 	}
 	return results
 }

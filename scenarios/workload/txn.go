@@ -252,7 +252,7 @@ func (x *txn) remove(key string) {
 // lock makes the transaction conflict with every other that writes or locks the
 // keys, as SELECT FOR UPDATE does.
 func (x *txn) lock(t env.Task, keys ...string) error {
-	if err := x.LockKeys(t, bytesOf(keys)...); err != nil {
+	if err := x.Lock(t, bytesOf(keys)...); err != nil {
 		return err
 	}
 	x.noteLocks(keys...)
