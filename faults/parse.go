@@ -54,7 +54,7 @@ func (p parser) body(f *Fault) {
 	switch f.Kind {
 	case Partition, Clog:
 		p.sides(f)
-	case Isolate, Pause, DiskStall, DiskFull, Wipe:
+	case Isolate, Pause, DiskStall, DiskFull, Wipe, Join, Drain, Destroy:
 		f.Targets = p.targets(f.Kind)
 	case Network:
 		p.degradation(f)
@@ -113,6 +113,8 @@ func usage(k Kind) string {
 		example += "k0042 store4"
 	case MovePeer:
 		example += "k0042 store1 store4"
+	case Join, Drain, Destroy:
+		example += "store4"
 	case kindEnd:
 	}
 	return "write " + example

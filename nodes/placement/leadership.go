@@ -35,6 +35,8 @@ type leadership struct {
 	stores  *storeDirectory
 	regions *regionDirectory
 
+	operators *operators
+
 	saver     saver
 	confirmer confirmer
 }
@@ -83,6 +85,9 @@ func (l *leadership) begin(t env.Task) {
 			l.bootstrap(t)
 		}
 	}
+	if l.ready && l.s.cfg.Scheduling.Interval > 0 {
+		l.s.env.Sched.Go("placement scheduling", l.schedule)
+	}
 	markBegun.Sometimes(l.ready)
 	markStillborn.Sometimes(!l.ready)
 }
@@ -125,6 +130,10 @@ func (l *leadership) loadFrom(img Image) (err error) {
 	if l.regions, err = loadRegions(img); err != nil {
 		return err
 	}
+	for _, r := range l.regions.byStart {
+		l.s.cfg.Observer.RegionKnown(l.term, r.meta)
+	}
+	l.operators = newOperators(l)
 	l.ready = true
 	return nil
 }
@@ -166,5 +175,6 @@ func (l *leadership) end() {
 	if l.ready {
 		l.oracle.waiting.WakeAll()
 		l.ids.waiting.WakeAll()
+		l.operators.abandon()
 	}
 }

@@ -113,6 +113,7 @@ func (a *appender) write() {
 		e.p.log.erase(a.batch, e.lo, e.hi)
 	}
 	a.erasures = a.erasures[:0]
+	a.s.slowness.begin(a.s.env.Clock.Monotonic())
 	err := a.s.eng.RaftLog.Write(a.batch)
 	a.batch.Reset()
 	if a.s.failed(err) {
@@ -136,6 +137,7 @@ func (a *appender) durable() {
 	if a.s.dead {
 		return
 	}
+	a.s.slowness.end(a.s.env.Clock.Monotonic())
 	a.finish()
 	a.s.turn()
 }

@@ -33,8 +33,12 @@ type peer struct {
 
 	// applied is the index of the last applied entry, appliedTerm its term.
 	applied, appliedTerm uint64
-	// size estimates the bytes of data in the region.
-	size uint64
+	// size and keys estimate the data in the region, in bytes and entries: as they
+	// were measured last, or not yet, and what was written since. grown and grownKeys
+	// are what was written since the region was last looked at.
+	size, keys       uint64
+	measured         bool
+	grown, grownKeys uint64
 
 	proposals proposals
 	reads     reads

@@ -50,6 +50,8 @@ type Store struct {
 	logGC    logGC
 	receiver receiver
 	sending  int // snapshots being sent
+	splitter splitter
+	slowness slowness
 
 	nextProposal uint64
 	nextRead     uint64
@@ -102,6 +104,7 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	s.appender.init(s)
 	s.applier.init(s)
 	s.logGC.s = s
+	s.splitter.s = s
 	s.receiver.init(s)
 	s.outbox.init(s)
 	if err := s.loadPeers(); err != nil {
@@ -109,6 +112,9 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	}
 	s.scheduleTick()
 	s.scheduleHeartbeats()
+	if s.cfg.splits() {
+		s.env.Sched.After(s.cfg.SplitCheckInterval, s.splitter.look)
+	}
 	return s, nil
 }
 

@@ -29,7 +29,8 @@ const (
 	Elected   EventKind = "election"
 	SplitDone EventKind = "split"
 	Snapshot  EventKind = "snapshot"
-	Members   EventKind = "members" // of a region have changed, or one of them is gone
+	Scheduled EventKind = "scheduled" // an operator of the placement driver begins or ends
+	Members   EventKind = "members"   // of a region have changed, or one of them is gone
 )
 
 // observer turns what the raft groups of a node report into events.

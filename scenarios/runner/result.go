@@ -78,6 +78,9 @@ func (r *run) stats() reports.Stats {
 			Kind: c.Kind.String(), Scheduled: c.Scheduled, Armed: c.Armed, Effective: c.Effective,
 		})
 	}
+	for _, c := range r.cluster.Operators() {
+		s.Operators = append(s.Operators, reports.OperatorCount(c))
+	}
 	for _, n := range r.world.Nodes() {
 		if d := n.Disk(); d != nil {
 			addDisk(&s.Disk, d)

@@ -22,6 +22,8 @@ type System interface {
 	Unrest() string
 	// Reads counts how reads were served.
 	Reads() cluster.Reads
+	// Operators counts what the placement driver has had done.
+	Operators() []cluster.OperatorCount
 	// CheckState runs the checkers of stored state, when the system is quiet.
 	CheckState(h *history.History) []checker.Result
 	// DumpLogs writes the raft logs in readable form.

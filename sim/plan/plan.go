@@ -27,10 +27,12 @@ type Plan struct {
 	Workload Workload `toml:"workload"`
 	Phases   Phases   `toml:"phases"`
 	Knobs    Knobs    `toml:"knobs"`
-	Network  Network  `toml:"network"`
-	Disk     Disk     `toml:"disk"`
-	Clocks   Clocks   `toml:"clocks"`
-	Limits   Limits   `toml:"limits"`
+	// Scheduling is what becomes of regions by themselves.
+	Scheduling Scheduling `toml:"scheduling"`
+	Network    Network    `toml:"network"`
+	Disk       Disk       `toml:"disk"`
+	Clocks     Clocks     `toml:"clocks"`
+	Limits     Limits     `toml:"limits"`
 
 	// Faults is the schedule; instants count from the start of the storm and
 	// lie within it.
@@ -52,6 +54,10 @@ type Cluster struct {
 	// Stores is the number of stores, named store1, store2, ...: 1 to 9, not
 	// below Replicas.
 	Stores int `toml:"stores"`
+	// Joining is how many of them, the last ones, are not part of the cluster from the
+	// start: they join by a fault of that name, or never. At least Replicas stores
+	// are there from the start.
+	Joining int `toml:"joining"`
 	// Replicas is the number of peers of each region: 1, 3, 5 or 7.
 	Replicas int `toml:"replicas"`
 	// Placement is the number of placement members, named pd1, ...: 1, 3 or 5.
