@@ -82,7 +82,7 @@ func (s *Server) handleAllocID(t env.Task, _ env.Addr, req *pdpb.AllocIDRequest)
 	if l == nil {
 		return resp
 	}
-	id, err := l.ids.take(t, 1, saveLimit)
+	id, err := l.newID(t)
 	if err != nil {
 		if h.Error = s.failure(err); h.Error == nil {
 			return nil
@@ -91,6 +91,16 @@ func (s *Server) handleAllocID(t env.Task, _ env.Addr, req *pdpb.AllocIDRequest)
 	}
 	resp.Id = id
 	return resp
+}
+
+// newID hands out an id that is greater than all that were handed out before it
+// was asked for, by anybody: stores tell by their ids which of two peers is the
+// later one. See timestamps.
+func (l *leadership) newID(t env.Task) (uint64, error) {
+	if err := l.confirm(t); err != nil {
+		return 0, err
+	}
+	return l.ids.take(t, 1, saveLimit)
 }
 
 func (s *Server) handleGetMembers(_ env.Addr, _ *pdpb.GetMembersRequest) *pdpb.GetMembersResponse {

@@ -17,8 +17,8 @@ var (
 	markStoreLimit = invariant.NewMark("placement: store has as many peers under way as it may")
 )
 
-// spareIDs is how many ids of peers are kept in reserve, so that deciding needs
-// no waiting: what was decided is still true when it is begun.
+// spareIDs is how many ids of peers are taken before deciding, so that deciding
+// needs no waiting: what was decided is still true when it is begun.
 const spareIDs = 16
 
 // schedule looks at all regions now and then, as long as the leadership lasts.
@@ -47,11 +47,15 @@ type scheduler struct {
 	stores []*storeLoad // by id
 }
 
-// reserve fills up the spare ids.
+// reserve sees to it that there are spare ids, and that nobody was given higher
+// ones since. A store takes the peer with the higher id for the later one, and what
+// was removed from it for earlier than what is to come: a peer with an id from long
+// ago would never come to life where a later one has been.
 func (s *scheduler) reserve(t env.Task) bool {
-	if len(s.ids) >= spareIDs/2 {
+	if len(s.ids) >= spareIDs/2 && s.l.ids.isLast(s.ids[len(s.ids)-1]) {
 		return true
 	}
+	s.ids = s.ids[:0]
 	first, err := s.l.ids.take(t, spareIDs, saveLimit)
 	if err != nil {
 		return false

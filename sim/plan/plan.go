@@ -54,10 +54,6 @@ type Cluster struct {
 	// Stores is the number of stores, named store1, store2, ...: 1 to 9, not
 	// below Replicas.
 	Stores int `toml:"stores"`
-	// Joining is how many of them, the last ones, are not part of the cluster from the
-	// start: they join by a fault of that name, or never. At least Replicas stores
-	// are there from the start.
-	Joining int `toml:"joining"`
 	// Replicas is the number of peers of each region: 1, 3, 5 or 7.
 	Replicas int `toml:"replicas"`
 	// Placement is the number of placement members, named pd1, ...: 1, 3 or 5.
@@ -69,6 +65,10 @@ type Cluster struct {
 	SplitKeys []string `toml:"split-keys,multiline"`
 	// API is what the clients use: raw, txn or raft.
 	API API `toml:"api"`
+	// Joining is how many of the stores, the last ones, are not part of the cluster from the
+	// start: they join by a fault of that name, or never. At least Replicas stores
+	// are there from the start.
+	Joining int `toml:"joining"`
 }
 
 // Workload is what the clients do. The operations are drawn by the workload of
