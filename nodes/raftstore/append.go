@@ -109,11 +109,11 @@ func (a *appender) write() {
 		return
 	}
 	markGroupCommit.Sometimes(regions > 1)
+	a.s.slowness.begin(a.s.env.Clock.Monotonic())
 	for _, e := range a.erasures {
 		e.p.log.erase(a.batch, e.lo, e.hi)
 	}
 	a.erasures = a.erasures[:0]
-	a.s.slowness.begin(a.s.env.Clock.Monotonic())
 	err := a.s.eng.RaftLog.Write(a.batch)
 	a.batch.Reset()
 	if a.s.failed(err) {
