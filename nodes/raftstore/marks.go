@@ -61,6 +61,7 @@ var (
 	markLeaveJoint       = invariant.NewMark("raftstore: joint configuration left")
 	markLeaveByAnother   = invariant.NewMark("raftstore: joint configuration to be left by another leader")
 	markPromoted         = invariant.NewMark("raftstore: learner promoted")
+	markDemoted          = invariant.NewMark("raftstore: voter demoted outside of a joint configuration")
 	markHandedOver       = invariant.NewMark("raftstore: demoted leader hands over")
 	markChangeRefused    = invariant.NewMark("raftstore: change of members refused")
 	markChangeDropped    = invariant.NewMark("raftstore: change of members dropped by raft")
