@@ -159,16 +159,18 @@ func (s *scheduler) burden(r *regionInfo, p *metapb.Peer) int64 {
 	return burden
 }
 
-// remove takes a voter away, after its leadership if it leads.
+// remove takes a voter away, after its leadership if it leads. It is demoted
+// first: one that is removed at once might be elected before it knows, and be gone
+// before anybody else does.
 func (s *scheduler) remove(kind OperatorKind, r *regionInfo, p *metapb.Peer) *operator {
 	if p.Id != r.leader.Id {
-		return newOperator(kind, r, removePeer{p})
+		return newOperator(kind, r, demoteVoter{p}, removePeer{p})
 	}
 	_, heir := s.heir(r)
 	if heir == nil {
 		return nil
 	}
-	return newOperator(kind, r, transferLeader{to: heir}, removePeer{p})
+	return newOperator(kind, r, transferLeader{to: heir}, demoteVoter{p}, removePeer{p})
 }
 
 // checkSize splits a region that is far too large, and has been for a while. Its

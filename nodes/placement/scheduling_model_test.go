@@ -185,8 +185,12 @@ func (m *model) foreign(t *testing.T, td *datadriven.TestData) {
 	i := slices.IndexFunc(m.regions, func(r *modelRegion) bool { return r.meta.Id == id })
 	r := m.regions[i]
 	what := td.CmdArgs[1].Key
-	if what == "split" {
+	switch what {
+	case "split":
 		m.split(r, td.CmdArgs[2].Key)
+		return
+	case "merge":
+		m.merge(r, number(t, td, 2))
 		return
 	}
 	p := &metapb.Peer{}

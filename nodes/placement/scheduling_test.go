@@ -28,7 +28,9 @@ import (
 //	kill|start|deaf ID...         stores end, begin again, or carry nothing out any more
 //	slow ID SCORE                 a store reports that score
 //	offline|destroyed|up ID       a request to change the state of a store
-//	foreign REGION add|remove|split ...   somebody else changes a region
+//	foreign REGION add|add-learner|remove|split|merge ...   somebody else changes a region
+//	burden N                      stores say that they hold so many more peers
+//	abdicate                      the operators are given up, as at the end of a leadership
 //	failover                      the leader begins anew, with what is saved
 func TestScheduling(t *testing.T) {
 	datadriven.Walk(t, "testdata/scheduling", func(t *testing.T, path string) {
@@ -49,6 +51,7 @@ type model struct {
 	stores  []*modelStore
 	regions []*modelRegion
 	out     strings.Builder
+	burden  uint32 // peers that every store says to hold, besides those that the regions name
 }
 
 type modelStore struct {
@@ -166,6 +169,12 @@ func (m *model) command(t *testing.T, td *datadriven.TestData) string {
 		m.putStore(t, number(t, td, 0), metapb.StoreState_Up, false)
 	case "foreign":
 		m.foreign(t, td)
+	case "burden":
+		m.burden = uint32(number(t, td, 0))
+	case "abdicate":
+		if err := m.c.Do(func() { m.server().leadership.operators.abandon() }); err != nil {
+			t.Fatal(err)
+		}
 	case "failover":
 		m.c.members[0].Crash(disk.ProcessKill)
 		m.c.StartAll()
@@ -260,7 +269,7 @@ func (m *model) beat(t *testing.T) {
 }
 
 func (m *model) storeHeartbeat(s *Server, st *modelStore) {
-	count := uint32(0)
+	count := m.burden
 	for _, r := range m.regions {
 		if peerOn(r.meta, st.id) != nil {
 			count++

@@ -92,6 +92,21 @@ func (s promoteLearner) command(resp *pdpb.RegionHeartbeatResponse) {
 	resp.ChangePeer = changePeer(eraftpb.ConfChangeType_AddNode, s.peer)
 }
 
+// demoteVoter makes a voter a learner.
+type demoteVoter struct{ peer *metapb.Peer }
+
+func (s demoteVoter) String() string { return fmt.Sprintf("demote %v", name(s.peer)) }
+
+func (s demoteVoter) finished(r *regionInfo) bool { return !isVoter(peerByID(r.meta, s.peer.Id)) }
+
+func (s demoteVoter) confVerChanged(r *regionInfo) uint64 { return one(s.finished(r)) }
+
+func (demoteVoter) needs() uint64 { return 0 }
+
+func (s demoteVoter) command(resp *pdpb.RegionHeartbeatResponse) {
+	resp.ChangePeer = changePeer(eraftpb.ConfChangeType_AddLearnerNode, s.peer)
+}
+
 // removePeer removes a member.
 type removePeer struct{ peer *metapb.Peer }
 
