@@ -9,6 +9,7 @@ import (
 	"simrun/checker"
 	"simrun/checker/verdict"
 	"simrun/faults"
+	"simrun/nodes/placement"
 	"simrun/reports"
 	"simrun/scenarios"
 	"simrun/scenarios/runner"
@@ -61,6 +62,7 @@ const (
 	outcomeSeen  = "an operation whose outcome is"
 	checkSeen    = "anything to check for"
 	workloadSeen = "in the history:"
+	operatorSeen = "an operator that finished:"
 )
 
 // coverage is what happened in the runs of a scenario.
@@ -160,6 +162,7 @@ func (c *coverage) promise() {
 		default:
 		}
 	}
+	c.promiseScheduling()
 	switch {
 	case s.Cluster.API == plan.Raft:
 		c.want(markSeen, "registers: restored a snapshot from the leader", "registers: refused reads when the leader was deposed")
@@ -175,6 +178,40 @@ func (c *coverage) promise() {
 			"raftstore: start with unapplied committed entries")
 	}
 	c.want(workloadSeen, workloadPromises[s.Workload.Name]...)
+}
+
+// promiseScheduling lists what the placement driver should have done by itself.
+func (c *coverage) promiseScheduling() {
+	s := &c.scenario.Scheduling
+	if len(s.Interval) == 0 {
+		return
+	}
+	c.want(markSeen, "placement: operator finished", "placement: operator timed out", "raftstore: members changed by order of the placement driver")
+	if slices.Contains(s.BalanceLeaders, true) {
+		c.want(operatorSeen, placement.BalanceLeader.String())
+		c.want(markSeen, "raftstore: leader transferred by order of the placement driver")
+	}
+	if slices.Contains(s.BalanceRegions, true) {
+		c.want(operatorSeen, placement.BalanceRegion.String())
+	}
+	if slices.ContainsFunc(s.SplitKeys, func(n int64) bool { return n > 0 }) {
+		c.want(markSeen, "raftstore: region found too large and split", "raftstore: region smaller than it was taken for")
+	}
+	for _, k := range c.scenario.Faults.Kinds {
+		switch k {
+		case faults.Wipe:
+			c.want(operatorSeen, placement.ReplaceReplica.String())
+			c.want(markSeen, "placement: store declared to be destroyed", "placement: store removed for good")
+		case faults.Destroy:
+			c.want(operatorSeen, placement.ReplaceReplica.String())
+			c.want(markSeen, "placement: replica on a store that is down replaced")
+		case faults.Drain:
+			c.want(markSeen, "placement: replica moved away from a store that is being emptied", "placement: store removed for good")
+		case faults.AddPeer, faults.RemovePeer, faults.MovePeer: // by somebody else
+			c.want(markSeen, "placement: operator cancelled, somebody else has changed the region")
+		default:
+		}
+	}
 }
 
 // add counts what happened in a run.
@@ -210,6 +247,9 @@ func (c *coverage) addStats(s *reports.Stats) {
 		"snapshots": s.Cluster.Snapshots, "crashes": s.Cluster.Crashes, "restarts": s.Cluster.Restarts,
 	} {
 		c.count(clusterSeen, what, n)
+	}
+	for _, o := range s.Operators {
+		c.count(operatorSeen, o.Kind, o.Finished)
 	}
 	for what, n := range map[string]uint64{
 		"messages lost": s.Network.Lost, "messages cut off": s.Network.Cut, "messages duplicated": s.Network.Duplicated,

@@ -153,13 +153,12 @@ type measure struct {
 	splits     [][]byte
 
 	partSize, partKeys uint64 // since the last division
-	last               []byte // the last division, or the region's start
+	last               []byte // the last key, without its version
 }
 
 // run scans; it returns false if the region is not what it was, or not led here
 // any more.
 func (m *measure) run(t env.Task) bool {
-	m.last = m.p.region.GetStartKey()
 	sources := []*source{{cf: engine.Default}, {cf: engine.Write}}
 	for _, s := range sources {
 		s.at = m.p.region.GetStartKey()
@@ -235,15 +234,12 @@ func (m *measure) count(key []byte, value int) {
 	m.size += size
 	m.keys++
 	full := m.sizeMax > 0 && m.partSize > 0 && m.partSize+size > m.sizeMax/3*2 || m.keysMax > 0 && m.partKeys > 0 && m.partKeys+1 > m.partKeysMax()
-	if full && len(m.splits) < m.divisions() {
-		if division := withoutVersion(key); bytes.Compare(division, m.last) > 0 {
-			m.splits = append(m.splits, slices.Clone(division))
-			m.last = m.splits[len(m.splits)-1]
-			m.partSize, m.partKeys = 0, 0
-		} else {
-			markSplitVersions.Reached()
-		}
+	division := withoutVersion(key)
+	if full && len(m.splits) < m.divisions() && !markSplitVersions.Sometimes(bytes.Equal(division, m.last)) {
+		m.splits = append(m.splits, slices.Clone(division))
+		m.partSize, m.partKeys = 0, 0
 	}
+	m.last = append(m.last[:0], division...)
 	m.partSize += size
 	m.partKeys++
 }
