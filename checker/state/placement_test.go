@@ -41,16 +41,22 @@ func TestPlacement(t *testing.T) {
 		found    string // of the messages; empty: nothing
 		anomaly  verdict.Anomaly
 	}{
-		{"as it should be", all(region("a", "b", "c"), region("b", "c", "d"), region("c", "d", "a"), region("d", "a", "b")),
-			Wanted{Stores: four, Replicas: 3, Leaders: true, Regions: true}, "", ""},
+		{
+			"as it should be", all(region("a", "b", "c"), region("b", "c", "d"), region("c", "d", "a"), region("d", "a", "b")),
+			Wanted{Stores: four, Replicas: 3, Leaders: true, Regions: true},
+			"", "",
+		},
 		{"too few", region("a", "b"), Wanted{Stores: four, Replicas: 3}, "has 2 voters", verdict.Misplaced},
 		{"too many", region("a", "b", "c", "d"), Wanted{Stores: four, Replicas: 3}, "has 4 voters", verdict.Misplaced},
 		{"a learner is left", region("a", "b", "c", "dL"), Wanted{Stores: four, Replicas: 3}, "left behind as Learner", verdict.Misplaced},
 		{"where nothing should be", region("a", "b", "c"), Wanted{Stores: []string{"a", "b", "d"}, Replicas: 3}, "on c, which should hold nothing", verdict.Misplaced},
 		{"one leads all", all(region("a", "b", "c"), region("a", "b", "c")), Wanted{Stores: four, Replicas: 3, Leaders: true}, "a leads 2 regions", verdict.Unbalanced},
 		{"one leads all, and nobody asked", all(region("a", "b", "c"), region("a", "b", "c")), Wanted{Stores: four, Replicas: 3}, "", ""},
-		{"one leads all, which is tolerated", all(region("a", "b", "c"), region("a", "b", "c")),
-			Wanted{Stores: four, Replicas: 3, Leaders: true, Tolerance: 1}, "", ""},
+		{
+			"one leads all, which is tolerated", all(region("a", "b", "c"), region("a", "b", "c")),
+			Wanted{Stores: four, Replicas: 3, Leaders: true, Tolerance: 1},
+			"", "",
+		},
 		{"an empty store", all(region("a", "b", "c"), region("b", "c", "a")), Wanted{Stores: four, Replicas: 3, Regions: true}, "and d has 0", verdict.Unbalanced},
 		{"a store with one peer less", region("a", "b", "c"), Wanted{Stores: four, Replicas: 3, Regions: true}, "", ""},
 	} {
