@@ -9,7 +9,7 @@ import (
 var markSlowStore = invariant.NewMark("raftstore: store reports that it is slow") //nolint:gochecknoglobals // marks register once
 
 // slowness is a score of how slow the disk of a store is, from 1 to slowScoreMax,
-// which the placement driver is told: it grows twofold in each period in which a
+// which the placement driver is told: it grows fourfold in each period in which a
 // write of the raft log takes too long, and falls a step at a time in the others,
 // so that one slow write means little and a slow disk is not forgiven at once
 // (TiKV, components/raftstore/src/store/worker/pd.rs, SlowScore).
@@ -22,6 +22,7 @@ type slowness struct {
 
 const (
 	slowScoreMax  = 100
+	slowScoreRise = 4
 	slowScoreFall = 10
 )
 
@@ -42,7 +43,7 @@ func (sl *slowness) report(now, tooLong time.Duration) uint64 {
 	sl.longest = 0
 	score := max(sl.score, 1)
 	if longest > tooLong {
-		score = min(2*score, slowScoreMax)
+		score = min(slowScoreRise*score, slowScoreMax)
 	} else {
 		score = max(score, 1+slowScoreFall) - slowScoreFall
 	}
