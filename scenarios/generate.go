@@ -94,6 +94,8 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k.TSOWindow = choose(g, "tso-window", s.Knobs.TSOWindow, k.TSOWindow)
 	k.StoreHeartbeat = choose(g, "store-heartbeat", s.Knobs.StoreHeartbeat, k.StoreHeartbeat)
 	k.RegionHeartbeat = choose(g, "region-heartbeat", s.Knobs.RegionHeartbeat, k.RegionHeartbeat)
+	k.GCInterval = choose(g, "gc-interval", s.Knobs.GCInterval, k.GCInterval)
+	k.GCLifetime = choose(g, "gc-lifetime", s.Knobs.GCLifetime, k.GCLifetime)
 	k.ScanPage = choose(g, "scan-page", s.Knobs.ScanPage, k.ScanPage)
 	k.BatchBytes = choose(g, "batch-bytes", s.Knobs.BatchBytes, k.BatchBytes)
 	p.Disk.SyncMax = choose(g, "sync", s.Knobs.SyncMax, p.Disk.SyncMax)

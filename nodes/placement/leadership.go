@@ -35,7 +35,8 @@ type leadership struct {
 	stores  *storeDirectory
 	regions *regionDirectory
 
-	operators *operators
+	safePoints *safePoints
+	operators  *operators
 
 	saver     saver
 	confirmer confirmer
@@ -134,6 +135,9 @@ func (l *leadership) loadFrom(img Image) (err error) {
 		l.s.cfg.Observer.RegionKnown(l.term, r.meta)
 	}
 	l.operators = newOperators(l)
+	if l.safePoints, err = loadSafePoints(img); err != nil {
+		return err
+	}
 	l.ready = true
 	return nil
 }
