@@ -158,6 +158,11 @@ func (c *Cluster) schedulingUnrest() string {
 	if ops := pd.Operators(); len(ops) > 0 {
 		return "the placement driver has under way: " + ops[0]
 	}
+	for _, s := range c.present() {
+		if s.draining {
+			return s.node.Name() + " is still being emptied"
+		}
+	}
 	for _, s := range pd.Stores() {
 		if s.Health == placement.StoreOffline {
 			return fmt.Sprintf("store %d is still being emptied", s.Meta.Id)
