@@ -87,10 +87,9 @@ func (c *Cluster) Drain(node string, happened func()) bool {
 	s.draining = true
 	id := s.id
 	c.admin.env.Sched.Go("drain "+node, func(t env.Task) {
-		if c.drain(t, &metapb.Store{Id: id, Address: node, State: metapb.StoreState_Offline}) {
-			s.gone = true
-			happened()
-		}
+		c.drain(t, &metapb.Store{Id: id, Address: node, State: metapb.StoreState_Offline})
+		s.gone = true
+		happened()
 	})
 	return true
 }
@@ -99,13 +98,14 @@ func (c *Cluster) Drain(node string, happened func()) bool {
 const drainPause = 100 * time.Millisecond
 
 // drain asks until it is granted, and waits until the store is a tombstone.
-func (c *Cluster) drain(t env.Task, meta *metapb.Store) bool {
-	for {
-		_ = c.admin.pd.PutStore(t, meta)
-		if known, err := c.admin.pd.GetStore(t, meta.Id, -1); err == nil && known.State == metapb.StoreState_Tombstone {
-			return true
+func (c *Cluster) drain(t env.Task, meta *metapb.Store) {
+	for granted := false; ; t.Sleep(drainPause) {
+		if !granted {
+			granted = c.admin.pd.PutStore(t, meta) == nil
 		}
-		t.Sleep(drainPause)
+		if known, err := c.admin.pd.GetStore(t, meta.Id, -1); err == nil && known.State == metapb.StoreState_Tombstone {
+			return
+		}
 	}
 }
 
