@@ -151,7 +151,9 @@ func (o *operator) stale(r *regionInfo) bool {
 // command puts the step that is next into the answer to a heartbeat of the
 // region, which is addressed to the leader that has sent it, and to the epoch that
 // it has reported: a leader of another one does not obey.
-func (o *operator) command(resp *pdpb.RegionHeartbeatResponse) { o.steps[o.current].command(resp) }
+func (o *operator) command(r *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
+	o.steps[o.current].command(r, resp)
+}
 
 // adds and removes return the stores that get or lose a peer by steps that are
 // not done yet.

@@ -84,7 +84,7 @@ func (ops *operators) dispatch(r *regionInfo, now time.Duration, resp *pdpb.Regi
 	last, sent := ops.last[op.region]
 	markOperatorRepeated.Sometimes(sent && last == op.current)
 	ops.last[op.region] = op.current
-	op.command(resp)
+	op.command(r, resp)
 }
 
 // tend ends the operators whose regions are not heard of any more, or not in time.

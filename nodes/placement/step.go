@@ -17,8 +17,8 @@ type step interface {
 	// confVerChanged is by how much the step has raised the version of the
 	// configuration, as far as the region shows.
 	confVerChanged(r *regionInfo) uint64
-	// command asks for it.
-	command(resp *pdpb.RegionHeartbeatResponse)
+	// command asks for it, unless there is nothing left to do but to wait.
+	command(r *regionInfo, resp *pdpb.RegionHeartbeatResponse)
 	// needs is the store without which the step cannot be done, 0 if there is none.
 	needs() uint64
 }
@@ -54,7 +54,7 @@ func (s transferLeader) finished(r *regionInfo) bool { return r.leader.GetId() =
 
 func (s transferLeader) needs() uint64 { return s.to.StoreId }
 
-func (s transferLeader) command(resp *pdpb.RegionHeartbeatResponse) {
+func (s transferLeader) command(_ *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
 	resp.TransferLeader = &pdpb.TransferLeader{Peer: s.to}
 }
 
@@ -73,7 +73,10 @@ func (s addLearner) confVerChanged(r *regionInfo) uint64 {
 
 func (s addLearner) needs() uint64 { return s.peer.StoreId }
 
-func (s addLearner) command(resp *pdpb.RegionHeartbeatResponse) {
+func (s addLearner) command(r *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
+	if peerByID(r.meta, s.peer.Id) != nil {
+		return // it has yet to catch up
+	}
 	resp.ChangePeer = changePeer(eraftpb.ConfChangeType_AddLearnerNode, s.peer)
 }
 
@@ -88,7 +91,7 @@ func (s promoteLearner) confVerChanged(r *regionInfo) uint64 { return one(s.fini
 
 func (s promoteLearner) needs() uint64 { return s.peer.StoreId }
 
-func (s promoteLearner) command(resp *pdpb.RegionHeartbeatResponse) {
+func (s promoteLearner) command(_ *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
 	resp.ChangePeer = changePeer(eraftpb.ConfChangeType_AddNode, s.peer)
 }
 
@@ -103,7 +106,7 @@ func (s demoteVoter) confVerChanged(r *regionInfo) uint64 { return one(s.finishe
 
 func (demoteVoter) needs() uint64 { return 0 }
 
-func (s demoteVoter) command(resp *pdpb.RegionHeartbeatResponse) {
+func (s demoteVoter) command(_ *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
 	resp.ChangePeer = changePeer(eraftpb.ConfChangeType_AddLearnerNode, s.peer)
 }
 
@@ -118,7 +121,7 @@ func (s removePeer) confVerChanged(r *regionInfo) uint64 { return one(s.finished
 
 func (removePeer) needs() uint64 { return 0 }
 
-func (s removePeer) command(resp *pdpb.RegionHeartbeatResponse) {
+func (s removePeer) command(_ *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
 	resp.ChangePeer = changePeer(eraftpb.ConfChangeType_RemoveNode, s.peer)
 }
 
@@ -139,7 +142,7 @@ func (s enterJoint) confVerChanged(r *regionInfo) uint64 { return 2 * one(s.fini
 
 func (s enterJoint) needs() uint64 { return s.promote.StoreId }
 
-func (s enterJoint) command(resp *pdpb.RegionHeartbeatResponse) {
+func (s enterJoint) command(_ *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
 	resp.ChangePeerV2 = &pdpb.ChangePeerV2{Changes: []*pdpb.ChangePeer{
 		changePeer(eraftpb.ConfChangeType_AddNode, s.promote), changePeer(eraftpb.ConfChangeType_AddLearnerNode, s.demote),
 	}}
@@ -164,7 +167,7 @@ func (s leaveJoint) confVerChanged(r *regionInfo) uint64 {
 
 func (leaveJoint) needs() uint64 { return 0 }
 
-func (leaveJoint) command(resp *pdpb.RegionHeartbeatResponse) {
+func (leaveJoint) command(_ *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
 	resp.ChangePeerV2 = &pdpb.ChangePeerV2{}
 }
 
@@ -180,7 +183,7 @@ func (s splitRegion) finished(r *regionInfo) bool { return r.version() > s.versi
 
 func (splitRegion) needs() uint64 { return 0 }
 
-func (splitRegion) command(resp *pdpb.RegionHeartbeatResponse) {
+func (splitRegion) command(_ *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
 	resp.SplitRegion = &pdpb.SplitRegion{Policy: pdpb.CheckPolicy_SCAN}
 }
 
@@ -197,7 +200,7 @@ func (mergeRegion) finished(*regionInfo) bool { return false }
 
 func (mergeRegion) needs() uint64 { return 0 }
 
-func (s mergeRegion) command(resp *pdpb.RegionHeartbeatResponse) {
+func (s mergeRegion) command(_ *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
 	resp.Merge = &pdpb.Merge{Target: s.target}
 }
 
