@@ -191,7 +191,7 @@ func (c *coverage) promiseScheduling() {
 	if len(s.Interval) == 0 {
 		return
 	}
-	c.want(markSeen, "placement: operator finished", "placement: operator timed out", "raftstore: members changed by order of the placement driver")
+	c.want(markSeen, "placement: operator finished", "raftstore: members changed by order of the placement driver")
 	if slices.Contains(s.BalanceLeaders, true) {
 		c.want(operatorSeen, placement.BalanceLeader.String())
 		c.want(markSeen, "raftstore: leader transferred by order of the placement driver")
@@ -211,7 +211,8 @@ func (c *coverage) promiseScheduling() {
 			c.want(operatorSeen, placement.ReplaceReplica.String())
 			c.want(markSeen, "placement: replica on a store that is down replaced")
 		case faults.Drain:
-			c.want(markSeen, "placement: replica moved away from a store that is being emptied", "placement: store removed for good")
+			c.want(markSeen, "placement: replica moved away from a store that is being emptied", "placement: store removed for good",
+				"placement: operator timed out")
 		case faults.AddPeer, faults.RemovePeer, faults.MovePeer: // by somebody else
 			c.want(markSeen, "placement: operator cancelled, somebody else has changed the region")
 		default:

@@ -106,7 +106,7 @@ func (s *scheduler) balanceLeader() *operator {
 		}
 		source := s.load(r.leader.StoreId)
 		target, heir := s.heir(r)
-		if target == nil || !s.worthwhile(source.leaders, target.leaders, s.leaderWeight(r)) {
+		if target == nil || !s.worthwhile(source.leaders, target.leaders, 1) {
 			continue
 		}
 		difference := source.leaders - target.leaders

@@ -71,7 +71,7 @@ type OperatorOutcome uint8
 const (
 	_         OperatorOutcome = iota
 	Finished                  // all its steps were seen to be done
-	TimedOut                  // it took longer than Scheduling.OperatorTimeout
+	TimedOut                  // a step took longer than Scheduling.OperatorTimeout
 	Cancelled                 // somebody else has changed the region, or a store that it needs is no longer usable
 	Abandoned                 // the leadership to which it belonged is over
 	outcomeEnd
@@ -109,8 +109,8 @@ type operator struct {
 	// meta is the region when the operator was made, for which its steps are meant.
 	meta     *metapb.Region
 	steps    []step
-	current  int // index of the step that is next
-	deadline time.Duration
+	current  int           // index of the step that is next
+	deadline time.Duration // of that step
 }
 
 func newOperator(kind OperatorKind, r *regionInfo, steps ...step) *operator {

@@ -97,8 +97,13 @@ func (ops *operators) tend(now time.Duration) {
 // settle ends an operator that is done, or that must not go on.
 func (ops *operators) settle(op *operator, now time.Duration) (ended bool) {
 	r := ops.l.regions.byID[op.region]
+	before := op.current
+	done := ops.merged(op) || r != nil && op.advance(r)
+	if op.current > before {
+		op.deadline = now + ops.l.s.cfg.Scheduling.OperatorTimeout
+	}
 	switch {
-	case ops.merged(op) || r != nil && op.advance(r):
+	case done:
 		markOperatorFinished.Reached()
 		ops.end(op, Finished)
 	case r == nil:

@@ -138,7 +138,8 @@ type storeLoad struct {
 	info *storeInfo
 	// target: it may get peers and leaders.
 	target bool
-	// leaders and regions are its scores.
+	// leaders and regions are its scores: the number of leaders, each of which costs
+	// the same in heartbeats and elections, and the weight of regions.
 	leaders, regions int64
 	moving           int // peers that it is about to get or to give away
 }
@@ -167,7 +168,7 @@ func (s *scheduler) weigh() {
 				leader = to
 			}
 		}
-		s.add(leader, s.leaderWeight(r), 0, 0)
+		s.add(leader, 1, 0, 0)
 	}
 }
 
@@ -203,10 +204,6 @@ func (s *scheduler) weight(r *regionInfo) int64 {
 	}
 	return 1
 }
-
-// leaderWeight is what leading a region counts: one. Leaders are balanced by
-// their number, for each costs the same in heartbeats and elections.
-func (*scheduler) leaderWeight(*regionInfo) int64 { return 1 }
 
 // isTarget reports whether a store may get peers and leaders.
 func (s *scheduler) isTarget(store uint64) bool {

@@ -16,7 +16,8 @@ type Scheduling struct {
 	// Replicas is how many voters a region should have; default: as many as the
 	// first region of Config.Regions has.
 	Replicas int
-	// OperatorTimeout is how long an operator may take. Default 10 s.
+	// OperatorTimeout is how long one step of an operator may take: at least the time
+	// between two heartbeats of a region. Default 10 s.
 	OperatorTimeout time.Duration
 	// OperatorLimit bounds the operators under way. Balancing has half of it, so that
 	// it never keeps a repair waiting. Default 16.

@@ -15,8 +15,8 @@ type Scheduling struct {
 	// MaxStoreDownTime is how long a store has to be silent to be given up. Not zero,
 	// if there is an Interval.
 	MaxStoreDownTime Duration `toml:"max-store-down-time"`
-	// OperatorTimeout is how long an operator may take. Not zero, if there is an
-	// Interval.
+	// OperatorTimeout is how long one step of an operator may take. More than
+	// knobs.region-heartbeat, if there is an Interval.
 	OperatorTimeout Duration `toml:"operator-timeout"`
 	// OperatorLimit bounds the operators under way, StoreLimit the peers that one
 	// store gets or gives away at a time: 1 to 1000 each, if there is an Interval.

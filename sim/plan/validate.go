@@ -31,6 +31,9 @@ func (p *Plan) validate() *Error {
 	v.duration("phases.audit", p.Phases.Audit, 1)
 	p.Knobs.validate(&v)
 	p.Scheduling.validate(&v)
+	v.check("scheduling.operator-timeout", p.Scheduling.Interval == 0 || p.Scheduling.OperatorTimeout > p.Knobs.RegionHeartbeat,
+		"is %v, in which a region may not report once: write more than knobs.region-heartbeat, which is %v",
+		p.Scheduling.OperatorTimeout, p.Knobs.RegionHeartbeat)
 	p.Network.validate(&v)
 	p.Disk.validate(&v)
 	v.duration("clocks.offset-max", p.Clocks.OffsetMax, 0)
