@@ -98,8 +98,9 @@ type Injector interface {
 	RemovePeer(key, store string, happened func()) (asked bool)
 	MovePeer(key, from, to string, happened func()) (asked bool)
 	// Wipe ends the process of a node and empties its disk, unless something would
-	// be lost that the system promises to keep. Its Undo starts a process.
-	Wipe(node string) Lasting
+	// be lost that the system promises to keep; regardless, even then. Its Undo
+	// starts a process.
+	Wipe(node string, regardless bool) Lasting
 	// Join lets a store that was held back join the cluster. Destroy ends a store
 	// for good, if nothing is lost with it; HealAll does not start it again.
 	Join(node string) (effect bool)

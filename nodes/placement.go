@@ -31,6 +31,8 @@ type PlacementConfig struct {
 	Observer placement.Observer
 	// Raft configures the members' raft group.
 	Raft raftstore.Config
+	// Grants, if not nil, is told what timestamps and ids are handed out.
+	Grants placement.Grants
 }
 
 // Placement is a running member. Until its databases are durable it takes no
@@ -57,6 +59,7 @@ func StartPlacement(e *env.Env, ep *rpc.Endpoint, cfg PlacementConfig) (*Placeme
 		Scheduling:        cfg.Scheduling,
 		Observer:          cfg.Observer,
 		Raft:              cfg.Raft,
+		Grants:            cfg.Grants,
 	}
 	if err = placement.Prepare(e, member, engines); err != nil {
 		engines.Close()

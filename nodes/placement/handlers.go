@@ -76,7 +76,7 @@ func (l *leadership) timestamps(t env.Task, count int64) (physical, logical int6
 	if err := l.confirm(t); err != nil {
 		return 0, 0, err
 	}
-	return l.oracle.take(t, count, saveLimit)
+	return l.takeTimestamps(t, count)
 }
 
 func (s *Server) handleAllocID(t env.Task, _ env.Addr, req *pdpb.AllocIDRequest) *pdpb.AllocIDResponse {
@@ -103,7 +103,7 @@ func (l *leadership) newID(t env.Task) (uint64, error) {
 	if err := l.confirm(t); err != nil {
 		return 0, err
 	}
-	return l.ids.take(t, 1, saveLimit)
+	return l.takeIDs(t, 1)
 }
 
 func (s *Server) handleGetMembers(_ env.Addr, _ *pdpb.GetMembersRequest) *pdpb.GetMembersResponse {
@@ -272,7 +272,7 @@ func (s *Server) handleAskBatchSplit(t env.Task, _ env.Addr, req *pdpb.AskBatchS
 		return resp
 	}
 	peers := uint64(len(req.Region.Peers))
-	first, err := l.ids.take(t, uint64(req.SplitCount)*(1+peers), saveLimit)
+	first, err := l.takeIDs(t, uint64(req.SplitCount)*(1+peers))
 	if err != nil {
 		if h.Error = s.failure(err); h.Error == nil {
 			return nil

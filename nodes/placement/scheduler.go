@@ -56,7 +56,7 @@ func (s *scheduler) reserve(t env.Task) bool {
 		return true
 	}
 	s.ids = s.ids[:0]
-	first, err := s.l.ids.take(t, spareIDs, saveLimit)
+	first, err := s.l.takeIDs(t, spareIDs)
 	if err != nil {
 		return false
 	}

@@ -33,6 +33,8 @@ type peer struct {
 
 	// applied is the index of the last applied entry, appliedTerm its term.
 	applied, appliedTerm uint64
+	// applying is the size of what waits to be applied.
+	applying int
 	// size and keys estimate the data in the region, in bytes and entries: as they
 	// were measured last, or not yet, and what was written since. grown and grownKeys
 	// are what was written since the region was last looked at.
@@ -73,6 +75,9 @@ type peer struct {
 	// restoring is the index of the last snapshot that raft has accepted.
 	restoring uint64
 
+	tick  tickCount
+	sleep sleep
+
 	dirty bool
 	// destroyed: the peer does nothing any more. It keeps its place until that is
 	// durable.
@@ -83,6 +88,7 @@ func (s *Store) newPeer(region *metapb.Region, meta *metapb.Peer) *peer {
 	invariant.Check(meta.GetId() != 0 && meta.GetStoreId() == s.id,
 		"raftstore: store %d: region %v has no peer here", s.id, region)
 	p := &peer{s: s, regionID: region.GetId(), id: meta.GetId(), region: region, meta: meta, contact: s.ticks}
+	p.tick.done, p.sleep.stirred = s.ticks, s.ticks
 	p.log.p = p
 	p.log.cache.countMax, p.log.cache.bytesMax = s.cfg.EntryCacheCount, s.cfg.EntryCacheBytes
 	return p
@@ -107,6 +113,8 @@ func (p *peer) startRaft() {
 		AsyncStorageWrites:        true,
 		MaxSizePerMsg:             p.s.cfg.MaxSizePerMsg,
 		MaxInflightMsgs:           p.s.cfg.MaxInflightMsgs,
+		MaxInflightBytes:          p.s.cfg.MaxInflightBytes,
+		MaxUncommittedEntriesSize: p.s.cfg.MaxUncommittedBytes,
 		CheckQuorum:               true,
 		PreVote:                   true,
 		ReadOnlyOption:            raft.ReadOnlySafe,

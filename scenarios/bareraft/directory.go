@@ -73,7 +73,7 @@ func (c *Cluster) Drain(string, func()) bool { return false }
 func (c *Cluster) Destroy(string) bool { return false }
 
 // Wipe implements sim.Directory: a member that forgets its votes is none.
-func (c *Cluster) Wipe(string) bool { return false }
+func (c *Cluster) Wipe(string, bool) bool { return false }
 
 // transfer is a transfer of leadership under way.
 type transfer struct {

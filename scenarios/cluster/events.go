@@ -13,6 +13,7 @@ type Event struct {
 	Node string
 	Kind EventKind
 	Text string
+	DB   string // the database of a stall
 }
 
 // EventKind is the kind of an Event.
@@ -30,6 +31,8 @@ const (
 	SplitDone EventKind = "split"
 	Snapshot  EventKind = "snapshot"
 	Scheduled EventKind = "scheduled" // an operator of the placement driver begins or ends
+	Stalled   EventKind = "stalled"   // a database slows its writes down or stops them
+	Flowing   EventKind = "flowing"   // it does not any more
 	Members   EventKind = "members"   // of a region have changed, or one of them is gone
 )
 

@@ -72,7 +72,7 @@ func (c *Cluster) Destroy(node string) bool {
 	if s == nil || c.remaining(s) < c.plan.Cluster.Replicas || !c.dispensable(s) {
 		return false
 	}
-	c.lose(s)
+	c.forget(s)
 	s.gone = true
 	return true
 }

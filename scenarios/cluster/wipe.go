@@ -17,17 +17,25 @@ import (
 // its votes and its log, so it must not come back under its name in raft: it
 // begins anew, with an identity that the placement driver gives, and the
 // placement driver puts other peers in the place of those that are lost.
-func (c *Cluster) Wipe(node string) bool {
+//
+// It may happen as long as every region, as each of its replicas sees it, keeps
+// a quorum without that store. One loss at a time is made good before the next.
+// Regardless, it happens in any case.
+func (c *Cluster) Wipe(node string, regardless bool) bool {
 	s := c.storeNamed(node)
-	if s == nil || s.draining || !c.dispensable(s) {
+	if s == nil || s.draining || !s.serves() || !regardless && !c.dispensable(s) {
 		return false
 	}
-	c.lose(s)
+	c.forget(s)
 	return true
 }
 
-// lose notes that nothing is left of a store but its machine.
-func (c *Cluster) lose(s *store) {
+// serves reports whether there is a store that has its identity and is up.
+func (s *store) serves() bool { return !s.absent() && s.id != 0 && s.server != nil }
+
+// forget notes that nothing is left of a store but its machine.
+func (c *Cluster) forget(s *store) {
+	c.lose(s)
 	c.lost = append(c.lost, s.id)
 	s.last, s.id = s.id, 0
 }
@@ -36,7 +44,7 @@ func (c *Cluster) lose(s *store) {
 // each of its replicas sees it, keeps a quorum without it. One loss at a time is
 // made good before the next.
 func (c *Cluster) dispensable(s *store) bool {
-	if s.absent() || s.id == 0 || s.server == nil || c.mourned() {
+	if !s.serves() || c.mourned() {
 		return false
 	}
 	for _, other := range c.present() {
@@ -79,22 +87,7 @@ func (c *Cluster) regionWith(storeID uint64) (view, bool) {
 // joint configuration, when a store is lost. Only peers count that are there and
 // have their data.
 func (c *Cluster) survives(r *metapb.Region, without *store) bool {
-	var had, have [2]int
-	for _, p := range r.Peers {
-		for set, votes := range [2]bool{
-			p.Role == metapb.PeerRole_Voter || p.Role == metapb.PeerRole_IncomingVoter,
-			p.Role == metapb.PeerRole_Voter || p.Role == metapb.PeerRole_DemotingVoter,
-		} {
-			if !votes {
-				continue
-			}
-			had[set]++
-			if p.StoreId != without.id && c.holds(p, r.Id) {
-				have[set]++
-			}
-		}
-	}
-	return have[0] > had[0]/2 && have[1] > had[1]/2
+	return votesOf(r, func(p *metapb.Peer) bool { return p.StoreId != without.id && c.holds(p, r.Id) }).quorum()
 }
 
 // holds reports whether a member has a peer that is initialised.

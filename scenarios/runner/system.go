@@ -24,6 +24,12 @@ type System interface {
 	Reads() cluster.Reads
 	// Operators counts what the placement driver has had done.
 	Operators() []cluster.OperatorCount
+	// Replication counts what raft has done.
+	Replication() cluster.Replication
+	// Explain tells what those who wait do wait for.
+	Explain(waiters []cluster.Waiter) cluster.Explanation
+	// Engines counts what the nodes' databases did in the background.
+	Engines() []cluster.EngineStats
 	// CheckState runs the checkers of stored state, when the system is quiet.
 	CheckState(h *history.History) []checker.Result
 	// DumpLogs writes the raft logs in readable form.
