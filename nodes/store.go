@@ -32,6 +32,10 @@ type StoreConfig struct {
 	Proposed func()
 }
 
+// RemovedReason is in the reason with which the process of a store ends that was
+// removed from the cluster: it must not serve, nor start again.
+const RemovedReason = "removed from the cluster"
+
 // Store is a running store. Until its databases are durable it has no regions
 // and serves nothing.
 type Store struct {
@@ -83,6 +87,7 @@ func (s *Store) prepare(cfg StoreConfig) error {
 func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 	pd := placement.NewClient(e, ep, placement.ClientConfig{ClusterID: ClusterID, Members: cfg.Placement})
 	transport := newTransport(e, ep, pd)
+	removed := func() { e.Exit(fmt.Sprintf("store %d was %s", cfg.Raft.StoreID, RemovedReason)) }
 	var sched *txn.Scheduler
 	raft := cfg.Raft
 	raft.Guard = func(guard []byte) []byte { return sched.GuardRead(guard) }
@@ -91,10 +96,12 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 			sched.RequireMaxTS(region, term)
 		}
 	}
-	store, err := raftstore.Open(e, raft, s.engines, transport, driver{e, pd})
+	d := &driver{env: e, pd: pd, removed: removed}
+	store, err := raftstore.Open(e, raft, s.engines, transport, d)
 	if err != nil {
 		return err
 	}
+	d.answered = store.OnRegionHeartbeatResponse
 	s.raft = store
 	sched = txn.NewScheduler(e, regionStore{store}, txn.Config{
 		Timestamp:       func(t env.Task) (uint64, error) { return pd.GetTS(t, timestampTimeout) },
@@ -112,7 +119,14 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 	handle(ep, rpc.DetectDeadlock, detection.serve)
 	safe.serve(ep)
 	e.Sched.Go("register store", func(t env.Task) {
-		for pd.PutStore(t, &metapb.Store{Id: cfg.Raft.StoreID, Address: e.Name}) != nil || safe.join(t, pd) != nil {
+		for {
+			err := pd.PutStore(t, &metapb.Store{Id: cfg.Raft.StoreID, Address: e.Name})
+			if err == nil && safe.join(t, pd) == nil {
+				return
+			}
+			if placement.IsTombstone(err) {
+				removed()
+			}
 			t.Sleep(retryPutStore)
 		}
 	})

@@ -15,6 +15,7 @@ type Stats struct {
 	Cluster    ClusterStats     `json:"cluster"`
 	Reads      ReadStats        `json:"reads"`
 	Commits    CommitStats      `json:"commits"`
+	Operators  []OperatorCount  `json:"operators,omitempty"`
 	Engines    []EngineStats    `json:"engines"`
 	Network    NetworkStats     `json:"network"`
 	Disk       DiskStats        `json:"disk"`
@@ -51,7 +52,7 @@ type FaultCount struct {
 // which stands in the schedule with the faults and is none.
 func (c FaultCount) administrative() bool {
 	switch c.Kind {
-	case "split", "transfer-leader", "add-peer", "remove-peer", "move-peer":
+	case "split", "transfer-leader", "add-peer", "remove-peer", "move-peer", "join", "drain":
 		return true
 	}
 	return false
@@ -88,6 +89,17 @@ type CommitStats struct {
 type CommitMode struct {
 	Transactions uint64 `json:"transactions"`
 	Rounds       uint64 `json:"rounds"`
+}
+
+// OperatorCount counts the operators of the placement driver of one kind by how
+// they ended; one that was lost with a process is only begun.
+type OperatorCount struct {
+	Kind      string `json:"kind"`
+	Begun     uint64 `json:"begun"`
+	Finished  uint64 `json:"finished"`
+	TimedOut  uint64 `json:"timed_out"`
+	Cancelled uint64 `json:"cancelled"`
+	Abandoned uint64 `json:"abandoned"` // with the leadership that had begun them
 }
 
 // EngineStats counts what the databases of a node did in the background, and for

@@ -269,6 +269,7 @@ func (t *text) cluster() {
 			grouped(r.Lease), grouped(r.Index), grouped(r.Replica)))
 	}
 	t.commits(&t.r.Stats.Commits)
+	t.operators()
 }
 
 // commits tells how many transactions were committed in which way, and in how many
@@ -285,6 +286,21 @@ func (t *text) commits(c *CommitStats) {
 	}
 	if len(words) > 0 {
 		t.labelled("commits", strings.Join(words, ", ")+"; "+plural(c.Proposals, "proposal"))
+	}
+}
+
+// operators tells what the placement driver has had done: of each kind how many
+// have finished, of how many.
+func (t *text) operators() {
+	var kinds []string
+	var timedOut, cancelled, abandoned uint64
+	for _, c := range t.r.Stats.Operators {
+		kinds = append(kinds, fmt.Sprintf("%s"+noBreak+"%d/%d", c.Kind, c.Finished, c.Begun))
+		timedOut, cancelled, abandoned = timedOut+c.TimedOut, cancelled+c.Cancelled, abandoned+c.Abandoned
+	}
+	if len(kinds) > 0 {
+		t.labelled("operators", fmt.Sprintf("%s; %d timed out, %d cancelled, %d lost with a leader",
+			strings.Join(kinds, ", "), timedOut, cancelled, abandoned))
 	}
 }
 

@@ -24,6 +24,8 @@ type System interface {
 	Reads() cluster.Reads
 	// Commits counts how transactions were committed.
 	Commits() cluster.Commits
+	// Operators counts what the placement driver has had done.
+	Operators() []cluster.OperatorCount
 	// Replication counts what raft has done.
 	Replication() cluster.Replication
 	// Explain tells what those who wait do wait for.
