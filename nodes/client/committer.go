@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"time"
 
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 
@@ -52,6 +53,9 @@ type committer struct {
 	commitTS uint64
 	// chosen: it was chosen by the stores.
 	chosen bool
+	// blockedSince is when the lock of a pessimistic transaction was met first, on the
+	// monotonic clock; 0: never.
+	blockedSince time.Duration
 	// rounds counts the requests to stores that had to follow one another.
 	rounds int
 	// unaccounted is set while an attempt to commit the primary may have been

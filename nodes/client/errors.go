@@ -88,7 +88,7 @@ type WriteConflictError struct {
 
 func (e *WriteConflictError) Error() string {
 	if e.ConflictCommitTS == 0 {
-		return fmt.Sprintf("write conflict: %q is locked by %d, which began after %d", e.Key, e.ConflictStartTS, e.StartTS)
+		return fmt.Sprintf("write conflict: %q is locked by %d, to which %d gives way", e.Key, e.ConflictStartTS, e.StartTS)
 	}
 	return fmt.Sprintf("write conflict: %q was written by %d at %d, after %d began",
 		e.Key, e.ConflictStartTS, e.ConflictCommitTS, e.StartTS)

@@ -79,6 +79,9 @@ type txnStatus struct {
 type blockage struct {
 	left time.Duration // the shortest rest of a TTL; 0: not known
 	key  []byte
+	// pessimistic is the lock of a pessimistic transaction among them, nil if there
+	// is none.
+	pessimistic *kvrpcpb.LockInfo
 }
 
 // wait sleeps, but not much beyond the end of the TTL.
@@ -92,8 +95,14 @@ func (bl *blockage) wait(t env.Task, b *backoff) error {
 
 // join returns the blockage that is over first.
 func (bl *blockage) join(status txnStatus, lock *kvrpcpb.LockInfo) *blockage {
-	if bl == nil || status.left < bl.left {
-		return &blockage{status.left, lock.Key}
+	if bl == nil {
+		bl = &blockage{left: status.left, key: lock.Key}
+	}
+	if status.left < bl.left {
+		bl.left, bl.key = status.left, lock.Key
+	}
+	if lock.LockForUpdateTs != 0 {
+		bl.pessimistic = lock
 	}
 	return bl
 }

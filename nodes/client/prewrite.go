@@ -16,6 +16,7 @@ var (
 	markPrewriteLost    = invariant.NewMark("client: prewrite of unknown outcome")
 	markPrewriteResent  = invariant.NewMark("client: prewrite sent again")
 	markPrewriteBlocked = invariant.NewMark("client: prewrite waited for a lock")
+	markImpatient       = invariant.NewMark("client: optimistic transaction gave way to a pessimistic one")
 	markPrewriteSplit   = invariant.NewMark("client: keys of one prewrite found in several regions")
 )
 
@@ -149,8 +150,31 @@ func (x *committer) onPrewriteErrors(t env.Task, b *backoff, errs []*kvrpcpb.Key
 	if err != nil || blocked == nil {
 		return err
 	}
+	if err := x.patience(blocked); err != nil {
+		return err
+	}
 	markPrewriteBlocked.Reached()
 	return blocked.wait(t, b)
+}
+
+// patience makes an optimistic transaction give way, after a while, to a
+// pessimistic one. That one may wait for a lock of this one on its store, where
+// nobody knows that this one waits too: it is no part of the wait-for graph, and
+// both are kept alive by their heartbeats.
+func (x *committer) patience(blocked *blockage) error {
+	now := x.client.env.Clock.Monotonic()
+	switch lock := blocked.pessimistic; {
+	case x.tx.options.Pessimistic || lock == nil:
+		return nil
+	case x.blockedSince == 0:
+		x.blockedSince = now
+		return nil
+	case now-x.blockedSince < x.client.cfg.RPCTimeout/2:
+		return nil
+	default:
+		markImpatient.Reached()
+		return &WriteConflictError{Key: lock.Key, StartTS: x.startTS, ConflictStartTS: lock.LockVersion}
+	}
 }
 
 // prewriteError translates what a store says about a key of a prewrite.
