@@ -28,7 +28,14 @@ type proposal struct {
 	proposed time.Duration
 	// reshapes: it changes which keys the region holds.
 	reshapes bool
-	result   env.Future[*errorpb.Error]
+	// admin: it is administrative, and so is the command of a merge that it may be:
+	// one that absorbs the region of that id, or one that rolls back.
+	admin     bool
+	absorbs   uint64
+	rollsBack bool
+	// size is that of its entry.
+	size   int
+	result env.Future[*errorpb.Error]
 }
 
 // proposals are those of one peer.
@@ -57,6 +64,9 @@ func (s *Store) Propose(
 	}
 	if term != 0 && term != p.term() {
 		return errStaleCommand("the term has changed"), nil
+	}
+	if regionErr = p.refuseProposal(); regionErr != nil {
+		return regionErr, nil
 	}
 	if regionErr = checkKeys(p.region, reqs); regionErr != nil {
 		return regionErr, nil
@@ -108,6 +118,9 @@ func (s *Store) leaderPeer(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
 		markEpochAtPropose.Reached()
 		return nil, regionErr
 	}
+	if regionErr := p.refuseMerging(); regionErr != nil {
+		return nil, regionErr
+	}
 	return p, nil
 }
 
@@ -132,7 +145,7 @@ func (p *peer) enqueue(epoch *metapb.RegionEpoch, cmd *raft_cmdpb.RaftCmdRequest
 	if len(p.proposals.queued)+len(p.proposals.logged) >= s.cfg.PendingProposalsMax {
 		return nil, errServerIsBusy("too many undecided proposals")
 	}
-	pr := &proposal{term: p.term()}
+	pr := &proposal{term: p.term(), admin: cmd.AdminRequest != nil}
 	s.nextProposal++
 	binary.BigEndian.PutUint64(pr.uuid[:8], s.boot)
 	binary.BigEndian.PutUint64(pr.uuid[8:], s.nextProposal)
@@ -143,6 +156,7 @@ func (p *peer) enqueue(epoch *metapb.RegionEpoch, cmd *raft_cmdpb.RaftCmdRequest
 		return nil, errEntryTooLarge(p.regionID, size)
 	}
 	pr.data = marshal(cmd)
+	pr.size = len(pr.data)
 	p.proposals.queued = append(p.proposals.queued, pr)
 	s.markDirty(p)
 	return pr, nil
@@ -176,6 +190,7 @@ func (p *peer) stepProposals() []*proposal {
 	if !p.isLeader() || p.term() != queued[0].term || p.node.Step(message) != nil {
 		markProposalDropped.Reached()
 		p.compacting = 0
+		p.lease.preparing = false
 		for _, pr := range queued {
 			pr.result.Resolve(p.dropped(), nil)
 		}

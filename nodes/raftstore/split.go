@@ -51,6 +51,9 @@ func (s *Store) SplitRegion(
 	if regionErr = checkEpoch(p.region, region.GetRegionEpoch()); regionErr != nil {
 		return nil, regionErr, nil
 	}
+	if regionErr = p.refuseProposal(); regionErr != nil {
+		return nil, regionErr, nil
+	}
 	splits, err := splitRequest(region, keys, ids)
 	if err != nil {
 		return nil, nil, err
@@ -149,7 +152,7 @@ func (p *peer) applySplit(a *applier, epoch *metapb.RegionEpoch, splits *raft_cm
 	parts := splitRegions(p.region, splits)
 	p.s.setRegion(p, parts[0])
 	p.size /= uint64(len(parts))
-	putRegionState(a.batch, parts[0], raft_serverpb.PeerState_Normal)
+	p.putState(a.batch)
 	for _, part := range parts[1:] {
 		if p.s.gone(part) {
 			markSplitGone.Reached()

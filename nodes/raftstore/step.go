@@ -34,6 +34,9 @@ func (s *Store) step(ev *envelope) {
 	case ev.checkStale:
 		s.onCheckStale(ev)
 		return
+	case ev.wantsRollback:
+		s.onWantRollback(ev)
+		return
 	}
 	message, err := decodeMessage(ev.message)
 	if err != nil {
@@ -104,8 +107,8 @@ func (p *peer) knows(ev *envelope) bool {
 func (s *Store) stranger(ev *envelope, m *raftpb.Message) *peer {
 	if state := s.tombstones[ev.regionID]; state != nil && superseded(state, ev) {
 		markTombstone.Reached()
-		if isVoteRequest(m) {
-			s.correctFromTombstone(ev, state.GetRegion())
+		if isVoteRequest(m) || m.GetType() == raftpb.MsgHeartbeat && state.GetMergeState() != nil {
+			s.correctFromTombstone(ev, state)
 		}
 		return nil
 	}

@@ -28,6 +28,7 @@ const (
 	fieldEndKey   protowire.Number = 8
 
 	fieldIsTombstone protowire.Number = 6
+	fieldMergeTarget protowire.Number = 9
 	fieldExtra       protowire.Number = 10
 )
 
@@ -44,6 +45,13 @@ type envelope struct {
 	// tombstone: the receiver was removed; checkStale: the sender asks whether it
 	// was. Such messages have no message of raft.
 	tombstone, checkStale bool
+	// mergedInto is, of a tombstone, the encoded region that has absorbed the
+	// receiver's, if that is why.
+	mergedInto []byte
+	// wantsRollback: the sender has proof that the merge which its region has
+	// prepared at the index cannot be committed.
+	wantsRollback bool
+	index         uint64
 }
 
 // appendHeader appends what all messages from p to one peer have in common.
@@ -145,12 +153,16 @@ func (ev *envelope) set(f field) error {
 		ev.endKey = f.value
 	case fieldIsTombstone:
 		ev.tombstone = f.number != 0
+	case fieldMergeTarget:
+		ev.mergedInto = f.value
 	case fieldExtra:
 		extra := &raft_serverpb.ExtraMessage{}
 		if err := extra.Unmarshal(f.value); err != nil {
 			return err
 		}
 		ev.checkStale = extra.GetType() == raft_serverpb.ExtraMessageType_MsgCheckStalePeer
+		ev.wantsRollback = extra.GetType() == raft_serverpb.ExtraMessageType_MsgWantRollbackMerge
+		ev.index = extra.GetIndex()
 	}
 	return nil
 }

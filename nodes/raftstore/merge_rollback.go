@@ -1,0 +1,125 @@
+package raftstore
+
+import (
+	"github.com/pingcap/kvproto/pkg/errorpb"
+	"github.com/pingcap/kvproto/pkg/metapb"
+	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
+	"github.com/pingcap/kvproto/pkg/raft_serverpb"
+
+	"simrun/nodes/invariant"
+)
+
+// A source may be revived only if nobody can apply its CommitMerge. The proof is
+// in the state of the target on any one store: it is beyond the epoch that
+// CommitMerge asks for, and its records do not name the source. Then the target
+// has left that epoch by another change, on all stores, and does not come back to
+// it. TiKV asks for the word of a quorum of the source's peers, because there the
+// epoch alone is looked at: a peer of the target that was removed without
+// hearing of the merge, or was restored by a snapshot after the target has split
+// again, is beyond the epoch too, and proves nothing. Here such a peer keeps
+// silent, and the word of one that has proof is enough.
+
+// targetWentOn is called when the target is beyond the epoch that the merge is
+// for, with what it has absorbed.
+func (p *peer) targetWentOn(records []*raft_serverpb.MergedRecord) {
+	st := p.merge.state
+	if markMergeUnproven.Sometimes(!neverMerged(records, p, st.GetTarget().GetRegionEpoch())) {
+		return
+	}
+	if p.isLeader() {
+		p.proposeRollback()
+		return
+	}
+	leader := peerByID(p.region, p.leader)
+	if leader == nil {
+		return
+	}
+	markMergeWantsRollback.Reached()
+	p.s.outbox.addMessage(leader.GetStoreId(), &raft_serverpb.RaftMessage{
+		RegionId: p.regionID, FromPeer: p.meta, ToPeer: leader, RegionEpoch: p.region.GetRegionEpoch(),
+		ExtraMsg: &raft_serverpb.ExtraMessage{Type: raft_serverpb.ExtraMessageType_MsgWantRollbackMerge, Index: st.GetCommit()},
+	})
+}
+
+// onWantRollback is told by a follower that it has proof.
+func (s *Store) onWantRollback(ev *envelope) {
+	p := s.byRegion[ev.regionID]
+	if p == nil || p.destroyed || p.id != ev.to.GetId() || !p.merging() || p.merge.state.GetCommit() != ev.index || !p.isLeader() {
+		return // it will be told again as long as it matters
+	}
+	markMergeAskedToRollBack.Reached()
+	p.proposeRollback()
+}
+
+func (p *peer) proposeRollback() {
+	for _, list := range [][]*proposal{p.proposals.queued, p.proposals.logged} {
+		for _, pr := range list {
+			if pr.rollsBack && pr.term == p.term() {
+				return
+			}
+		}
+	}
+	pr, regionErr := p.proposeAdmin(&raft_cmdpb.AdminRequest{
+		CmdType:       raft_cmdpb.AdminCmdType_RollbackMerge,
+		RollbackMerge: &raft_cmdpb.RollbackMergeRequest{Commit: p.merge.state.GetCommit()},
+	})
+	if regionErr == nil {
+		pr.rollsBack = true
+	}
+}
+
+// applyRollbackMerge revives a source. Its version grows, so that what was
+// proposed while it was merging has no effect.
+func (p *peer) applyRollbackMerge(a *applier, epoch *metapb.RegionEpoch, req *raft_cmdpb.RollbackMergeRequest) *errorpb.Error {
+	if stale := checkEpoch(p.region, epoch); stale != nil {
+		markMergeStale.Reached()
+		return stale // another one came before
+	}
+	st := p.merge.state
+	invariant.Check(st != nil && st.GetCommit() == req.GetCommit() && p.merge.target == nil,
+		"raftstore: %s: rolls back the merge of %d, merging as of %d, with %s waiting", p, req.GetCommit(), st.GetCommit(), p.merge.target)
+	markMergeRolledBack.Reached()
+	p.merge.state, p.merge.told = nil, nil
+	p.s.setRegion(p, withEpoch(p.region, 1, 0))
+	p.putState(a.batch)
+	p.s.cfg.Observer.MergeRolledBack(p.s.id, p.region, st.GetTarget())
+	if p.isLeader() {
+		p.reportRegion()
+	}
+	return nil
+}
+
+// A peer of a source may be left over: on a store from which the target was
+// removed before it has applied CommitMerge. Nobody will ever end it there. It
+// finds out as a peer does that was removed, from the tombstones of the others.
+
+// tellMerged tells the sender of a message for a region that was merged so.
+func (s *Store) tellMerged(ev *envelope, grave, into *metapb.Region) {
+	if peerOnStore(grave, ev.from.GetStoreId()).GetId() > ev.from.GetId() {
+		return // of an earlier peer there
+	}
+	markMergeTold.Reached()
+	s.outbox.addMessage(ev.from.GetStoreId(), &raft_serverpb.RaftMessage{
+		RegionId: ev.regionID, FromPeer: &ev.to, ToPeer: &ev.from,
+		RegionEpoch: grave.GetRegionEpoch(), IsTombstone: true, MergeTarget: into,
+	})
+}
+
+// onMerged is told that the peer's region was merged. If the peer of the target
+// has yet to hear of that, it will see to this one's end, by its log or by a
+// snapshot. If it was removed, or has taken a snapshot whose records do not reach
+// back as far, nobody will.
+func (p *peer) onMerged(ev *envelope) {
+	into := &metapb.Region{}
+	if err := into.Unmarshal(ev.mergedInto); err != nil || !initialised(p.region) {
+		return
+	}
+	p.merge.told = into
+	s := p.s
+	t := s.byRegion[into.GetId()]
+	passed := t != nil && initialised(t.region) && !staleEpoch(t.region.GetRegionEpoch(), into.GetRegionEpoch())
+	if passed || peerOnStore(into, s.id) != nil && s.gone(into) {
+		markMergeLeftOver.Reached()
+		s.destroy(p, grave{epoch: p.region.GetRegionEpoch(), others: p.region.GetPeers(), into: into})
+	}
+}
