@@ -22,7 +22,7 @@ type Fault struct {
 
 	// Targets are the nodes that it happens to; for Partition, Clog and Network
 	// the nodes on one side of the links. Network uses none to mean all links.
-	// Split and TransferLeader use none; AddPeer, RemovePeer and MovePeer use one,
+	// Split, TransferLeader and MergeRegions use none; AddPeer, RemovePeer and MovePeer use one,
 	// the store that gets or loses the peer.
 	Targets []Target
 	// Peers are the nodes on the other side (Partition, Clog, Network), or the
@@ -57,7 +57,7 @@ type Fault struct {
 	Nth    int
 	// Key is the key to split at (Split), or a key of the region whose leader
 	// is to move (TransferLeader) or whose peers are (AddPeer, RemovePeer,
-	// MovePeer).
+	// MovePeer), or which is to go into a neighbour (MergeRegions).
 	Key string
 }
 

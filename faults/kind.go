@@ -30,6 +30,7 @@ const (
 	RemovePeer          // a region loses its peer on a store
 	MovePeer            // a region's peer moves from one store to another
 	Wipe                // a store loses its disk and begins anew
+	MergeRegions        // a region goes into one of its neighbours
 	kindEnd             // not a kind
 )
 
@@ -73,6 +74,8 @@ func (k Kind) String() string {
 		return "move-peer"
 	case Wipe:
 		return "wipe"
+	case MergeRegions:
+		return "merge-regions"
 	case kindEnd:
 	}
 	return fmt.Sprintf("Kind(%d)", uint8(k))
@@ -129,7 +132,7 @@ func (k Kind) valid() bool { return k > 0 && k < kindEnd }
 // therefore take no duration.
 func (k Kind) Momentary() bool {
 	switch k {
-	case ClockJump, DiskError, Split, TransferLeader, AddPeer, RemovePeer, MovePeer:
+	case ClockJump, DiskError, Split, TransferLeader, AddPeer, RemovePeer, MovePeer, MergeRegions:
 		return true
 	case Partition, Isolate, Clog, Network, PowerLoss, Kill, Pause, ClockDrift, DiskStall, DiskSlow, DiskFull, Wipe, kindEnd:
 	}

@@ -29,7 +29,7 @@ func (f Fault) appendBody(b []byte) []byte {
 			b = f.appendSides(b)
 		}
 		return b
-	case Split, TransferLeader:
+	case Split, TransferLeader, MergeRegions:
 		return appendWord(b, formatKey(f.Key))
 	case AddPeer, RemovePeer:
 		return appendWord(b, formatKey(f.Key), formatTargets(f.Targets))
@@ -54,7 +54,7 @@ func (f Fault) appendBody(b []byte) []byte {
 		b = appendWord(b, f.Access.String(), strconv.Itoa(f.Nth))
 		b = f.appendWithin(b)
 	case Isolate, Pause, DiskStall, DiskFull, Wipe, Partition, Clog, Network,
-		Split, TransferLeader, AddPeer, RemovePeer, MovePeer, kindEnd:
+		Split, TransferLeader, MergeRegions, AddPeer, RemovePeer, MovePeer, kindEnd:
 	}
 	return b
 }

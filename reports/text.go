@@ -257,6 +257,8 @@ func (t *text) cluster() {
 		{c.Elections, "election"},
 		{c.LeaderTransfers, "leader transfer"},
 		{c.Splits, "split"},
+		{c.Merges, "merge"},
+		{c.MergeRollbacks, "merge rollback"},
 		{c.Snapshots, "snapshot"},
 		{c.Crashes, "crash"},
 		{c.Restarts, "restart"},

@@ -207,6 +207,7 @@ func (c *coverage) add(o *runner.Outcome) {
 func (c *coverage) addStats(s *reports.Stats) {
 	for what, n := range map[string]uint64{
 		"elections": s.Cluster.Elections, "leader transfers": s.Cluster.LeaderTransfers, "splits": s.Cluster.Splits,
+		"merges": s.Cluster.Merges, "merge rollbacks": s.Cluster.MergeRollbacks,
 		"snapshots": s.Cluster.Snapshots, "crashes": s.Cluster.Crashes, "restarts": s.Cluster.Restarts,
 	} {
 		c.count(clusterSeen, what, n)

@@ -21,6 +21,7 @@ type Directory interface {
 	AddPeer(key, store string, happened func()) bool
 	RemovePeer(key, store string, happened func()) bool
 	MovePeer(key, from, to string, happened func()) bool
+	MergeRegions(key string, happened func()) bool
 	// Wipe is asked before the disk of a node that is up is emptied. It returns
 	// false if something would be lost; otherwise it takes note.
 	Wipe(node string) bool
@@ -217,6 +218,11 @@ func (i *Injector) RemovePeer(key, store string, happened func()) bool {
 // MovePeer implements faults.Injector.
 func (i *Injector) MovePeer(key, from, to string, happened func()) bool {
 	return i.directory != nil && i.directory.MovePeer(key, from, to, happened)
+}
+
+// MergeRegions implements faults.Injector.
+func (i *Injector) MergeRegions(key string, happened func()) bool {
+	return i.directory != nil && i.directory.MergeRegions(key, happened)
 }
 
 // Wipe implements faults.Injector.

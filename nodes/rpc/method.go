@@ -29,6 +29,7 @@ const (
 	SplitRegion
 	TransferLeader
 	ChangePeers
+	MergeRegion
 	PdTso
 	PdAllocID
 	PdGetRegion
@@ -50,7 +51,7 @@ var methodNames = [numMethods]string{ //nolint:gochecknoglobals // a constant ta
 	"KvGet", "KvBatchGet", "KvScan", "KvPrewrite", "KvCommit", "KvBatchRollback", "KvCleanup",
 	"KvCheckTxnStatus", "KvResolveLock", "KvTxnHeartBeat", "KvScanLock",
 	"RawGet", "RawBatchGet", "RawPut", "RawBatchPut", "RawDelete", "RawBatchDelete", "RawScan", "RawCompareAndSwap",
-	"SplitRegion", "TransferLeader", "ChangePeers",
+	"SplitRegion", "TransferLeader", "ChangePeers", "MergeRegion",
 	"PdTso", "PdAllocID", "PdGetRegion", "PdGetRegionByID", "PdScanRegions", "PdGetStore", "PdGetAllStores",
 	"PdPutStore", "PdStoreHeartbeat", "PdRegionHeartbeat", "PdAskBatchSplit", "PdReportBatchSplit", "PdGetMembers",
 }

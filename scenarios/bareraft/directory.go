@@ -59,6 +59,9 @@ func (c *Cluster) RemovePeer(string, string, func()) bool { return false }
 // MovePeer implements sim.Directory.
 func (c *Cluster) MovePeer(string, string, string, func()) bool { return false }
 
+// MergeRegions implements sim.Directory: there is one region.
+func (c *Cluster) MergeRegions(string, func()) bool { return false }
+
 // Wipe implements sim.Directory: a member that forgets its votes is none.
 func (c *Cluster) Wipe(string) bool { return false }
 

@@ -29,6 +29,9 @@ const (
 	Elected   EventKind = "election"
 	SplitDone EventKind = "split"
 	Snapshot  EventKind = "snapshot"
+	Prepared  EventKind = "merge prepared"
+	Merged    EventKind = "merge"
+	Revived   EventKind = "merge rolled back"
 	Members   EventKind = "members" // of a region have changed, or one of them is gone
 )
 
@@ -50,6 +53,21 @@ func (o observer) RegionSplit(_ uint64, regions []*metapb.Region) {
 		ids[i] = fmt.Sprint(r.Id)
 	}
 	o.c.event(o.node, SplitDone, "regions "+strings.Join(ids, ", "))
+}
+
+// MergePrepared implements raftstore.Observer.
+func (o observer) MergePrepared(_ uint64, source, target *metapb.Region) {
+	o.c.event(o.node, Prepared, fmt.Sprintf("region %d, version %d, into region %d", source.Id, source.RegionEpoch.Version, target.Id))
+}
+
+// RegionMerged implements raftstore.Observer.
+func (o observer) RegionMerged(_ uint64, region, source *metapb.Region) {
+	o.c.event(o.node, Merged, fmt.Sprintf("region %d into region %d", source.Id, region.Id))
+}
+
+// MergeRolledBack implements raftstore.Observer.
+func (o observer) MergeRolledBack(_ uint64, source, target *metapb.Region) {
+	o.c.event(o.node, Revived, fmt.Sprintf("region %d, version %d, not into region %d", source.Id, source.RegionEpoch.Version, target.Id))
 }
 
 // PeersChanged implements raftstore.Observer.
@@ -93,6 +111,15 @@ func (o memberObserver) LeaderElected(_, term, _ uint64) {
 
 // RegionSplit implements raftstore.Observer: nobody splits it.
 func (o memberObserver) RegionSplit(uint64, []*metapb.Region) {}
+
+// MergePrepared implements raftstore.Observer: nobody merges it.
+func (o memberObserver) MergePrepared(uint64, *metapb.Region, *metapb.Region) {}
+
+// RegionMerged implements raftstore.Observer.
+func (o memberObserver) RegionMerged(uint64, *metapb.Region, *metapb.Region) {}
+
+// MergeRolledBack implements raftstore.Observer.
+func (o memberObserver) MergeRolledBack(uint64, *metapb.Region, *metapb.Region) {}
 
 // SnapshotApplied implements raftstore.Observer.
 func (o memberObserver) SnapshotApplied(_, index, _ uint64) {

@@ -25,6 +25,9 @@ func (c *Cluster) Wipe(node string) bool {
 	if s == nil || s.id == 0 || s.server == nil || c.mourned() {
 		return false
 	}
+	if _, merging := c.merging(); merging {
+		return false // its members cannot change, so nobody could take the place of the lost one
+	}
 	for _, other := range c.stores {
 		if other.server == nil {
 			return false // nobody knows what it has

@@ -14,7 +14,7 @@ type timeline struct {
 	// open holds, for what lasts, the position in events.
 	open    map[openKey]int
 	started map[string]bool // nodes that have had a process
-	splits  map[string]bool // splits that were counted: every peer reports its own
+	applied map[string]bool // what was counted of what every peer reports
 	audit   bool            // crashes are the audit's own and do not count
 }
 
@@ -91,7 +91,13 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 		tl.counts.Elections++
 		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Election, Text: e.Text})
 	case cluster.SplitDone:
-		tl.split(e)
+		tl.once(e, reports.Split, &tl.counts.Splits)
+	case cluster.Prepared:
+		tl.once(e, reports.Merge, &tl.counts.MergesPrepared)
+	case cluster.Merged:
+		tl.once(e, reports.Merge, &tl.counts.Merges)
+	case cluster.Revived:
+		tl.once(e, reports.Merge, &tl.counts.MergeRollbacks)
 	case cluster.Members:
 		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Note, Text: e.Text})
 	case cluster.Snapshot:
@@ -108,17 +114,23 @@ func (tl *timeline) one() uint64 {
 	return 1
 }
 
-// split counts a split once, though every peer applies it.
-func (tl *timeline) split(e cluster.Event) {
-	if tl.splits == nil {
-		tl.splits = map[string]bool{}
+// once counts what every peer of a region applies when the first one does. The
+// event's text names it.
+func (tl *timeline) once(e cluster.Event, kind reports.EventKind, count *uint64) {
+	what := string(e.Kind) + " " + e.Text
+	if tl.applied == nil {
+		tl.applied = map[string]bool{}
 	}
-	if tl.splits[e.Text] {
+	if tl.applied[what] {
 		return
 	}
-	tl.splits[e.Text] = true
-	tl.counts.Splits++
-	tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Split, Text: e.Text})
+	tl.applied[what] = true
+	*count++
+	text := e.Text
+	if kind == reports.Merge {
+		text = what
+	}
+	tl.add(reports.Event{At: e.At, Node: e.Node, Kind: kind, Text: text})
 }
 
 // fault takes an event of the schedule.
