@@ -116,7 +116,7 @@ func bankResult(h *history.History) *Result {
 				{"disk-error", 1, 1, 0},
 				{"split", 1, 1, 1},
 			},
-			Cluster: ClusterStats{Elections: 6, Splits: 1, Snapshots: 1, Crashes: 1, Restarts: 1},
+			Cluster: ClusterStats{Elections: 6, Splits: 1, MergesPrepared: 3, Merges: 2, MergeRollbacks: 1, Snapshots: 1, Crashes: 1, Restarts: 1},
 			Network: NetworkStats{Sent: 48_112, Delivered: 47_020, Lost: 310, Cut: 802, Duplicated: 20, Reordered: 411, Bytes: 9_120_334},
 			Disk:    DiskStats{Operations: 30_442, Syncs: 11_204, Bytes: 14_220_113, Lost: 12, Torn: 3},
 			Events:  214_223, Virtual: last + 1500*ms,

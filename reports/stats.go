@@ -47,7 +47,7 @@ type FaultCount struct {
 // which stands in the schedule with the faults and is none.
 func (c FaultCount) administrative() bool {
 	switch c.Kind {
-	case "split", "transfer-leader", "add-peer", "remove-peer", "move-peer":
+	case "split", "transfer-leader", "add-peer", "remove-peer", "move-peer", "merge-regions":
 		return true
 	}
 	return false

@@ -257,12 +257,14 @@ func (t *text) cluster() {
 		{c.Elections, "election"},
 		{c.LeaderTransfers, "leader transfer"},
 		{c.Splits, "split"},
-		{c.Merges, "merge"},
-		{c.MergeRollbacks, "merge rollback"},
 		{c.Snapshots, "snapshot"},
 		{c.Crashes, "crash"},
 		{c.Restarts, "restart"},
 	}))
+	if c.MergesPrepared > 0 {
+		t.labelled("merges", fmt.Sprintf("%s prepared, %s committed, %s rolled back",
+			grouped(c.MergesPrepared), grouped(c.Merges), grouped(c.MergeRollbacks)))
+	}
 	if r := &t.r.Stats.Reads; *r != (ReadStats{}) {
 		t.labelled("reads", fmt.Sprintf("%s by lease, %s by read index, %s by followers",
 			grouped(r.Lease), grouped(r.Index), grouped(r.Replica)))

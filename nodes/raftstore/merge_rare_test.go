@@ -187,6 +187,30 @@ func TestMergeLeftOver(t *testing.T) {
 	}
 }
 
+// A peer that was removed without hearing of it finds out also if its region has
+// been merged since, into one that never had a peer on its store.
+func TestMergeOfWhatRemovedPeersBelongTo(t *testing.T) {
+	c := newCluster(t, clusterOptions{seed: 61, stores: 4, regions: testRegions(3, "m")})
+	c.waitLeader("a")
+	c.waitLeader("z")
+	late := c.stores[3]
+	var heal func()
+	c.do(func(t env.Task) {
+		c.change(t, "z", learner(900, late.id))
+		region, _ := c.member("z", late.id)
+		c.catchUp(t, "z", region.Id, 900)
+		heal = c.isolate(late)
+		c.change(t, "z", removal(900, late.id))
+		c.merge(t, "z", "a")
+	})
+	c.run(time.Second)
+	if len(late.Regions()) != 1 {
+		t.Fatalf("regions are %v", late.Regions())
+	}
+	heal()
+	c.until("end of the removed peer", func() bool { return len(late.Regions()) == 0 })
+}
+
 // Records are bounded, and say how far back they reach.
 func TestMergeRecords(t *testing.T) {
 	var records []*raft_serverpb.MergedRecord

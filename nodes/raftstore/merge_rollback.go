@@ -93,11 +93,8 @@ func (p *peer) applyRollbackMerge(a *applier, epoch *metapb.RegionEpoch, req *ra
 // removed before it has applied CommitMerge. Nobody will ever end it there. It
 // finds out as a peer does that was removed, from the tombstones of the others.
 
-// tellMerged tells the sender of a message for a region that was merged so.
+// tellMerged tells a member of a region that was merged so.
 func (s *Store) tellMerged(ev *envelope, grave, into *metapb.Region) {
-	if peerOnStore(grave, ev.from.GetStoreId()).GetId() > ev.from.GetId() {
-		return // of an earlier peer there
-	}
 	markMergeTold.Reached()
 	s.outbox.addMessage(ev.from.GetStoreId(), &raft_serverpb.RaftMessage{
 		RegionId: ev.regionID, FromPeer: &ev.to, ToPeer: &ev.from,

@@ -88,13 +88,13 @@ func (s *Store) onCheckStale(ev *envelope) {
 	}
 }
 
-// correctFromTombstone is correct where nothing but a tombstone is left. If the
-// region was merged, it is told that. The tombstone of
-// a peer which was told of its removal does not know who the members were: it
-// names nobody else, and proves nothing about others.
+// correctFromTombstone is correct where nothing but a tombstone is left. Members
+// of a region that was merged are told so. The tombstone of a peer which was told
+// of its removal does not know who the members were: it names nobody else, and
+// proves nothing about others.
 func (s *Store) correctFromTombstone(ev *envelope, state *raft_serverpb.RegionLocalState) {
 	grave := state.GetRegion()
-	if into := state.GetMergeState().GetTarget(); into != nil {
+	if into := state.GetMergeState().GetTarget(); into != nil && peerByID(grave, ev.from.GetId()) != nil {
 		s.tellMerged(ev, grave, into)
 		return
 	}
