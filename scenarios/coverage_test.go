@@ -141,6 +141,11 @@ func (c *coverage) promise() {
 			if s.Faults.KindChance == 1000 { // a split between proposal and apply takes many of them
 				c.want(markSeen, "raftstore: epoch mismatch at apply")
 			}
+		case faults.MergeRegions:
+			c.want(clusterSeen, "merges", "merge rollbacks")
+			c.want(markSeen, "raftstore: target waited for its source to catch up", "raftstore: source caught up from the entries of its merge",
+				"raftstore: source replaced by a snapshot of its target", "raftstore: start with a region that is merging",
+				"raftstore: leader asked to roll its merge back", "client: region error ProposalInMergingMode")
 		case faults.TransferLeader:
 			c.want(clusterSeen, "leader transfers")
 		case faults.Partition, faults.Isolate:

@@ -54,6 +54,13 @@
 // in two steps (destroy.go), whichever way it has found out (stale.go). A
 // tombstone stays, by which messages for it are known to be late.
 //
+// # Merges
+//
+// MergeRegion makes two neighbours one region: merge.go tells the three steps,
+// merge_catchup.go what happens to a peer that lags, merge_records.go and
+// merge_rollback.go how a store knows what has become of a merge that its peer has
+// missed.
+//
 // # Snapshots
 //
 // A snapshot is generated from a consistent view of the engine, sent chunk by
