@@ -99,6 +99,8 @@ var (
 	markMergeUnproven        = invariant.NewMark("raftstore: target went on, but it is not known how")
 	markMergeTold            = invariant.NewMark("raftstore: peer of a merged region told of it")
 	markMergeLeftOver        = invariant.NewMark("raftstore: source left over, its target was removed")
+	markMergeNeverMade       = invariant.NewMark("raftstore: source left over, its target was removed before it was made")
+	markMergeMakesRoom       = invariant.NewMark("raftstore: target made beside a source that it has absorbed")
 	markMergeDecided         = invariant.NewMark("raftstore: proposals decided by the end of their region")
 	markRecordsDropped       = invariant.NewMark("raftstore: record of a merge dropped")
 	markTransfer             = invariant.NewMark("raftstore: leadership transfer begun")

@@ -187,6 +187,46 @@ func TestMergeLeftOver(t *testing.T) {
 	}
 }
 
+// A target may not have a peer yet on a store of its source: the split that makes
+// it was skipped there by a snapshot. The peer is made beside the source that it
+// has absorbed and takes its place; or, if it was removed before that, the source
+// goes nevertheless.
+func TestMergeIntoTargetThatWasNeverMade(t *testing.T) {
+	for _, removed := range []bool{false, true} {
+		room, never := reached("target made beside a source that it has absorbed"), reached("source left over, its target was removed before it was made")
+		c := newCluster(t, clusterOptions{seed: 62, regions: testRegions(3, "m"), raft: eagerGC()})
+		c.waitLeader("a")
+		c.waitLeader("z")
+		late := c.stores[2]
+		c.do(func(t env.Task) {
+			c.moveLeader(t, "a", c.stores[0])
+			c.moveLeader(t, "z", c.stores[0])
+		})
+		heal := c.isolate(late)
+		c.do(func(t env.Task) {
+			c.split(t, "g")
+			for i := range 60 {
+				c.put(t, "a", fmt.Sprint(i))
+			}
+			c.merge(t, "z", "h")
+			if removed {
+				_, p := c.member("h", late.id)
+				c.change(t, "h", removal(p.Id, late.id))
+			}
+		})
+		heal()
+		if !removed {
+			c.converged()
+		}
+		c.until("end of the source", func() bool { return late.byRegion[5] == nil })
+		c.do(func(t env.Task) { c.put(t, "z", "new") })
+		if (room() > 0) == removed || (never() == 1) != removed {
+			t.Errorf("removed %t: made beside its source %d times, never made %d times", removed, room(), never())
+		}
+		c.w.Close()
+	}
+}
+
 // A peer that was removed without hearing of it finds out also if its region has
 // been merged since, into one that never had a peer on its store.
 func TestMergeOfWhatRemovedPeersBelongTo(t *testing.T) {

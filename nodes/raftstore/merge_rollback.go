@@ -88,35 +88,3 @@ func (p *peer) applyRollbackMerge(a *applier, epoch *metapb.RegionEpoch, req *ra
 	}
 	return nil
 }
-
-// A peer of a source may be left over: on a store from which the target was
-// removed before it has applied CommitMerge. Nobody will ever end it there. It
-// finds out as a peer does that was removed, from the tombstones of the others.
-
-// tellMerged tells a member of a region that was merged so.
-func (s *Store) tellMerged(ev *envelope, grave, into *metapb.Region) {
-	markMergeTold.Reached()
-	s.outbox.addMessage(ev.from.GetStoreId(), &raft_serverpb.RaftMessage{
-		RegionId: ev.regionID, FromPeer: &ev.to, ToPeer: &ev.from,
-		RegionEpoch: grave.GetRegionEpoch(), IsTombstone: true, MergeTarget: into,
-	})
-}
-
-// onMerged is told that the peer's region was merged. If the peer of the target
-// has yet to hear of that, it will see to this one's end, by its log or by a
-// snapshot. If it was removed, or has taken a snapshot whose records do not reach
-// back as far, nobody will.
-func (p *peer) onMerged(ev *envelope) {
-	into := &metapb.Region{}
-	if err := into.Unmarshal(ev.mergedInto); err != nil || !initialised(p.region) {
-		return
-	}
-	p.merge.told = into
-	s := p.s
-	t := s.byRegion[into.GetId()]
-	passed := t != nil && initialised(t.region) && !staleEpoch(t.region.GetRegionEpoch(), into.GetRegionEpoch())
-	if passed || peerOnStore(into, s.id) != nil && s.gone(into) {
-		markMergeLeftOver.Reached()
-		s.destroy(p, grave{epoch: p.region.GetRegionEpoch(), others: p.region.GetPeers(), into: into})
-	}
-}

@@ -44,7 +44,11 @@ func (s *Store) correct(ev *envelope, known *metapb.Region) {
 // onTombstone is told that a peer here was removed.
 func (s *Store) onTombstone(ev *envelope) {
 	p := s.byRegion[ev.regionID]
-	if p == nil || p.destroyed || p.id != ev.to.GetId() {
+	if p == nil {
+		s.targetRemoved(ev)
+		return
+	}
+	if p.destroyed || p.id != ev.to.GetId() {
 		return
 	}
 	if ev.mergedInto != nil {

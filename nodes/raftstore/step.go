@@ -115,7 +115,7 @@ func (s *Store) stranger(ev *envelope, m *raftpb.Message) *peer {
 	if !isInitial(m) {
 		return nil // the sender will begin anew when it gets no answer
 	}
-	if s.applier.unborn(ev.regionID) || s.overlapping(ev.startKey, ev.endKey) != nil ||
+	if s.applier.unborn(ev.regionID) || s.occupied(ev) ||
 		s.claimed(ev.regionID, ev.startKey, ev.endKey) {
 		// The range is that of another region here, which has yet to apply a split.
 		// To drop the message would delay the new region's first election by a
