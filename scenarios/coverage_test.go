@@ -127,8 +127,18 @@ func (c *coverage) missing() []string {
 // file asks for, and what its workload does.
 func (c *coverage) promise() {
 	s := c.scenario
-	c.want(clusterSeen, "elections", "crashes", "restarts", "snapshots")
-	c.want(outcomeSeen, string(history.OK), string(history.Failed))
+	c.want(clusterSeen, "elections")
+	c.want(outcomeSeen, string(history.OK))
+	if s.Name == "births" { // in which nothing goes wrong
+		c.want(faultSeen, faults.Split.String())
+		c.want(clusterSeen, "splits")
+		c.want(checkSeen, "births")
+		c.want(markSeen, "raftstore: message parked until its region is born")
+		c.want(workloadSeen, workloadPromises[s.Workload.Name]...)
+		return
+	}
+	c.want(clusterSeen, "crashes", "restarts", "snapshots")
+	c.want(outcomeSeen, string(history.Failed))
 	if s.Workload.Name != "timestamps" { // which have no effect that could be unknown
 		c.want(outcomeSeen, string(history.Unknown))
 	}

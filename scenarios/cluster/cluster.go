@@ -131,9 +131,9 @@ func (c *Cluster) changed(n *sim.Node, change sim.Change) {
 	}
 }
 
-func (c *Cluster) event(node string, kind EventKind, text string) {
+func (c *Cluster) event(node string, kind EventKind, text string, regions ...uint64) {
 	if c.opts.OnEvent != nil {
-		c.opts.OnEvent(Event{At: c.World.Now(), Node: node, Kind: kind, Text: text})
+		c.opts.OnEvent(Event{At: c.World.Now(), Node: node, Kind: kind, Text: text, Regions: regions})
 	}
 }
 

@@ -13,6 +13,9 @@ type Event struct {
 	Node string
 	Kind EventKind
 	Text string
+	// Regions are the regions that an election or a split is about; of a split, the
+	// one that was split comes first. The placement driver's group is none.
+	Regions []uint64
 }
 
 // EventKind is the kind of an Event.
@@ -43,16 +46,16 @@ type observer struct {
 
 // LeaderElected implements raftstore.Observer.
 func (o observer) LeaderElected(region, term, _ uint64) {
-	o.c.event(o.node, Elected, fmt.Sprintf("region %d, term %d", region, term))
+	o.c.event(o.node, Elected, fmt.Sprintf("region %d, term %d", region, term), region)
 }
 
 // RegionSplit implements raftstore.Observer.
 func (o observer) RegionSplit(_ uint64, regions []*metapb.Region) {
-	ids := make([]string, len(regions))
+	ids, texts := make([]uint64, len(regions)), make([]string, len(regions))
 	for i, r := range regions {
-		ids[i] = fmt.Sprint(r.Id)
+		ids[i], texts[i] = r.Id, fmt.Sprint(r.Id)
 	}
-	o.c.event(o.node, SplitDone, "regions "+strings.Join(ids, ", "))
+	o.c.event(o.node, SplitDone, "regions "+strings.Join(texts, ", "), ids...)
 }
 
 // MergePrepared implements raftstore.Observer.

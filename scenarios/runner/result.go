@@ -61,7 +61,11 @@ func (r *run) ownResults() []checker.Result {
 	if r.unknown != "" {
 		liveness.Undecided(r.unknown)
 	}
-	return []checker.Result{assertion, liveness}
+	results := []checker.Result{assertion, liveness}
+	if births := r.timeline.checkBirths(r.plan); births.Checked > 0 {
+		results = append(results, births)
+	}
+	return results
 }
 
 // stats counts what happened.

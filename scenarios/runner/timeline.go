@@ -16,6 +16,11 @@ type timeline struct {
 	started map[string]bool // nodes that have had a process
 	applied map[string]bool // what was counted of what every peer reports
 	audit   bool            // crashes are the audit's own and do not count
+	// births and elections are those of regions, in the order of time.
+	births    []birth
+	elections []election
+	// splitsAsked are the positions of the events of splits as faults.
+	splitsAsked []int
 }
 
 // openKey names something that lasts.
@@ -89,9 +94,14 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 		tl.end(paused)
 	case cluster.Elected:
 		tl.counts.Elections++
+		for _, region := range e.Regions {
+			tl.elected(region)
+		}
 		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Election, Text: e.Text})
 	case cluster.SplitDone:
-		tl.once(e, reports.Split, &tl.counts.Splits)
+		if tl.once(e, reports.Split, &tl.counts.Splits) {
+			tl.split(e.Regions)
+		}
 	case cluster.Prepared:
 		tl.once(e, reports.Merge, &tl.counts.MergesPrepared)
 	case cluster.Merged:
@@ -116,13 +126,13 @@ func (tl *timeline) one() uint64 {
 
 // once counts what every peer of a region applies when the first one does. The
 // event's text names it.
-func (tl *timeline) once(e cluster.Event, kind reports.EventKind, count *uint64) {
+func (tl *timeline) once(e cluster.Event, kind reports.EventKind, count *uint64) (first bool) {
 	what := string(e.Kind) + " " + e.Text
 	if tl.applied == nil {
 		tl.applied = map[string]bool{}
 	}
 	if tl.applied[what] {
-		return
+		return false
 	}
 	tl.applied[what] = true
 	*count++
@@ -131,6 +141,7 @@ func (tl *timeline) once(e cluster.Event, kind reports.EventKind, count *uint64)
 		text = what
 	}
 	tl.add(reports.Event{At: e.At, Node: e.Node, Kind: kind, Text: text})
+	return true
 }
 
 // fault takes an event of the schedule.
@@ -150,7 +161,10 @@ func (tl *timeline) fault(e faults.Event) {
 		if e.Fault.Kind == faults.TransferLeader {
 			tl.counts.LeaderTransfers++
 		}
-		tl.add(reports.Event{At: e.At, Node: key.node, Kind: reports.Fault, Text: e.Fault.String()})
+		at := tl.add(reports.Event{At: e.At, Node: key.node, Kind: reports.Fault, Text: e.Fault.String()})
+		if e.Fault.Kind == faults.Split {
+			tl.splitsAsked = append(tl.splitsAsked, at)
+		}
 	case faults.Ended:
 		tl.end(openKey{kind: reports.Fault, fault: e.Index})
 	default:
