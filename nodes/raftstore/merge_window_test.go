@@ -162,3 +162,41 @@ func TestMergeLacksEntries(t *testing.T) {
 		t.Error("no source lacked entries")
 	}
 }
+
+// What another leader has proposed behind a PrepareMerge that it did not know of:
+// the log is not compacted, for the merge may have to carry the entries, and what
+// is still undecided when the source ends is refused for good.
+func TestMergeDecidesWhatComesAfterPrepare(t *testing.T) {
+	keeps, decided := reached("log not compacted, the region is merging"), reached("proposals decided by the end of their region")
+	c, heal := preparedOnly(t, 74, Config{})
+	p := c.stores[0].byRegion[5]
+	first := p.log.truncatedIndex
+	term, err := p.log.Term(p.applied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.do(func(t env.Task) {
+		pr, _ := p.proposeAdmin(&raft_cmdpb.AdminRequest{
+			CmdType:    raft_cmdpb.AdminCmdType_CompactLog,
+			CompactLog: &raft_cmdpb.CompactLogRequest{CompactIndex: p.applied, CompactTerm: term},
+		})
+		if e, err := pr.await(t, time.Second); e != nil || err != nil {
+			c.t.Errorf("compaction: %v, %v", e, err)
+		}
+	})
+	if keeps() == 0 || p.log.truncatedIndex != first {
+		t.Errorf("the log begins after %d, not %d", p.log.truncatedIndex, first)
+	}
+	late := &proposal{term: p.term(), index: p.log.lastIndex + 100}
+	p.proposals.logged = append(p.proposals.logged, late)
+	heal()
+	c.do(func(t env.Task) {
+		if e, err := late.await(t, 10*time.Second); e.GetEpochNotMatch() == nil || err != nil {
+			c.t.Errorf("a proposal of the source ends with %v, %v", e, err)
+		}
+	})
+	if decided() != 1 {
+		t.Errorf("%d proposals decided", decided())
+	}
+	c.checkMerged(map[string]string{"a": "old", "z": "old"})
+}
