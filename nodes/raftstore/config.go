@@ -90,8 +90,9 @@ type Config struct {
 	// Observer, if not nil, is told what happens.
 	Observer Observer
 	// RoleChanged, if not nil, is called when a peer of this store begins or
-	// ceases to lead its region in a term. It runs in the middle of a turn: it
-	// must not call the store, but may start tasks that do.
+	// ceases to lead its region in a term, and again when a region that it leads has
+	// absorbed another one, whose leader may have been elsewhere. It runs in the
+	// middle of a turn: it must not call the store, but may start tasks that do.
 	RoleChanged func(region, term uint64, leads bool)
 	// Witness, if not nil, is told of leases and reads.
 	Witness Witness

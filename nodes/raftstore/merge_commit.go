@@ -164,6 +164,7 @@ func (p *peer) applyCommitMerge(a *applier, e *raftpb.Entry, epoch *metapb.Regio
 	s.cfg.Observer.RegionMerged(s.id, next, source.region)
 	if p.isLeader() {
 		p.reportRegion()
+		s.cfg.RoleChanged(p.regionID, p.term(), true)
 	}
 	return nil
 }

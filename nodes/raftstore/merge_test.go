@@ -93,7 +93,12 @@ func (c *cluster) checkMerged(values map[string]string) {
 func TestMerge(t *testing.T) {
 	for i, keys := range [][2]string{{"z", "a"}, {"a", "z"}} {
 		for j := range 2 {
-			c := twoRegions(t, uint64(10+2*i+j), Config{})
+			leads := map[string]int{}
+			c := twoRegions(t, uint64(10+2*i+j), Config{RoleChanged: func(region, term uint64, begins bool) {
+				if begins {
+					leads[fmt.Sprintf("%d/%d", region, term)]++
+				}
+			}})
 			c.do(func(t env.Task) {
 				c.moveLeader(t, keys[0], c.stores[0])
 				c.moveLeader(t, keys[1], c.stores[j])
@@ -115,6 +120,10 @@ func TestMerge(t *testing.T) {
 				if !absorbed(s.byRegion[into.Id].merge.records, source) {
 					t.Errorf("store %d: no record of the source", s.id)
 				}
+			}
+			// Who keeps something for the leader of a region is told that it has grown.
+			if term := c.leaderOf("a").Regions()[0].Term; leads[fmt.Sprintf("%d/%d", into.Id, term)] != 2 {
+				t.Errorf("told of leaderships: %v", leads)
 			}
 			if c.prepared != 3 || c.merges != 3 || c.rollbacks != 0 {
 				t.Errorf("%d prepared, %d merged, %d rolled back", c.prepared, c.merges, c.rollbacks)
