@@ -229,7 +229,7 @@ func describeChange(epoch *metapb.RegionEpoch, admin *raft_cmdpb.AdminRequest) [
 }
 
 func describeMerge(admin *raft_cmdpb.AdminRequest) string {
-	switch admin.GetCmdType() { //nolint:exhaustive // the others are no part of a merge
+	switch admin.GetCmdType() {
 	case raft_cmdpb.AdminCmdType_PrepareMerge:
 		m := admin.GetPrepareMerge()
 		return fmt.Sprintf("PREPARE_MERGE into=%d from=%d", m.GetTarget().GetId(), m.GetMinIndex())

@@ -78,12 +78,12 @@ func absorbed(records []*raft_serverpb.MergedRecord, source uint64) bool {
 // givesWayTo reports whether a peer ends with a snapshot of another region: that
 // has absorbed its region, as the records in the snapshot say, or the tombstone of
 // another peer if they do not reach back as far.
-func (q *peer) givesWayTo(r *receivedSnapshot) bool {
-	if q.destroyed || !initialised(q.region) || q.regionID == r.region.GetId() {
+func (p *peer) givesWayTo(r *receivedSnapshot) bool {
+	if p.destroyed || !initialised(p.region) || p.regionID == r.region.GetId() {
 		return false
 	}
-	told := q.merge.told
-	return absorbed(r.merged, q.regionID) ||
+	told := p.merge.told
+	return absorbed(r.merged, p.regionID) ||
 		told.GetId() == r.region.GetId() && !staleEpoch(r.region.GetRegionEpoch(), told.GetRegionEpoch())
 }
 

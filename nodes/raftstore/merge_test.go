@@ -249,7 +249,7 @@ func TestMergeRefusals(t *testing.T) {
 	refuse("other roles", "p", region("g"))
 	// A peer that lacks too much, or an administrative command.
 	c.do(func(t env.Task) { c.put(t, "a", "1") })
-	heal := c.isolate(c.stores[(c.leaderOf("a").id)%3])
+	heal := c.isolate(c.stores[c.leaderOf("a").id%3])
 	c.do(func(t env.Task) { c.split(t, "b") })
 	c.waitLeader("c")
 	refuse("a split that a peer lacks", "a", region("c"))

@@ -209,6 +209,9 @@ func (s *Store) bear(b birth) {
 	}
 	written.commit = 0
 	p.loadLog(st)
+	if h := p.log.hard; h.term < written.term || h.term == written.term && h.vote != written.vote && written.vote != 0 {
+		invariant.Fail("raftstore: %s: begins with hard state %+v, has promised %+v", p, h, written)
+	}
 	p.log.written = written
 	p.appliedTerm = initialTerm
 	p.size = b.size

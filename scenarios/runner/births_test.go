@@ -27,10 +27,14 @@ func TestSlowBirths(t *testing.T) {
 		{name: "at once", elected: soon, checked: 1},
 		{name: "late", elected: late, checked: 1, slow: true},
 		{name: "never", checked: 1, slow: true},
-		{name: "after a crash that is long over", elected: late, checked: 1, slow: true,
-			events: []reports.Event{{At: int64(time.Second), Until: int64(2 * time.Second), Kind: reports.Down}}},
-		{name: "after a crash", elected: late,
-			events: []reports.Event{{At: int64(time.Second), Until: int64(9 * time.Second), Kind: reports.Down}}},
+		{
+			name: "after a crash that is long over", elected: late, checked: 1, slow: true,
+			events: []reports.Event{{At: int64(time.Second), Until: int64(2 * time.Second), Kind: reports.Down}},
+		},
+		{
+			name: "after a crash", elected: late,
+			events: []reports.Event{{At: int64(time.Second), Until: int64(9 * time.Second), Kind: reports.Down}},
+		},
 		{name: "before a snapshot", elected: late, events: []reports.Event{{At: int64(soon), Kind: reports.Snapshot}}},
 		{name: "beside a transfer", elected: late, fault: faults.TransferLeader},
 		{name: "beside another split", elected: late, fault: faults.Split, checked: 1, slow: true},
