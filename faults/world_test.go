@@ -204,9 +204,12 @@ func (w *world) MergeRegions(key string, happened func()) bool {
 	return w.ask("merge "+key, happened)
 }
 
-func (w *world) Wipe(node string) faults.Lasting {
+func (w *world) Wipe(node string, regardless bool) faults.Lasting {
 	if w.down[node] {
 		return faults.Lasting{}
+	}
+	if regardless {
+		return w.begin("wipe %s whatever is lost", node)
 	}
 	return w.begin("wipe %s", node)
 }

@@ -255,6 +255,8 @@ func (p *peer) applyPrepareMerge(a *applier, e *raftpb.Entry, epoch *metapb.Regi
 		p.merge.catchingUp = false
 		waiting.stopWaiting()
 	}
+	p.stir()
+	p.s.calendar.add(p, p.nextTick())
 	a.prepared = append(a.prepared, p)
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"simrun/nodes/invariant"
 )
 
-// catchUp gives the peer what a CommitMerge carries of its log: the entries are
+// catchUpLog gives the peer what a CommitMerge carries of its log: the entries are
 // committed, and by now there may be nobody left to replicate them or to tell
 // that they are. To raft it looks like the message of a leader of a term that is
 // newer than all it has heard of. There is no such leader, and none could do harm:
@@ -18,7 +18,7 @@ import (
 //
 // After a crash in the middle the log may hold a part of the entries, or all of
 // them and the term; the target repeats its CommitMerge and with it all this.
-func (p *peer) catchUp(req *raft_cmdpb.CommitMergeRequest) {
+func (p *peer) catchUpLog(req *raft_cmdpb.CommitMergeRequest) {
 	status := p.node.BasicStatus()
 	committed := status.HardState.GetCommit()
 	if committed >= req.GetCommit() {
@@ -53,6 +53,8 @@ func (p *peer) catchUp(req *raft_cmdpb.CommitMergeRequest) {
 	}
 	markMergeCaughtUp.Reached()
 	p.merge.catchingUp = true
+	p.stir()
+	p.catchUp()
 	err := p.node.Step(message)
 	committed = p.node.BasicStatus().HardState.GetCommit()
 	invariant.Check(err == nil && committed == req.GetCommit(), "raftstore: %s: caught up from %d to %d, committed %d (%v)",

@@ -30,21 +30,15 @@ func (p *peer) targetWentOn(records []*raft_serverpb.MergedRecord) {
 		p.proposeRollback()
 		return
 	}
-	leader := peerByID(p.region, p.leader)
-	if leader == nil {
-		return
+	if p.leader != 0 {
+		markMergeWantsRollback.Reached()
+		p.sendExtra(p.leader, raft_serverpb.ExtraMessageType_MsgWantRollbackMerge, st.GetCommit())
 	}
-	markMergeWantsRollback.Reached()
-	p.s.outbox.addMessage(leader.GetStoreId(), &raft_serverpb.RaftMessage{
-		RegionId: p.regionID, FromPeer: p.meta, ToPeer: leader, RegionEpoch: p.region.GetRegionEpoch(),
-		ExtraMsg: &raft_serverpb.ExtraMessage{Type: raft_serverpb.ExtraMessageType_MsgWantRollbackMerge, Index: st.GetCommit()},
-	})
 }
 
 // onWantRollback is told by a follower that it has proof.
-func (s *Store) onWantRollback(ev *envelope) {
-	p := s.byRegion[ev.regionID]
-	if p == nil || p.destroyed || p.id != ev.to.GetId() || !p.merging() || p.merge.state.GetCommit() != ev.index || !p.isLeader() {
+func (p *peer) onWantRollback(index uint64) {
+	if !p.merging() || p.merge.state.GetCommit() != index || !p.isLeader() {
 		return // it will be told again as long as it matters
 	}
 	markMergeAskedToRollBack.Reached()

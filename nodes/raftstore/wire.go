@@ -30,6 +30,9 @@ const (
 	fieldIsTombstone protowire.Number = 6
 	fieldMergeTarget protowire.Number = 9
 	fieldExtra       protowire.Number = 10
+
+	extraFieldType  protowire.Number = 1
+	extraFieldIndex protowire.Number = 2
 )
 
 var errMalformed = errors.New("malformed raft message")
@@ -42,16 +45,14 @@ type envelope struct {
 	startKey, endKey []byte
 	message          []byte
 	raw              []byte // all of it
-	// tombstone: the receiver was removed; checkStale: the sender asks whether it
-	// was. Such messages have no message of raft.
-	tombstone, checkStale bool
+	// tombstone: the receiver was removed. extra: this is a message of another
+	// kind. Neither has a message of raft.
+	tombstone, extra bool
+	extraType        raft_serverpb.ExtraMessageType
+	extraIndex       uint64
 	// mergedInto is, of a tombstone, the encoded region that has absorbed the
 	// receiver's, if that is why.
 	mergedInto []byte
-	// wantsRollback: the sender has proof that the merge which its region has
-	// prepared at the index cannot be committed.
-	wantsRollback bool
-	index         uint64
 }
 
 // appendHeader appends what all messages from p to one peer have in common.
@@ -156,13 +157,43 @@ func (ev *envelope) set(f field) error {
 	case fieldMergeTarget:
 		ev.mergedInto = f.value
 	case fieldExtra:
-		extra := &raft_serverpb.ExtraMessage{}
-		if err := extra.Unmarshal(f.value); err != nil {
-			return err
-		}
-		ev.checkStale = extra.GetType() == raft_serverpb.ExtraMessageType_MsgCheckStalePeer
-		ev.wantsRollback = extra.GetType() == raft_serverpb.ExtraMessageType_MsgWantRollbackMerge
-		ev.index = extra.GetIndex()
+		ev.extra = true
+		return eachField(f.value, func(f field) error {
+			switch f.num {
+			case extraFieldType:
+				ev.extraType = raft_serverpb.ExtraMessageType(f.number) //nolint:gosec // as the general decoder does
+			case extraFieldIndex:
+				ev.extraIndex = f.number
+			}
+			return nil
+		})
 	}
 	return nil
+}
+
+// appendExtra appends an element of a batch that is no message of raft.
+func appendExtra(buf, header []byte, t raft_serverpb.ExtraMessageType, index uint64) []byte {
+	size := sizeVarintField(extraFieldType, uint64(t)) + sizeVarintField(extraFieldIndex, index)
+	buf = protowire.AppendTag(buf, batchMessages, protowire.BytesType)
+	buf = protowire.AppendVarint(buf, uint64(len(header)+protowire.SizeTag(fieldExtra)+protowire.SizeBytes(size)))
+	buf = append(buf, header...)
+	buf = protowire.AppendTag(buf, fieldExtra, protowire.BytesType)
+	buf = protowire.AppendVarint(buf, uint64(size))
+	buf = appendVarintField(buf, extraFieldType, uint64(t))
+	return appendVarintField(buf, extraFieldIndex, index)
+}
+
+// A field whose value is 0 is left out.
+func sizeVarintField(num protowire.Number, v uint64) int {
+	if v == 0 {
+		return 0
+	}
+	return protowire.SizeTag(num) + protowire.SizeVarint(v)
+}
+
+func appendVarintField(buf []byte, num protowire.Number, v uint64) []byte {
+	if v == 0 {
+		return buf
+	}
+	return protowire.AppendVarint(protowire.AppendTag(buf, num, protowire.VarintType), v)
 }

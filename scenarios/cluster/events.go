@@ -16,6 +16,7 @@ type Event struct {
 	// Regions are the regions that an election or a split is about; of a split, the
 	// one that was split comes first. The placement driver's group is none.
 	Regions []uint64
+	DB      string // the database of a stall
 }
 
 // EventKind is the kind of an Event.
@@ -35,6 +36,8 @@ const (
 	Prepared  EventKind = "merge prepared"
 	Merged    EventKind = "merge"
 	Revived   EventKind = "merge rolled back"
+	Stalled   EventKind = "stalled" // a database slows its writes down or stops them
+	Flowing   EventKind = "flowing" // it does not any more
 	Members   EventKind = "members" // of a region have changed, or one of them is gone
 )
 
