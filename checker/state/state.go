@@ -12,6 +12,7 @@
 //	state.Regions(replicas, strays...)             the regions cover the key space once, and hold all that is stored
 //	state.Directory(listing, stores, replicas)     what the placement driver tells of them is so
 //	state.MVCC(rows, state.Options{...})           one consistent fate for each transaction
+//	state.Index(rows)                              rows and index entries of tables, one to one
 //	state.Acknowledged(h, rows)                    what clients were told is what is stored
 package state
 

@@ -41,6 +41,14 @@ const (
 	BankAccounts    Anomaly = "bank-accounts" // a full read lacks an account, or has one too many
 )
 
+// Anomalies of tables.
+const (
+	AnswersDiffer Anomaly = "answers-differ" // two answers of one snapshot contradict each other
+	IndexMissing  Anomaly = "index-missing"  // a row without its entry in an index
+	IndexOrphan   Anomaly = "index-orphan"   // an entry of an index, or another key, without its row or table
+	NotUnique     Anomaly = "not-unique"     // two rows with the same unique value
+)
+
 // Anomalies of stored state.
 const (
 	ReplicaDiverged Anomaly = "replica-diverged" // two replicas differ at the same applied index
@@ -121,5 +129,9 @@ func describe() map[Anomaly]string {
 		ConfigConflict:     "peers disagree on the range or the members of their group",
 		StaleRead:          "a read misses what was committed before it began",
 		StaleDirectory:     "a directory of stores and regions that is not what the stores hold",
+		AnswersDiffer:      "two answers of one snapshot that contradict each other",
+		IndexMissing:       "a row that an index lacks",
+		IndexOrphan:        "an index entry without a row",
+		NotUnique:          "two rows with the same unique value",
 	}
 }
