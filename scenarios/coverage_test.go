@@ -371,8 +371,12 @@ func txnCounts(h *history.History, x *history.TxnRecord) []string {
 // tableCounts names what one transaction did to tables, whose keys tell.
 func tableCounts(h *history.History, x *history.TxnRecord) []string {
 	var found []string
-	isRow := func(key string) bool { return strings.HasPrefix(key, "t") && strings.HasPrefix(key[min(9, len(key)):], "_r") }
-	isIndex := func(key string) bool { return strings.HasPrefix(key, "t") && strings.HasPrefix(key[min(9, len(key)):], "_i") }
+	isRow := func(key string) bool {
+		return strings.HasPrefix(key, "t") && strings.HasPrefix(key[min(9, len(key)):], "_r")
+	}
+	isIndex := func(key string) bool {
+		return strings.HasPrefix(key, "t") && strings.HasPrefix(key[min(9, len(key)):], "_i")
+	}
 	rowsWritten, rowsDeleted := false, false
 	for i := range x.Ops {
 		op := &x.Ops[i]
