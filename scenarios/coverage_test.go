@@ -9,6 +9,7 @@ import (
 	"simrun/checker"
 	"simrun/checker/verdict"
 	"simrun/faults"
+	"simrun/nodes/placement"
 	"simrun/reports"
 	"simrun/scenarios"
 	"simrun/scenarios/runner"
@@ -61,6 +62,7 @@ const (
 	outcomeSeen  = "an operation whose outcome is"
 	checkSeen    = "anything to check for"
 	workloadSeen = "in the history:"
+	operatorSeen = "an operator that finished:"
 	engineSeen   = "in an engine:"
 )
 
@@ -166,6 +168,7 @@ func (c *coverage) promise() {
 		default:
 		}
 	}
+	c.promiseScheduling()
 	switch {
 	case s.Cluster.API == plan.Raft:
 		c.want(markSeen, "registers: restored a snapshot from the leader", "registers: refused reads when the leader was deposed")
@@ -202,6 +205,41 @@ func (c *coverage) promise() {
 		c.want(markSeen, "table: committed one schema version behind", "table: refused to commit two schema versions behind",
 			"table: backfill went on after the first batch", "table: an index could not be added, for its values are not unique",
 			"table: wrote no entry of an index that is delete-only", "table: two clients took row ids at the same time")
+	}
+}
+
+// promiseScheduling lists what the placement driver should have done by itself.
+func (c *coverage) promiseScheduling() {
+	s := &c.scenario.Scheduling
+	if len(s.Interval) == 0 {
+		return
+	}
+	c.want(markSeen, "placement: operator finished", "raftstore: members changed by order of the placement driver")
+	if slices.Contains(s.BalanceLeaders, true) {
+		c.want(operatorSeen, placement.BalanceLeader.String())
+		c.want(markSeen, "raftstore: leader transferred by order of the placement driver")
+	}
+	if slices.Contains(s.BalanceRegions, true) {
+		c.want(operatorSeen, placement.BalanceRegion.String())
+	}
+	if slices.ContainsFunc(s.SplitKeys, func(n int64) bool { return n > 0 }) {
+		c.want(markSeen, "raftstore: region found too large and split", "raftstore: region smaller than it was taken for")
+	}
+	for _, k := range c.scenario.Faults.Kinds {
+		switch k {
+		case faults.Wipe:
+			c.want(operatorSeen, placement.ReplaceReplica.String())
+			c.want(markSeen, "placement: store declared to be destroyed", "placement: store removed for good")
+		case faults.Destroy:
+			c.want(operatorSeen, placement.ReplaceReplica.String())
+			c.want(markSeen, "placement: replica on a store that is down replaced")
+		case faults.Drain:
+			c.want(markSeen, "placement: replica moved away from a store that is being emptied", "placement: store removed for good",
+				"placement: operator timed out")
+		case faults.AddPeer, faults.RemovePeer, faults.MovePeer: // by somebody else
+			c.want(markSeen, "placement: operator cancelled, somebody else has changed the region")
+		default:
+		}
 	}
 }
 
@@ -255,6 +293,9 @@ func (c *coverage) addStats(s *reports.Stats) {
 		"snapshots": s.Cluster.Snapshots, "crashes": s.Cluster.Crashes, "restarts": s.Cluster.Restarts,
 	} {
 		c.count(clusterSeen, what, n)
+	}
+	for _, o := range s.Operators {
+		c.count(operatorSeen, o.Kind, o.Finished)
 	}
 	for i := range s.Engines {
 		if s.Engines[i].Levels >= 3 {

@@ -19,6 +19,7 @@ func (s *Scenario) Plan(seed uint64) *plan.Plan {
 	p.Seed = seed
 	s.shape(&p, g)
 	s.tune(&p, g)
+	s.schedule(&p.Scheduling, g)
 	p.Faults = s.assured(faults.Storm(seed, s.storm(&p)), &p, g)
 	// What the stores allow for is what happens and not more, so that leases last
 	// as long as they can.
@@ -41,6 +42,7 @@ func (s *Scenario) shape(p *plan.Plan, g generator) {
 		}
 	}
 	p.Cluster.Replicas = choose(g, "replicas", fitting, p.Cluster.Replicas)
+	p.Cluster.Joining = min(choose(g, "joining", s.Cluster.Joining, 0), p.Cluster.Stores-p.Cluster.Replicas)
 	p.Cluster.Placement = choose(g, "placement", s.Cluster.Placement, placementMembers)
 	p.Workload.Name = s.Workload.Name
 	p.Workload.Clients = g.between("clients", s.Workload.Clients)
@@ -109,6 +111,8 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k.RequestTimeout = choose(g, "request-timeout", s.Knobs.RequestTimeout, k.RequestTimeout)
 	k.OperationTimeout = choose(g, "operation-timeout", s.Knobs.OperationTimeout, k.OperationTimeout)
 	k.TSOWindow = choose(g, "tso-window", s.Knobs.TSOWindow, k.TSOWindow)
+	k.StoreHeartbeat = choose(g, "store-heartbeat", s.Knobs.StoreHeartbeat, k.StoreHeartbeat)
+	k.RegionHeartbeat = choose(g, "region-heartbeat", s.Knobs.RegionHeartbeat, k.RegionHeartbeat)
 	k.GCInterval = choose(g, "gc-interval", s.Knobs.GCInterval, k.GCInterval)
 	k.GCLifetime = choose(g, "gc-lifetime", s.Knobs.GCLifetime, k.GCLifetime)
 	k.ScanPage = choose(g, "scan-page", s.Knobs.ScanPage, k.ScanPage)
@@ -121,6 +125,28 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	p.Clocks.DriftMax = choose(g, "clock-drift", s.Knobs.ClockDrift, p.Clocks.DriftMax)
 }
 
+// schedule draws what becomes of regions by themselves.
+func (s *Scenario) schedule(to *plan.Scheduling, g generator) {
+	from := &s.Scheduling
+	to.Interval = choose(g, "scheduling", from.Interval, to.Interval)
+	to.MaxStoreDownTime = choose(g, "max-store-down-time", from.MaxStoreDownTime, to.MaxStoreDownTime)
+	to.OperatorTimeout = choose(g, "operator-timeout", from.OperatorTimeout, to.OperatorTimeout)
+	to.OperatorLimit = choose(g, "operator-limit", from.OperatorLimit, to.OperatorLimit)
+	to.StoreLimit = choose(g, "store-limit", from.StoreLimit, to.StoreLimit)
+	to.ReplicaCheck = choose(g, "replica-check", from.ReplicaCheck, to.ReplicaCheck)
+	to.BalanceLeaders = choose(g, "balance-leaders", from.BalanceLeaders, to.BalanceLeaders)
+	to.BalanceRegions = choose(g, "balance-regions", from.BalanceRegions, to.BalanceRegions)
+	to.BySize = choose(g, "by-size", from.BySize, to.BySize)
+	to.Tolerance = choose(g, "tolerance", from.Tolerance, to.Tolerance)
+	to.EvictSlow = choose(g, "evict-slow", from.EvictSlow, to.EvictSlow)
+	to.SplitSize = choose(g, "split-size", from.SplitSize, to.SplitSize)
+	to.SplitKeys = choose(g, "split-keys", from.SplitKeys, to.SplitKeys)
+	to.SplitCheck = choose(g, "split-check", from.SplitCheck, to.SplitCheck)
+	to.MergeSize = choose(g, "merge-size", from.MergeSize, to.MergeSize)
+	to.MergeKeys = choose(g, "merge-keys", from.MergeKeys, to.MergeKeys)
+	to.MergeDelay = choose(g, "merge-delay", from.MergeDelay, to.MergeDelay)
+}
+
 // l0StopAfter is how many files of level 0 above a slowdown writes stop.
 const l0StopAfter = 8
 
@@ -130,6 +156,7 @@ func (s *Scenario) storm(p *plan.Plan) faults.StormConfig {
 	c.Length = p.Phases.Storm
 	c.Replicas = p.Cluster.Replicas
 	c.Stores = p.StoreNames()
+	c.Joining = p.JoiningNames()
 	c.Placement = p.PlacementNames()
 	c.Clients = p.ClientNames()
 	c.Keys = s.keys(p)

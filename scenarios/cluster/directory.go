@@ -30,7 +30,7 @@ const adminTimeout = time.Second
 func (c *Cluster) Resolve(target faults.Target) []string {
 	switch target.Kind {
 	case faults.TargetAllStores:
-		return c.plan.StoreNames()
+		return c.storeNames()
 	case faults.TargetPlacement:
 		return c.plan.PlacementNames()
 	case faults.TargetPlacementLeader:

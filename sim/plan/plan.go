@@ -27,10 +27,12 @@ type Plan struct {
 	Workload Workload `toml:"workload"`
 	Phases   Phases   `toml:"phases"`
 	Knobs    Knobs    `toml:"knobs"`
-	Network  Network  `toml:"network"`
-	Disk     Disk     `toml:"disk"`
-	Clocks   Clocks   `toml:"clocks"`
-	Limits   Limits   `toml:"limits"`
+	// Scheduling is what becomes of regions by themselves.
+	Scheduling Scheduling `toml:"scheduling"`
+	Network    Network    `toml:"network"`
+	Disk       Disk       `toml:"disk"`
+	Clocks     Clocks     `toml:"clocks"`
+	Limits     Limits     `toml:"limits"`
 
 	// Faults is the schedule; instants count from the start of the storm and
 	// lie within it.
@@ -64,6 +66,10 @@ type Cluster struct {
 	SplitKeys []string `toml:"split-keys,multiline"`
 	// API is what the clients use: raw, txn or raft.
 	API API `toml:"api"`
+	// Joining is how many of the stores, the last ones, are not part of the cluster from the
+	// start: they join by a fault of that name, or never. At least Replicas stores
+	// are there from the start.
+	Joining int `toml:"joining"`
 }
 
 // Workload is what the clients do. The operations are drawn by the workload of
