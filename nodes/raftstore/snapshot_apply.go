@@ -42,7 +42,7 @@ func (p *peer) applySnapshot(r *receivedSnapshot) {
 	p.log.putSnapshotState(b, r)
 	s.setRegion(p, r.region)
 	p.applied, p.appliedTerm = r.index, r.term
-	p.size = uint64(r.size)
+	p.size, p.measured = uint64(r.size), false
 	p.proposals.hidden(r.index, r.term)
 	if s.failed(s.eng.KV.Write(b)) {
 		return

@@ -54,6 +54,8 @@ type Store struct {
 	logGC    logGC
 	receiver receiver
 	sending  int // snapshots being sent
+	splitter splitter
+	slowness slowness
 
 	nextProposal uint64
 	nextRead     uint64
@@ -109,6 +111,7 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	s.appender.init(s)
 	s.applier.init(s)
 	s.logGC.s = s
+	s.splitter.s = s
 	s.receiver.init(s)
 	s.outbox.init(s)
 	s.calendar.init(max(cfg.ElectionTick, 1))
@@ -117,6 +120,9 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	}
 	s.scheduleTick()
 	s.scheduleHeartbeats()
+	if s.cfg.splits() {
+		s.env.Sched.After(s.cfg.SplitCheckInterval, s.splitter.look)
+	}
 	return s, nil
 }
 

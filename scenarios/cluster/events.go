@@ -30,9 +30,10 @@ const (
 	Elected   EventKind = "election"
 	SplitDone EventKind = "split"
 	Snapshot  EventKind = "snapshot"
-	Stalled   EventKind = "stalled" // a database slows its writes down or stops them
-	Flowing   EventKind = "flowing" // it does not any more
-	Members   EventKind = "members" // of a region have changed, or one of them is gone
+	Scheduled EventKind = "scheduled" // an operator of the placement driver begins or ends
+	Stalled   EventKind = "stalled"   // a database slows its writes down or stops them
+	Flowing   EventKind = "flowing"   // it does not any more
+	Members   EventKind = "members"   // of a region have changed, or one of them is gone
 )
 
 // observer turns what the raft groups of a node report into events.
