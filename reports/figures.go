@@ -51,6 +51,7 @@ func pageTables(r *Result) []pageTable {
 			figure{"operations", s.Disk.Operations}, figure{"syncs", s.Disk.Syncs},
 			figure{"bytes written", s.Disk.Bytes}, figure{"unsynced writes lost", s.Disk.Lost},
 			figure{"unsynced writes torn", s.Disk.Torn}, figure{"errors", s.Disk.Errors}, figure{"operations stalled", s.Disk.Stalls}),
+		costTable(&s.Cost),
 	}
 }
 

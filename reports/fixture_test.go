@@ -140,6 +140,7 @@ func bankResult(h *history.History) *Result {
 		Timeline: bankTimeline(last),
 		Wall:     412 * time.Millisecond,
 	}
+	r.Stats.SetCost(2_914, 18_230, h)
 	r.Conclude()
 	return r
 }

@@ -17,6 +17,7 @@ type Stats struct {
 	Engines    []EngineStats    `json:"engines"`
 	Network    NetworkStats     `json:"network"`
 	Disk       DiskStats        `json:"disk"`
+	Cost       CostStats        `json:"cost"`
 	// Events is the number of events of the trace.
 	Events uint64 `json:"events"`
 	// Virtual is how long the run was in virtual nanoseconds.

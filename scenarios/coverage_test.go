@@ -188,7 +188,33 @@ func (c *coverage) promise() {
 			"raftstore: append waits for a stalled engine", "raftstore: write refused because the engine is stalled")
 		c.want(engineSeen, "tables in three levels")
 	}
+	if len(s.Knobs.MaxUncommitted) > 0 {
+		c.want(markSeen, "raftstore: proposal refused, too much is uncommitted")
+	}
+	if len(s.Knobs.Hibernate) > 0 {
+		c.want(markSeen, "raftstore: leader goes to sleep", "raftstore: follower goes to sleep", "raftstore: sleeping leader woken")
+		if slices.Min(s.Knobs.Hibernate) > 0 { // in every run, so this is what the scenario is for
+			c.want(markSeen, hibernationPromises()...)
+		}
+	}
 	c.want(workloadSeen, workloadPromises[s.Workload.Name]...)
+}
+
+// hibernationPromises are the ways in which regions that hibernate are woken, and
+// in which they are kept awake.
+func hibernationPromises() []string {
+	var marks []string
+	for _, what := range []string{
+		"woken by a proposal", "woken by a read", "woken by a message", "woken by a request for a vote",
+		"woken by a leader transfer", "woken by a change of members",
+		"leader woken by its follower", "sleeping follower woken by a request",
+		"followers woken, the store of their leader is silent",
+		"leader does not sleep, a member is behind or silent", "leader does not sleep, a follower does not agree",
+		"leader does not sleep, something is under way", "follower does not agree to sleep",
+	} {
+		marks = append(marks, "raftstore: "+what)
+	}
+	return marks
 }
 
 // add counts what happened in a run.

@@ -81,6 +81,8 @@ func (s *Scenario) key(n int) string { return fmt.Sprintf("%s%04d", s.Workload.P
 func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k := &p.Knobs
 	k.Order = choose(g, "order", s.Knobs.Order, k.Order)
+	k.MaxUncommittedBytes = choose(g, "max-uncommitted", s.Knobs.MaxUncommitted, k.MaxUncommittedBytes)
+	k.Hibernate = choose(g, "hibernate", s.Knobs.Hibernate, k.Hibernate)
 	k.RaftLogGCThreshold = choose(g, "raft-log-gc", s.Knobs.RaftLogGCThreshold, k.RaftLogGCThreshold)
 	k.LeaderLease = choose(g, "leader-lease", s.Knobs.LeaderLease, k.LeaderLease)
 	k.ReplicaRead = choose(g, "replica-read", s.Knobs.ReplicaRead, k.ReplicaRead)

@@ -66,6 +66,8 @@ type Workload struct {
 // leaves the default.
 type Knobs struct {
 	Order              []plan.Order    `toml:"order"`
+	MaxUncommitted     []int           `toml:"max-uncommitted-bytes"`
+	Hibernate          []plan.Duration `toml:"hibernate"`
 	RaftLogGCThreshold []int           `toml:"raft-log-gc-threshold"`
 	LeaderLease        []bool          `toml:"leader-lease"`
 	ReplicaRead        []int           `toml:"replica-read"`

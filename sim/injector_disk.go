@@ -37,6 +37,10 @@ type stall struct {
 	waiting []*barrier
 }
 
+// DiskStalled reports whether a fault keeps the node's disk from completing
+// anything.
+func (n *Node) DiskStalled() bool { return n.stall != nil }
+
 // undo ends the stall with the last fault that wants it.
 func (s *stall) undo() {
 	s.open--

@@ -160,6 +160,9 @@ func (a *appender) durable() {
 func (a *appender) finish() {
 	for i := range a.current {
 		t := &a.current[i]
+		if !t.void {
+			t.p.auditWritten()
+		}
 		for _, m := range t.msg.GetResponses() {
 			switch {
 			case t.void:
@@ -180,6 +183,7 @@ func (a *appender) finish() {
 
 // stepLocal gives raft an answer of its own storage.
 func (p *peer) stepLocal(m *raftpb.Message) {
+	p.catchUp()
 	if err := p.node.Step(m); err != nil {
 		invariant.Fail("raftstore: %s: %s: %v", p, m.GetType(), err)
 	}

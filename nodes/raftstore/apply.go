@@ -176,11 +176,16 @@ func (p *peer) applyEntries(a *applier, entries []*raftpb.Entry) (progress bool)
 				p, e.GetType(), e.GetIndex(), e.GetTerm(), p.applied, p.appliedTerm, p.commit())
 		}
 		var result *errorpb.Error
+		before := p.region
 		proposal := p.proposals.decide(a, e)
 		if len(e.GetData()) > 0 {
 			result = p.applyCommand(a, e, proposal)
 		}
 		p.applied, p.appliedTerm = e.GetIndex(), e.GetTerm()
+		p.s.cfg.Auditor.EntryApplied(p.regionID, p.id, e)
+		if p.region != before {
+			p.s.cfg.Auditor.RegionChanged(p.region, p.id, p.applied)
+		}
 		if proposal != nil {
 			if proposal.term == p.term() {
 				p.renewLease(proposal.proposed)

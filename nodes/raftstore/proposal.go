@@ -9,6 +9,7 @@ import (
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
+	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
 	"simrun/nodes/engine"
@@ -116,6 +117,7 @@ func (s *Store) leaderPeer(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
 		return nil, regionErr
 	}
 	if !p.isLeader() {
+		p.requested()
 		return nil, p.notLeader()
 	}
 	if term := ctx.GetTerm(); term != 0 && term < p.term() {
@@ -161,6 +163,8 @@ func (p *peer) enqueue(epoch *metapb.RegionEpoch, cmd *raft_cmdpb.RaftCmdRequest
 	}
 	pr.data = marshal(cmd)
 	p.proposals.queued = append(p.proposals.queued, pr)
+	markWokenByProposal.Sometimes(p.asleep())
+	p.stir()
 	s.markDirty(p)
 	return pr, nil
 }
@@ -203,10 +207,16 @@ func (p *peer) stepProposals() []*proposal {
 
 // dropped is the error for a proposal that raft has dropped.
 func (p *peer) dropped() *errorpb.Error {
-	if p.isLeader() {
-		return errServerIsBusy("proposal dropped")
+	status := p.node.BasicStatus()
+	switch {
+	case !p.isLeader() || status.RaftState != raft.StateLeader:
+		return p.notLeader()
+	case status.LeadTransferee != raft.None:
+		return errServerIsBusy("the leader is handing over")
+	default:
+		markUncommittedFull.Reached()
+		return errServerIsBusy("too much is uncommitted")
 	}
-	return p.notLeader()
 }
 
 // numberProposals learns the places of the new proposals from the entries that

@@ -66,6 +66,7 @@ func (l *logStorage) putSnapshotState(b *engine.Batch, r *receivedSnapshot) {
 func (p *peer) snapshotApplied(r *receivedSnapshot) {
 	markSnapshotApplied.Reached()
 	p.s.cfg.Observer.SnapshotApplied(p.regionID, r.index, p.s.id)
+	p.s.cfg.Auditor.RegionChanged(r.region, p.id, r.index)
 	if p.s.env.Log.Enabled() {
 		p.s.env.Log.Logf("region %d: restored from a snapshot at %d", p.regionID, r.index)
 	}

@@ -146,6 +146,8 @@ func (s *Store) receiveSnapshot(p *peer, m *raft_serverpb.RaftMessage, in *incom
 	p.received = append(p.received, &receivedSnapshot{region, meta.GetIndex(), meta.GetTerm(), in.records, in.size})
 	p.heard(message)
 	p.contact = s.ticks
+	p.stirBy(message)
+	p.catchUp()
 	_ = p.node.Step(message)
 	// At once, since raft has the members of the snapshot from now on, and entries
 	// that are about to be applied may change those of before.

@@ -101,6 +101,8 @@ func (p *peer) snapshotSent(to, index uint64, err error) {
 	if p.destroyed || p.s.dead {
 		return
 	}
+	p.stir()
+	p.catchUp()
 	status := raft.SnapshotFinish
 	if err != nil {
 		markSnapshotFailed.Reached()

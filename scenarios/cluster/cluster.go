@@ -46,11 +46,17 @@ type Cluster struct {
 	stores  []*store
 	admin   admin
 	lost    []uint64 // ids of stores whose disk was wiped
+	losses  []loss   // when, and what was on them
 	// lives are the disks' counters at the start of each node's process.
 	lives map[*sim.Node]disk.Stats
 	// resting is since when the stores have been at rest, 0 if they are not.
 	resting int64
 	leases  leases
+	// regionPromises and placementPromises are what raft has to keep in the regions
+	// and in the group of the placement driver.
+	regionPromises, placementPromises *promises
+	// grants is what the placement driver hands out.
+	grants  grants
 	engines engines
 }
 
@@ -77,6 +83,8 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 	}
 	c := &Cluster{plan: p, opts: opts, caches: caches, lives: map[*sim.Node]disk.Stats{}}
 	c.leases.init(c)
+	c.regionPromises, c.placementPromises = newPromises("region"), newPromises("placement")
+	c.regionPromises.ledger.UniqueIDs()
 	c.engines.c = c
 	cfg := Environment(p)
 	cfg.OnExit, cfg.OnChange, cfg.Logf = c.exited, c.changed, opts.Logf
@@ -154,7 +162,7 @@ const (
 
 func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region) func() {
 	k := &c.plan.Knobs
-	raft := c.raftConfig(e.Name)
+	raft := c.raftConfig(e.Name, c.placementPromises)
 	raft.Observer = memberObserver{c, e.Name}
 	server, err := nodes.StartPlacement(e, rpc.NewEndpoint(e), nodes.PlacementConfig{
 		Members:           c.plan.PlacementNames(),
@@ -164,6 +172,7 @@ func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region
 		Regions:           regions,
 		Engine:            c.engineOptions(e.Name),
 		Raft:              raft,
+		Grants:            &c.grants,
 	})
 	if err != nil {
 		e.Exit(err.Error())
@@ -178,7 +187,7 @@ func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region
 
 // raftConfig is what the raft groups of stores and of placement members have in
 // common.
-func (c *Cluster) raftConfig(node string) raftstore.Config {
+func (c *Cluster) raftConfig(node string, group *promises) raftstore.Config {
 	k := &c.plan.Knobs
 	return raftstore.Config{
 		TickInterval:      time.Duration(k.TickInterval),
@@ -190,6 +199,7 @@ func (c *Cluster) raftConfig(node string) raftstore.Config {
 		LogGCCountLimit:   uint64(k.RaftLogGCLimit) * uint64(k.RaftLogGCThreshold),
 		SnapshotChunkSize: k.SnapshotChunkBytes,
 		Observer:          observer{c, node},
+		Auditor:           &auditor{promises: group, node: node},
 	}
 }
 
@@ -216,10 +226,12 @@ func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) fun
 // openStore starts the server of a store that has its identity.
 func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*metapb.Region) {
 	k := &c.plan.Knobs
-	raft := c.raftConfig(e.Name)
+	raft := c.raftConfig(e.Name, c.regionPromises)
 	raft.StoreID = s.id
 	raft.LeaderLease, raft.ClockDriftBound = k.LeaderLease, k.ClockDriftBound
+	raft.MaxUncommittedBytes = uint64(k.MaxUncommittedBytes)
 	raft.Witness = witness{&c.leases, s}
+	raft.EagerTicks, raft.HibernateTimeout = k.Ticks == plan.Eager, time.Duration(k.Hibernate)
 	raft.StoreHeartbeatInterval = time.Duration(k.StoreHeartbeat)
 	raft.RegionHeartbeatInterval = time.Duration(k.RegionHeartbeat)
 	server, err := nodes.StartStore(e, ep, nodes.StoreConfig{

@@ -15,6 +15,15 @@ const (
 	Seeded Order = "seeded" // by a priority that the seed decides
 )
 
+// Ticks is how stores tick.
+type Ticks string
+
+// The ways.
+const (
+	Lazy  Ticks = "lazy"
+	Eager Ticks = "eager"
+)
+
 // Knobs are the configuration of the database and of the loop.
 type Knobs struct {
 	// Order is the order of simultaneous events: fifo or seeded.
@@ -28,12 +37,22 @@ type Knobs struct {
 	ElectionTick int `toml:"election-tick"`
 	// HeartbeatTick is the number of ticks between two heartbeats: at least 1.
 	HeartbeatTick int `toml:"heartbeat-tick"`
+	// Ticks is how the stores tick their regions' raft clocks: lazy, when a tick may
+	// have an effect, or eager, every time. The runs are the same.
+	Ticks Ticks `toml:"ticks"`
+	// Hibernate is how long nobody must have used a region before it hibernates;
+	// zero is for ever.
+	Hibernate Duration `toml:"hibernate"`
 	// MaxInflightMsgs is the number of unacknowledged append messages to one
 	// peer: 1 to 100000.
 	MaxInflightMsgs int `toml:"max-inflight-msgs"`
 	// MaxSizePerMsg is the size of an append message in bytes, 1 to 1073741824;
 	// an entry that is larger travels alone.
 	MaxSizePerMsg int `toml:"max-size-per-msg"`
+
+	// MaxUncommittedBytes is how many bytes of a region's proposals may wait for a
+	// quorum, 1 to 1073741824; its leader refuses more.
+	MaxUncommittedBytes int `toml:"max-uncommitted-bytes"`
 
 	// LeaderLease lets leaders serve reads without asking anybody while they hold a
 	// lease.
@@ -176,8 +195,8 @@ func Default() Plan {
 		Phases:   Phases{Boot: ms(10_000), Storm: ms(5_000), Calm: ms(30_000), Audit: ms(30_000)},
 		Knobs: Knobs{
 			Order:        FIFO,
-			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2,
-			MaxInflightMsgs: 256, MaxSizePerMsg: 1 << 20,
+			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2, Ticks: Lazy,
+			MaxInflightMsgs: 256, MaxSizePerMsg: 1 << 20, MaxUncommittedBytes: 8 << 20,
 			LeaderLease:        true,
 			RaftLogGCThreshold: 128, RaftLogGCLimit: 4, SnapshotChunkBytes: 64 << 10, MemtableBytes: 64 << 10,
 			L0SlowdownFiles: 20, L0StopFiles: 36, PendingCompactionBytes: 4 << 20, BackgroundRate: 16 << 20,
