@@ -201,6 +201,11 @@ func (c *coverage) promise() {
 		}
 	}
 	c.want(workloadSeen, workloadPromises[s.Workload.Name]...)
+	if s.Workload.Name == "table" {
+		c.want(markSeen, "table: committed one schema version behind", "table: refused to commit two schema versions behind",
+			"table: backfill went on after the first batch", "table: an index could not be added, for its values are not unique",
+			"table: wrote no entry of an index that is delete-only", "table: two clients took row ids at the same time")
+	}
 }
 
 // promiseScheduling lists what the placement driver should have done by itself.
@@ -312,6 +317,8 @@ var workloadPromises = map[string][]string{
 	"register":   {"a swap that succeeded", "a swap that found another value", "a read that saw a value", "a delete"},
 	"bank":       {"a transfer", "a full read", "a full read beside a transfer", "a backward read"},
 	"timestamps": {"a timestamp"},
+	"table":      {"a row that moved", "a range downward", "an index entry read", "a schema change"},
+	"sql":        {"a row that moved", "a range downward", "an index entry read", "a row locked"},
 	"append":     {"a list by several clients", "appends to one list at the same time"},
 	"write-skew": {
 		string(verdict.G2Item) + ", which is allowed",
@@ -369,6 +376,9 @@ func registerCount(op *history.Op) string {
 // txnCounts names what one transaction did.
 func txnCounts(h *history.History, x *history.TxnRecord) []string {
 	var found []string
+	if h.Tables {
+		return tableCounts(h, x)
+	}
 	writes, locks := written(x, history.TxnWrite), written(x, history.TxnLock)
 	switch {
 	case h.Bank != nil && len(writes) == 2:
@@ -395,6 +405,34 @@ func txnCounts(h *history.History, x *history.TxnRecord) []string {
 		if strings.HasPrefix(*op.Value, "off ") {
 			found = append(found, "somebody off call")
 		}
+	}
+	return found
+}
+
+// tableCounts names what one transaction did to tables, whose keys tell.
+func tableCounts(h *history.History, x *history.TxnRecord) []string {
+	var found []string
+	isRow := func(key string) bool { return strings.HasPrefix(key, "t") && strings.HasPrefix(key[min(9, len(key)):], "_r") }
+	isIndex := func(key string) bool { return strings.HasPrefix(key, "t") && strings.HasPrefix(key[min(9, len(key)):], "_i") }
+	rowsWritten, rowsDeleted := false, false
+	for i := range x.Ops {
+		op := &x.Ops[i]
+		key := h.Bytes(op.Key)
+		switch {
+		case op.Kind == history.TxnScan && op.Reverse && isRow(key):
+			found = append(found, "a range downward")
+		case (op.Kind == history.TxnScan || op.Kind == history.TxnRead) && isIndex(key):
+			found = append(found, "an index entry read")
+		case op.Kind == history.TxnLock && isRow(key):
+			found = append(found, "a row locked")
+		case op.Kind == history.TxnWrite && strings.HasPrefix(key, "m"):
+			found = append(found, "a schema change")
+		}
+		rowsWritten = rowsWritten || op.Kind == history.TxnWrite && isRow(key)
+		rowsDeleted = rowsDeleted || op.Kind == history.TxnDelete && isRow(key)
+	}
+	if rowsWritten && rowsDeleted {
+		found = append(found, "a row that moved")
 	}
 	return found
 }

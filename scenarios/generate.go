@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"simrun/faults"
+	"simrun/scenarios/workload"
 	"simrun/sim/plan"
 	"simrun/sim/stream"
 )
@@ -47,6 +48,7 @@ func (s *Scenario) shape(p *plan.Plan, g generator) {
 	p.Workload.Clients = g.between("clients", s.Workload.Clients)
 	p.Workload.Rate = g.between("rate", s.Workload.Rate)
 	p.Workload.Keys = g.between("keys", s.Workload.Keys)
+	p.Workload.SQL = s.Workload.SQL
 	p.Workload.Params = maps.Clone(s.Workload.Params)
 	if p.Workload.Params == nil {
 		p.Workload.Params = map[string]int{}
@@ -55,7 +57,7 @@ func (s *Scenario) shape(p *plan.Plan, g generator) {
 		p.Cluster.Placement = 0
 		p.Cluster.Replicas = p.Cluster.Stores // one group, of which everyone is a member
 	} else {
-		p.Cluster.SplitKeys = s.splitKeys(g.between("regions", s.Cluster.Regions), p.Workload.Keys)
+		p.Cluster.SplitKeys = splitKeys(g.between("regions", s.Cluster.Regions), s.keys(p))
 	}
 	storm := g.stream("storm")
 	length := time.Duration(storm.Between(int64(s.Storm.Min), int64(s.Storm.Max)))
@@ -67,17 +69,26 @@ func (s *Scenario) shape(p *plan.Plan, g generator) {
 const placementMembers = 3
 
 // splitKeys divides the workload's keys into regions of about equal size.
-func (s *Scenario) splitKeys(regions, keys int) []string {
-	regions = min(regions, keys)
+func splitKeys(regions int, keys []string) []string {
+	regions = min(regions, len(keys))
 	split := make([]string, 0, regions)
 	for i := 1; i < regions; i++ {
-		split = append(split, s.key(i*keys/regions))
+		split = append(split, keys[i*len(keys)/regions])
 	}
 	return split
 }
 
-// key returns the name of the workload's n-th key.
-func (s *Scenario) key(n int) string { return fmt.Sprintf("%s%04d", s.Workload.Prefix, n) }
+// keys returns the workload's keys in their order, or places all over them.
+func (s *Scenario) keys(p *plan.Plan) []string {
+	if keys, own := workload.Places(&p.Workload); own {
+		return keys
+	}
+	keys := make([]string, p.Workload.Keys)
+	for n := range keys {
+		keys[n] = fmt.Sprintf("%s%04d", s.Workload.Prefix, n)
+	}
+	return keys
+}
 
 // tune draws the configuration.
 func (s *Scenario) tune(p *plan.Plan, g generator) {
@@ -148,9 +159,7 @@ func (s *Scenario) storm(p *plan.Plan) faults.StormConfig {
 	c.Joining = p.JoiningNames()
 	c.Placement = p.PlacementNames()
 	c.Clients = p.ClientNames()
-	for i := range p.Workload.Keys {
-		c.Keys = append(c.Keys, s.key(i))
-	}
+	c.Keys = s.keys(p)
 	return c
 }
 

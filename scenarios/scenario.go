@@ -65,6 +65,7 @@ type Workload struct {
 	Rate    Range          `toml:"rate"` // operations a virtual second, all clients together
 	Keys    Range          `toml:"keys"`
 	Params  map[string]int `toml:"params"`
+	SQL     string         `toml:"sql"` // of the workload sql
 }
 
 // Knobs are the parts of the configuration that a seed varies. An empty list
@@ -230,8 +231,10 @@ func (s *Scenario) validate() error {
 		return errors.New("cluster.stores must list at least one number of stores, each at least 1")
 	case len(s.Cluster.Replicas) == 0 || slices.Min(s.Cluster.Replicas) > slices.Min(s.Cluster.Stores):
 		return errors.New("cluster.replicas must list at least one number that is not above the smallest of cluster.stores")
-	case s.Workload.Prefix == "":
+	case s.Workload.Prefix == "" && !workload.OwnKeys(s.Workload.Name):
 		return errors.New("workload.prefix is missing: it is what the workload's keys begin with")
+	case s.Workload.Prefix != "" && workload.OwnKeys(s.Workload.Name):
+		return errors.New("workload.prefix stands there, but the workload has keys of its own: leave it out")
 	case s.Storm.Min <= 0 || s.Storm.Max < s.Storm.Min:
 		return errors.New("storm.min must be positive and not above storm.max")
 	}
@@ -249,5 +252,5 @@ func (s *Scenario) validate() error {
 			return fmt.Errorf("%s: min is %d and max is %d; min must be at least 1 and not above max", f.name, f.r.Min, f.r.Max)
 		}
 	}
-	return workload.Check(s.Workload.Name, s.Cluster.API, s.Workload.Params)
+	return workload.Check(&plan.Workload{Name: s.Workload.Name, Params: s.Workload.Params, SQL: s.Workload.SQL}, s.Cluster.API)
 }

@@ -41,6 +41,14 @@ const (
 	BankAccounts    Anomaly = "bank-accounts" // a full read lacks an account, or has one too many
 )
 
+// Anomalies of tables.
+const (
+	AnswersDiffer Anomaly = "answers-differ" // two answers of one snapshot contradict each other
+	IndexMissing  Anomaly = "index-missing"  // a row without its entry in an index
+	IndexOrphan   Anomaly = "index-orphan"   // an entry of an index, or another key, without its row or table
+	NotUnique     Anomaly = "not-unique"     // two rows with the same unique value
+)
+
 // Anomalies of stored state.
 const (
 	ReplicaDiverged Anomaly = "replica-diverged" // two replicas differ at the same applied index
@@ -125,5 +133,9 @@ func describe() map[Anomaly]string {
 		Misplaced:          "replicas that are missing, left over or on stores that should hold nothing",
 		Unbalanced:         "leaders or replicas that are spread unevenly",
 		StaleDirectory:     "a directory of stores and regions that is not what the stores hold",
+		AnswersDiffer:      "two answers of one snapshot that contradict each other",
+		IndexMissing:       "a row that an index lacks",
+		IndexOrphan:        "an index entry without a row",
+		NotUnique:          "two rows with the same unique value",
 	}
 }

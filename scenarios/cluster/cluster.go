@@ -316,10 +316,11 @@ func initialRegions(p *plan.Plan) []*metapb.Region {
 
 // bound translates a user's key into the space in which regions are bounded.
 func bound(api plan.API, key string) []byte {
+	raw := []byte(plan.KeyBytes(key))
 	if api == plan.Txn {
-		return codec.EncodeBytes([]byte(key))
+		return codec.EncodeBytes(raw)
 	}
-	return []byte(key)
+	return raw
 }
 
 func diskConfig(d *plan.Disk) disk.Config {

@@ -12,6 +12,7 @@ import (
 	"simrun/nodes/placement"
 	"simrun/nodes/raftstore"
 	"simrun/nodes/rpc"
+	"simrun/sim/plan"
 )
 
 // admin is the administrator's process.
@@ -126,7 +127,7 @@ func (c *Cluster) Split(key string, happened func()) bool {
 	}
 	req := &kvrpcpb.SplitRegionRequest{
 		Context:   leader.context(status),
-		SplitKeys: [][]byte{[]byte(key)},
+		SplitKeys: [][]byte{[]byte(plan.KeyBytes(key))},
 		IsRawKv:   c.plan.Cluster.API == "raw",
 	}
 	c.ask("split", leader, rpc.SplitRegion, req, func() rpc.Message { return &kvrpcpb.SplitRegionResponse{} }, func(m rpc.Message) {

@@ -172,6 +172,9 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 		results = append(results,
 			state.MVCC(rows, state.Options{Optimistic: true, Reads: h, SafePoint: safePoint}),
 			state.Acknowledged(h, rows, safePoint))
+		if h.Tables {
+			results = append(results, state.Index(rows))
+		}
 	}
 	return results
 }

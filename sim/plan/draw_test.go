@@ -23,6 +23,7 @@ func drawPlan(t *rapid.T) plan.Plan {
 	p.Workload = plan.Workload{
 		Name: "register", Clients: number("clients", 1, 20), Rate: number("rate", 1, 1_000_000),
 		Operations: rapid.Uint64Range(0, 1<<60).Draw(t, "operations"), Keys: number("keys", 1, 1000),
+		SQL:    rapid.OneOf(rapid.Just(""), rapid.String()).Draw(t, "sql"),
 		Params: rapid.MapOf(rapid.StringMatching(`p[a-z0-9_.-]{0,8}`), rapid.Int()).Draw(t, "params"),
 	}
 	p.Phases = plan.Phases{

@@ -61,7 +61,8 @@ type Cluster struct {
 	Placement int `toml:"placement"`
 	// SplitKeys are where the regions begin at the start, besides the first
 	// one, in strictly ascending order; n keys make n+1 regions. They are in
-	// the keyspace of the API's users. The API raft has none.
+	// the keyspace of the API's users; one that begins with 0x is in hexadecimal.
+	// The API raft has none.
 	SplitKeys []string `toml:"split-keys,multiline"`
 	// API is what the clients use: raw, txn or raft.
 	API API `toml:"api"`
@@ -90,6 +91,9 @@ type Workload struct {
 	Keys int `toml:"keys"`
 	// Params are the workload's own parameters; it knows their ranges.
 	Params map[string]int `toml:"params"`
+	// SQL is the script of the workload sql, which knows its form; others have
+	// none.
+	SQL string `toml:"sql,multiline,omitempty"`
 }
 
 // Phases are the lengths of the phases, in order.

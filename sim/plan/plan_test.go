@@ -26,6 +26,7 @@ func fullPlan(t *testing.T) plan.Plan {
 		Workload: plan.Workload{
 			Name: "register", Clients: 8, Rate: 250, Operations: 1000, Keys: 24,
 			Params: map[string]int{"balance": 100, "read-percent": 40},
+			SQL:    "-- setup\nCREATE TABLE t (s VARCHAR(5));\n\n-- program p\nINSERT INTO t VALUES ('it''s \\n');\n",
 		},
 		Phases: plan.Phases{Boot: 1500 * ms, Storm: 8000 * ms, Calm: 20_000 * ms, Audit: 90_000 * ms},
 		Knobs: plan.Knobs{

@@ -69,7 +69,8 @@ func (c *Cluster) validate(v *validator) {
 		field := fmt.Sprintf("cluster.split-keys[%d]", i)
 		v.check(field, key != "", "is empty: the first region begins there anyway, leave it out")
 		v.check(field, utf8.ValidString(key), "is %q, which is not UTF-8: write text", key)
-		v.check(field, i == 0 || c.SplitKeys[i-1] < key, "is %q: write the keys in ascending order, each once", key)
+		v.check(field, validKey(key), "is %q: after 0x write an even number of hexadecimal digits", key)
+		v.check(field, i == 0 || KeyBytes(c.SplitKeys[i-1]) < KeyBytes(key), "is %q: write the keys in ascending order, each once", key)
 	}
 }
 
@@ -79,6 +80,7 @@ func (w *Workload) validate(v *validator) {
 	v.between("workload.rate", int64(w.Rate), 1, 1_000_000)
 	v.between("workload.operations", int64(min(w.Operations, bytesMax+1)), 0, bytesMax)
 	v.between("workload.keys", int64(w.Keys), 1, 1_000_000)
+	v.check("workload.sql", utf8.ValidString(w.SQL), "is not UTF-8: write text")
 	for _, name := range sortedKeys(w.Params) {
 		// Unlike the names of nodes, these do not stand in the text of a fault:
 		// its words, such as write, are free.
