@@ -42,8 +42,30 @@ type statement struct {
 }
 
 // lockStatement locks keys and returns what they hold, in their sorted order.
+//
+// Keys that the transaction has locked before are not locked again: if such a lock
+// was lost, and another one has changed the key since, a new lock would hide that,
+// whereas the prewrite finds it out.
 func (tx *Txn) lockStatement(t env.Task, keys [][]byte, insert func(key []byte) bool) ([]batchItem, error) {
-	st := &statement{tx: tx, values: newBatch(keys, txnBounds)}
+	var fresh, held [][]byte
+	for _, key := range keys {
+		if w := tx.buffer.find(key); w != nil && w.locked {
+			held = append(held, key)
+		} else {
+			fresh = append(fresh, key)
+		}
+	}
+	st := newStatement(tx, fresh, insert)
+	if err := st.run(t); err != nil {
+		st.abandon()
+		return nil, err
+	}
+	st.keep()
+	return st.withHeld(t, held, insert)
+}
+
+func newStatement(tx *Txn, keys [][]byte, insert func(key []byte) bool) *statement {
+	st := &statement{tx: tx, values: newBatch(keys, txnBounds), backoff: tx.client.newBackoff(tx.client.cfg.OpTimeout)}
 	n := len(st.values)
 	st.keys, st.bounds, st.insert, st.sent = make([][]byte, n), make([][]byte, n), make([]bool, n), make([]bool, n)
 	for i := range st.values {
@@ -51,16 +73,28 @@ func (tx *Txn) lockStatement(t env.Task, keys [][]byte, insert func(key []byte) 
 		st.keys[i], st.bounds[i] = bytes.Clone(st.values[i].key), st.values[i].bound
 		st.insert[i] = insert(st.keys[i])
 	}
-	st.backoff = tx.client.newBackoff(tx.client.cfg.OpTimeout)
-	if n == 0 {
-		return nil, nil
+	return st
+}
+
+// withHeld adds keys that were locked before to the values, read as of the
+// statement.
+func (st *statement) withHeld(t env.Task, held [][]byte, insert func(key []byte) bool) ([]batchItem, error) {
+	if len(held) == 0 {
+		return st.values, nil
 	}
-	if err := st.run(t); err != nil {
-		st.abandon()
+	items := newBatch(held, txnBounds)
+	snapshot := st.tx.client.Snapshot(st.ts)
+	if err := st.tx.client.readBatch(t, &st.backoff, items, snapshot.batchGetPart); err != nil {
 		return nil, err
 	}
-	st.keep()
-	return st.values, nil
+	for _, it := range items {
+		if it.found && insert(it.key) {
+			return nil, &KeyExistsError{it.key}
+		}
+	}
+	all := append(items, st.values...)
+	slices.SortFunc(all, func(x, y batchItem) int { return bytes.Compare(x.key, y.key) })
+	return all, nil
 }
 
 // run attempts the statement until it succeeds.
@@ -92,7 +126,7 @@ func (st *statement) run(t env.Task) error {
 func (st *statement) attempt(t env.Task) error {
 	tx := st.tx
 	rest := []span{{0, len(st.keys)}}
-	if tx.primary == nil {
+	if tx.primary == nil && len(st.keys) > 0 {
 		tx.primary = st.keys[0]
 	}
 	if at, ok := slices.BinarySearchFunc(st.keys, tx.primary, bytes.Compare); ok {
@@ -231,22 +265,18 @@ func (st *statement) note(s span, resp *kvrpcpb.PessimisticLockResponse) {
 // keep makes the locks those of the transaction.
 func (st *statement) keep() {
 	for _, key := range st.keys {
-		w := st.tx.buffer.at(key)
-		if !w.locked {
-			st.tx.lockCount++
-		}
-		w.locked = true
+		st.tx.buffer.at(key).locked = true
 	}
+	st.tx.lockCount += len(st.keys)
 	st.tx.readTS = st.ts
 }
 
-// undo releases in the background what an attempt that failed has locked, except
-// for what was locked before. A lock that the next attempt takes is of a later
+// undo releases in the background what an attempt that failed has locked. A lock that the next attempt takes is of a later
 // timestamp, which the release respects.
 func (st *statement) undo() {
 	var keys [][]byte
 	for i, sent := range st.sent {
-		if w := st.tx.buffer.find(st.keys[i]); sent && (w == nil || !w.locked) {
+		if sent {
 			keys = append(keys, st.keys[i])
 		}
 	}

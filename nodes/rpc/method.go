@@ -37,6 +37,7 @@ const (
 	SplitRegion
 	TransferLeader
 	ChangePeers
+	MergeRegion
 	PdTso
 	PdAllocID
 	PdGetRegion
@@ -63,7 +64,7 @@ var methodNames = [numMethods]string{ //nolint:gochecknoglobals // a constant ta
 	"KvPessimisticLock", "KVPessimisticRollback", "KvCheckSecondaryLocks", "DetectDeadlock",
 	"KvGC", "KvDeleteRange", "CloseSafePoint", "SettleSafePoint",
 	"RawGet", "RawBatchGet", "RawPut", "RawBatchPut", "RawDelete", "RawBatchDelete", "RawScan", "RawCompareAndSwap",
-	"SplitRegion", "TransferLeader", "ChangePeers",
+	"SplitRegion", "TransferLeader", "ChangePeers", "MergeRegion",
 	"PdTso", "PdAllocID", "PdGetRegion", "PdGetRegionByID", "PdScanRegions", "PdGetStore", "PdGetAllStores",
 	"PdPutStore", "PdStoreHeartbeat", "PdRegionHeartbeat", "PdAskBatchSplit", "PdReportBatchSplit", "PdGetMembers",
 	"PdGetGCSafePoint", "PdUpdateGCSafePoint", "PdUpdateServiceGCSafePoint",
