@@ -96,7 +96,6 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 			sched.RequireMaxTS(region, term)
 		}
 	}
-	raft.Merged = func(region uint64) { sched.RegionMerged(region) }
 	d := &driver{env: e, pd: pd, removed: removed}
 	store, err := raftstore.Open(e, raft, s.engines, transport, d)
 	if err != nil {

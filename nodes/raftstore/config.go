@@ -127,9 +127,6 @@ type Config struct {
 	// absorbed another one, whose leader may have been elsewhere. It runs in the
 	// middle of a turn: it must not call the store, but may start tasks that do.
 	RoleChanged func(region, term uint64, leads bool)
-	// Merged, if not nil, is called when a peer of this store has taken in another
-	// region, under the same conditions.
-	Merged func(region uint64)
 	// Witness, if not nil, is told of leases and reads.
 	Witness Witness
 	// Auditor, if not nil, is told what raft does.

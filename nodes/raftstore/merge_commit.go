@@ -162,9 +162,6 @@ func (p *peer) applyCommitMerge(a *applier, e *raftpb.Entry, epoch *metapb.Regio
 	p.size += source.size
 	p.putState(a.batch)
 	s.cfg.Observer.RegionMerged(s.id, next, source.region)
-	if s.cfg.Merged != nil {
-		s.cfg.Merged(next.GetId())
-	}
 	if p.isLeader() {
 		p.reportRegion()
 		s.cfg.RoleChanged(p.regionID, p.term(), true)

@@ -36,7 +36,6 @@ var (
 	markUnlockedConflict     = invariant.NewMark("txn: pessimistic prewrite met a newer commit on a key it had not locked")
 	markUnlockedRollback     = invariant.NewMark("txn: pessimistic prewrite passed over a newer rollback")
 	markMaxTSNotSynced       = invariant.NewMark("txn: commit timestamp not chosen, max_ts is not synchronised")
-	markMaxTSMerged          = invariant.NewMark("txn: max_ts is synchronised anew after a merge")
 	markCommitTSTooLarge     = invariant.NewMark("txn: minimal commit timestamp above the maximal one, fell back")
 	markAsyncDeclined        = invariant.NewMark("txn: async commit declined, key was locked for two phases")
 	markOnePCDeclined        = invariant.NewMark("txn: one-phase commit declined, key was locked for two phases")

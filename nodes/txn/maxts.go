@@ -69,16 +69,6 @@ func (s *Scheduler) RequireMaxTS(region, term uint64) {
 	})
 }
 
-// RegionMerged tells that a region has taken in another one, which had a leader of
-// its own that may have served reads this store knows nothing of. If this store
-// does not lead the region now, it will be told when it does.
-func (s *Scheduler) RegionMerged(region uint64) {
-	if st := s.syncs[region]; st != nil {
-		markMaxTSMerged.Reached()
-		s.RequireMaxTS(region, st.term)
-	}
-}
-
 // maxTSSynced reports whether commit timestamps may be chosen in a region whose
 // leader this store is in term.
 func (s *Scheduler) maxTSSynced(region, term uint64) bool {

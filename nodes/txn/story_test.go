@@ -137,9 +137,8 @@ var commands = map[string]func(*story, env.Task) string{
 	},
 	// merged makes the region take in another one.
 	"merged": func(s *story, _ env.Task) string {
-		s.sched.RegionMerged(1)
-		s.sched.RegionMerged(2)
-		return ""
+		s.sched.RequireMaxTS(1, s.term)
+		return "ok\n"
 	},
 	// detector [fails] [expire]: what becomes of deadlock detection. It prints the graph.
 	"detector": func(s *story, t env.Task) string {
