@@ -137,14 +137,18 @@ func (p *peer) checkContact() {
 
 func (p *peer) askWhetherRemoved() {
 	s := p.s
-	if initialised(p.region) {
-		for _, q := range p.region.GetPeers() {
-			if q.GetId() != p.id {
-				s.outbox.addMessage(q.GetStoreId(), &raft_serverpb.RaftMessage{
-					RegionId: p.regionID, FromPeer: p.meta, ToPeer: q, RegionEpoch: p.region.GetRegionEpoch(),
-					ExtraMsg: &raft_serverpb.ExtraMessage{Type: raft_serverpb.ExtraMessageType_MsgCheckStalePeer},
-				})
-			}
+	// Who has no data yet knows nobody but those who have written to it. The
+	// placement driver does not help if the region has been merged since.
+	others, epoch := p.region.GetPeers(), p.region.GetRegionEpoch()
+	if !initialised(p.region) {
+		others, epoch = p.strangers, &metapb.RegionEpoch{ConfVer: p.seenConfVer}
+	}
+	for _, q := range others {
+		if q.GetId() != p.id {
+			s.outbox.addMessage(q.GetStoreId(), &raft_serverpb.RaftMessage{
+				RegionId: p.regionID, FromPeer: p.meta, ToPeer: q, RegionEpoch: epoch,
+				ExtraMsg: &raft_serverpb.ExtraMessage{Type: raft_serverpb.ExtraMessageType_MsgCheckStalePeer},
+			})
 		}
 	}
 	s.env.Sched.Go("validate peer", func(t env.Task) {
