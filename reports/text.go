@@ -261,6 +261,10 @@ func (t *text) cluster() {
 		{c.Crashes, "crash"},
 		{c.Restarts, "restart"},
 	}))
+	if c.SnapshotsSent+c.SnapshotsResumed+c.SnapshotsRefused > 0 {
+		t.labelled("snapshots", fmt.Sprintf("%s sent, %s resumed, %s applied, %s",
+			grouped(c.SnapshotsSent), grouped(c.SnapshotsResumed), grouped(c.Snapshots), plural(c.SnapshotsRefused, "chunk")+" refused"))
+	}
 	if r := &t.r.Stats.Reads; *r != (ReadStats{}) {
 		t.labelled("reads", fmt.Sprintf("%s by lease, %s by read index, %s by followers",
 			grouped(r.Lease), grouped(r.Index), grouped(r.Replica)))

@@ -24,6 +24,8 @@ type RegionInfo struct {
 	// Applied is the index of the last applied entry, AppliedTerm its term.
 	Applied     uint64
 	AppliedTerm uint64
+	// Applying: a snapshot at that index is being applied.
+	Applying bool
 	// First and Last are the indexes of the log's entries.
 	First, Last uint64
 	// Undecided is the number of proposals of this process whose fate is open.
@@ -39,12 +41,24 @@ func (s *Store) Regions() []RegionInfo {
 		}
 		infos = append(infos, RegionInfo{
 			Region: p.region, Peer: p.id, Leader: p.leader, IsLeader: p.isLeader(),
-			Term: p.term(), Commit: p.commit(), Applied: p.applied, AppliedTerm: p.appliedTerm,
+			Term: p.term(), Commit: p.commit(), Applied: p.applied, AppliedTerm: p.appliedTerm, Applying: p.restored != nil,
 			First: p.log.truncatedIndex + 1, Last: p.log.lastIndex,
 			Undecided: len(p.proposals.queued) + len(p.proposals.logged),
 		})
 	}
 	return infos
+}
+
+// SnapshotTraffic counts the snapshots that the store is making or sending, and
+// those that it is receiving or applying.
+func (s *Store) SnapshotTraffic() (outgoing, incoming int) {
+	incoming = s.receiver.live()
+	for _, p := range s.peers {
+		if p.restored != nil {
+			incoming++
+		}
+	}
+	return s.sending, incoming
 }
 
 // RegionOf returns the region that holds key, as far as this store knows, and
@@ -87,7 +101,7 @@ func DumpRegions(eng *engine.Engines) ([]string, error) {
 	lines := make([]string, len(states))
 	for i, state := range states {
 		var st localStates // of a removed peer nothing is left
-		if state.GetState() == raft_serverpb.PeerState_Normal {
+		if state.GetState() != raft_serverpb.PeerState_Tombstone {
 			if st, err = loadStates(eng, state.GetRegion()); err != nil {
 				return nil, err
 			}

@@ -49,11 +49,13 @@ type Store struct {
 	applier  applier
 	logGC    logGC
 	receiver receiver
-	sending  int // snapshots being sent
+	snaps    snapshotDir
+	throttle throttle
+	sending  int         // snapshots being made or sent
+	outgoing []*outgoing // in the order in which they were begun
 
 	nextProposal uint64
 	nextRead     uint64
-	nextStream   uint64
 
 	// dead is set after a storage error has ended the process.
 	dead bool
@@ -102,9 +104,10 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	s.appender.init(s)
 	s.applier.init(s)
 	s.logGC.s = s
-	s.receiver.init(s)
+	s.receiver.s = s
+	s.throttle.rate = cfg.SnapshotRate
 	s.outbox.init(s)
-	if err := s.loadPeers(); err != nil {
+	if err := s.load(); err != nil {
 		return nil, err
 	}
 	s.scheduleTick()
@@ -114,6 +117,17 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 
 // ID returns the store's id.
 func (s *Store) ID() uint64 { return s.id }
+
+// load takes over what is on the disk.
+func (s *Store) load() error {
+	if err := s.snaps.open(s.env.Disk.FS()); err != nil {
+		return err
+	}
+	if err := s.loadPeers(); err != nil {
+		return err
+	}
+	return s.loadSnapshots()
+}
 
 func (s *Store) loadPeers() error {
 	states, err := regionStates(s.eng)
@@ -126,8 +140,8 @@ func (s *Store) loadPeers() error {
 	for _, state := range states {
 		region := state.GetRegion()
 		switch state.GetState() {
-		case raft_serverpb.PeerState_Normal:
-			p, err := s.loadPeer(region, b)
+		case raft_serverpb.PeerState_Normal, raft_serverpb.PeerState_Applying:
+			p, err := s.loadPeer(state, b)
 			if err != nil {
 				return err
 			}
@@ -158,7 +172,8 @@ func (s *Store) loadPeers() error {
 	return s.eng.RaftLog.Write(b)
 }
 
-func (s *Store) loadPeer(region *metapb.Region, b *engine.Batch) (*peer, error) {
+func (s *Store) loadPeer(state *raft_serverpb.RegionLocalState, b *engine.Batch) (*peer, error) {
+	region := state.GetRegion()
 	st, err := loadStates(s.eng, region)
 	if err != nil {
 		return nil, err
@@ -167,6 +182,9 @@ func (s *Store) loadPeer(region *metapb.Region, b *engine.Batch) (*peer, error) 
 	if p.loadLog(st) {
 		p.log.reset(b, p.log.truncatedIndex, p.log.truncatedTerm)
 		p.log.putHardState(b, p.log.hard)
+	}
+	if state.GetState() == raft_serverpb.PeerState_Applying {
+		return p, p.completeSnapshot(st)
 	}
 	return p, nil
 }
@@ -324,7 +342,15 @@ func (s *Store) tick() {
 		}
 	}
 	s.checkLeaders()
-	s.receiver.expire()
+	s.receiver.collect()
+	s.collectOutgoing()
+}
+
+// logf tells people something.
+func (s *Store) logf(format string, args ...any) {
+	if s.env.Log.Enabled() {
+		s.env.Log.Logf(format, args...)
+	}
 }
 
 // failed ends the work of the store after a storage error. The engine has

@@ -153,7 +153,7 @@ func (n *node) arm() {
 }
 
 func (n *node) disarm() {
-	for c := disk.ClassOther; c <= disk.ClassDir; c++ {
+	for c := disk.ClassOther; c <= disk.ClassSnapshot; c++ {
 		n.disk.FailWrites(c, 0)
 	}
 	n.disk.FailReads(0)

@@ -45,8 +45,8 @@ func (d *Disk) CrashAtOp(n int, kind CrashKind) {
 
 // FailWrites makes the next n operations on files of that class fail: creating,
 // writing and syncing them; for ClassDir the syncs and changes of directories.
-// A table's error is returned to the process, which tries again. All others are
-// the death of the process. Zero disarms.
+// The error of a table or of a snapshot is returned to the process, which tries
+// again. All others are the death of the process. Zero disarms.
 func (d *Disk) FailWrites(class Class, n int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -111,8 +111,8 @@ func (m *mount) tables(dir *node, found []*node) []*node {
 }
 
 // SetCapacity sets the size of the disk in bytes; zero has no limit. To fill a
-// disk, set what is Used. A write of a table that does not fit fails; any other
-// is the death of the process.
+// disk, set what is Used. A write of a table or a snapshot that does not fit
+// fails; any other is the death of the process.
 func (d *Disk) SetCapacity(bytes int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -143,13 +143,16 @@ func (d *Disk) strike(op *Op, class Class, growth int64, used int64) fate {
 			f.writes[class]--
 		}
 		d.stats.WriteErrors++
-		if class == ClassTable {
+		if class == ClassTable || class == ClassSnapshot {
 			return fate{err: &os.PathError{Op: op.Kind.String(), Path: op.Name, Err: errInjected}}
 		}
 		return fate{reason: "disk error on " + class.String(), kind: PowerLoss}
 	}
 	if f.capacity > 0 && growth > 0 && used+growth > f.capacity {
 		d.stats.SpaceErrors++
+		if class == ClassSnapshot {
+			return fate{err: &os.PathError{Op: op.Kind.String(), Path: op.Name, Err: errNoSpace}}
+		}
 		if class == ClassTable && f.noSpace < d.cfg.SpaceErrors {
 			f.noSpace++
 			return fate{err: &os.PathError{Op: op.Kind.String(), Path: op.Name, Err: errNoSpace}}

@@ -53,8 +53,8 @@ func (s *singleErrors) strikeWrite(kind Kind) bool {
 }
 
 // FailWriteAt makes the n-th write or sync from now fail (n counts from 1),
-// whatever it is of: that of a table returns an error to the process, any other
-// is the death of the process. It stays armed when the process ends before.
+// whatever it is of: that of a table or a snapshot returns an error to the process,
+// any other is the death of the process. It stays armed when the process ends before.
 func (d *Disk) FailWriteAt(n int) ErrorID {
 	d.mu.Lock()
 	defer d.mu.Unlock()
