@@ -79,7 +79,7 @@ func drawTargets(t *rapid.T) []faults.Target {
 }
 
 func drawTarget(t *rapid.T) faults.Target {
-	switch rapid.IntRange(0, 5).Draw(t, "target") {
+	switch rapid.IntRange(0, 7).Draw(t, "target") {
 	case 0:
 		return faults.AllStores()
 	case 1:
@@ -90,6 +90,10 @@ func drawTarget(t *rapid.T) faults.Target {
 		return faults.Follower(drawKey(t))
 	case 4:
 		return faults.PlacementLeader()
+	case 5:
+		return faults.SnapshotReceiver()
+	case 6:
+		return faults.SnapshotSender()
 	}
 	return faults.Node(rapid.StringMatching(`[a-z][A-Za-z0-9_.-]*`).Filter(faults.ValidName).Draw(t, "name"))
 }

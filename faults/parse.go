@@ -159,13 +159,17 @@ func (p parser) target(k Kind) Target {
 		return Placement()
 	case "placement-leader":
 		return PlacementLeader()
+	case "snapshot-receiver":
+		return SnapshotReceiver()
+	case "snapshot-sender":
+		return SnapshotSender()
 	case "leader":
 		return Leader(p.keyInParentheses(at))
 	case "follower":
 		return Follower(p.keyInParentheses(at))
 	}
 	if !ValidName(at.text) {
-		p.fail(at, "expected the name of a node, all-stores, placement, placement-leader, leader(KEY) or follower(KEY), found %v: %s", at, usage(k))
+		p.fail(at, "expected the name of a node, all-stores, placement, placement-leader, snapshot-receiver, snapshot-sender, leader(KEY) or follower(KEY), found %v: %s", at, usage(k))
 	}
 	return Node(at.text)
 }

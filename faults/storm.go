@@ -219,7 +219,7 @@ func (c *StormConfig) storesAmong(targets []Target) []Target {
 			for _, name := range c.Stores {
 				stores = append(stores, Node(name))
 			}
-		case TargetLeader, TargetFollower:
+		case TargetLeader, TargetFollower, TargetSnapshotReceiver, TargetSnapshotSender:
 			stores = append(stores, t)
 		case TargetPlacement, TargetPlacementLeader, targetEnd:
 		}

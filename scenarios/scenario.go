@@ -70,6 +70,9 @@ type Knobs struct {
 	LeaderLease        []bool          `toml:"leader-lease"`
 	ReplicaRead        []int           `toml:"replica-read"`
 	RaftLogGCLimit     []int           `toml:"raft-log-gc-limit"`
+	SnapshotChunkBytes []int           `toml:"snapshot-chunk-bytes"`
+	SnapshotRate       []int           `toml:"snapshot-rate"`
+	SnapshotsMax       []int           `toml:"snapshots-max"`
 	MemtableBytes      []int           `toml:"memtable-bytes"`
 	LockTTL            []plan.Duration `toml:"lock-ttl"`
 	RequestTimeout     []plan.Duration `toml:"request-timeout"`

@@ -11,6 +11,7 @@
 //	state.Members(replicas)                        who is alive is a member, and who is a member is alive
 //	state.Regions(replicas, strays...)             the regions cover the key space once, and hold all that is stored
 //	state.Directory(listing, stores, replicas)     what the placement driver tells of them is so
+//	state.Snapshots(nodes)                         nothing is left of snapshots
 //	state.MVCC(rows, state.Options{...})           one consistent fate for each transaction
 //	state.Acknowledged(h, rows)                    what clients were told is what is stored
 package state

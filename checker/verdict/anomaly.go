@@ -54,6 +54,7 @@ const (
 	LostCommit      Anomaly = "lost-commit"      // an acknowledged commit has no record
 	UndeadAbort     Anomaly = "undead-abort"     // a failed transaction has a commit record
 	StaleDirectory  Anomaly = "stale-directory"  // what the placement driver tells of stores and regions is not so
+	SnapshotLeft    Anomaly = "snapshot-left"    // a snapshot that nobody needs is still there, or still being applied
 )
 
 // Describe returns what the anomaly's name stands for, in a few words.
@@ -96,6 +97,7 @@ func describe() map[Anomaly]string {
 		LockLeft:        "a lock of a committed transaction that a reader has met and not resolved",
 		LostCommit:      "an acknowledged commit without a record",
 		UndeadAbort:     "a failed transaction with a commit record",
+		SnapshotLeft:    "a snapshot that nobody needs, or that is applied for ever",
 		StaleDirectory:  "a directory of stores and regions that is not what the stores hold",
 	}
 }

@@ -82,7 +82,8 @@ type Config struct {
 	// it. Default 4 times ElectionTick.
 	SnapshotIdle time.Duration
 	// SnapshotKeep is how long the file of such a snapshot is kept, for a sender or
-	// a receiver that comes back. Default 10 times SnapshotIdle.
+	// a receiver that comes back. It must not be less than SnapshotIdle. Default
+	// SnapshotKeepTicks times ElectionTick.
 	SnapshotKeep time.Duration
 
 	// RegionHeartbeatInterval and StoreHeartbeatInterval are the periods of the
@@ -100,6 +101,9 @@ type Config struct {
 	// Witness, if not nil, is told of leases and reads.
 	Witness Witness
 }
+
+// SnapshotKeepTicks is the default of Config.SnapshotKeep in units of ElectionTick.
+const SnapshotKeepTicks = 40
 
 func setDefault[T int | uint64 | time.Duration](field *T, value T) {
 	if *field == 0 {
@@ -127,7 +131,7 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.SnapshotReceivesMax, 4)
 	setDefault(&c.SnapshotRate, 100<<20)
 	setDefault(&c.SnapshotIdle, 4*time.Duration(c.ElectionTick)*c.TickInterval)
-	setDefault(&c.SnapshotKeep, 10*c.SnapshotIdle)
+	setDefault(&c.SnapshotKeep, SnapshotKeepTicks*time.Duration(c.ElectionTick)*c.TickInterval)
 	setDefault(&c.RegionHeartbeatInterval, time.Second)
 	setDefault(&c.StoreHeartbeatInterval, time.Second)
 	return c

@@ -116,6 +116,22 @@ func DumpRegions(eng *engine.Engines) ([]string, error) {
 	return lines, nil
 }
 
+// ApplyingRegions returns the regions that the databases of a store record as
+// being restored from a snapshot, in order.
+func ApplyingRegions(eng *engine.Engines) ([]uint64, error) {
+	states, err := regionStates(eng)
+	if err != nil {
+		return nil, err
+	}
+	var regions []uint64
+	for _, state := range states {
+		if state.GetState() == raft_serverpb.PeerState_Applying {
+			regions = append(regions, state.GetRegion().GetId())
+		}
+	}
+	return regions, nil
+}
+
 // DumpLog reads the raft log of a region from the databases of a store that may
 // or may not be running. Each write of an entry has a line, which begins with the
 // region and the entry's index:

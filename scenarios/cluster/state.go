@@ -36,6 +36,9 @@ func (c *Cluster) Unrest() string {
 	if c.resting == 0 {
 		c.resting = c.World.Now()
 	}
+	if text := c.snapshotUnrest(); text != "" {
+		return text
+	}
 	listing, ok := c.listing()
 	if !ok {
 		return "no placement member serves"
@@ -106,6 +109,8 @@ func unrestOf(replicas []raftstore.RegionInfo) string {
 		return fmt.Sprintf("has %d leaders", leaders)
 	case (view{status: newest}).joint():
 		return "is in a joint configuration"
+	case slices.ContainsFunc(replicas, func(r raftstore.RegionInfo) bool { return r.Applying }):
+		return "is being restored from a snapshot"
 	case len(replicas) < len(newest.Region.Peers):
 		return fmt.Sprintf("has %d of %d replicas", len(replicas), len(newest.Region.Peers))
 	}
@@ -134,6 +139,7 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 		state.Members(replicas),
 		state.Regions(replicas, strays...),
 		state.Directory(listing, c.plan.StoreNames(), replicas),
+		state.Snapshots(c.snapshotRemains()),
 	}
 	if c.plan.Cluster.API == plan.Txn {
 		rows := leaderRows(replicas)

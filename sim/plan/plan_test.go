@@ -32,7 +32,7 @@ func fullPlan(t *testing.T) plan.Plan {
 			Order: plan.Seeded, TickInterval: 10 * ms, ElectionTick: 20, HeartbeatTick: 3,
 			LeaderLease: true, ClockDriftBound: 20_500, ReplicaRead: 100,
 			MaxInflightMsgs: 64, MaxSizePerMsg: 4096, RaftLogGCThreshold: 16, RaftLogGCLimit: 2,
-			SnapshotChunkBytes: 1024, MemtableBytes: 65536, ScanPage: 7, BatchBytes: 99, LockTTL: 500 * ms, RequestTimeout: 300 * ms,
+			SnapshotChunkBytes: 1024, SnapshotRate: 4096, SnapshotsMax: 2, MemtableBytes: 65536, ScanPage: 7, BatchBytes: 99, LockTTL: 500 * ms, RequestTimeout: 300 * ms,
 			OperationTimeout: 3000 * ms, TSOWindow: 1000 * ms, StoreHeartbeat: 700 * ms, RegionHeartbeat: 600 * ms,
 			RestartDelay: 50 * ms,
 		},
