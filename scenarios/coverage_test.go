@@ -55,6 +55,7 @@ func TestScenariosDoWhatTheyAreFor(t *testing.T) {
 // What may happen is counted by where it is seen and by its name.
 const (
 	faultSeen    = "a fault that took effect:"
+	targetSeen   = "a fault that took effect, of the"
 	clusterSeen  = "in the cluster:"
 	trafficSeen  = "on a network or disk:"
 	markSeen     = "the branch"
@@ -174,7 +175,25 @@ func (c *coverage) promise() {
 			"raftstore: read waited for apply", "raftstore: reads shared one confirmation", "raftstore: read dropped on a change of leader",
 			"raftstore: start with unapplied committed entries")
 	}
+	if s.Faults.Snapshots > 0 {
+		c.snapshots()
+	}
 	c.want(workloadSeen, workloadPromises[s.Workload.Name]...)
+}
+
+// snapshots promises what a scenario is for that strikes at their senders and
+// receivers.
+func (c *coverage) snapshots() {
+	c.want(clusterSeen, "snapshots sent", "snapshots resumed", "snapshots refused")
+	c.want(targetSeen, faults.SnapshotReceiver().String(), faults.SnapshotSender().String())
+	for _, mark := range []string{
+		"sender of a snapshot throttled", "sender of a snapshot waits for a busy receiver", "snapshot stream broken",
+		"snapshot given up by its sender", "snapshot deferred, too many under way", "snapshot of an earlier process offered again",
+		"half a received snapshot found at start", "half a snapshot superseded by a newer one",
+		"entries stored while a snapshot was applied", "application of a snapshot completed after a crash",
+	} {
+		c.want(markSeen, "raftstore: "+mark)
+	}
 }
 
 // add counts what happened in a run.
@@ -182,6 +201,13 @@ func (c *coverage) add(o *runner.Outcome) {
 	r := o.Result
 	for _, f := range r.Stats.Faults {
 		c.count(faultSeen, f.Kind, uint64(f.Effective))
+	}
+	for _, e := range r.Timeline {
+		for _, target := range []faults.Target{faults.SnapshotReceiver(), faults.SnapshotSender()} {
+			if e.Kind == reports.Fault && strings.Contains(e.Text, " "+target.String()) {
+				c.count(targetSeen, target.String(), 1)
+			}
+		}
 	}
 	for _, m := range r.Marks {
 		c.count(markSeen, m.Name, m.Count)
@@ -207,7 +233,9 @@ func (c *coverage) add(o *runner.Outcome) {
 func (c *coverage) addStats(s *reports.Stats) {
 	for what, n := range map[string]uint64{
 		"elections": s.Cluster.Elections, "leader transfers": s.Cluster.LeaderTransfers, "splits": s.Cluster.Splits,
-		"snapshots": s.Cluster.Snapshots, "crashes": s.Cluster.Crashes, "restarts": s.Cluster.Restarts,
+		"snapshots": s.Cluster.Snapshots, "snapshots sent": s.Cluster.SnapshotsSent,
+		"snapshots resumed": s.Cluster.SnapshotsResumed, "snapshots refused": s.Cluster.SnapshotsRefused,
+		"crashes": s.Cluster.Crashes, "restarts": s.Cluster.Restarts,
 	} {
 		c.count(clusterSeen, what, n)
 	}

@@ -151,6 +151,9 @@ func (p *peer) applyEntries(a *applier, entries []*raftpb.Entry) (progress bool)
 			invariant.Fail("raftstore: %s: applying %s %d/%d after %d/%d, committed %d",
 				p, e.GetType(), e.GetIndex(), e.GetTerm(), p.applied, p.appliedTerm, p.commit())
 		}
+		if r := p.restored; r != nil && e.GetIndex() > r.id.index {
+			invariant.Fail("raftstore: %s: applying %d while a snapshot is being applied", p, e.GetIndex())
+		}
 		var result *errorpb.Error
 		proposal := p.proposals.decide(a, e)
 		if len(e.GetData()) > 0 {
