@@ -60,6 +60,14 @@ func (d *snapshotDir) read(name string) (vfs.File, error) { return d.fs.Open(d.p
 // start finds a file that is of no use, and deletes it.
 func (d *snapshotDir) remove(name string) { _ = d.fs.Remove(d.path(name)) }
 
+// rename gives a file another name, durable at the next barrier of the disk.
+func (d *snapshotDir) rename(from, to string) error {
+	if err := d.fs.Rename(d.path(from), d.path(to)); err != nil {
+		return err
+	}
+	return d.dir.Sync()
+}
+
 // sync makes a file and its name durable at the next barrier of the disk.
 func (d *snapshotDir) sync(f vfs.File) error {
 	if err := f.Sync(); err != nil {

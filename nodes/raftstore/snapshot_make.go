@@ -27,8 +27,9 @@ type outgoing struct {
 	ready  bool
 	sends  int           // under way
 	used   time.Duration // when somebody last had a use for it
-	// stale: it is not offered any more, and goes with its last send.
-	stale bool
+	// stale: it is not offered any more, and goes with its last send. failed: it
+	// could not be made.
+	stale, failed bool
 }
 
 // generateSnapshot is called by raft when a follower needs entries that are no
@@ -90,8 +91,7 @@ func (p *peer) makeSnapshot() {
 			// Nothing is lost but this attempt: raft asks again.
 			markSnapshotUnmade.Reached()
 			s.logf("region %d: cannot make a snapshot at %d: %v", o.id.region, o.id.index, err)
-			o.stale = true
-			s.snaps.remove(o.id.name(makingFile))
+			o.stale, o.failed = true, true
 			return
 		}
 		markSnapshotMade.Reached()
@@ -102,14 +102,20 @@ func (p *peer) makeSnapshot() {
 
 // write makes the file. It gets its name when it is complete, and is made
 // durable so that the next process can go on with it.
-func (o *outgoing) write(t env.Task, view *engine.Snapshot) error {
+func (o *outgoing) write(t env.Task, view *engine.Snapshot) (err error) {
 	s := o.p.s
-	making := o.id.name(makingFile)
+	id := o.id
+	making := id.name(makingFile)
 	f, err := s.snaps.create(making)
 	if err != nil {
 		return err
 	}
 	defer f.Close() //nolint:errcheck // it was synced, or is of no use
+	defer func() {
+		if err != nil {
+			s.snaps.remove(making)
+		}
+	}()
 	w := &frameWriter{s: s, f: f, frame: newFrame(s.cfg.SnapshotChunkSize)}
 	w.frame = append(w.frame, marshal(o.region)...)
 	if err = w.flush(t); err != nil {
@@ -123,16 +129,14 @@ func (o *outgoing) write(t env.Task, view *engine.Snapshot) error {
 	if err = w.flush(t); err != nil {
 		return err
 	}
-	o.id.size, o.id.sum = w.size, w.sum
+	id.size, id.sum = w.size, w.sum
 	if err = f.Sync(); err != nil {
 		return err
 	}
-	if err = s.snaps.fs.Rename(s.snaps.path(making), s.snaps.path(o.id.name(outgoingFile))); err != nil {
+	if err = s.snaps.rename(making, id.name(outgoingFile)); err != nil {
 		return err
 	}
-	if err = s.snaps.dir.Sync(); err != nil {
-		return err
-	}
+	o.id = id
 	s.durable(t)
 	return nil
 }
@@ -222,7 +226,7 @@ func (s *Store) collectOutgoing() {
 	}
 	now := s.env.Clock.Monotonic()
 	s.outgoing = slices.DeleteFunc(s.outgoing, func(o *outgoing) bool {
-		if o.sends > 0 || !o.ready && !o.stale {
+		if o.sends > 0 || slices.Contains(o.p.offered, o) || !o.ready && !o.failed {
 			return false
 		}
 		if !o.stale && now-o.used <= s.cfg.SnapshotKeep && o.serves() && o.p.needsSnapshot(o.id.index) {

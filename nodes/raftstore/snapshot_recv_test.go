@@ -276,34 +276,32 @@ func TestSnapshotDiskFull(t *testing.T) {
 	c.tidy()
 }
 
-// A sender that cannot write its snapshot makes another later.
+// A sender that cannot write its snapshot makes another later: neither a file
+// that cannot be created nor one that finds no room stays behind.
 func TestSnapshotUnmade(t *testing.T) {
-	unmade := reached("snapshot could not be made")
-	for fail := range 4 { // the creation, a frame, another, the sync
-		c := newCluster(t, clusterOptions{seed: 3, raft: slowSnapshots()})
-		lag(c, 2)
-		leader := c.waitLeader("")
-		before := unmade()
-		if fail == 0 {
-			leader.node.Disk().FailWrites(disk.ClassSnapshot, 1)
-		}
-		c.stores[2].node.Start()
-		if fail > 0 {
-			p := leader.byRegion[1]
-			c.until("making", func() bool {
-				if p.outgoing == nil {
-					return false
-				}
-				return true
-			})
-			_ = p
-		}
-		c.converged()
-		c.tidy()
-		if fail == 0 && unmade() == before {
-			t.Error("nothing failed")
-		}
-		c.w.Close()
+	for name, fault := range map[string]func(d *disk.Disk){
+		"creation":       func(d *disk.Disk) { d.FailWrites(disk.ClassSnapshot, 1) },
+		"first frame":    func(d *disk.Disk) { d.SetCapacity(d.Used()) },
+		"another frame":  func(d *disk.Disk) { d.SetCapacity(d.Used() + 150) },
+		"all operations": func(d *disk.Disk) { d.FailWrites(disk.ClassSnapshot, 1000) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			unmade := reached("snapshot could not be made")
+			c := newCluster(t, clusterOptions{seed: 3, raft: eagerGC()})
+			lag(c, 2)
+			leader := c.waitLeader("")
+			d := leader.node.Disk()
+			fault(d)
+			c.stores[2].node.Start()
+			c.until("failure", func() bool { return unmade() > 0 })
+			if files, err := SnapshotFiles(d.FS()); err != nil || len(files) > 0 {
+				t.Errorf("left: %v (%v)", files, err)
+			}
+			d.SetCapacity(0)
+			d.FailWrites(disk.ClassSnapshot, 0)
+			c.converged()
+			c.tidy()
+		})
 	}
 }
 
