@@ -49,7 +49,7 @@ type recipe struct {
 
 // recipes returns those of which every kind is allowed and possible.
 func (c *StormConfig) recipes() []recipe {
-	return slices.DeleteFunc([]recipe{
+	all := []recipe{
 		{[]Kind{PowerLoss}, (*burst).oneByOne},
 		{[]Kind{Kill, PowerLoss}, (*burst).killAndLoss},
 		{[]Kind{DiskSlow, PowerLoss}, (*burst).slowAndLoss},
@@ -58,7 +58,11 @@ func (c *StormConfig) recipes() []recipe {
 		{[]Kind{Isolate, PowerLoss}, (*burst).cutAndLoss},
 		{[]Kind{TransferLeader, PowerLoss}, (*burst).transferAndLoss},
 		{[]Kind{Split, PowerLoss}, (*burst).splitAndLoss},
-	}, func(r recipe) bool {
+	}
+	if c.Snapshots > 0 {
+		all = append(all, recipe{[]Kind{Isolate, PowerLoss}, (*burst).awayAndLoss}, recipe{[]Kind{Isolate, Kill}, (*burst).awayAndKill})
+	}
+	return slices.DeleteFunc(all, func(r recipe) bool {
 		return slices.ContainsFunc(r.kinds, func(k Kind) bool { return !slices.Contains(c.Kinds, k) || !c.possible(k) })
 	})
 }
@@ -118,6 +122,21 @@ func (b *burst) leaderLoss(operation Kind) {
 	b.faults = append(b.faults, Fault{At: b.at, Kind: operation, Key: key})
 	b.pass()
 	b.add(PowerLoss, b.usual(), Leader(key))
+}
+
+// awayAndLoss keeps a store away until the others have forgotten what it lacks,
+// and takes the power from it while it gets a snapshot.
+func (b *burst) awayAndLoss() { b.awayAndCrash(PowerLoss) }
+
+func (b *burst) awayAndKill() { b.awayAndCrash(Kill) }
+
+func (b *burst) awayAndCrash(kind Kind) {
+	away := b.between(300*time.Millisecond, 2*time.Second)
+	b.add(Isolate, away, b.victims[0])
+	b.at += away
+	b.add(kind, b.usual(), b.victims[0])
+	crash := &b.faults[len(b.faults)-1]
+	crash.Op, crash.Within = int(magnitude(b.Stream, 1, int64(b.c.OpMax))), 2*armedFor
 }
 
 func (b *burst) loss() { b.add(PowerLoss, b.usual(), b.victims...) }

@@ -55,7 +55,7 @@ type Knobs struct {
 	// sake of a slow follower, which then gets a snapshot: 1 to 1000.
 	RaftLogGCLimit int `toml:"raft-log-gc-limit"`
 	// SnapshotChunkBytes is the size of the pieces in which a snapshot is sent:
-	// 256 to 16777216.
+	// 64 to 16777216.
 	SnapshotChunkBytes int `toml:"snapshot-chunk-bytes"`
 	// SnapshotRate is how many bytes of snapshots a node sends in a second, over
 	// all of them: 1024 to 1073741824. SnapshotsMax is how many it sends, and how

@@ -91,7 +91,7 @@ func (k *Knobs) validate(v *validator) {
 	v.perMille("knobs.replica-read", k.ReplicaRead)
 	v.between("knobs.raft-log-gc-threshold", int64(k.RaftLogGCThreshold), 1, 1_000_000)
 	v.between("knobs.raft-log-gc-limit", int64(k.RaftLogGCLimit), 1, 1000)
-	v.between("knobs.snapshot-chunk-bytes", int64(k.SnapshotChunkBytes), 256, 16<<20)
+	v.between("knobs.snapshot-chunk-bytes", int64(k.SnapshotChunkBytes), 64, 16<<20)
 	v.between("knobs.snapshot-rate", int64(k.SnapshotRate), 1024, 1<<30)
 	v.between("knobs.snapshots-max", int64(k.SnapshotsMax), 1, 1000)
 	v.between("knobs.memtable-bytes", int64(k.MemtableBytes), 64<<10, 256<<20)
