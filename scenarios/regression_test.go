@@ -27,6 +27,10 @@ var regressions = map[string]string{
 	// before the stall is over; their leader is cut off then. A store that answered
 	// for what only the page cache held acknowledged a write that nobody had.
 	"kill-before-durable.toml": "sim: process started on data that was not durable",
+	// Of four voters one is to be removed. It is elected before it knows, commits
+	// its own removal and is gone, and a disk is lost: the last two needed its
+	// vote. It is demoted first now.
+	"removed-while-elected.toml": "raftstore: voter demoted outside of a joint configuration",
 	// A snapshot's batch was too large for the memtable; its sync raced with the
 	// closing of the log, and the log's last bytes went to one or the other.
 	"snapshot-beside-memtable.toml": "engine: large batch put beside the memtable",

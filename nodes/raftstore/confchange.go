@@ -107,7 +107,7 @@ func (p *peer) checkChange(changes []*raft_cmdpb.ChangePeerRequest) (next *metap
 	if len(changes) > 1 && !inJoint(next) {
 		return nil, "several changes of learners only"
 	}
-	if why := checkPair(p.region, next); why != "" {
+	if why := checkRemoval(p.region, next); why != "" {
 		return nil, why
 	}
 	return next, p.checkQuorum(confChange(changes, nil))
@@ -142,21 +142,23 @@ func (p *peer) checkLeader(next *metapb.Region, changes int) string {
 	}
 }
 
-// checkPair refuses the removal of one of two voters in a single step. Should
-// the one to be removed become leader before that is committed, it commits it
-// and is gone; the other, which may not know, would wait for its vote for ever.
-// A joint configuration does it without that danger.
-func checkPair(region, next *metapb.Region) string {
-	voters := func(r *metapb.Region) (n int) {
-		for _, p := range r.GetPeers() {
-			if p.GetRole() != metapb.PeerRole_Learner {
-				n++
-			}
+// checkRemoval refuses the removal of one of an even number of voters in a single
+// step. Should the one to be removed become leader before that is committed, it
+// commits it and is gone. The others, who may not know, would still need its
+// vote if one more of them were lost, though a quorum of those who are left is
+// there: of four voters, three have to vote. A learner votes if it is asked, so
+// the voter is demoted first; with an odd number the quorum is the same without
+// it.
+func checkRemoval(region, next *metapb.Region) string {
+	voters, removed := 0, false
+	for _, p := range region.GetPeers() {
+		if p.GetRole() == metapb.PeerRole_Voter {
+			voters++
+			removed = removed || peerByID(next, p.GetId()) == nil
 		}
-		return n
 	}
-	if voters(region) == 2 && voters(next) == 1 && !inJoint(region) {
-		return "one of two voters can be removed by way of a joint configuration only"
+	if removed && voters%2 == 0 {
+		return "one of an even number of voters has to be demoted before it is removed"
 	}
 	return ""
 }
@@ -274,6 +276,7 @@ func markChange(before, after *metapb.Region, changes []*raft_cmdpb.ChangePeerRe
 	for _, c := range changes {
 		have := peerByID(before, c.GetPeer().GetId())
 		markPromoted.Sometimes(c.GetChangeType() == eraftpb.ConfChangeType_AddNode && have != nil)
+		markDemoted.Sometimes(have.GetRole() == metapb.PeerRole_Voter && peerByID(after, have.GetId()).GetRole() == metapb.PeerRole_Learner)
 	}
 }
 

@@ -70,6 +70,23 @@ func (c *cluster) member(key string, store uint64) (*metapb.Region, *metapb.Peer
 	return region, peerOnStore(region, store)
 }
 
+// remove takes a peer away. One of an even number of voters is demoted first.
+func (c *cluster) remove(t env.Task, key string, id, store uint64) {
+	if region, p := c.member(key, store); p.GetRole() == metapb.PeerRole_Voter && voters(region)%2 == 0 {
+		c.change(t, key, learner(id, store))
+	}
+	c.change(t, key, removal(id, store))
+}
+
+func voters(r *metapb.Region) (n int) {
+	for _, p := range r.GetPeers() {
+		if p.GetRole() == metapb.PeerRole_Voter {
+			n++
+		}
+	}
+	return n
+}
+
 // add gives the region of key a voter on a store, by way of a learner.
 func (c *cluster) add(t env.Task, key string, store uint64) uint64 {
 	id := c.newID()
@@ -363,7 +380,7 @@ func TestStalePeerFindsOut(t *testing.T) {
 				c.notLed(t, "", 4)
 				t.Sleep(200 * time.Millisecond)
 				heal = c.isolate(s)
-				c.change(t, "", removal(id, 4))
+				c.remove(t, "", id, 4)
 				c.put(t, "a", "2")
 				if way.again {
 					c.change(t, "", learner(c.newID(), 4))
@@ -397,7 +414,7 @@ func TestNoResurrection(t *testing.T) {
 	c.do(func(t env.Task) {
 		id = c.add(t, "", 4)
 		c.notLed(t, "", 4)
-		c.change(t, "", removal(id, 4))
+		c.remove(t, "", id, 4)
 	})
 	c.until("the end of the peer", func() bool { return s.byRegion[1] == nil })
 	before := created()

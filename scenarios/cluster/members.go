@@ -86,6 +86,7 @@ func add(storeID uint64) intent {
 }
 
 // remove takes a store out of a region, as long as more than atLeast vote there.
+// One of an even number of voters is demoted first: see raftstore.
 func remove(storeID uint64, atLeast int) intent {
 	return func(v view) ([]*raft_cmdpb.ChangePeerRequest, bool) {
 		p := v.on(storeID)
@@ -99,6 +100,8 @@ func remove(storeID uint64, atLeast int) intent {
 			return nil, false
 		case p.Role == metapb.PeerRole_Voter && v.voters() <= atLeast:
 			return nil, false
+		case p.Role == metapb.PeerRole_Voter && v.voters()%2 == 0:
+			return []*raft_cmdpb.ChangePeerRequest{oneChange(eraftpb.ConfChangeType_AddLearnerNode, p)}, false
 		default:
 			return []*raft_cmdpb.ChangePeerRequest{oneChange(eraftpb.ConfChangeType_RemoveNode, p)}, false
 		}
