@@ -127,6 +127,26 @@ func TestSnapshotRefused(t *testing.T) {
 	}
 }
 
+// While a snapshot is applied, a newer one has to wait.
+func TestSnapshotWhileApplying(t *testing.T) {
+	applying := reached("snapshot refused while another is applied")
+	c := newCluster(t, clusterOptions{seed: 11, raft: eagerGC()})
+	lag(c, 2)
+	s := c.stores[2]
+	s.node.Start()
+	c.soon("application", func() bool { return s.Store != nil && s.byRegion[1] != nil && s.byRegion[1].restored != nil })
+	p := s.byRegion[1]
+	newer := newHandmade(p.restored.region, s.id, p.restored.id.index+5, p.term())
+	var answer *SnapshotAnswer
+	c.w.Go("chunk", func(t env.Task) { answer = s.OnSnapshotChunk(t, newer.chunk(0)) })
+	c.run(0)
+	if answer == nil || answer.Refusal.GetServerIsBusy() == nil || applying() != 1 {
+		t.Errorf("%+v, %d refused", answer, applying())
+	}
+	c.converged()
+	c.tidy()
+}
+
 // Raft ignores a snapshot whose last entry it has in its log, if it is of the
 // same term. The file is deleted.
 func TestSnapshotIgnored(t *testing.T) {

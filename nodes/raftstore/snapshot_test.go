@@ -319,6 +319,29 @@ func TestSnapshotMadeAnew(t *testing.T) {
 	c.tidy()
 }
 
+// A file to be sent that was damaged on the disk is noticed before it is sent, and
+// another is made.
+func TestSnapshotToSendDamaged(t *testing.T) {
+	unreadable := reached("snapshot to be sent is damaged")
+	c := newCluster(t, clusterOptions{seed: 5, raft: slowSnapshots()})
+	lag(c, 2)
+	leader := c.waitLeader("")
+	c.stores[2].node.Start()
+	in := c.half(2)
+	f, err := leader.snaps.reopen(in.id.name(outgoingFile))
+	if err == nil {
+		_, err = f.WriteAt([]byte{0xff}, int64(in.id.size-1))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.converged()
+	c.tidy()
+	if unreadable() == 0 || c.snapshots == 0 {
+		t.Errorf("%d unreadable, %d applied", unreadable(), c.snapshots)
+	}
+}
+
 // A leader that was cut off with proposals in its log, and comes back after the
 // others have compacted theirs, cannot know what has become of them.
 func TestFateHiddenBySnapshot(t *testing.T) {
