@@ -27,6 +27,8 @@ func serve(ep *rpc.Endpoint, s *txn.Scheduler, store *raftstore.Store) {
 	handle(ep, rpc.KvResolveLock, s.ResolveLock)
 	handle(ep, rpc.KvTxnHeartBeat, s.TxnHeartBeat)
 	handle(ep, rpc.KvScanLock, s.ScanLock)
+	handle(ep, rpc.KvGC, s.GC)
+	handle(ep, rpc.KvDeleteRange, s.DeleteRange)
 	handle(ep, rpc.RawGet, s.RawGet)
 	handle(ep, rpc.RawBatchGet, s.RawBatchGet)
 	handle(ep, rpc.RawPut, s.RawPut)

@@ -20,7 +20,7 @@ type StoreConfig struct {
 	Placement []string
 	// Regions are the ones with which the cluster begins; the store keeps a peer
 	// of those that name it. They are used once, when there is nothing on the
-	// disk.
+	// disk
 	Regions []*metapb.Region
 	Engine  engine.Options
 	Raft    raftstore.Config
@@ -83,9 +83,15 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 	}
 	s.raft = store
 	transport.register(store)
-	serve(ep, txn.NewScheduler(e, regionStore{store}), store)
+	sched := txn.NewScheduler(e, regionStore{store})
+	safe := &safePoints{e, s.engines.KV, sched}
+	if err := safe.load(); err != nil {
+		return err
+	}
+	serve(ep, sched, store)
+	safe.serve(ep)
 	e.Sched.Go("register store", func(t env.Task) {
-		for pd.PutStore(t, &metapb.Store{Id: cfg.Raft.StoreID, Address: e.Name}) != nil {
+		for pd.PutStore(t, &metapb.Store{Id: cfg.Raft.StoreID, Address: e.Name}) != nil || safe.join(t, pd) != nil {
 			t.Sleep(retryPutStore)
 		}
 	})

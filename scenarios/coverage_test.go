@@ -133,6 +133,11 @@ func (c *coverage) promise() {
 	if s.Workload.Name != "timestamps" { // which have no effect that could be unknown
 		c.want(outcomeSeen, string(history.Unknown))
 	}
+	if len(s.Knobs.GCInterval) > 0 {
+		c.want(markSeen, "txn: garbage of a key collected", "txn: read or lock refused below the safe point",
+			"client: garbage collection held back for a long transaction", "client: garbage collection no longer held back",
+			"client: garbage collection left to another client", "client: transaction older than what garbage collection may have taken")
+	}
 	for _, k := range s.Faults.Kinds {
 		c.want(faultSeen, k.String())
 		switch k {

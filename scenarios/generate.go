@@ -93,6 +93,8 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k.RequestTimeout = choose(g, "request-timeout", s.Knobs.RequestTimeout, k.RequestTimeout)
 	k.OperationTimeout = choose(g, "operation-timeout", s.Knobs.OperationTimeout, k.OperationTimeout)
 	k.TSOWindow = choose(g, "tso-window", s.Knobs.TSOWindow, k.TSOWindow)
+	k.GCInterval = choose(g, "gc-interval", s.Knobs.GCInterval, k.GCInterval)
+	k.GCLifetime = choose(g, "gc-lifetime", s.Knobs.GCLifetime, k.GCLifetime)
 	k.ScanPage = choose(g, "scan-page", s.Knobs.ScanPage, k.ScanPage)
 	k.BatchBytes = choose(g, "batch-bytes", s.Knobs.BatchBytes, k.BatchBytes)
 	p.Disk.SyncMax = choose(g, "sync", s.Knobs.SyncMax, p.Disk.SyncMax)

@@ -84,6 +84,8 @@ type Knobs struct {
 	Duplicate          []int           `toml:"duplicate"`
 	Reorder            []int           `toml:"reorder"`
 	TSOWindow          []plan.Duration `toml:"tso-window"`
+	GCInterval         []plan.Duration `toml:"gc-interval"`
+	GCLifetime         []plan.Duration `toml:"gc-lifetime"`
 	ClockOffset        []plan.Duration `toml:"clock-offset"`
 	ClockDrift         []int           `toml:"clock-drift"`
 }

@@ -15,12 +15,14 @@ const AcknowledgedName = "acknowledged"
 // transaction has its commit record, with its commit timestamp and value, on
 // every key it wrote, or is still locked there, but never on its primary, whose
 // record is what commits it; a failed one has none; one of unknown outcome has all or
-// none. It holds for rows of the whole key space before garbage collection.
-func Acknowledged(h *history.History, rows Rows) verdict.Result {
+// none. It holds for rows of the whole key space. What garbage collection up to
+// the safe point (0: there was none) has to remove may be gone, and nothing else.
+func Acknowledged(h *history.History, rows Rows, safePoint uint64) verdict.Result {
 	m := &scan{txns: map[uint64]*txn{}, used: map[version]struct{}{}, long: map[version]struct{}{}}
 	m.load(rows)
 	a := &acknowledged{
 		r:      verdict.Result{Checker: AcknowledgedName},
+		chaff:  chaff{safePoint: safePoint},
 		scan:   m,
 		values: map[version][]byte{},
 	}
@@ -29,9 +31,9 @@ func Acknowledged(h *history.History, rows Rows) verdict.Result {
 			a.values[version{string(user), start}] = row.Value
 		}
 	}
+	a.chaff.note(h)
 	for i := range h.Ops {
-		op := &h.Ops[i]
-		if op.Kind == history.Txn && op.Txn != nil && op.Txn.StartTS != 0 && op.Txn.Writes() {
+		if op := &h.Ops[i]; wrote(op) {
 			a.r.Checked++
 			a.check(op)
 		}
@@ -42,7 +44,14 @@ func Acknowledged(h *history.History, rows Rows) verdict.Result {
 	return a.r
 }
 
+// wrote reports whether an operation is a transaction that wrote something, or
+// would have.
+func wrote(op *history.Op) bool {
+	return op.Kind == history.Txn && op.Txn != nil && op.Txn.StartTS != 0 && op.Txn.Writes()
+}
+
 type acknowledged struct {
+	chaff  chaff
 	r      verdict.Result
 	scan   *scan
 	values map[version][]byte
@@ -113,6 +122,7 @@ func (a *acknowledged) check(op *history.Op) {
 	for _, w := range wants(t) {
 		s := a.find(w.key, t.StartTS)
 		switch {
+		case s.record == nil && s.lock == nil && a.chaff.collected(&w, t.CommitTS):
 		case s.record != nil:
 			found = w.key
 			a.compare(op, &w, s.record)

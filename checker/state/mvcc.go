@@ -21,6 +21,9 @@ type Options struct {
 	// Optimistic says that no transaction was pessimistic: the writers of a key
 	// must not overlap from start to commit.
 	Optimistic bool
+	// SafePoint is where garbage was collected: what is visible below it need not
+	// be there, and nothing that began below it is undecided. 0 is nowhere.
+	SafePoint uint64
 }
 
 // MVCC checks the records of transactions in rows that cover the whole key
@@ -215,6 +218,9 @@ func (m *scan) use(key string, start uint64, who string) {
 func (m *scan) lock(key string, l *lock, status map[uint64]string) {
 	if s, ok := status[l.start]; ok {
 		m.add(verdict.RecordConflict, "key %q: transaction %d is %s and still holds its lock", key, l.start, s)
+	}
+	if l.start < m.opts.SafePoint {
+		m.add(verdict.LockLeft, "key %q: the lock of transaction %d is left below the safe point %d", key, l.start, m.opts.SafePoint)
 	}
 	if l.kind == 'P' && l.short == nil {
 		m.use(key, l.start, "the lock")

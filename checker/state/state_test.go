@@ -385,11 +385,47 @@ func TestAcknowledged(t *testing.T) {
 		{"unknown and gone", "", op(history.Unknown, 0), Rows{}},
 		{"unknown and half", verdict.RecordConflict, op(history.Unknown, 11), one},
 	} {
-		got := Acknowledged(c.h, c.rows)
+		got := Acknowledged(c.h, c.rows, 0)
 		switch {
 		case c.want == "" && got.Verdict != verdict.OK, c.want != "" && (got.Verdict != verdict.Violation || got.Findings[0].Anomaly != c.want):
 			t.Errorf("%s: %+v", c.name, got)
 		}
+	}
+}
+
+// TestAcknowledgedAfterCollection: what garbage collection has to remove may be
+// gone, and what it must not remove may not.
+func TestAcknowledgedAfterCollection(t *testing.T) {
+	a := "a"
+	txn := func(id int, start uint64, outcome history.Outcome, ops ...history.TxnOp) history.Op {
+		return history.Op{ID: id, Kind: history.Txn, Outcome: outcome, Txn: &history.TxnRecord{StartTS: start, CommitTS: start + 1, Ops: ops}}
+	}
+	h := &history.History{Ops: []history.Op{
+		txn(0, 10, history.OK, history.TxnOp{Kind: history.TxnWrite, Key: "x", Value: &a}, history.TxnOp{Kind: history.TxnWrite, Key: "y", Value: &a}),
+		txn(1, 20, history.OK, history.TxnOp{Kind: history.TxnWrite, Key: "x", Value: &a}, history.TxnOp{Kind: history.TxnDelete, Key: "y"}),
+		txn(2, 30, history.OK, history.TxnOp{Kind: history.TxnWrite, Key: "y", Value: &a}),
+	}}
+	all := []Row{putW("x", 20, 21, shortA...), putW("y", 30, 31, shortA...)}
+	for _, c := range []struct {
+		name      string
+		safePoint uint64
+		rows      []Row
+		lost      int
+	}{
+		{"up to a deletion and a later value", 25, all, 0},
+		{"up to less", 20, all, 2},                            // what reads at the safe point see, and the deletion
+		{"nothing collected", 0, all, 2},                      // and the first
+		{"the newest value gone", 25, all[1:], 1},             // of x
+		{"a value above the safe point gone", 25, all[:1], 1}, // of y
+	} {
+		got := Acknowledged(h, Rows{Write: c.rows}, c.safePoint)
+		if len(got.Findings) != c.lost {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+	left := MVCC(Rows{Lock: []Row{putL("x", "x", 10, shortA...)}}, Options{SafePoint: 11})
+	if left.Verdict != verdict.Violation || left.Findings[0].Anomaly != verdict.LockLeft {
+		t.Errorf("a lock below the safe point: %+v", left)
 	}
 }
 

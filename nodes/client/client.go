@@ -50,7 +50,8 @@ type Client struct {
 	replicas env.Rand // which reads go to followers, and to which
 
 	stats      Stats
-	background int // tasks that go on after their operation has returned
+	open       []open // transactions that have begun and not ended
+	background int    // tasks that go on after their operation has returned
 }
 
 // New returns a client that sends through ep.
@@ -107,6 +108,9 @@ func (c *Client) inBackground(name string, fn func(t env.Task, b *backoff)) {
 // inParallel runs fn(t, 0) to fn(t, n-1) at the same time, the first in the
 // caller's own task, and returns when all have returned.
 func (c *Client) inParallel(t env.Task, name string, n int, fn func(t env.Task, i int)) {
+	if n == 0 {
+		return
+	}
 	if n == 1 {
 		fn(t, 0)
 		return

@@ -111,6 +111,7 @@ func newCluster(tb testing.TB, seed uint64, cfg Config, raw bool, splits ...stri
 			tb.Fatal(err)
 		}
 		c.sched = txn.NewScheduler(e, c)
+		c.sched.SetSafePoints(txn.SafePoints{})
 		c.client = NewWithTransport(e, c, c, cfg)
 		return c.db.Close
 	}})

@@ -127,6 +127,12 @@ func (c *cluster) execute(t env.Task, id uint64, m rpc.Method, body []byte, r *r
 		return served(t, id, body, s.ResolveLock)
 	case rpc.KvTxnHeartBeat:
 		return served(t, id, body, s.TxnHeartBeat)
+	case rpc.KvScanLock:
+		return served(t, id, body, s.ScanLock)
+	case rpc.KvGC:
+		return served(t, id, body, s.GC)
+	case rpc.CloseSafePoint, rpc.SettleSafePoint:
+		return c.moveSafePoints(t, m, body)
 	case rpc.RawGet:
 		return served(t, id, body, s.RawGet)
 	case rpc.RawBatchGet:

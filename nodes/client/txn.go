@@ -33,7 +33,9 @@ func (c *Client) Begin(t env.Task) (*Txn, error) {
 	if err != nil {
 		return nil, failed("begin", err)
 	}
-	return &Txn{client: c, snapshot: Snapshot{client: c, ts: ts}, began: began}, nil
+	tx := &Txn{client: c, snapshot: Snapshot{client: c, ts: ts}, began: began}
+	c.opened(tx)
+	return tx, nil
 }
 
 // StartTS returns the timestamp at which the transaction reads.
@@ -155,6 +157,7 @@ func (tx *Txn) LockKeys(keys ...[]byte) {
 func (tx *Txn) Rollback(env.Task) {
 	tx.ended = true
 	tx.buffer = membuffer{}
+	tx.client.closed(tx)
 }
 
 // Commit brings the writes of the transaction into the database and ends it.
@@ -167,6 +170,7 @@ func (tx *Txn) Rollback(env.Task) {
 func (tx *Txn) Commit(t env.Task) error {
 	tx.use()
 	tx.ended = true
+	defer tx.client.closed(tx)
 	if len(tx.buffer.sorted) == 0 {
 		return nil
 	}

@@ -24,9 +24,12 @@ func (s *Server) register(ep *rpc.Endpoint) {
 	rpc.Handle(ep, rpc.PdAllocID, s.handleAllocID)
 	rpc.Handle(ep, rpc.PdPutStore, s.handlePutStore)
 	rpc.Handle(ep, rpc.PdAskBatchSplit, s.handleAskBatchSplit)
+	rpc.Handle(ep, rpc.PdGetAllStores, s.handleGetAllStores)
+	rpc.Handle(ep, rpc.PdGetGCSafePoint, s.handleGetGCSafePoint)
+	rpc.Handle(ep, rpc.PdUpdateGCSafePoint, s.handleUpdateGCSafePoint)
+	rpc.Handle(ep, rpc.PdUpdateServiceGCSafePoint, s.handleUpdateServiceGCSafePoint)
 	rpc.HandleFast(ep, rpc.PdGetMembers, s.handleGetMembers)
 	rpc.HandleFast(ep, rpc.PdGetStore, s.handleGetStore)
-	rpc.HandleFast(ep, rpc.PdGetAllStores, s.handleGetAllStores)
 	rpc.HandleFast(ep, rpc.PdStoreHeartbeat, s.handleStoreHeartbeat)
 	rpc.HandleFast(ep, rpc.PdGetRegion, s.handleGetRegion)
 	rpc.HandleFast(ep, rpc.PdGetRegionByID, s.handleGetRegionByID)
@@ -145,12 +148,22 @@ func (s *Server) handleGetStore(_ env.Addr, req *pdpb.GetStoreRequest) *pdpb.Get
 	return resp
 }
 
-func (s *Server) handleGetAllStores(_ env.Addr, req *pdpb.GetAllStoresRequest) *pdpb.GetAllStoresResponse {
+// handleGetAllStores lists the stores for whoever has to reach all of them: no
+// store may be missing that was registered before the call, so that this member
+// must lead for certain.
+func (s *Server) handleGetAllStores(t env.Task, _ env.Addr, req *pdpb.GetAllStoresRequest) *pdpb.GetAllStoresResponse {
 	l, h := s.serving(req.Header)
 	resp := &pdpb.GetAllStoresResponse{Header: h}
-	if l != nil {
-		resp.Stores = l.stores.all(!req.ExcludeTombstoneStores)
+	if l == nil {
+		return resp
 	}
+	if err := l.confirm(t); err != nil {
+		if h.Error = s.failure(err); h.Error == nil {
+			return nil
+		}
+		return resp
+	}
+	resp.Stores = l.stores.all(!req.ExcludeTombstoneStores)
 	return resp
 }
 

@@ -35,6 +35,8 @@ type leadership struct {
 	stores  *storeDirectory
 	regions *regionDirectory
 
+	safePoints *safePoints
+
 	saver     saver
 	confirmer confirmer
 }
@@ -123,6 +125,9 @@ func (l *leadership) loadFrom(img Image) (err error) {
 		return err
 	}
 	if l.regions, err = loadRegions(img); err != nil {
+		return err
+	}
+	if l.safePoints, err = loadSafePoints(img); err != nil {
 		return err
 	}
 	l.ready = true

@@ -97,6 +97,15 @@ func (s *Server) Stores() []StoreStatus {
 	return s.leadership.stores.statuses(s.env.Clock.Monotonic())
 }
 
+// SafePoint returns the safe point of garbage collection that is in force, 0
+// unless this member leads.
+func (s *Server) SafePoint() uint64 {
+	if s.leadership == nil || !s.leadership.ready {
+		return 0
+	}
+	return s.leadership.safePoints.settled
+}
+
 func storeKey(id uint64) string  { return prefixStore + string(encodeUint64(id)) }
 func regionKey(id uint64) string { return prefixRegion + string(encodeUint64(id)) }
 

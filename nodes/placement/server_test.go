@@ -25,9 +25,10 @@ import (
 //	put-store ID ADDRESS [tombstone], store ID, stores, store-heartbeat ID
 //	region KEY, region-by-id ID, regions [from=KEY] [to=KEY] [limit=N]
 //	heartbeat ID START END VERSION.CONFVER LEADER-PEER LEADER-STORE TERM
+//	service NAME TS [ttl=SECONDS], settle TS, safe-points
 //	ask-split ID VERSION COUNT
 //	report-split ID START END VERSION...   a region a line
-//	crash kill|power-loss [start], start, run FOR
+//	crash kill|power-loss, start, run FOR
 func TestServer(t *testing.T) {
 	datadriven.Walk(t, "testdata/server", func(t *testing.T, path string) {
 		c := newCluster(t, 1, sim.Config{Seed: 1}, Config{IDBatch: 10})
@@ -97,8 +98,34 @@ func request(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData, ou
 		return err
 	case "store-heartbeat":
 		return pd.StoreHeartbeat(task, &pdpb.StoreStats{StoreId: number(t, d, 0)})
+	case "service", "settle", "safe-points":
+		return requestSafePoint(t, task, pd, d, out)
 	default:
 		return requestRegion(t, task, pd, d, out)
+	}
+}
+
+func requestSafePoint(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData, out *strings.Builder) error {
+	switch d.Cmd {
+	case "service":
+		ttl := time.Duration(argument(t, d, "ttl", 0)) * time.Second
+		least, err := pd.UpdateServiceGCSafePoint(task, d.CmdArgs[0].Key, number(t, d, 1), ttl)
+		if err == nil {
+			fmt.Fprintf(out, "the least is %d\n", least)
+		}
+		return err
+	case "settle":
+		settled, err := pd.UpdateGCSafePoint(task, number(t, d, 0))
+		if err == nil {
+			fmt.Fprintf(out, "settled %d\n", settled)
+		}
+		return err
+	default:
+		closed, settled, err := pd.SafePoints(task)
+		if err == nil {
+			fmt.Fprintf(out, "closed %d, settled %d\n", closed, settled)
+		}
+		return err
 	}
 }
 

@@ -48,8 +48,12 @@ const (
 	keyCluster   = "cluster"   // metapb.Cluster
 	keyTimestamp = "timestamp" // the bound of timestamps in ms, big endian
 	keyID        = "id"        // the highest reserved id, big endian
+	keySafePoint = "safepoint" // of garbage collection, big endian
 	prefixStore  = "store/"    // + id, big endian: metapb.Store
 	prefixRegion = "region/"   // + id, big endian: metapb.Region
+
+	// prefixService + name: a service's safe point and when it expires, both big endian.
+	prefixService = "service/"
 )
 
 // image is the Image of a view of the applied state.

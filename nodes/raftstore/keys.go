@@ -10,6 +10,7 @@ import "encoding/binary"
 //	  01 02 <region> 03          RaftApplyState
 //	  01 02 <region> 04          RaftLocalState as of the last snapshot
 //	  01 03 <region> 01          RegionLocalState
+//	  01 04                      safe points (package nodes)
 //	raft log database
 //	  01 02 <region> 01 <index>  Entry
 //	  01 02 <region> 02          RaftLocalState

@@ -18,6 +18,10 @@ const (
 	KvResolveLock
 	KvTxnHeartBeat
 	KvScanLock
+	KvGC
+	KvDeleteRange
+	CloseSafePoint
+	SettleSafePoint
 	RawGet
 	RawBatchGet
 	RawPut
@@ -42,6 +46,9 @@ const (
 	PdAskBatchSplit
 	PdReportBatchSplit
 	PdGetMembers
+	PdGetGCSafePoint
+	PdUpdateGCSafePoint
+	PdUpdateServiceGCSafePoint
 	numMethods
 )
 
@@ -49,10 +56,12 @@ var methodNames = [numMethods]string{ //nolint:gochecknoglobals // a constant ta
 	"Raft", "RaftSnapshot",
 	"KvGet", "KvBatchGet", "KvScan", "KvPrewrite", "KvCommit", "KvBatchRollback", "KvCleanup",
 	"KvCheckTxnStatus", "KvResolveLock", "KvTxnHeartBeat", "KvScanLock",
+	"KvGC", "KvDeleteRange", "CloseSafePoint", "SettleSafePoint",
 	"RawGet", "RawBatchGet", "RawPut", "RawBatchPut", "RawDelete", "RawBatchDelete", "RawScan", "RawCompareAndSwap",
 	"SplitRegion", "TransferLeader", "ChangePeers",
 	"PdTso", "PdAllocID", "PdGetRegion", "PdGetRegionByID", "PdScanRegions", "PdGetStore", "PdGetAllStores",
 	"PdPutStore", "PdStoreHeartbeat", "PdRegionHeartbeat", "PdAskBatchSplit", "PdReportBatchSplit", "PdGetMembers",
+	"PdGetGCSafePoint", "PdUpdateGCSafePoint", "PdUpdateServiceGCSafePoint",
 }
 
 func (m Method) String() string {

@@ -25,7 +25,7 @@ func (s *Scheduler) CheckTxnStatus(t env.Task, req *kvrpcpb.CheckTxnStatusReques
 	s.raiseMaxTS(req.CurrentTs)
 	keys := encodeKeys([][]byte{req.PrimaryKey})
 	c := &checkTxnStatus{req: req, key: keys[0]}
-	o := s.run(t, req.Context, keys, c.process)
+	o := s.runAbove(t, req.Context, settled, req.LockTs, keys, c.process)
 	switch {
 	case o.unknown:
 		return nil

@@ -18,7 +18,7 @@ func (s *Scheduler) Commit(t env.Task, req *kvrpcpb.CommitRequest) *kvrpcpb.Comm
 	}
 	keys := encodeKeys(req.Keys)
 	commitTS := req.CommitVersion
-	o := s.run(t, req.Context, keys, func(snapshot Snapshot, b *batch) error {
+	o := s.runAbove(t, req.Context, settled, req.StartVersion, keys, func(snapshot Snapshot, b *batch) error {
 		first, last := bounds(keys)
 		r := mvcc.NewReader(snapshot, first, last)
 		defer r.Close()

@@ -15,7 +15,7 @@ func (s *Scheduler) Get(t env.Task, req *kvrpcpb.GetRequest) *kvrpcpb.GetRespons
 	s.raiseMaxTS(req.Version)
 	key := codec.EncodeBytes(req.Key)
 	resp := &kvrpcpb.GetResponse{}
-	resp.Error, resp.RegionError = s.read(t, req.Context, func(snapshot Snapshot) error {
+	resp.Error, resp.RegionError = s.readAbove(t, req.Context, req.Version, func(snapshot Snapshot) error {
 		if regionErr := checkInRegion(snapshot.Region(), key, key); regionErr != nil {
 			return &regionError{regionErr}
 		}
@@ -42,7 +42,7 @@ func (s *Scheduler) BatchGet(t env.Task, req *kvrpcpb.BatchGetRequest) *kvrpcpb.
 		return resp
 	}
 	keys := encodeKeys(req.Keys)
-	resp.Error, resp.RegionError = s.read(t, req.Context, func(snapshot Snapshot) error {
+	resp.Error, resp.RegionError = s.readAbove(t, req.Context, req.Version, func(snapshot Snapshot) error {
 		first, last := bounds(keys)
 		if regionErr := checkInRegion(snapshot.Region(), first, last); regionErr != nil {
 			return &regionError{regionErr}

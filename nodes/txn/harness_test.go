@@ -86,7 +86,9 @@ func newCluster(t testing.TB, seed uint64, order sim.Order) *cluster {
 	}
 	t.Cleanup(db.Close)
 	r := &region{db: db, meta: &metapb.Region{Id: 1}, term: 6, delay: func() time.Duration { return time.Millisecond }}
-	return &cluster{r, kernel, NewScheduler(e, r)}
+	s := NewScheduler(e, r)
+	s.SetSafePoints(SafePoints{})
+	return &cluster{r, kernel, s}
 }
 
 // do runs fn as a task until it is done.
@@ -172,6 +174,8 @@ func (r *region) Propose(t env.Task, _ *kvrpcpb.Context, term uint64, reqs []*ra
 			b.Put(mustCF(req.Put.Cf), req.Put.Key, req.Put.Value)
 		case raft_cmdpb.CmdType_Delete:
 			b.Delete(mustCF(req.Delete.Cf), req.Delete.Key)
+		case raft_cmdpb.CmdType_DeleteRange:
+			b.DeleteRange(mustCF(req.DeleteRange.Cf), req.DeleteRange.StartKey, req.DeleteRange.EndKey)
 		default:
 			panic(req.CmdType.String())
 		}

@@ -12,7 +12,7 @@ import (
 func (s *Scheduler) TxnHeartBeat(t env.Task, req *kvrpcpb.TxnHeartBeatRequest) *kvrpcpb.TxnHeartBeatResponse {
 	keys := encodeKeys([][]byte{req.PrimaryLock})
 	var ttl uint64
-	o := s.run(t, req.Context, keys, func(snapshot Snapshot, b *batch) error {
+	o := s.runAbove(t, req.Context, closed, req.StartVersion, keys, func(snapshot Snapshot, b *batch) error {
 		r := mvcc.NewReader(snapshot, keys[0], keys[0])
 		defer r.Close()
 		lock, err := r.LoadLock(keys[0])

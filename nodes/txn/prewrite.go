@@ -33,7 +33,7 @@ func (s *Scheduler) Prewrite(t env.Task, req *kvrpcpb.PrewriteRequest) *kvrpcpb.
 		key, _ := splitError(err)
 		return &kvrpcpb.PrewriteResponse{Errors: []*kvrpcpb.KeyError{key}}
 	}
-	o := s.run(t, req.Context, p.keys, p.process)
+	o := s.runAbove(t, req.Context, closed, req.StartVersion, p.keys, p.process)
 	if o.unknown {
 		return nil
 	}

@@ -36,7 +36,7 @@ func (s *Scheduler) resolveKeys(t env.Task, req *kvrpcpb.ResolveLockRequest) out
 	if hasDuplicates(keys) {
 		return outcome{key: &kvrpcpb.KeyError{Abort: "resolve of a key twice"}}
 	}
-	return s.run(t, req.Context, keys, func(snapshot Snapshot, b *batch) error {
+	return s.runAbove(t, req.Context, settled, req.StartVersion, keys, func(snapshot Snapshot, b *batch) error {
 		if req.CommitVersion == 0 {
 			return rollbackKeys(snapshot, b, keys, req.StartVersion)
 		}

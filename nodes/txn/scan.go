@@ -31,7 +31,7 @@ func orNil(bound []byte) []byte {
 func (s *Scheduler) Scan(t env.Task, req *kvrpcpb.ScanRequest) *kvrpcpb.ScanResponse {
 	s.raiseMaxTS(req.Version)
 	resp := &kvrpcpb.ScanResponse{}
-	resp.Error, resp.RegionError = s.read(t, req.Context, func(snapshot Snapshot) error {
+	resp.Error, resp.RegionError = s.readAbove(t, req.Context, req.Version, func(snapshot Snapshot) error {
 		lower, upper := encodeBound(req.StartKey), encodeBound(req.EndKey)
 		if req.Reverse {
 			lower, upper = upper, lower

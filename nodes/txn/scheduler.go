@@ -23,6 +23,7 @@ type Scheduler struct {
 	latches latches
 	// maxTS is the greatest timestamp of a read; see raiseMaxTS.
 	maxTS uint64
+	safe  safePoints
 }
 
 // NewScheduler returns a scheduler on top of store.

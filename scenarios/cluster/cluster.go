@@ -246,6 +246,12 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 		ScanPage:      k.ScanPage,
 		BatchBytes:    k.BatchBytes,
 	})
+	if k.GCInterval > 0 {
+		db.HoldSnapshots(pd, max(snapshotHold, time.Duration(k.GCLifetime)))
+		client.NewCollector(db, pd, client.CollectorConfig{
+			Interval: time.Duration(k.GCInterval), Lifetime: time.Duration(k.GCLifetime),
+		}).Start()
+	}
 	if n == 0 {
 		c.admin = admin{env: e, ep: ep, pd: pd}
 	}
@@ -254,6 +260,10 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 	}
 	return nil
 }
+
+// snapshotHold is how long a client's word counts that it still reads old
+// versions, at least.
+const snapshotHold = 2 * time.Second
 
 func (c *Cluster) engineOptions() engine.Options {
 	return engine.Options{

@@ -143,11 +143,20 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 	}
 	if c.plan.Cluster.API == plan.Txn {
 		rows := leaderRows(replicas)
+		safePoint := c.safePoint()
 		results = append(results,
-			state.MVCC(rows, state.Options{Optimistic: true, Reads: h}),
-			state.Acknowledged(h, rows))
+			state.MVCC(rows, state.Options{Optimistic: true, Reads: h, SafePoint: safePoint}),
+			state.Acknowledged(h, rows, safePoint))
 	}
 	return results
+}
+
+// safePoint is up to where garbage was collected.
+func (c *Cluster) safePoint() uint64 {
+	if m := c.placementLeader(); m != nil {
+		return m.server.Server().SafePoint()
+	}
+	return 0
 }
 
 // dump reads every store once, from end to end, and deals out what it holds to

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"fmt"
+	"time"
 
 	"simrun/nodes/env"
 	"simrun/sim/history"
@@ -14,7 +15,8 @@ import (
 // record. Parameters: keys-per-txn, the most keys of a transaction; read, the
 // share of keys that are only read in per mille; length, the number of elements
 // after which a list is only read; scan, the share of transactions in per mille
-// that read all lists by scans.
+// that read all lists by scans; linger, the most milliseconds that such a
+// transaction waits before it does so once more.
 type appends struct {
 	cfg    Config
 	lists  []string
@@ -22,6 +24,7 @@ type appends struct {
 	reads  int
 	length int
 	scans  int
+	linger int
 	probes int
 }
 
@@ -35,6 +38,7 @@ func newAppend(cfg Config) *appends {
 		reads:  cfg.param("read"),
 		length: cfg.param("length"),
 		scans:  cfg.param("scan"),
+		linger: cfg.param("linger"),
 	}
 }
 
@@ -53,8 +57,14 @@ func (w *appends) Setup(t env.Task, s *Session) error {
 func (w *appends) Step(t env.Task, s *Session, r *stream.Stream) {
 	if r.PerMille(w.scans) {
 		page, reverse := 1+r.IntN(len(w.lists)), r.PerMille(500)
+		pause := time.Duration(r.IntN(w.linger+1)) * time.Millisecond
 		_ = s.transaction(t, func(x *txn) error {
-			return x.pages(t, listPrefix, after(listPrefix), page, reverse)
+			err := x.pages(t, listPrefix, after(listPrefix), page, reverse)
+			if err != nil || pause == 0 {
+				return err
+			}
+			t.Sleep(pause)
+			return x.pages(t, listPrefix, after(listPrefix), page, !reverse)
 		})
 		return
 	}

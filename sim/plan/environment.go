@@ -86,6 +86,11 @@ type Knobs struct {
 	// TSOWindow is how far ahead the placement driver persists its timestamps.
 	// Not zero.
 	TSOWindow Duration `toml:"tso-window"`
+	// GCInterval is the time between two rounds of garbage collection, 0 for none;
+	// GCLifetime the age up to which versions are kept, unless a transaction still
+	// reads them, at least a second then.
+	GCInterval Duration `toml:"gc-interval"`
+	GCLifetime Duration `toml:"gc-lifetime"`
 	// StoreHeartbeat and RegionHeartbeat are the times between two reports to
 	// the placement driver. Neither is zero.
 	StoreHeartbeat  Duration `toml:"store-heartbeat"`

@@ -33,7 +33,7 @@ func fullPlan(t *testing.T) plan.Plan {
 			LeaderLease: true, ClockDriftBound: 20_500, ReplicaRead: 100,
 			MaxInflightMsgs: 64, MaxSizePerMsg: 4096, RaftLogGCThreshold: 16, RaftLogGCLimit: 2,
 			SnapshotChunkBytes: 1024, SnapshotRate: 4096, SnapshotsMax: 2, MemtableBytes: 65536, ScanPage: 7, BatchBytes: 99, LockTTL: 500 * ms, RequestTimeout: 300 * ms,
-			OperationTimeout: 3000 * ms, TSOWindow: 1000 * ms, StoreHeartbeat: 700 * ms, RegionHeartbeat: 600 * ms,
+			OperationTimeout: 3000 * ms, TSOWindow: 1000 * ms, GCInterval: 2000 * ms, GCLifetime: 4000 * ms, StoreHeartbeat: 700 * ms, RegionHeartbeat: 600 * ms,
 			RestartDelay: 50 * ms,
 		},
 		Network: plan.Network{

@@ -101,6 +101,10 @@ func (k *Knobs) validate(v *validator) {
 	v.between("knobs.scan-page", int64(k.ScanPage), 1, 1_000_000)
 	v.between("knobs.batch-bytes", int64(k.BatchBytes), 1, 1_000_000)
 	v.duration("knobs.tso-window", k.TSOWindow, 1)
+	v.duration("knobs.gc-interval", k.GCInterval, 0)
+	v.duration("knobs.gc-lifetime", k.GCLifetime, 0)
+	v.check("knobs.gc-lifetime", k.GCInterval == 0 || k.GCLifetime >= Duration(time.Second),
+		"is %v, but garbage is collected: write '1s' or more, or gc-interval = '0s'", k.GCLifetime)
 	v.duration("knobs.store-heartbeat", k.StoreHeartbeat, 1)
 	v.duration("knobs.region-heartbeat", k.RegionHeartbeat, 1)
 	v.duration("knobs.restart-delay", k.RestartDelay, 0)
