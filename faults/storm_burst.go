@@ -27,7 +27,11 @@ func (c *StormConfig) bursts(seed uint64) [][]Fault {
 		return nil
 	}
 	length := int64(c.Length)
-	period := magnitude(stream.New(seed, "storm bursts period"), max(length/8, int64(resolution)), length)
+	longest := length
+	if c.Snapshots > 0 {
+		longest /= 2 // they are what such a storm is about
+	}
+	period := magnitude(stream.New(seed, "storm bursts period"), max(length/8, int64(resolution)), longest)
 	var list [][]Fault
 	for i := int64(0); i*period < length; i++ {
 		b := burst{draw: draw{stream.New(seed, "storm bursts", uint64(i)), c}}
@@ -60,7 +64,7 @@ func (c *StormConfig) recipes() []recipe {
 		{[]Kind{Split, PowerLoss}, (*burst).splitAndLoss},
 	}
 	if c.Snapshots > 0 {
-		all = append(all, recipe{[]Kind{Isolate, PowerLoss}, (*burst).awayAndLoss}, recipe{[]Kind{Isolate, Kill}, (*burst).awayAndKill})
+		all = []recipe{{[]Kind{Isolate, PowerLoss}, (*burst).awayAndLoss}, {[]Kind{Isolate, Kill}, (*burst).awayAndKill}}
 	}
 	return slices.DeleteFunc(all, func(r recipe) bool {
 		return slices.ContainsFunc(r.kinds, func(k Kind) bool { return !slices.Contains(c.Kinds, k) || !c.possible(k) })
@@ -134,6 +138,7 @@ func (b *burst) awayAndCrash(kind Kind) {
 	away := b.between(300*time.Millisecond, 2*time.Second)
 	b.add(Isolate, away, b.victims[0])
 	b.at += away
+	b.at += b.between(50*time.Millisecond, time.Second) // by then it has asked for a snapshot, if it needs one
 	b.add(kind, b.usual(), b.victims[0])
 	crash := &b.faults[len(b.faults)-1]
 	crash.Op, crash.Within = int(magnitude(b.Stream, 1, int64(b.c.OpMax))), 2*armedFor

@@ -61,7 +61,8 @@ type StormConfig struct {
 
 	// Snapshots is the chance of a fault of one store to be one of the receiver or
 	// the sender of a snapshot, per mille. If there is none at the instant of the
-	// fault, nothing happens. Zero means never.
+	// fault, nothing happens. Zero means never. Unless it is zero, bursts keep a store
+	// away until it needs a snapshot, and strike it then.
 	Snapshots int `toml:"snapshots"`
 
 	// LossMax, DuplicateMax and ReorderMax, per mille, and LatencyMax bound
