@@ -79,6 +79,7 @@ func layers() []rule {
 		{pkg: "checker/isolation", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
 		{pkg: "checker/bank", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
 		{pkg: "checker/timestamps", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
+		{pkg: "checker/consensus", imports: []string{"checker/verdict"}},
 		{pkg: "checker/state", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
 		{pkg: "checker", imports: []string{"checker/...", "sim/history"}, tests: []string{"sim/history/..."}},
 		{pkg: "reports", imports: []string{"checker", "sim/plan", "sim/history/...", "nodes/invariant"}},

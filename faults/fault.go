@@ -55,6 +55,9 @@ type Fault struct {
 	// of one table, which the disk chooses.
 	Access Access
 	Nth    int
+	// Regardless empties a disk even if data is lost by that which no copy is left
+	// of (Wipe).
+	Regardless bool
 	// Key is the key to split at (Split), or a key of the region whose leader
 	// is to move (TransferLeader) or whose peers are (AddPeer, RemovePeer,
 	// MovePeer).
@@ -105,7 +108,7 @@ func (f Fault) same(g Fault) bool {
 	return f.At == g.At && f.For == g.For && f.Kind == g.Kind && f.Directed == g.Directed &&
 		f.Degradation == g.Degradation && f.Op == g.Op && f.Within == g.Within &&
 		f.Jump == g.Jump && f.Drift == g.Drift && f.Factor == g.Factor &&
-		f.Access == g.Access && f.Nth == g.Nth && f.Key == g.Key
+		f.Access == g.Access && f.Nth == g.Nth && f.Regardless == g.Regardless && f.Key == g.Key
 }
 
 // Validate reports whether the fault can be written down: the text form is the

@@ -98,8 +98,9 @@ type Injector interface {
 	RemovePeer(key, store string, happened func()) (asked bool)
 	MovePeer(key, from, to string, happened func()) (asked bool)
 	// Wipe ends the process of a node and empties its disk, unless something would
-	// be lost that the system promises to keep. Its Undo starts a process.
-	Wipe(node string) Lasting
+	// be lost that the system promises to keep; regardless, even then. Its Undo
+	// starts a process.
+	Wipe(node string, regardless bool) Lasting
 
 	// HealAll is called at the calm, after every fault has been undone: the
 	// world makes sure that nothing is left, restarts what is down and resets

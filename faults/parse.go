@@ -54,8 +54,11 @@ func (p parser) body(f *Fault) {
 	switch f.Kind {
 	case Partition, Clog:
 		p.sides(f)
-	case Isolate, Pause, DiskStall, DiskFull, Wipe:
+	case Isolate, Pause, DiskStall, DiskFull:
 		f.Targets = p.targets(f.Kind)
+	case Wipe:
+		f.Targets = p.targets(f.Kind)
+		f.Regardless = p.accept("regardless")
 	case Network:
 		p.degradation(f)
 		if p.accept("on") {
@@ -93,7 +96,9 @@ func usage(k Kind) string {
 	switch k {
 	case Partition, Clog:
 		example += "store1,store2 -> store3 for 800ms, or with | for both directions"
-	case Isolate, Pause, DiskStall, DiskFull, Wipe:
+	case Wipe:
+		example += "store1 for 800ms, or store1 regardless for 800ms if data may be lost"
+	case Isolate, Pause, DiskStall, DiskFull:
 		example += "store1 for 800ms"
 	case Network:
 		example += "loss 5% duplicate 2% reorder 3% latency 20ms on store1 | store2 for 2s"

@@ -53,7 +53,11 @@ func (f Fault) appendBody(b []byte) []byte {
 	case DiskError:
 		b = appendWord(b, f.Access.String(), strconv.Itoa(f.Nth))
 		b = f.appendWithin(b)
-	case Isolate, Pause, DiskStall, DiskFull, Wipe, Partition, Clog, Network,
+	case Wipe:
+		if f.Regardless {
+			b = appendWord(b, "regardless")
+		}
+	case Isolate, Pause, DiskStall, DiskFull, Partition, Clog, Network,
 		Split, TransferLeader, AddPeer, RemovePeer, MovePeer, kindEnd:
 	}
 	return b

@@ -89,7 +89,7 @@ func (r *run) apply(targets, peers []string) bool {
 	case AddPeer, RemovePeer, MovePeer:
 		r.waiting = r.changePeers(targets, peers)
 	case Wipe:
-		return r.each(targets, inj.Wipe)
+		return r.each(targets, func(node string) Lasting { return inj.Wipe(node, f.Regardless) })
 	case kindEnd:
 	}
 	return false

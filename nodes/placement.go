@@ -27,6 +27,8 @@ type PlacementConfig struct {
 	Engine  engine.Options
 	// Raft configures the members' raft group.
 	Raft raftstore.Config
+	// Grants, if not nil, is told what timestamps and ids are handed out.
+	Grants placement.Grants
 }
 
 // Placement is a running member. Until its databases are durable it takes no
@@ -51,6 +53,7 @@ func StartPlacement(e *env.Env, ep *rpc.Endpoint, cfg PlacementConfig) (*Placeme
 		DisconnectedAfter: cfg.DisconnectedAfter,
 		DownAfter:         cfg.DownAfter,
 		Raft:              cfg.Raft,
+		Grants:            cfg.Grants,
 	}
 	if err = placement.Prepare(e, member, engines); err != nil {
 		engines.Close()

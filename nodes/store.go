@@ -142,6 +142,15 @@ func (s *Store) CaughtUp(region, peer uint64) bool {
 	return s.raft != nil && s.raft.CaughtUp(region, peer)
 }
 
+// Followers describes what the store knows of the other members of a region that
+// it leads; see raftstore.Store.
+func (s *Store) Followers(region uint64) []raftstore.Follower {
+	if s.raft == nil {
+		return nil
+	}
+	return s.raft.Followers(region)
+}
+
 // DumpLog returns the raft log of a region in readable form.
 func (s *Store) DumpLog(region uint64) ([]string, error) {
 	return raftstore.DumpLog(s.engines, region)

@@ -5,12 +5,13 @@ import "fmt"
 // EventKind is what an Event of the timeline tells.
 type EventKind uint8
 
-// The kinds. The first three last from At to Until and are shown on the node's
+// The kinds. The first four last from At to Until and are shown on the node's
 // own lane; a node is up when nothing else is said of it.
 const (
 	_        EventKind = iota
 	Down               // the node's process does not run
 	Paused             // the process stands still
+	Stalled            // a database of the node slows its writes down or stops them
 	Phase              // of the run; no node
 	Fault              // in force from At to Until, or an instant; the node may be empty
 	Election           // the node became leader of what Text says
@@ -26,6 +27,8 @@ func (k EventKind) String() string {
 		return "down"
 	case Paused:
 		return "paused"
+	case Stalled:
+		return "stalled"
 	case Phase:
 		return "phase"
 	case Fault:

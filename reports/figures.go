@@ -25,8 +25,16 @@ func pageTables(r *Result) []pageTable {
 		c := &r.Checkers[i]
 		checkers.Rows = append(checkers.Rows, []string{c.Checker, c.Verdict.String(), grouped(c.Checked), grouped(len(c.Findings) + c.More)})
 	}
+	engines := pageTable{Title: "Engines", Head: []string{"", "flushes", "compactions", "below level 0", "levels", "slowdowns", "stops", "slowed", "stopped"}}
+	for i := range s.Engines {
+		e := &s.Engines[i]
+		engines.Rows = append(engines.Rows, []string{
+			e.Node, grouped(e.Flushes), grouped(e.Compactions), grouped(e.Lower), strconv.Itoa(e.Levels),
+			grouped(e.Slowdowns), grouped(e.Stops), seconds(int64(e.Slowed)), seconds(int64(e.Stopped)),
+		})
+	}
 	return []pageTable{
-		checkers, operations, faults,
+		checkers, operations, faults, engines,
 		figures("Cluster",
 			figure{"elections", s.Cluster.Elections}, figure{"leader transfers", s.Cluster.LeaderTransfers},
 			figure{"splits", s.Cluster.Splits}, figure{"snapshots applied", s.Cluster.Snapshots},
@@ -45,6 +53,7 @@ func pageTables(r *Result) []pageTable {
 			figure{"operations", s.Disk.Operations}, figure{"syncs", s.Disk.Syncs},
 			figure{"bytes written", s.Disk.Bytes}, figure{"unsynced writes lost", s.Disk.Lost},
 			figure{"unsynced writes torn", s.Disk.Torn}, figure{"errors", s.Disk.Errors}, figure{"operations stalled", s.Disk.Stalls}),
+		costTable(&s.Cost),
 	}
 }
 

@@ -117,6 +117,14 @@ func bankResult(h *history.History) *Result {
 				{"split", 1, 1, 1},
 			},
 			Cluster: ClusterStats{Elections: 6, Splits: 1, Snapshots: 1, Crashes: 1, Restarts: 1},
+			Engines: []EngineStats{
+				{Node: "pd1", Flushes: 2, Flushed: 30_000, Levels: 1},
+				{
+					Node: "store1", Flushes: 41, Compactions: 18, Lower: 7, Flushed: 610_000, Compacted: 2_400_000, Levels: 3,
+					Slowdowns: 3, Stops: 1, Slowed: 700 * time.Millisecond, Stopped: 250 * time.Millisecond,
+				},
+				{Node: "store2", Flushes: 40, Compactions: 17, Lower: 6, Flushed: 600_000, Compacted: 2_300_000, Levels: 3},
+			},
 			Network: NetworkStats{Sent: 48_112, Delivered: 47_020, Lost: 310, Cut: 802, Duplicated: 20, Reordered: 411, Bytes: 9_120_334},
 			Disk:    DiskStats{Operations: 30_442, Syncs: 11_204, Bytes: 14_220_113, Lost: 12, Torn: 3},
 			Events:  214_223, Virtual: last + 1500*ms,
@@ -132,6 +140,7 @@ func bankResult(h *history.History) *Result {
 		Timeline: bankTimeline(last),
 		Wall:     412 * time.Millisecond,
 	}
+	r.Stats.SetCost(2_914, 18_230, h)
 	r.Conclude()
 	return r
 }
@@ -183,6 +192,7 @@ func bankTimeline(last int64) []Event {
 		{2600 * ms, 3000 * ms, "", Fault, "partition store3 -> pd1"},
 		{3300 * ms, 3700 * ms, "store3", Fault, "pause store3"},
 		{3300 * ms, 3700 * ms, "store3", Paused, ""},
+		{3500 * ms, 3750 * ms, "store1", Stalled, "writes of kv stopped: files in level 0"},
 		{4200 * ms, 4900 * ms, "store2", Fault, "power-loss leader(account03)"},
 		{4200 * ms, 4900 * ms, "store2", Down, "no power"},
 		{4420 * ms, 0, "store1", Election, "region 1 in term 7"},

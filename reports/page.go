@@ -34,6 +34,7 @@ type page struct {
 	Findings     []pageFinding
 	More         int // findings beyond those that the checkers kept
 	Observations []pageFinding
+	Waits        []pageWait
 	Omitted      string // says that operations are left out
 	Tables       []pageTable
 	MarksReached int
@@ -85,6 +86,7 @@ func WritePage(w io.Writer, run *Run) error {
 		VerdictClass: map[checker.Verdict]string{checker.OK: "ok", checker.Violation: "violation"}[r.Verdict],
 		Loud:         loud(&r.Stats),
 		Tables:       pageTables(r),
+		Waits:        pageWaits(r.Waits),
 		Plan:         run.Plan,
 	}
 	for i := range r.Checkers {

@@ -38,6 +38,9 @@ type Result struct {
 	// checker too.
 	Checkers []checker.Result `json:"checkers"`
 
+	// Waits is who waited for what when the run ended, if somebody waited too long.
+	Waits []Wait `json:"waits,omitempty"`
+
 	Stats Stats `json:"statistics"`
 
 	// TraceHash is the hash over all events of the run.

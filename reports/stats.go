@@ -3,6 +3,7 @@ package reports
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"simrun/sim/history"
 )
@@ -13,8 +14,10 @@ type Stats struct {
 	Faults     []FaultCount     `json:"faults"`
 	Cluster    ClusterStats     `json:"cluster"`
 	Reads      ReadStats        `json:"reads"`
+	Engines    []EngineStats    `json:"engines"`
 	Network    NetworkStats     `json:"network"`
 	Disk       DiskStats        `json:"disk"`
+	Cost       CostStats        `json:"cost"`
 	// Events is the number of events of the trace.
 	Events uint64 `json:"events"`
 	// Virtual is how long the run was in virtual nanoseconds.
@@ -72,6 +75,23 @@ type ReadStats struct {
 	Lease   uint64 `json:"lease"`   // by a leader under its lease
 	Index   uint64 `json:"index"`   // by a leader that has asked a quorum
 	Replica uint64 `json:"replica"` // by a follower that has asked its leader
+}
+
+// EngineStats counts what the databases of a node did in the background, and for
+// how many virtual nanoseconds they held writes back. Its fields are those of
+// cluster.EngineStats.
+type EngineStats struct {
+	Node        string        `json:"node"`
+	Flushes     uint64        `json:"flushes"`
+	Compactions uint64        `json:"compactions"`
+	Lower       uint64        `json:"lower_compactions"` // between levels below level 0
+	Flushed     uint64        `json:"bytes_flushed"`
+	Compacted   uint64        `json:"bytes_compacted"` // read and written
+	Levels      int           `json:"levels"`          // the most that have held tables at a time
+	Slowdowns   uint64        `json:"slowdowns"`
+	Stops       uint64        `json:"stops"`
+	Slowed      time.Duration `json:"slowed"`
+	Stopped     time.Duration `json:"stopped"`
 }
 
 // NetworkStats counts datagrams. Its fields are those of network.Stats, so that

@@ -55,11 +55,14 @@ func WriteText(w io.Writer, run *Run, opts TextOptions) error {
 	}
 	t.title()
 	t.findings()
+	t.waits()
 	t.checkers()
 	t.operations()
 	t.faults()
 	t.cluster()
+	t.engines()
 	t.traffic()
+	t.cost()
 	t.marks()
 	t.time()
 	t.commands()
@@ -269,6 +272,32 @@ func (t *text) cluster() {
 		t.labelled("reads", fmt.Sprintf("%s by lease, %s by read index, %s by followers",
 			grouped(r.Lease), grouped(r.Index), grouped(r.Replica)))
 	}
+}
+
+// engines tells what the databases did in the background, and which of them held
+// back writes.
+func (t *text) engines() {
+	var sum EngineStats
+	var stalled []string
+	for i := range t.r.Stats.Engines {
+		e := &t.r.Stats.Engines[i]
+		sum.Flushes += e.Flushes
+		sum.Compactions += e.Compactions
+		sum.Lower += e.Lower
+		sum.Levels = max(sum.Levels, e.Levels)
+		if e.Slowdowns+e.Stops > 0 {
+			stalled = append(stalled, fmt.Sprintf("%s slowed %s and stopped %s", e.Node, seconds(int64(e.Slowed)), seconds(int64(e.Stopped))))
+		}
+	}
+	if len(t.r.Stats.Engines) == 0 {
+		return
+	}
+	words := fmt.Sprintf("%s, %s, %s of them below level 0; at most %s",
+		plural(sum.Flushes, "flush"), plural(sum.Compactions, "compaction"), grouped(sum.Lower), plural(sum.Levels, "level"))
+	if len(stalled) > 0 {
+		words += "; writes of " + strings.Join(stalled, ", ")
+	}
+	t.labelled("engines", words)
 }
 
 // quantity is a number of something.

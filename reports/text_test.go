@@ -70,6 +70,29 @@ func TestTextGolden(t *testing.T) {
 		run.Result.Conclude()
 		golden(t, "unknown.txt", verdictText(t, run, TextOptions{}))
 	})
+	t.Run("unrecoverable", func(t *testing.T) {
+		golden(t, "unrecoverable.txt", verdictText(t, stuckRun(), TextOptions{}))
+	})
+}
+
+// stuckRun is a run that got stuck.
+func stuckRun() *Run {
+	run := quietRun()
+	r := run.Result
+	r.Waits = []Wait{
+		{Who: "client1", State: `has not succeeded since the storm, with a txn of timestamp 77 since 6.1s`, For: []string{`lock on "a"`}},
+		{Who: "client2", State: `has not succeeded since the storm, with a read of "m" since 6.2s, which failed: region 4: no leader`, For: []string{"region 4"}},
+		{Who: `lock on "a"`, State: `Put of transaction 12, whose primary is "m"`, For: []string{"region 4"}},
+		{Who: "region 4", State: "peer 5 with the disk of store1 at 3.2s, peer 6 with the disk of store2 at 3.2s; of 3 voters 1 is left, which is no quorum", For: []string{"peer 5 of region 4", "peer 7 of region 4"}, Lost: true},
+		{Who: "peer 5 of region 4", State: "was on the disk that store1 lost at 3.2s", Lost: true},
+		{Who: "peer 7 of region 4", State: "Voter on store3, knows of no leader, term 9, log 6 to 26, committed 26, applied 26"},
+		{Who: "x", State: "waits for y", For: []string{"y"}},
+		{Who: "y", State: "waits for x", For: []string{"x", "y"}},
+	}
+	r.Checkers = append(r.Checkers, checker.Result{Checker: "liveness", Checked: 3})
+	r.Checkers[len(r.Checkers)-1].Beyond("not every client was served, for the faults have destroyed what is needed: region 4")
+	r.Conclude()
+	return run
 }
 
 // quietRun is a run in which nothing was found.

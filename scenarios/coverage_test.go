@@ -62,6 +62,7 @@ const (
 	outcomeSeen  = "an operation whose outcome is"
 	checkSeen    = "anything to check for"
 	workloadSeen = "in the history:"
+	engineSeen   = "in an engine:"
 )
 
 // coverage is what happened in the runs of a scenario.
@@ -180,6 +181,23 @@ func (c *coverage) promise() {
 			"raftstore: read waited for apply", "raftstore: reads shared one confirmation", "raftstore: read dropped on a change of leader",
 			"raftstore: start with unapplied committed entries")
 	}
+	if s.Name == "slow-disk" {
+		c.want(markSeen, "engine: writes slowed down", "engine: writes stopped by immutable memtables",
+			"engine: writes stopped by files of level 0", "engine: writes stopped by pending compaction bytes",
+			"engine: a stop of writes has ended", "engine: a write waited for its turn", "engine: flush while writes are stopped",
+			"engine: compaction between levels below 0", "raftstore: apply waits for a stalled engine",
+			"raftstore: append waits for a stalled engine", "raftstore: write refused because the engine is stalled")
+		c.want(engineSeen, "tables in three levels")
+	}
+	if len(s.Knobs.MaxUncommitted) > 0 {
+		c.want(markSeen, "raftstore: proposal refused, too much is uncommitted")
+	}
+	if len(s.Knobs.Hibernate) > 0 {
+		c.want(markSeen, "raftstore: leader goes to sleep", "raftstore: follower goes to sleep", "raftstore: sleeping leader woken")
+		if slices.Min(s.Knobs.Hibernate) > 0 { // in every run, so this is what the scenario is for
+			c.want(markSeen, hibernationPromises()...)
+		}
+	}
 	if s.Faults.Snapshots > 0 {
 		c.snapshots()
 	}
@@ -199,6 +217,23 @@ func (c *coverage) snapshots() {
 	} {
 		c.want(markSeen, "raftstore: "+mark)
 	}
+}
+
+// hibernationPromises are the ways in which regions that hibernate are woken, and
+// in which they are kept awake.
+func hibernationPromises() []string {
+	var marks []string
+	for _, what := range []string{
+		"woken by a proposal", "woken by a read", "woken by a message", "woken by a request for a vote",
+		"woken by a leader transfer", "woken by a change of members",
+		"leader woken by its follower", "sleeping follower woken by a request",
+		"followers woken, the store of their leader is silent",
+		"leader does not sleep, a member is behind or silent", "leader does not sleep, a follower does not agree",
+		"leader does not sleep, something is under way", "follower does not agree to sleep",
+	} {
+		marks = append(marks, "raftstore: "+what)
+	}
+	return marks
 }
 
 // add counts what happened in a run.
@@ -243,6 +278,11 @@ func (c *coverage) addStats(s *reports.Stats) {
 		"crashes": s.Cluster.Crashes, "restarts": s.Cluster.Restarts,
 	} {
 		c.count(clusterSeen, what, n)
+	}
+	for i := range s.Engines {
+		if s.Engines[i].Levels >= 3 {
+			c.count(engineSeen, "tables in three levels", 1)
+		}
 	}
 	for what, n := range map[string]uint64{
 		"messages lost": s.Network.Lost, "messages cut off": s.Network.Cut, "messages duplicated": s.Network.Duplicated,

@@ -81,6 +81,8 @@ func (s *Scenario) key(n int) string { return fmt.Sprintf("%s%04d", s.Workload.P
 func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k := &p.Knobs
 	k.Order = choose(g, "order", s.Knobs.Order, k.Order)
+	k.MaxUncommittedBytes = choose(g, "max-uncommitted", s.Knobs.MaxUncommitted, k.MaxUncommittedBytes)
+	k.Hibernate = choose(g, "hibernate", s.Knobs.Hibernate, k.Hibernate)
 	k.RaftLogGCThreshold = choose(g, "raft-log-gc", s.Knobs.RaftLogGCThreshold, k.RaftLogGCThreshold)
 	k.LeaderLease = choose(g, "leader-lease", s.Knobs.LeaderLease, k.LeaderLease)
 	k.ReplicaRead = choose(g, "replica-read", s.Knobs.ReplicaRead, k.ReplicaRead)
@@ -89,6 +91,12 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k.SnapshotRate = choose(g, "snapshot-rate", s.Knobs.SnapshotRate, k.SnapshotRate)
 	k.SnapshotsMax = choose(g, "snapshots-max", s.Knobs.SnapshotsMax, k.SnapshotsMax)
 	k.MemtableBytes = choose(g, "memtable", s.Knobs.MemtableBytes, k.MemtableBytes)
+	if len(s.Knobs.L0SlowdownFiles) > 0 {
+		k.L0SlowdownFiles = choose(g, "l0-slowdown", s.Knobs.L0SlowdownFiles, k.L0SlowdownFiles)
+		k.L0StopFiles = k.L0SlowdownFiles + l0StopAfter
+	}
+	k.PendingCompactionBytes = choose(g, "pending-bytes", s.Knobs.PendingBytes, k.PendingCompactionBytes)
+	k.BackgroundRate = choose(g, "background-rate", s.Knobs.BackgroundRate, k.BackgroundRate)
 	k.LockTTL = choose(g, "lock-ttl", s.Knobs.LockTTL, k.LockTTL)
 	k.RequestTimeout = choose(g, "request-timeout", s.Knobs.RequestTimeout, k.RequestTimeout)
 	k.OperationTimeout = choose(g, "operation-timeout", s.Knobs.OperationTimeout, k.OperationTimeout)
@@ -104,6 +112,9 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	p.Clocks.OffsetMax = choose(g, "clock-offset", s.Knobs.ClockOffset, p.Clocks.OffsetMax)
 	p.Clocks.DriftMax = choose(g, "clock-drift", s.Knobs.ClockDrift, p.Clocks.DriftMax)
 }
+
+// l0StopAfter is how many files of level 0 above a slowdown writes stop.
+const l0StopAfter = 8
 
 // storm completes the configuration of the faults by what the plan has drawn.
 func (s *Scenario) storm(p *plan.Plan) faults.StormConfig {

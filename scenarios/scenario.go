@@ -66,6 +66,8 @@ type Workload struct {
 // leaves the default.
 type Knobs struct {
 	Order              []plan.Order    `toml:"order"`
+	MaxUncommitted     []int           `toml:"max-uncommitted-bytes"`
+	Hibernate          []plan.Duration `toml:"hibernate"`
 	RaftLogGCThreshold []int           `toml:"raft-log-gc-threshold"`
 	LeaderLease        []bool          `toml:"leader-lease"`
 	ReplicaRead        []int           `toml:"replica-read"`
@@ -74,6 +76,9 @@ type Knobs struct {
 	SnapshotRate       []int           `toml:"snapshot-rate"`
 	SnapshotsMax       []int           `toml:"snapshots-max"`
 	MemtableBytes      []int           `toml:"memtable-bytes"`
+	L0SlowdownFiles    []int           `toml:"l0-slowdown-files"` // writes stop at 8 more
+	PendingBytes       []int           `toml:"pending-compaction-bytes"`
+	BackgroundRate     []int           `toml:"background-rate"`
 	LockTTL            []plan.Duration `toml:"lock-ttl"`
 	RequestTimeout     []plan.Duration `toml:"request-timeout"`
 	OperationTimeout   []plan.Duration `toml:"operation-timeout"`

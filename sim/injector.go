@@ -22,8 +22,9 @@ type Directory interface {
 	RemovePeer(key, store string, happened func()) bool
 	MovePeer(key, from, to string, happened func()) bool
 	// Wipe is asked before the disk of a node that is up is emptied. It returns
-	// false if something would be lost; otherwise it takes note.
-	Wipe(node string) bool
+	// false if something would be lost, unless it is to happen regardless;
+	// otherwise it takes note.
+	Wipe(node string, regardless bool) bool
 }
 
 // Injector applies faults to a World. It implements faults.Injector.
@@ -220,9 +221,9 @@ func (i *Injector) MovePeer(key, from, to string, happened func()) bool {
 }
 
 // Wipe implements faults.Injector.
-func (i *Injector) Wipe(node string) faults.Lasting {
+func (i *Injector) Wipe(node string, regardless bool) faults.Lasting {
 	n := i.world.Node(node)
-	if !n.hasDisk() || i.directory == nil || !i.directory.Wipe(node) {
+	if !n.hasDisk() || i.directory == nil || !i.directory.Wipe(node, regardless) {
 		return faults.Lasting{}
 	}
 	n.Crash(disk.PowerLoss)

@@ -37,6 +37,10 @@ type stall struct {
 	waiting []*barrier
 }
 
+// DiskStalled reports whether a fault keeps the node's disk from completing
+// anything.
+func (n *Node) DiskStalled() bool { return n.stall != nil }
+
 // undo ends the stall with the last fault that wants it.
 func (s *stall) undo() {
 	s.open--
@@ -135,7 +139,7 @@ func (i *Injector) DiskError(node string, access faults.Access, nth int, happene
 	if access == faults.Read {
 		w.id = n.disk.FailReadAt(nth)
 	} else {
-		w.id = n.disk.FailWriteAt(nth)
+		w.id = n.disk.FailWriteAt(disk.AnyClass, nth)
 	}
 	if w.id == 0 {
 		return nil, false

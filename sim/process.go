@@ -148,6 +148,13 @@ func (d diskPort) FS() vfs.FS { return d.fs }
 
 func (d diskPort) Unsynced(fn func()) { d.p.node.disk.Unsynced(fn) }
 
+// ReadBytes implements env.Disk.
+func (d diskPort) ReadBytes(n int64) {
+	if d.p.alive() {
+		d.p.node.disk.ReadBytes(n)
+	}
+}
+
 // Barrier implements env.Disk. Each call schedules one event, and each event
 // runs the first callback in line, so that callbacks keep their order even
 // where simultaneous events do not. As the points of the calls do not decrease,

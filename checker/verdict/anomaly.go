@@ -57,47 +57,71 @@ const (
 	SnapshotLeft    Anomaly = "snapshot-left"    // a snapshot that nobody needs is still there, or still being applied
 )
 
+// Anomalies of consensus.
+const (
+	ElectionSafety     Anomaly = "election-safety"
+	LeaderAppendOnly   Anomaly = "leader-append-only"
+	LogMatching        Anomaly = "log-matching"
+	LeaderCompleteness Anomaly = "leader-completeness"
+	StateMachineSafety Anomaly = "state-machine-safety"
+	SecondVote         Anomaly = "second-vote"
+	NotDurable         Anomaly = "not-durable"
+	Resurrected        Anomaly = "resurrected"
+	ConfigConflict     Anomaly = "configuration-conflict"
+	StaleRead          Anomaly = "stale-read"
+)
+
 // Describe returns what the anomaly's name stands for, in a few words.
 func (a Anomaly) Describe() string { return describe()[a] }
 
 // describe is a function, not a variable, so that nobody can change it.
 func describe() map[Anomaly]string {
 	return map[Anomaly]string{
-		G0:              "dirty write",
-		G1a:             "aborted read",
-		G1b:             "intermediate read",
-		G1c:             "circular information flow",
-		GSIa:            "interference: a dependency on a transaction that had not committed when this one started",
-		GSIb:            "missed effects: a transaction that committed before the start is not seen",
-		GSingle:         "read skew: a transaction is seen in part",
-		GNonadjacent:    "long fork: two readers see two writers in opposite orders",
-		G2Item:          "write skew",
-		LostUpdate:      "lost update (P4)",
-		Internal:        "a transaction does not see its own write",
-		GarbageRead:     "a value that nobody wrote",
-		Phantom:         "an incomplete scan, or one that returns too much",
-		ScanOrder:       "a scan out of order, range or limit",
-		DuplicateWrite:  "an append that took effect twice",
-		WriteOrder:      "appends that are not in the order of commit",
-		SessionOrder:    "a session goes back in time",
-		RealTimeOrder:   "commit order contradicts real time",
-		TimestampOrder:  "timestamps contradict real time",
-		TimestampDup:    "a timestamp handed out twice",
-		NotLinearizable: "no order of the operations explains the results",
-		BankTotal:       "the total changed",
-		BankNegative:    "an overdrawn account",
-		BankAccounts:    "a full read of the wrong accounts",
-		ReplicaDiverged: "replicas differ at the same applied index",
-		OutOfRange:      "data that belongs to none of its store's regions",
-		RecordCorrupt:   "a record that does not decode",
-		MembersConflict: "other peers than the members of a region",
-		RecordConflict:  "contradicting records of one transaction",
-		ValueMissing:    "a value that is not there",
-		ValueOrphan:     "a value that no record refers to",
-		LockLeft:        "a lock of a committed transaction that a reader has met and not resolved",
-		LostCommit:      "an acknowledged commit without a record",
-		UndeadAbort:     "a failed transaction with a commit record",
-		SnapshotLeft:    "a snapshot that nobody needs, or that is applied for ever",
-		StaleDirectory:  "a directory of stores and regions that is not what the stores hold",
+		G0:                 "dirty write",
+		G1a:                "aborted read",
+		G1b:                "intermediate read",
+		G1c:                "circular information flow",
+		GSIa:               "interference: a dependency on a transaction that had not committed when this one started",
+		GSIb:               "missed effects: a transaction that committed before the start is not seen",
+		GSingle:            "read skew: a transaction is seen in part",
+		GNonadjacent:       "long fork: two readers see two writers in opposite orders",
+		G2Item:             "write skew",
+		LostUpdate:         "lost update (P4)",
+		Internal:           "a transaction does not see its own write",
+		GarbageRead:        "a value that nobody wrote",
+		Phantom:            "an incomplete scan, or one that returns too much",
+		ScanOrder:          "a scan out of order, range or limit",
+		DuplicateWrite:     "an append that took effect twice",
+		WriteOrder:         "appends that are not in the order of commit",
+		SessionOrder:       "a session goes back in time",
+		RealTimeOrder:      "commit order contradicts real time",
+		TimestampOrder:     "timestamps contradict real time",
+		TimestampDup:       "a timestamp handed out twice",
+		NotLinearizable:    "no order of the operations explains the results",
+		BankTotal:          "the total changed",
+		BankNegative:       "an overdrawn account",
+		BankAccounts:       "a full read of the wrong accounts",
+		ReplicaDiverged:    "replicas differ at the same applied index",
+		OutOfRange:         "data that belongs to none of its store's regions",
+		RecordCorrupt:      "a record that does not decode",
+		MembersConflict:    "other peers than the members of a region",
+		RecordConflict:     "contradicting records of one transaction",
+		ValueMissing:       "a value that is not there",
+		ValueOrphan:        "a value that no record refers to",
+		LockLeft:           "a lock of a committed transaction that a reader has met and not resolved",
+		LostCommit:         "an acknowledged commit without a record",
+		UndeadAbort:        "a failed transaction with a commit record",
+		ElectionSafety:     "two leaders in one term",
+		LeaderAppendOnly:   "a leader changes its own log",
+		LogMatching:        "two logs differ before an entry that both have",
+		LeaderCompleteness: "a leader lacks what was committed",
+		StateMachineSafety: "two peers apply, or take for committed, different entries at one index",
+		SecondVote:         "a term or a vote is taken back",
+		NotDurable:         "something was acknowledged, or lost, that was not, or was, on disk",
+		Resurrected:        "a peer comes back that was removed, or an id is given twice",
+		ConfigConflict:     "peers disagree on the range or the members of their group",
+		StaleRead:          "a read misses what was committed before it began",
+		SnapshotLeft:       "a snapshot that nobody needs, or that is applied for ever",
+		StaleDirectory:     "a directory of stores and regions that is not what the stores hold",
 	}
 }

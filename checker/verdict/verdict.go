@@ -81,7 +81,7 @@ type Finding struct {
 type Result struct {
 	Checker string  `json:"checker"`
 	Verdict Verdict `json:"verdict"`
-	// Reason says why the verdict is Unknown.
+	// Reason says why the verdict is Unknown or Unrecoverable.
 	Reason string `json:"reason,omitempty"`
 	// Checked counts what was really checked, such as operations that took
 	// part: an OK over nothing is told from an OK over much.
@@ -123,6 +123,14 @@ func (r *Result) Observe(f Finding) {
 // Undecided makes the verdict at least Unknown.
 func (r *Result) Undecided(reason string) {
 	r.Verdict = Merge(r.Verdict, Unknown)
+	if r.Reason == "" {
+		r.Reason = reason
+	}
+}
+
+// Beyond makes the verdict at least Unrecoverable.
+func (r *Result) Beyond(reason string) {
+	r.Verdict = Merge(r.Verdict, Unrecoverable)
 	if r.Reason == "" {
 		r.Reason = reason
 	}

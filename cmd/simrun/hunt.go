@@ -45,7 +45,7 @@ violation.`,
 	cmd.Flags().DurationVar(&f.limit, "for", 0, "stop after this much real time (default 1m if there are no --seeds)")
 	addPoolFlags(cmd, &f.workers, &f.seedTimeout)
 	cmd.Flags().BoolVar(&f.stop, "stop", false, "stop at the first violation")
-	cmd.Flags().BoolVar(&f.marks, "marks", false, "list how often each rare branch was reached")
+	cmd.Flags().BoolVar(&f.marks, "marks", false, "list how often each rare branch was reached, and in how many seeds")
 	cmd.Flags().StringVar(&f.junit, "junit", "", "also write the runs as a JUnit test suite to this file")
 	return cmd
 }
@@ -53,7 +53,7 @@ violation.`,
 // addPoolFlags adds the flags of the commands that use worker processes.
 func addPoolFlags(cmd *cobra.Command, workers *int, seedTimeout *time.Duration) {
 	cmd.Flags().IntVar(workers, "workers", runtime.NumCPU(), "worker processes")
-	cmd.Flags().DurationVar(seedTimeout, "seed-timeout", seedTimeoutDefault, "real time after which a run is given up as UNKNOWN")
+	cmd.Flags().DurationVar(seedTimeout, "seed-timeout", seedTimeoutDefault, "processor time after which a run is given up as UNKNOWN, and real time in which it may use none")
 }
 
 // checkPoolFlags checks the values of these flags.
@@ -100,8 +100,9 @@ func hunt(cmd *cobra.Command, name string, f *huntFlags) error {
 	t.interrupted = errors.Is(ctx.Err(), context.Canceled) && !stopped
 	t.summary(time.Since(begun))
 	if f.marks {
-		t.listMarks()
+		t.marks.table(t.out, t.seeds-t.errors)
 	}
+	t.marks.summary(t.out)
 	if f.junit != "" {
 		if junitErr := writeJUnit(f.junit, src.name, t.cases); err == nil {
 			err = junitErr

@@ -16,7 +16,7 @@ const (
 	exitOK        = 0
 	exitViolation = 1 // a promise was broken
 	exitUsage     = 2 // the command could not be carried out as it was given
-	exitUnknown   = 3 // no verdict: out of budget, interrupted, undecided
+	exitUnknown   = 3 // no verdict: out of budget, interrupted, undecided, or nothing left to judge
 )
 
 // status is an error that decides the exit status. Without a cause everything
@@ -45,7 +45,8 @@ func run(args []string, stdout, stderr io.Writer) int {
 		Long: `simrun runs a complete transactional key-value database - Pebble, raft, Percolator -
 inside a seeded simulator with faults, and checks what its clients saw.
 
-Exit status: 0 OK, 1 violation found, 2 usage or input error, 3 no verdict.`,
+Exit status: 0 OK, 1 violation found, 2 usage or input error, 3 no verdict (UNKNOWN, or
+UNRECOVERABLE: the faults have destroyed the data).`,
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,

@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"simrun/checker"
@@ -26,7 +25,7 @@ type pool struct {
 	workers int
 	// gomaxprocs of each worker; 0 leaves the machine's.
 	gomaxprocs int
-	// timeout is the real time that a run may take; a job of several runs has
+	// timeout is the processor time that a run may take; a job of several runs has
 	// it several times. 0 is seedTimeoutDefault.
 	timeout time.Duration
 	// stderr gets what a worker that died has said; nil is standard error.
@@ -34,13 +33,11 @@ type pool struct {
 }
 
 const (
-	// seedTimeoutDefault is far above what a seed takes on a busy machine.
+	// seedTimeoutDefault is far above what a seed takes.
 	seedTimeoutDefault = 2 * time.Minute
 	// deathsMax is how many workers may be lost in a row, none answering, before
 	// the fault is taken to be the program's and not a seed's.
 	deathsMax = 5
-	// lastWordsTime is what a worker that hangs has to print its stacks.
-	lastWordsTime = 5 * time.Second
 )
 
 // errDeaths ends a hunt whose workers only die.
@@ -159,7 +156,10 @@ func (p *pool) worker(ctx context.Context, d *dispatcher) error {
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("cannot start a worker: %w", err)
 	}
-	w := &worker{cmd: cmd, in: json.NewEncoder(in), out: json.NewDecoder(bufio.NewReader(out)), timeout: p.timeout}
+	w := &worker{
+		in: json.NewEncoder(in), out: json.NewDecoder(bufio.NewReader(out)), timeout: p.timeout,
+		dog: watchdog{process: cmd.Process, cpu: processCPU},
+	}
 	lost := w.converse(d)
 	_ = in.Close()
 	waitErr := cmd.Wait()
@@ -172,8 +172,8 @@ func (p *pool) worker(ctx context.Context, d *dispatcher) error {
 	if d.tellLoss() {
 		p.mourn(said)
 	}
-	if w.late.Load() {
-		d.lose(lost.Seed, "did not finish", fmt.Sprintf("did not finish within %v of real time", w.limit(*lost)))
+	if reason := w.dog.verdict.Load(); reason != nil {
+		d.lose(lost.Seed, "did not finish", *reason)
 	} else {
 		d.lose(lost.Seed, "worker died", fmt.Sprintf("the worker process died (%v)%s", waitErr, said.cause()))
 	}
@@ -191,11 +191,10 @@ func (p *pool) mourn(said *head) {
 
 // worker is a running worker process.
 type worker struct {
-	cmd     *exec.Cmd
 	in      *json.Encoder
 	out     *json.Decoder
 	timeout time.Duration
-	late    atomic.Bool // it was ended for not answering in time
+	dog     watchdog
 }
 
 // converse sends jobs and reads answers, one at a time. It returns the job over
@@ -214,25 +213,23 @@ func (w *worker) converse(d *dispatcher) (lost *job) {
 	}
 }
 
-// ask has the worker do one job. A worker that takes too long is asked for its
-// stacks, which end it, and is killed if not even that helps.
+// ask has the worker do one job, under the eyes of the watchdog.
 func (w *worker) ask(j job) (a answer, err error) {
 	if err = w.in.Encode(j); err != nil {
 		return a, err
 	}
-	limit := w.limit(j)
-	quit := time.AfterFunc(limit, func() {
-		w.late.Store(true)
-		askForStacks(w.cmd.Process)
-	})
-	kill := time.AfterFunc(limit+lastWordsTime, func() { _ = w.cmd.Process.Kill() })
-	defer quit.Stop()
-	defer kill.Stop()
+	over, guarded := make(chan struct{}), make(chan struct{})
+	go func() {
+		w.dog.guard(w.limit(j), over)
+		close(guarded)
+	}()
 	err = w.out.Decode(&a)
+	close(over)
+	<-guarded
 	return a, err
 }
 
-// limit is the real time for a job.
+// limit is the processor time for a job.
 func (w *worker) limit(j job) time.Duration {
 	timeout := w.timeout
 	if timeout == 0 {

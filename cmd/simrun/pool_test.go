@@ -29,6 +29,16 @@ func fakeWorker() {
 			switch strings.TrimPrefix(mode, "always ") {
 			case "hang":
 				time.Sleep(time.Hour)
+			case "spin":
+				for {
+					spin(time.Second)
+				}
+			case "starve":
+				// It takes four times the limit of the test, in which it uses a part.
+				for range 40 {
+					time.Sleep(100 * time.Millisecond)
+					spin(15 * time.Millisecond)
+				}
 			case "panic":
 				panic("over a seed")
 			case "exit":
@@ -40,6 +50,40 @@ func fakeWorker() {
 			}
 		}
 		fmt.Printf("{\"seed\":%d,\"verdict\":\"OK\"}\n", j.Seed)
+	}
+}
+
+// spin works for a while.
+func spin(d time.Duration) {
+	for begun := time.Now(); time.Since(begun) < d; {
+	}
+}
+
+// self returns this process.
+func self(t *testing.T) *os.Process {
+	t.Helper()
+	p, err := os.FindProcess(os.Getpid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// A worker to which others leave little of the machine is waited for.
+func TestStarvedWorker(t *testing.T) {
+	t.Parallel()
+	var stderr bytes.Buffer
+	p := fakePool(t, "starve", &stderr)
+	p.timeout = time.Second
+	var ok []uint64
+	begun := time.Now()
+	err := p.run(t.Context(), queueOf([]uint64{1, 3}, nil), func(a answer) {
+		if a.Verdict == checker.OK {
+			ok = append(ok, a.Seed)
+		}
+	})
+	if err != nil || !slices.Equal(ok, []uint64{1, 3}) || time.Since(begun) < 4*p.timeout {
+		t.Errorf("after %v: %v, seeds %v are OK: %s", time.Since(begun), err, ok, stderr.String())
 	}
 }
 
@@ -60,7 +104,8 @@ func TestLostWorkers(t *testing.T) {
 	for _, c := range []struct {
 		mode, signature, message, said string
 	}{
-		{"hang", "UNKNOWN did not finish", "did not finish within 2s of real time", "SIGQUIT"},
+		{"hang", "UNKNOWN did not finish", "did nothing for 1s of real time", "SIGQUIT"},
+		{"spin", "UNKNOWN did not finish", "did not finish within 1s of processor time", "SIGQUIT"},
 		{"panic", "UNKNOWN worker died", "the worker process died (exit status 2): panic: over a seed", "goroutine 1"},
 		{"exit", "UNKNOWN worker died", "the worker process died (exit status 2): simrun: the disk is full", "the disk is full"},
 		{"garbage", "UNKNOWN worker died", "the worker process died (", ""},
@@ -69,8 +114,8 @@ func TestLostWorkers(t *testing.T) {
 			t.Parallel()
 			var stderr bytes.Buffer
 			p := fakePool(t, c.mode, &stderr)
-			if c.mode == "hang" {
-				p.timeout = 2 * time.Second
+			if c.mode == "hang" || c.mode == "spin" {
+				p.timeout = time.Second
 			}
 			var lost answer
 			var ok []uint64

@@ -22,6 +22,8 @@ type runFlags struct {
 	seed uint64
 	out  string
 	log  string
+	// marks lists the rare branches.
+	marks bool
 }
 
 func runCommand() *cobra.Command {
@@ -39,6 +41,7 @@ trace and a page. An interrupt ends the run early: what was recorded is checked 
 	}
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "the seed that decides everything")
 	cmd.Flags().StringVar(&f.out, "out", "", "output folder (default out/SCENARIO-SEED, or after the plan's file)")
+	cmd.Flags().BoolVar(&f.marks, "marks", false, "list how often each rare branch was reached")
 	cmd.Flags().StringVar(&f.log, "log", "", "write what nodes and faults log to this file (- for standard error)")
 	return cmd
 }
@@ -73,7 +76,15 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 	if logErr := closeLog(); err == nil {
 		err = logErr
 	}
-	return tell(cmd.OutOrStdout(), folder, run, err)
+	err = tell(cmd.OutOrStdout(), folder, run, err)
+	if f.marks && run != nil {
+		m := marks{}
+		m.add(run.Result.Marks)
+		fmt.Fprintln(cmd.OutOrStdout())
+		m.table(cmd.OutOrStdout(), 1)
+		m.summary(cmd.OutOrStdout())
+	}
+	return err
 }
 
 // tell prints the verdict of a run. saveErr is why the run, or a part of it,

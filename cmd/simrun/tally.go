@@ -34,7 +34,7 @@ type tally struct {
 	cpu         time.Duration
 	events      uint64
 	virtual     time.Duration
-	marks       map[string]uint64
+	marks       marks
 	interrupted bool
 	keepCases   bool
 	cases       []reports.Case // of all runs, if keepCases
@@ -59,7 +59,7 @@ const logEvery = 30 * time.Second
 func newTally(src *source, out, log io.Writer, total int) *tally {
 	return &tally{
 		src: src, out: out, bar: seedBar(log, total), log: log, logged: time.Now(),
-		counts: map[checker.Verdict]int{}, bySignature: map[string]*failure{}, marks: map[string]uint64{},
+		counts: map[checker.Verdict]int{}, bySignature: map[string]*failure{}, marks: marks{},
 	}
 }
 
@@ -82,9 +82,7 @@ func (t *tally) take(a answer) {
 	if a.Stats.FaultsEffective() == 0 && a.Stats.Events > 0 {
 		t.idle++
 	}
-	for _, m := range a.Marks {
-		t.marks[m.Name] += m.Count
-	}
+	t.marks.add(a.Marks)
 	if a.Divergence != "" {
 		t.diverged++
 		t.fail("DIVERGENCE", a.Seed, a.Divergence)
@@ -190,25 +188,6 @@ func (t *tally) table() {
 		w.AppendRow(table.Row{s, f.count, t.src.command(f.seed)})
 	}
 	w.Render()
-}
-
-// listMarks prints the rare branches, the unreached ones last.
-func (t *tally) listMarks() {
-	var unreached, reached []string
-	for _, name := range slices.Sorted(maps.Keys(t.marks)) {
-		if t.marks[name] == 0 {
-			unreached = append(unreached, name)
-		} else {
-			reached = append(reached, fmt.Sprintf("%10d  %s", t.marks[name], name))
-		}
-	}
-	t.say("rare branches reached (%d) and not (%d):", len(reached), len(unreached))
-	for _, line := range reached {
-		t.say("%s", line)
-	}
-	for _, name := range unreached {
-		t.say("%10s  %s", "never", name)
-	}
 }
 
 // status is what the hunt returns to the shell. err is why it ended early; a

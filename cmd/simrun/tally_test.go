@@ -87,18 +87,45 @@ func TestTallyLog(t *testing.T) {
 	}
 }
 
+// Marks are summed over the answers of all workers and listed by package; the
+// unreached ones are named, unless the whole package has no part in the scenario.
 func TestTallyMarks(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	tl := newTally(&source{name: "bank"}, &out, &bytes.Buffer{}, -1)
 	for seed := range uint64(2) {
 		a := ran(seed, checker.OK, "OK", "")
-		a.Marks = []invariant.Count{{Name: "often", Count: 20}, {Name: "at no time", Count: 0}}
+		a.Marks = []invariant.Count{
+			{Name: "engine: often", Count: 20},
+			{Name: "raftstore: at no time"},
+			{Name: "raftstore: seldom", Count: seed},
+			{Name: "registers: here", Count: 0},
+			{Name: "registers: there", Count: 0},
+		}
 		tl.take(a)
 	}
-	tl.listMarks()
-	if want := "rare branches reached (1) and not (1):\n        40  often\n     never  at no time\n"; out.String() != want {
+	tl.marks.table(&out, tl.seeds)
+	tl.marks.summary(&out)
+	want := `engine, 1 of 1
+          40  often (in 2 of 2 seeds)
+raftstore, 1 of 2
+       never  at no time
+           1  seldom (in 1 of 2 seeds)
+registers, 0 of 2
+       never  here
+       never  there
+2 of 5 rare branches reached
+  raftstore: 1 of 2, and never
+    at no time
+  registers: none of 2
+`
+	if out.String() != want {
 		t.Errorf("got\n%s", out.String())
+	}
+	out.Reset()
+	marks{}.summary(&out)
+	if out.Len() > 0 {
+		t.Errorf("without a run: %s", out.String())
 	}
 }
 

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -61,8 +60,11 @@ func (db *DB) opened() {
 	default:
 	}
 	db.quiesce()
+	db.readShape()
+	db.jobs = jobs{} // what Pebble did while it was opened took no time
 	db.armCleaning()
 	db.armCompaction()
+	db.assess()
 }
 
 // quiesce waits for the tail of a flush, which holds the mutex that this call
@@ -95,8 +97,11 @@ func (db *DB) flushed() error {
 	db.quiesce()
 	db.used = 0
 	db.drawFlushAt()
+	db.readShape()
+	db.beginFlush()
 	db.armCompaction()
 	db.armCleaning()
+	db.assess()
 	return nil
 }
 
@@ -127,26 +132,23 @@ func (db *DB) eventListener() *pebble.EventListener {
 		WALCreated: func(pebble.WALCreateInfo) { db.rotations++ },
 		FlushBegin: func(pebble.FlushInfo) { db.flushing.Store(true) },
 		FlushEnd: func(info pebble.FlushInfo) {
-			if info.Err != nil && !isEmptyFlush(info.Err) {
+			if info.Err != nil {
 				return // backgroundError is called next, and then the flush is tried again
 			}
 			db.flushing.Store(false)
 			db.inARow.Store(0)
 			db.flushes.Add(1)
+			db.jobs.noteFlush(&info)
 		},
 		CompactionEnd: func(info pebble.CompactionInfo) {
 			if info.Err == nil {
 				db.inARow.Store(0)
 				db.compactions.Add(1)
+				db.jobs.noteCompaction(&info)
 			}
 		},
 	}
 }
-
-// isEmptyFlush reports whether a flush found that the entries of its memtable
-// cancel each other out. Pebble passes on an error, which it does not export,
-// but the flush is a success.
-func isEmptyFlush(err error) bool { return strings.HasSuffix(err.Error(), "pebble: empty table") }
 
 // armFlush flushes the memtable at a seeded instant.
 func (db *DB) armFlush() {
@@ -162,9 +164,10 @@ func (db *DB) armFlush() {
 	})
 }
 
-// armCompaction grants a compaction at a seeded instant, if Pebble wants one.
+// armCompaction grants a compaction at a seeded instant, if Pebble wants one and
+// none is under way.
 func (db *DB) armCompaction() {
-	if db.compactionArmed || !db.scheduler.wanted.Load() {
+	if db.compactionArmed || db.jobs.compacting != nil || !db.scheduler.wanted.Load() {
 		return
 	}
 	db.compactionArmed = true
@@ -179,6 +182,7 @@ func (db *DB) armCompaction() {
 // compact runs one compaction and arms the next.
 func (db *DB) compact() {
 	if !db.scheduler.run() {
+		db.assess()
 		return
 	}
 	for range db.retried.Swap(0) {
@@ -187,8 +191,11 @@ func (db *DB) compact() {
 	if db.check(nil, "compaction") != nil {
 		return
 	}
+	db.readShape()
+	db.beginCompaction()
 	db.armCompaction()
 	db.armCleaning()
+	db.assess()
 }
 
 // armCleaning deletes obsolete files at a seeded instant.

@@ -30,18 +30,13 @@ func (b *Batch) Put(cf CF, key, value []byte) {
 	mustFinish(op)
 }
 
-// Delete removes a key.
+// Delete removes a key. There is no SingleDelete, which would be cheaper: it is
+// wrong for a key that was put more than once since it was removed last, and
+// there is no column of which that can be ruled out. Locks, which come and go the
+// most, are put again when their life is extended, when their least commit
+// timestamp moves, and when a pessimistic lock becomes that of a prewrite.
 func (b *Batch) Delete(cf CF, key []byte) {
 	op := b.p.DeleteDeferred(len(key) + 1)
-	op.Key[0] = cf.prefix()
-	copy(op.Key[1:], key)
-	mustFinish(op)
-}
-
-// SingleDelete removes a key that was Put exactly once since it was removed
-// last. It is cheaper than Delete, and wrong in any other case.
-func (b *Batch) SingleDelete(cf CF, key []byte) {
-	op := b.p.SingleDeleteDeferred(len(key) + 1)
 	op.Key[0] = cf.prefix()
 	copy(op.Key[1:], key)
 	mustFinish(op)

@@ -131,3 +131,46 @@ func BenchmarkOpen(b *testing.B) {
 		es.Close()
 	}
 }
+
+// BenchmarkLockColumn writes and removes locks, as transactions do, each once, with
+// either kind of tombstone, and looks at all of them now and then, as the resolution of
+// locks does. Written is what flushes and compactions have written per pair.
+func BenchmarkLockColumn(b *testing.B) {
+	for _, how := range []struct {
+		name   string
+		remove func(b *Batch, key []byte)
+	}{
+		{"delete", func(b *Batch, key []byte) { b.Delete(Lock, key) }},
+		{"single-delete", singleDelete},
+	} {
+		b.Run(how.name, func(b *testing.B) {
+			m, db := openTest(b, Options{MemTableSize: 64 << 10})
+			batch := db.NewBatch()
+			key, lock := make([]byte, 16), make([]byte, 60)
+			steps := 0
+			for i := 0; b.Loop(); i++ {
+				for _, write := range []func(){
+					func() { batch.Put(Lock, key, lock) },
+					func() {
+						how.remove(batch, key)
+						batch.Put(Write, key, lock[:20])
+					},
+				} {
+					binary.BigEndian.PutUint64(key, uint64(i*7919%5000))
+					batch.Reset()
+					write()
+					if err := db.WriteUnsynced(batch); err != nil {
+						b.Fatal(err)
+					}
+				}
+				m.run(100 * time.Microsecond)
+				if i%1000 == 999 {
+					_, n := scanSteps(b, db, Lock, IterOptions{})
+					steps += n
+				}
+			}
+			b.ReportMetric(float64(db.Metrics().BytesWritten)/float64(b.N), "written/pair")
+			b.ReportMetric(float64(steps)/float64(max(b.N/1000, 1)), "steps/scan")
+		})
+	}
+}

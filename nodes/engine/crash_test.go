@@ -205,7 +205,7 @@ func TestCrashAndRestart(t *testing.T) {
 		buf := make([]byte, 1<<16)
 		t.Errorf("goroutines leak: %d before, %d after\n%s", before.goroutines, after.goroutines, buf[:runtime.Stack(buf, true)])
 	}
-	if after.heap > before.heap+4<<20 {
+	if after.heap > before.heap+8<<20 { // what the disk holds varies by a few MiB
 		t.Errorf("heap leaks: %d KiB before, %d KiB after", before.heap>>10, after.heap>>10)
 	}
 	if after.resident > before.resident+48<<20 {

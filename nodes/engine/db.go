@@ -54,6 +54,8 @@ type DB struct {
 	current  *view // shared by the snapshots taken since the last write
 
 	background
+	jobs  jobs
+	stall stall
 	failure
 	counters
 	closed bool
@@ -180,6 +182,7 @@ func (db *DB) write(b *Batch, synced bool) error {
 	if db.used >= db.flushAt {
 		db.armFlush()
 	}
+	db.charge(b.Len())
 	return nil
 }
 

@@ -18,7 +18,12 @@ func traceOfWrites(t *testing.T, seed uint64) []disk.Op {
 	var ops []disk.Op
 	m := newMachine(seed, disk.DefaultConfig())
 	m.disk.SetObserver(func(op disk.Op) { ops = append(ops, op) })
-	db := reopen(t, m, smallOptions())
+	opts := smallOptions()
+	opts.RateBytesPerSec = 256 << 10 // work that takes its time, and writes that stall
+	opts.L0SlowdownFiles, opts.L0StopFiles = 6, 10
+	flows := &watcher{}
+	opts.Observer = flows
+	db := reopen(t, m, opts)
 	defer db.Close()
 	rand := stream.New(seed, "batches")
 	for range 400 {
@@ -36,6 +41,15 @@ func traceOfWrites(t *testing.T, seed uint64) []disk.Op {
 		}
 		b.Close()
 		m.run(time.Duration(rand.IntN(5)) * time.Millisecond)
+		for range 100 { // what cannot wait, once in a while, does not
+			if db.Admit(func() {}) {
+				break
+			}
+			m.run(time.Millisecond)
+		}
+	}
+	if len(flows.flows) < 10 {
+		t.Errorf("writes have stalled %d times only", len(flows.flows))
 	}
 	return ops
 }

@@ -31,8 +31,22 @@
 //   - Obsolete files are deleted at a seeded instant after a flush, a compaction
 //     or the opening of the database.
 //
-// These waits are native: they take no virtual time. What the work costs is
-// known to the disk.
+// These waits are native. What the work costs in virtual time comes after it: a
+// flush or compaction is over when the disk has done its part and the bandwidth
+// of background work allows (work.go), and as long as too much of it lags behind,
+// writes are held back (stall.go):
+//
+//	if !es.KV.Admit(again) { return }     // calls again when it is worth asking
+//	err = es.KV.Write(b)
+//
+// # Shape
+//
+// A write goes to the log and the memtable; a full memtable becomes immutable
+// and is flushed to one table of level 0; four of these are compacted into the
+// first level below that has tables, and from there down, each level being ten
+// times as large as the one above. With the sizes that a simulation uses (a
+// memtable of 64 KiB, a first level of half of that) some hundred kilobytes make
+// three levels. Every table has a filter.
 //
 // # Failure
 //

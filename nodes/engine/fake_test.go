@@ -40,7 +40,7 @@ func (m *machine) process() *env.Env {
 	m.boots++
 	p := &process{m, m.boots, m.disk.FS()}
 	return &env.Env{
-		Name: "machine", Sched: p, Disk: p, Streams: p,
+		Name: "machine", Clock: p, Sched: p, Disk: p, Streams: p,
 		Exit: func(reason string) {
 			m.exits = append(m.exits, reason)
 			m.crash(disk.ProcessKill) // at once, as the disk of a process that has ended is nobody's
@@ -103,7 +103,10 @@ func (p *process) After(d time.Duration, fn func()) env.Timer {
 func (p *process) Go(string, func(env.Task)) { panic("the engine starts no tasks") }
 func (p *process) FS() vfs.FS                { return p.fs }
 func (p *process) Unsynced(fn func())        { p.disk.Unsynced(fn) }
+func (p *process) ReadBytes(n int64)         { p.disk.ReadBytes(n) }
 func (p *process) Barrier(fn func())         { p.Post(p.disk.Durable(), callback{p, fn}) }
+func (p *process) Wall() time.Time           { return time.Unix(0, 0).Add(p.now) }
+func (p *process) Monotonic() time.Duration  { return p.now }
 func (p *process) Stream(name string) env.Rand {
 	return stream.New(p.seed, name, p.boot)
 }

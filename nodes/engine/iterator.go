@@ -110,6 +110,18 @@ func (it *Iterator) SeekGE(key []byte) bool {
 	return it.moved(it.p.SeekGE(it.db.key))
 }
 
+// SeekVersion moves to the first key that is not less than key and a version of
+// the same user key, as the write family has them: Next goes on within these, and
+// Prev must not be called. It passes by tables that have none of them, which
+// SeekGE cannot know. In the other families it finds the key itself or nothing.
+func (it *Iterator) SeekVersion(key []byte) bool {
+	if !it.usable() {
+		return false
+	}
+	it.db.key = it.cf.appendKey(it.db.key[:0], key)
+	return it.moved(it.p.SeekPrefixGE(it.db.key))
+}
+
 // SeekLT moves to the last key that is less than key.
 func (it *Iterator) SeekLT(key []byte) bool {
 	if !it.usable() {

@@ -16,7 +16,7 @@ import (
 //
 //	open                                 opens the database (again, after a crash)
 //	write [unsynced]                     writes the batch given line by line:
-//	                                     put CF KEY VALUE, delete CF KEY, single-delete CF KEY,
+//	                                     put CF KEY VALUE, delete CF KEY,
 //	                                     delete-range CF START END, fill CF COUNT SIZE
 //	sync, flush, run FOR, metrics
 //	get [snapshot=NAME]                  CF KEY line by line
@@ -102,8 +102,6 @@ func (s *story) write(d *datadriven.TestData) string {
 			b.Put(cf, []byte(f[2]), []byte(f[3]))
 		case "delete":
 			b.Delete(cf, []byte(f[2]))
-		case "single-delete":
-			b.SingleDelete(cf, []byte(f[2]))
 		case "delete-range":
 			b.DeleteRange(cf, []byte(f[2]), []byte(f[3]))
 		case "fill":

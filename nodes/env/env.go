@@ -126,7 +126,8 @@ type Network interface {
 }
 
 // Disk is a node's disk. Calls on its file system return at once; what they
-// cost in time shows only in Barrier.
+// cost in time shows only in Barrier. Reads cost nothing, because how many there
+// are depends on caches, but for those of ReadBytes.
 type Disk interface {
 	// FS is the file system. It survives crashes of the node as far as its
 	// contents were durable.
@@ -135,8 +136,12 @@ type Disk interface {
 	// bytes to the operating system only: they survive the end of the process
 	// but not a power loss, unless a later sync outside covers them.
 	Unsynced(fn func())
+	// ReadBytes tells that n bytes were read in one go past all caches, as a
+	// compaction reads its input. On a disk whose reads take their time by
+	// themselves it does nothing.
+	ReadBytes(n int64)
 	// Barrier runs fn as a callback of the node once everything that was synced
-	// before the call is durable. Callbacks run in the order of their calls.
+	// before the call is durable, and read what ReadBytes was told. Callbacks run in the order of their calls.
 	// If the node crashes first, fn never runs.
 	Barrier(fn func())
 }

@@ -18,7 +18,10 @@ type memory struct{ fs vfs.FS }
 
 func (m memory) FS() vfs.FS                            { return m.fs }
 func (m memory) Unsynced(fn func())                    { fn() }
+func (m memory) ReadBytes(int64)                       {}
 func (m memory) Barrier(fn func())                     { fn() }
+func (m memory) Wall() time.Time                       { return time.Unix(0, 0) }
+func (m memory) Monotonic() time.Duration              { return 0 }
 func (m memory) After(time.Duration, func()) env.Timer { return env.Timer{} }
 func (m memory) Go(string, func(env.Task))             { panic("no tasks here") }
 func (m memory) Stream(string) env.Rand                { return rand.New(rand.NewPCG(1, 1)) }
@@ -26,7 +29,7 @@ func (m memory) Enabled() bool                         { return false }
 func (m memory) Logf(string, ...any)                   {}
 func (m memory) env() *env.Env {
 	return &env.Env{
-		Name: "memory", Sched: m, Disk: m, Streams: m, Log: m,
+		Name: "memory", Clock: m, Sched: m, Disk: m, Streams: m, Log: m,
 		Exit: func(reason string) { panic(reason) },
 	}
 }

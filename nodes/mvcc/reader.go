@@ -104,7 +104,7 @@ func (r *Reader) SeekWrite(key []byte, ts uint64) (v Version, ok bool, err error
 		r.writes = it
 	}
 	r.seek = codec.AppendTS(append(r.seek[:0], key...), ts)
-	r.writes.SeekGE(r.seek)
+	r.writes.SeekVersion(r.seek)
 	return versionOf(r.writes, key)
 }
 

@@ -32,6 +32,8 @@ type Config struct {
 	// Raft configures the members' raft group. The store's id, the periods of
 	// heartbeats and RoleChanged are set here.
 	Raft raftstore.Config
+	// Grants, if not nil, is told what is handed out.
+	Grants Grants
 }
 
 func (c Config) withDefaults(self string) Config {

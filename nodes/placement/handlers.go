@@ -76,7 +76,7 @@ func (l *leadership) timestamps(t env.Task, count int64) (physical, logical int6
 	if err := l.confirm(t); err != nil {
 		return 0, 0, err
 	}
-	return l.oracle.take(t, count, saveLimit)
+	return l.takeTimestamps(t, count)
 }
 
 func (s *Server) handleAllocID(t env.Task, _ env.Addr, req *pdpb.AllocIDRequest) *pdpb.AllocIDResponse {
@@ -85,7 +85,7 @@ func (s *Server) handleAllocID(t env.Task, _ env.Addr, req *pdpb.AllocIDRequest)
 	if l == nil {
 		return resp
 	}
-	id, err := l.ids.take(t, 1, saveLimit)
+	id, err := l.takeIDs(t, 1)
 	if err != nil {
 		if h.Error = s.failure(err); h.Error == nil {
 			return nil
@@ -254,7 +254,7 @@ func (s *Server) handleAskBatchSplit(t env.Task, _ env.Addr, req *pdpb.AskBatchS
 		return resp
 	}
 	peers := uint64(len(req.Region.Peers))
-	first, err := l.ids.take(t, uint64(req.SplitCount)*(1+peers), saveLimit)
+	first, err := l.takeIDs(t, uint64(req.SplitCount)*(1+peers))
 	if err != nil {
 		if h.Error = s.failure(err); h.Error == nil {
 			return nil

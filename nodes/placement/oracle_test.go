@@ -154,7 +154,7 @@ func (c *cluster) fault(t *rapid.T) {
 	case 5:
 		m.Pause()
 	case 6:
-		m.Disk().Stall(ms("stall", 1, 300))
+		m.Disk().Slow(rapid.IntRange(1000, 100_000).Draw(t, "slow"))
 	case 7:
 		m.Resume()
 	case 8, 9:

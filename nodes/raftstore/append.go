@@ -15,9 +15,11 @@ type appender struct {
 	// waiting gather for the next batch, current are being made durable.
 	waiting, current []appendTask
 	busy             bool
+	stalled          bool // the log database takes no writes now
 	batch            *engine.Batch
 	erasures         []erasure
 	durableFn        func()         // durable
+	resumeFn         func()         // resume
 	state            localStateRoom // scratch space
 }
 
@@ -45,6 +47,7 @@ func (a *appender) init(s *Store) {
 	a.s = s
 	a.batch = s.eng.RaftLog.NewBatch()
 	a.durableFn = a.durable
+	a.resumeFn = a.resume
 }
 
 func (a *appender) add(p *peer, m *raftpb.Message, snapshot *receivedSnapshot) {
@@ -56,7 +59,12 @@ func (a *appender) add(p *peer, m *raftpb.Message, snapshot *receivedSnapshot) {
 
 // run begins the next batch unless one is under way.
 func (a *appender) run() {
-	if a.busy || len(a.waiting) == 0 || a.s.dead {
+	if a.busy || a.stalled || len(a.waiting) == 0 || a.s.dead {
+		return
+	}
+	if !a.s.eng.RaftLog.Admit(a.resumeFn) {
+		markAppendStalled.Reached()
+		a.stalled = true
 		return
 	}
 	a.busy = true
@@ -80,6 +88,14 @@ func (a *appender) run() {
 		return
 	}
 	a.write()
+}
+
+// resume is called when the log database may take writes again.
+func (a *appender) resume() {
+	a.stalled = false
+	if !a.s.dead {
+		a.s.turn()
+	}
 }
 
 // write writes the log entries and hard states of the current batch.
@@ -144,6 +160,9 @@ func (a *appender) durable() {
 func (a *appender) finish() {
 	for i := range a.current {
 		t := &a.current[i]
+		if !t.void {
+			t.p.auditWritten()
+		}
 		for _, m := range t.msg.GetResponses() {
 			switch {
 			case t.void:
@@ -177,6 +196,7 @@ func (p *peer) stored(m *raftpb.Message) {
 
 // stepLocal gives raft an answer of its own storage.
 func (p *peer) stepLocal(m *raftpb.Message) {
+	p.catchUp()
 	if err := p.node.Step(m); err != nil {
 		invariant.Fail("raftstore: %s: %s: %v", p, m.GetType(), err)
 	}

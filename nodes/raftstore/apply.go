@@ -52,8 +52,24 @@ func (a *applier) init(s *Store) {
 }
 
 func (a *applier) add(p *peer, m *raftpb.Message) {
+	p.applying += payload(m)
+	if most := int(a.s.cfg.MaxSizePerMsg) + a.s.cfg.EntrySizeMax + payloadSlack; p.applying > most {
+		invariant.Fail("raftstore: %s: %d bytes wait to be applied, raft should stop at %d", p, p.applying, most)
+	}
 	a.waiting = append(a.waiting, applyTask{p, m})
 	a.schedule()
+}
+
+// payloadSlack is what the envelope of a change of members adds to an entry.
+const payloadSlack = 1 << 10
+
+// payload is the size of the commands that a message hands over to be applied.
+func payload(m *raftpb.Message) int {
+	size := 0
+	for _, e := range m.GetEntries() {
+		size += len(e.GetData())
+	}
+	return size
 }
 
 func (a *applier) schedule() {
@@ -67,6 +83,13 @@ func (a *applier) schedule() {
 func (a *applier) run() {
 	a.due = false
 	if a.s.dead || a.held {
+		return
+	}
+	if !a.s.eng.KV.Admit(a.runFn) {
+		// What is committed waits, within the bound that raft sets to what is handed
+		// over to be applied; the log goes on.
+		markApplyStalled.Reached()
+		a.due = true
 		return
 	}
 	a.waiting, a.current = a.current[:0], a.waiting
@@ -114,6 +137,7 @@ func (a *applier) finish() {
 	}
 	a.results = a.results[:0]
 	for i, t := range a.current {
+		t.p.applying -= payload(t.msg)
 		if !t.p.destroyed {
 			for _, m := range t.msg.GetResponses() {
 				t.p.stepLocal(m)
@@ -155,11 +179,16 @@ func (p *peer) applyEntries(a *applier, entries []*raftpb.Entry) (progress bool)
 			invariant.Fail("raftstore: %s: applying %d while a snapshot is being applied", p, e.GetIndex())
 		}
 		var result *errorpb.Error
+		before := p.region
 		proposal := p.proposals.decide(a, e)
 		if len(e.GetData()) > 0 {
 			result = p.applyCommand(a, e, proposal)
 		}
 		p.applied, p.appliedTerm = e.GetIndex(), e.GetTerm()
+		p.s.cfg.Auditor.EntryApplied(p.regionID, p.id, e)
+		if p.region != before {
+			p.s.cfg.Auditor.RegionChanged(p.region, p.id, p.applied)
+		}
 		if proposal != nil {
 			if proposal.term == p.term() {
 				p.renewLease(proposal.proposed)

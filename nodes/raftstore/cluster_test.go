@@ -26,6 +26,7 @@ type cluster struct {
 	w      *sim.World
 	stores []*testStore
 	cfg    Config
+	engine engine.Options
 	nextID uint64
 	// What the stores have told.
 	elections, splits, snapshots int
@@ -57,6 +58,7 @@ type clusterOptions struct {
 	order   sim.Order
 	network network.LinkConfig
 	raft    Config
+	engine  engine.Options
 	disk    disk.Config
 }
 
@@ -100,7 +102,7 @@ func newCluster(t testing.TB, o clusterOptions) *cluster {
 	if o.disk == (disk.Config{}) {
 		o.disk = disk.DefaultConfig()
 	}
-	c := &cluster{t: t, cfg: o.raft, nextID: 1000, terms: map[string]uint64{}, opened: map[uint64]uint64{}, known: map[uint64]*metapb.Region{}}
+	c := &cluster{t: t, cfg: o.raft, engine: o.engine, nextID: 1000, terms: map[string]uint64{}, opened: map[uint64]uint64{}, known: map[uint64]*metapb.Region{}}
 	config := sim.Config{Seed: o.seed, Order: o.order, Network: network.Config{Default: o.network}}
 	if testing.Verbose() {
 		config.Logf = t.Logf
@@ -122,7 +124,7 @@ func newCluster(t testing.TB, o clusterOptions) *cluster {
 
 // start is a process of a store.
 func (s *testStore) start(e *env.Env, regions []*metapb.Region) func() {
-	eng, err := engine.Open(e, engine.Options{})
+	eng, err := engine.Open(e, s.c.engine)
 	if err == nil {
 		err = Bootstrap(eng, s.id, regions)
 	}

@@ -64,6 +64,7 @@ func (s *Store) CaughtUp(region, peer uint64) bool {
 
 // proposeChange queues a change of members, unless it is unsafe now.
 func (p *peer) proposeChange(changes []*raft_cmdpb.ChangePeerRequest) (*metapb.Region, *proposal, *errorpb.Error) {
+	markWokenByChange.Sometimes(p.asleep())
 	next, why := p.checkChange(changes)
 	if why != "" {
 		markChangeRefused.Reached()
@@ -287,6 +288,8 @@ func (c confResult) tell() {
 	if p.destroyed || markChangeSuperseded.Sometimes(p.restoring > c.index) {
 		return
 	}
+	p.stir()
+	p.catchUp()
 	cs := p.node.ApplyConfChange(c.change)
 	err := cs.Equivalent(confStateOf(c.region))
 	invariant.Check(err == nil, "raftstore: %s: raft has other members than the region: %v", p, err)

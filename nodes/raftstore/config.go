@@ -26,6 +26,16 @@ type Config struct {
 	// HeartbeatTick is the number of ticks between heartbeats of a leader. It
 	// must be less than ElectionTick. Default 2.
 	HeartbeatTick int
+	// EagerTicks makes the store tick all peers at every tick, instead of when a
+	// tick may have an effect. It costs more, and the outcome is the same.
+	EagerTicks bool
+	// HibernateTimeout is for how long nobody must have used a region before it
+	// hibernates. Zero stands for ever.
+	HibernateTimeout time.Duration
+	// HibernateReports is how many of the regions that sleep a leading store
+	// reports to the placement driver in each RegionHeartbeatInterval, by turns;
+	// so that what they cost together does not depend on their number. Default 4.
+	HibernateReports int
 	// LeaderLease lets leaders serve reads from their own state as long as they
 	// are certain that there is no other leader. It has to be the same on all
 	// stores, which make the promises that leaders rely on; see lease.go.
@@ -38,13 +48,23 @@ type Config struct {
 	// MaxSizePerMsg bounds the entries of one append message, and those that are
 	// handed over to be applied at a time, in bytes. Default 256 KiB.
 	MaxSizePerMsg uint64
-	// MaxInflightMsgs bounds the unanswered append messages to one peer. Default 128.
-	MaxInflightMsgs int
+	// MaxInflightMsgs and MaxInflightBytes bound the unanswered append messages to
+	// one peer, and so what a follower with a slow disk has to keep in memory of a
+	// region. Defaults 128, and 16 times MaxSizePerMsg, below which it must not be.
+	MaxInflightMsgs  int
+	MaxInflightBytes uint64
+	// MaxUncommittedBytes bounds the proposals of one region that are not applied
+	// yet, in bytes, while a quorum of disks or the leader's own one is slow; more
+	// are refused with ServerIsBusy. One is always admitted. Default 8 MiB.
+	MaxUncommittedBytes uint64
 	// EntrySizeMax bounds one proposal in bytes. Default 1 MiB.
 	EntrySizeMax int
 	// PendingProposalsMax bounds the undecided proposals of one region; more are
 	// refused with ServerIsBusy. Default 4096.
 	PendingProposalsMax int
+	// StallDelayMax is the longest that a write may have to wait for a stalled
+	// engine before writes are refused with ServerIsBusy. Default 100 ms.
+	StallDelayMax time.Duration
 	// EntryCacheCount and EntryCacheBytes bound the recent entries that each peer
 	// keeps in memory. Defaults 256 and 256 KiB.
 	EntryCacheCount int
@@ -100,6 +120,8 @@ type Config struct {
 	RoleChanged func(region, term uint64, leads bool)
 	// Witness, if not nil, is told of leases and reads.
 	Witness Witness
+	// Auditor, if not nil, is told what raft does.
+	Auditor Auditor
 }
 
 // SnapshotKeepTicks is the default of Config.SnapshotKeep in units of ElectionTick.
@@ -115,10 +137,14 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.TickInterval, 50*time.Millisecond)
 	setDefault(&c.ElectionTick, 10)
 	setDefault(&c.HeartbeatTick, 2)
+	setDefault(&c.HibernateReports, 4)
 	setDefault(&c.MaxSizePerMsg, 256<<10)
 	setDefault(&c.MaxInflightMsgs, 128)
+	setDefault(&c.MaxInflightBytes, 16*c.MaxSizePerMsg)
+	setDefault(&c.MaxUncommittedBytes, 8<<20)
 	setDefault(&c.EntrySizeMax, 1<<20)
 	setDefault(&c.PendingProposalsMax, 4096)
+	setDefault(&c.StallDelayMax, 100*time.Millisecond)
 	setDefault(&c.EntryCacheCount, 256)
 	setDefault(&c.EntryCacheBytes, 256<<10)
 	setDefault(&c.LogGCThreshold, 128)
@@ -141,8 +167,8 @@ func (c Config) validate() error {
 	switch {
 	case c.StoreID == 0:
 		return errors.New("raftstore: a store needs an id")
-	case c.TickInterval < 0 || c.ReadIndexRetry < 0 || c.ReadIndexTimeout < 0 || c.SnapshotIdle < 0 || c.SnapshotKeep < c.SnapshotIdle ||
-		c.MaxLeaderMissing < 0 ||
+	case c.TickInterval < 0 || c.StallDelayMax < 0 || c.ReadIndexRetry < 0 || c.ReadIndexTimeout < 0 || c.SnapshotIdle < 0 || c.SnapshotKeep < c.SnapshotIdle ||
+		c.MaxLeaderMissing < 0 || c.HibernateTimeout < 0 || c.HibernateReports < 0 ||
 		c.RegionHeartbeatInterval < 0 || c.StoreHeartbeatInterval < 0:
 		return errors.New("raftstore: durations must not be negative, and SnapshotKeep not less than SnapshotIdle")
 	case c.HeartbeatTick < 1 || c.ElectionTick <= c.HeartbeatTick:
@@ -152,6 +178,8 @@ func (c Config) validate() error {
 	case c.MaxInflightMsgs < 1 || c.EntrySizeMax < 1 || c.PendingProposalsMax < 1 ||
 		c.EntryCacheCount < 0 || c.EntryCacheBytes < 0:
 		return errors.New("raftstore: bounds must be positive")
+	case c.MaxInflightBytes < c.MaxSizePerMsg:
+		return errors.New("raftstore: MaxInflightBytes must not be less than MaxSizePerMsg")
 	case c.LogGCCountLimit < c.LogGCThreshold:
 		return errors.New("raftstore: LogGCCountLimit must not be less than LogGCThreshold")
 	case c.SnapshotChunkSize < 1 || c.SnapshotSendsMax < 1 || c.SnapshotReceivesMax < 1 || c.SnapshotRate < 1:
@@ -159,6 +187,19 @@ func (c Config) validate() error {
 	}
 	return nil
 }
+
+// leaderMissingTicks is MaxLeaderMissing in ticks.
+func (c *Config) leaderMissingTicks() int { return max(int(c.MaxLeaderMissing/c.TickInterval), 1) }
+
+// hibernates reports whether regions hibernate at all, after hibernateTicks.
+func (c *Config) hibernates() bool    { return c.HibernateTimeout > 0 }
+func (c *Config) hibernateTicks() int { return max(int(c.HibernateTimeout/c.TickInterval), 1) }
+
+// pingTicks is the number of ticks between two messages of a store whose leaders
+// sleep, silenceTicks for how many such a store may be silent: four messages may
+// get lost.
+func (c *Config) pingTicks() int    { return max(c.ElectionTick/2, 1) }
+func (c *Config) silenceTicks() int { return 4 * c.pingTicks() }
 
 // Transport carries messages to other stores.
 type Transport interface {

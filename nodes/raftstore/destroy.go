@@ -82,6 +82,7 @@ func (p *peer) erase() {
 	p.abandon()
 	markDestroyed.Reached()
 	s.cfg.Observer.PeerDestroyed(s.id, p.regionID, p.id)
+	s.cfg.Auditor.PeerEnded(p.regionID, p.id)
 	s.unpark()
 }
 

@@ -36,6 +36,12 @@
 // leader's state after a quorum has confirmed it (readindex.go); or from a
 // follower's state after it has asked its leader (replicaread.go).
 //
+// # Time
+//
+// Raft's clock counts ticks. A peer gets them when they may have an effect, all
+// that were put off at once (ticks.go). A region that nobody uses hibernates and
+// gets none (hibernate.go); then its stores watch each other (neighbour.go).
+//
 // # What is on disk
 //
 // keys.go lists the records. The key-value database holds the region's state,
@@ -53,6 +59,13 @@
 // does so that a joint configuration ends. A peer that was removed is destroyed
 // in two steps (destroy.go), whichever way it has found out (stale.go). A
 // tombstone stays, by which messages for it are known to be late.
+//
+// # Being watched
+//
+// An Observer hears what happens, for reports; a Witness hears of leases and
+// reads; an Auditor is shown whatever raft does on each peer (auditor.go). None of
+// them can change anything. What they compare takes the view of all stores, which
+// no store has.
 //
 // # Snapshots
 //

@@ -1,6 +1,9 @@
 package raftstore
 
 import (
+	"cmp"
+	"slices"
+
 	"github.com/pingcap/kvproto/pkg/pdpb"
 )
 
@@ -14,12 +17,33 @@ func (s *Store) reportRegions() {
 	if s.dead {
 		return
 	}
+	sleepers := s.sleepers[:0]
 	for _, p := range s.peers {
-		if p.isLeader() && !p.destroyed {
+		switch {
+		case !p.isLeader() || p.destroyed:
+		case p.asleep():
+			sleepers = append(sleepers, p)
+		default:
 			p.reportRegion()
 		}
 	}
+	s.sleepers = sleepers
+	s.reportSleepers()
 	s.env.Sched.After(s.cfg.RegionHeartbeatInterval, s.reportRegions)
+}
+
+// reportSleepers reports the next ones of the regions that sleep. Nothing about
+// them changes; the placement driver has to hear of them all the same, for it may
+// have forgotten, and so that it can give orders.
+func (s *Store) reportSleepers() {
+	n := len(s.sleepers)
+	first, _ := slices.BinarySearchFunc(s.sleepers, s.reported+1, func(p *peer, id uint64) int { return cmp.Compare(p.regionID, id) })
+	for i := range min(n, s.cfg.HibernateReports) {
+		p := s.sleepers[(first+i)%n]
+		p.reportRegion()
+		s.reported = p.regionID
+	}
+	clear(s.sleepers)
 }
 
 // reportRegion reports a region that this peer leads.

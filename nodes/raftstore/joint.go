@@ -37,6 +37,7 @@ func (p *peer) handOver() {
 	if best != 0 {
 		markHandedOver.Reached()
 		p.handedOver = p.s.ticks
+		p.stir()
 		p.node.TransferLeader(best)
 		p.s.markDirty(p)
 	}

@@ -130,6 +130,7 @@ func (p *peer) checkLog(b *engine.Batch) error {
 		return err
 	}
 	defer it.Close()
+	p.auditStart()
 	next, term, leftover := l.truncatedIndex+1, l.truncatedTerm, false
 	for ok := it.First(); ok; ok = it.Next() {
 		if logIndex(it.Key()) < next && next == l.truncatedIndex+1 {
@@ -140,6 +141,7 @@ func (p *peer) checkLog(b *engine.Batch) error {
 		invariant.Check(err == nil && logIndex(it.Key()) == next && e.GetIndex() == next && e.GetTerm() >= term,
 			"raftstore: %s: log has %d/%d where %d is due after term %d (%v)", p, logIndex(it.Key()), e.GetTerm(), next, term, err)
 		l.cache.append(append(p.s.oneEntry[:0], e))
+		p.s.cfg.Auditor.EntryFound(p.regionID, p.id, e)
 		term = e.GetTerm()
 		if next == p.applied {
 			p.appliedTerm = term

@@ -2,6 +2,7 @@ package raftstore
 
 import (
 	"github.com/pingcap/kvproto/pkg/metapb"
+	"github.com/pingcap/kvproto/pkg/raft_serverpb"
 	"go.etcd.io/raft/v3/raftpb"
 )
 
@@ -36,6 +37,7 @@ func (o *outbox) add(p *peer, m *raftpb.Message) {
 	if l == nil {
 		return // not a member any more, or not known yet
 	}
+	o.s.cfg.Auditor.Sent(p.regionID, p.id, m)
 	var startKey, endKey []byte
 	if isInitial(m) {
 		startKey, endKey = p.region.GetStartKey(), p.region.GetEndKey()
@@ -45,6 +47,19 @@ func (o *outbox) add(p *peer, m *raftpb.Message) {
 		o.send(l.datagram)
 	}
 	o.s.scheduleTurn() // for flush, should this not be a turn
+}
+
+// sendExtra sends a message that is none of raft's to another member.
+func (p *peer) sendExtra(to uint64, t raft_serverpb.ExtraMessageType, index uint64) {
+	l := p.linkTo(to)
+	if l == nil {
+		return
+	}
+	l.datagram.buf = appendExtra(l.datagram.buf, l.header, t, index)
+	if len(l.datagram.buf) >= datagramMax {
+		p.s.outbox.send(l.datagram)
+	}
+	p.s.scheduleTurn()
 }
 
 // isInitial reports whether a message may be the first that a peer gets from

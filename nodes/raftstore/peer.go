@@ -33,6 +33,8 @@ type peer struct {
 
 	// applied is the index of the last applied entry, appliedTerm its term.
 	applied, appliedTerm uint64
+	// applying is the size of what waits to be applied.
+	applying int
 	// size estimates the bytes of data in the region.
 	size uint64
 
@@ -72,6 +74,9 @@ type peer struct {
 	// restoring is the index of the last snapshot that raft has accepted.
 	restoring uint64
 
+	tick  tickCount
+	sleep sleep
+
 	dirty bool
 	// destroyed: the peer does nothing any more. It keeps its place until that is
 	// durable.
@@ -82,6 +87,7 @@ func (s *Store) newPeer(region *metapb.Region, meta *metapb.Peer) *peer {
 	invariant.Check(meta.GetId() != 0 && meta.GetStoreId() == s.id,
 		"raftstore: store %d: region %v has no peer here", s.id, region)
 	p := &peer{s: s, regionID: region.GetId(), id: meta.GetId(), region: region, meta: meta, contact: s.ticks}
+	p.tick.done, p.sleep.stirred = s.ticks, s.ticks
 	p.log.p = p
 	p.log.cache.countMax, p.log.cache.bytesMax = s.cfg.EntryCacheCount, s.cfg.EntryCacheBytes
 	return p
@@ -106,6 +112,8 @@ func (p *peer) startRaft() {
 		AsyncStorageWrites:        true,
 		MaxSizePerMsg:             p.s.cfg.MaxSizePerMsg,
 		MaxInflightMsgs:           p.s.cfg.MaxInflightMsgs,
+		MaxInflightBytes:          p.s.cfg.MaxInflightBytes,
+		MaxUncommittedEntriesSize: p.s.cfg.MaxUncommittedBytes,
 		CheckQuorum:               true,
 		PreVote:                   true,
 		ReadOnlyOption:            raft.ReadOnlySafe,

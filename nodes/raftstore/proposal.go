@@ -9,8 +9,10 @@ import (
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
+	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
+	"simrun/nodes/engine"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 )
@@ -58,6 +60,9 @@ func (s *Store) Propose(
 	if term != 0 && term != p.term() {
 		return errStaleCommand("the term has changed"), nil
 	}
+	if regionErr = s.congested(); regionErr != nil {
+		return regionErr, nil
+	}
 	if regionErr = checkKeys(p.region, reqs); regionErr != nil {
 		return regionErr, nil
 	}
@@ -71,6 +76,19 @@ func (s *Store) Propose(
 		return regionErr, nil
 	}
 	return proposal.await(t, limit)
+}
+
+// congested refuses writes while one of the databases lags so far behind that
+// they would only pile up: the client waits instead of the store. It does not
+// bind what the store proposes for itself.
+func (s *Store) congested() *errorpb.Error {
+	for _, db := range []*engine.DB{s.eng.KV, s.eng.RaftLog} {
+		if delay, stopped := db.Delay(); stopped || delay > s.cfg.StallDelayMax {
+			markStoreBusy.Reached()
+			return errServerIsBusy("writes are stalled")
+		}
+	}
+	return nil
 }
 
 // await waits for the proposal's fate.
@@ -99,6 +117,7 @@ func (s *Store) leaderPeer(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
 		return nil, regionErr
 	}
 	if !p.isLeader() {
+		p.requested()
 		return nil, p.notLeader()
 	}
 	if term := ctx.GetTerm(); term != 0 && term < p.term() {
@@ -144,6 +163,8 @@ func (p *peer) enqueue(epoch *metapb.RegionEpoch, cmd *raft_cmdpb.RaftCmdRequest
 	}
 	pr.data = marshal(cmd)
 	p.proposals.queued = append(p.proposals.queued, pr)
+	markWokenByProposal.Sometimes(p.asleep())
+	p.stir()
 	s.markDirty(p)
 	return pr, nil
 }
@@ -186,10 +207,16 @@ func (p *peer) stepProposals() []*proposal {
 
 // dropped is the error for a proposal that raft has dropped.
 func (p *peer) dropped() *errorpb.Error {
-	if p.isLeader() {
-		return errServerIsBusy("proposal dropped")
+	status := p.node.BasicStatus()
+	switch {
+	case !p.isLeader() || status.RaftState != raft.StateLeader:
+		return p.notLeader()
+	case status.LeadTransferee != raft.None:
+		return errServerIsBusy("the leader is handing over")
+	default:
+		markUncommittedFull.Reached()
+		return errServerIsBusy("too much is uncommitted")
 	}
-	return p.notLeader()
 }
 
 // numberProposals learns the places of the new proposals from the entries that

@@ -43,6 +43,7 @@ type reads struct {
 // If the context asks for it, a follower serves the read too.
 func (s *Store) ReadSnapshot(t env.Task, ctx *kvrpcpb.Context) (*RegionSnapshot, *errorpb.Error) {
 	deadline := s.env.Clock.Monotonic() + s.cfg.ReadIndexTimeout
+	began := s.cfg.Auditor.ReadBegan(ctx.GetRegionId())
 	for {
 		p, regionErr := s.readPeer(ctx)
 		if regionErr != nil {
@@ -74,6 +75,8 @@ func (s *Store) ReadSnapshot(t env.Task, ctx *kvrpcpb.Context) (*RegionSnapshot,
 		}
 		if regionErr == nil {
 			s.cfg.Witness.ReadServed(p.regionID, round.way(local))
+			served := s.byRegion[p.regionID] // in whose place a split may have put another one meanwhile
+			s.cfg.Auditor.ReadServed(served.regionID, served.id, began, served.applied)
 		}
 		return snap, regionErr
 	}
@@ -167,6 +170,8 @@ func (s *Store) LeaderSnapshot(ctx *kvrpcpb.Context) (*RegionSnapshot, *errorpb.
 // joinRead returns the round that will be asked for in the next turn.
 func (p *peer) joinRead() *readRound {
 	if p.reads.next == nil {
+		markWokenByRead.Sometimes(p.asleep())
+		p.stir()
 		p.reads.next = &readRound{context: p.s.readContext(), term: p.term(), replica: !p.isLeader()}
 		p.s.markDirty(p)
 	} else if !p.reads.next.shared {

@@ -10,6 +10,8 @@ import (
 // handleReady gives raft what has gathered since the last turn and hands on
 // what raft wants done.
 func (p *peer) handleReady() {
+	p.catchUp()
+	p.sleep.active = false
 	p.issueRead()
 	proposed := p.stepProposals()
 	if !p.node.HasReady() {
@@ -17,6 +19,7 @@ func (p *peer) handleReady() {
 		return
 	}
 	rd := p.node.Ready()
+	p.auditReady(&rd)
 	if !raft.IsEmptyHardState(rd.HardState) {
 		p.noteHardState(rd.HardState)
 	}
@@ -61,6 +64,8 @@ func (p *peer) changeRole(rd raft.Ready) {
 	if p.isLeader() == wasLeader {
 		return
 	}
+	invariant.Check(!p.asleep(), "raftstore: %s: changes its role while it sleeps", p)
+	p.stir()
 	p.resetLease()
 	p.dropReads(p.notLeader())
 	if !p.isLeader() {
@@ -76,6 +81,8 @@ func (p *peer) changeRole(rd raft.Ready) {
 		}
 	}
 	invariant.Check(p.termStart != 0, "raftstore: %s: leader in term %d without an entry of it", p, p.term())
+	p.sleep.state = ordered
+	p.s.calendar.add(p, p.s.ticks+1)
 	p.s.cfg.Observer.LeaderElected(p.regionID, p.term(), p.s.id)
 	p.s.cfg.RoleChanged(p.regionID, p.term(), true)
 	if p.s.env.Log.Enabled() {

@@ -39,6 +39,8 @@ func (p *peer) acceptSnapshot(o *snapshotOffer) {
 	}
 	p.heard(o.message)
 	p.contact = p.s.ticks
+	p.stirBy(o.message)
+	p.catchUp()
 	_ = p.node.Step(o.message)
 	// At once, since raft has the members of the snapshot from now on, and entries
 	// that are about to be applied may change those of before.
@@ -105,11 +107,11 @@ func (l *logStorage) putSnapshotState(b *engine.Batch, r *receivedSnapshot) {
 
 // fillRegion begins to read the data of a snapshot into the database, after the
 // log was reset. Each frame is durable before the next one is read, so that a
-// slow disk sets the pace.
+// slow disk, or a stalled engine, sets the pace.
 func (p *peer) fillRegion(r *receivedSnapshot) {
 	s := p.s
 	s.env.Sched.Go("apply snapshot", func(t env.Task) {
-		applied, err := p.readSnapshot(r, func() bool { return s.durable(t) && !p.destroyed })
+		applied, err := p.readSnapshot(r, func() bool { return s.durable(t) && s.admitted(t) && !p.destroyed })
 		if err != nil || !applied {
 			s.failed(err)
 			return // if the peer is destroyed, erase deletes the file
@@ -128,6 +130,7 @@ func (p *peer) snapshotApplied(r *receivedSnapshot) {
 		p.stepLocal(m)
 	}
 	s.cfg.Observer.SnapshotApplied(p.regionID, r.id.index, s.id)
+	s.cfg.Auditor.RegionChanged(r.region, p.id, r.id.index)
 	s.logf("region %d: restored from a snapshot at %d", p.regionID, r.id.index)
 	p.releaseReads()
 	s.unpark()

@@ -100,3 +100,17 @@ func (s *Store) durable(t env.Task) bool {
 	_, _ = synced.Await(t, -1) // without a limit there is no error
 	return !s.dead
 }
+
+// admitted waits until the key-value database takes writes. It reports whether the
+// store still works then.
+func (s *Store) admitted(t env.Task) bool {
+	for !s.dead {
+		again := &env.Future[struct{}]{}
+		if s.eng.KV.Admit(func() { again.Resolve(struct{}{}, nil) }) {
+			return true
+		}
+		markSnapshotStalled.Reached()
+		_, _ = again.Await(t, -1) // without a limit there is no error
+	}
+	return false
+}

@@ -219,6 +219,14 @@ func (p *peer) pins(index uint64) uint64 {
 	return index
 }
 
+// sendsSnapshot reports whether a snapshot of the region is being made or sent, or
+// about to be.
+func (p *peer) sendsSnapshot() bool {
+	return len(p.offered) > 0 || slices.ContainsFunc(p.s.outgoing, func(o *outgoing) bool {
+		return o.p == p && (o.sends > 0 || !o.ready && !o.failed)
+	})
+}
+
 // collectOutgoing deletes the snapshots that nobody needs.
 func (s *Store) collectOutgoing() {
 	if len(s.outgoing) == 0 {

@@ -34,6 +34,7 @@ var (
 	markSnapshotExpired       = invariant.NewMark("raftstore: half a snapshot not heard of any more")
 	markSnapshotStored        = invariant.NewMark("raftstore: received snapshot made durable")
 	markSnapshotIgnored       = invariant.NewMark("raftstore: snapshot ignored by raft")
+	markSnapshotStalled       = invariant.NewMark("raftstore: application of a snapshot waits for a stalled engine")
 	markSnapshotFrame         = invariant.NewMark("raftstore: part of a snapshot applied")
 	markSnapshotHeld          = invariant.NewMark("raftstore: entries stored while a snapshot was applied")
 	markSnapshotApplied       = invariant.NewMark("raftstore: snapshot applied")

@@ -280,16 +280,14 @@ func TestSnapshotDiskFull(t *testing.T) {
 	d.SetCapacity(d.Used() + 4000)
 	busy("a disk that fills up", 1)
 	d.SetCapacity(0)
-	for n := range 3 {
-		d.FailWrites(disk.ClassSnapshot, 0)
-		c.give(s, h.chunk(0))
-		if n == 0 {
-			s.receiver.forget(1)
-		}
-		d.FailWrites(disk.ClassSnapshot, 1)
-		busy("a disk that fails", min(n, 1))
-	}
-	d.FailWrites(disk.ClassSnapshot, 0)
+	d.FailWriteAt(disk.ClassSnapshot, 1)
+	busy("a write that fails", 0)
+	c.give(s, h.chunk(0))
+	d.FailWriteAt(disk.ClassSnapshot, 1)
+	busy("a later write that fails", 1)
+	c.give(s, h.chunk(0))
+	d.FailWriteAt(disk.ClassSnapshot, 2)
+	busy("a sync that fails", 1)
 	if full() != 1 || unwritten() != 4 || !s.node.Up() {
 		t.Errorf("%d full, %d not written, up: %v", full(), unwritten(), s.node.Up())
 	}
@@ -297,13 +295,13 @@ func TestSnapshotDiskFull(t *testing.T) {
 }
 
 // A sender that cannot write its snapshot makes another later: neither a file
-// that cannot be created nor one that finds no room stays behind.
+// that cannot be written nor one that finds no room stays behind.
 func TestSnapshotUnmade(t *testing.T) {
 	for name, fault := range map[string]func(d *disk.Disk){
-		"creation":       func(d *disk.Disk) { d.FailWrites(disk.ClassSnapshot, 1) },
-		"first frame":    func(d *disk.Disk) { d.SetCapacity(d.Used()) },
-		"another frame":  func(d *disk.Disk) { d.SetCapacity(d.Used() + 150) },
-		"all operations": func(d *disk.Disk) { d.FailWrites(disk.ClassSnapshot, 1000) },
+		"full":          func(d *disk.Disk) { d.SetCapacity(d.Used()) },
+		"soon full":     func(d *disk.Disk) { d.SetCapacity(d.Used() + 150) },
+		"first frame":   func(d *disk.Disk) { d.FailWriteAt(disk.ClassSnapshot, 1) },
+		"another frame": func(d *disk.Disk) { d.FailWriteAt(disk.ClassSnapshot, 3) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			unmade := reached("snapshot could not be made")
@@ -318,7 +316,6 @@ func TestSnapshotUnmade(t *testing.T) {
 				t.Errorf("left: %v (%v)", files, err)
 			}
 			d.SetCapacity(0)
-			d.FailWrites(disk.ClassSnapshot, 0)
 			c.converged()
 			c.tidy()
 		})

@@ -45,6 +45,8 @@ func (p *peer) snapshotSent(out *snapshotStream, err error) {
 	if p.destroyed || p.s.dead {
 		return
 	}
+	p.stir()
+	p.catchUp()
 	status := raft.SnapshotFinish
 	if err != nil {
 		markSnapshotFailed.Reached()

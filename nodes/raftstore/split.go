@@ -210,6 +210,7 @@ func (s *Store) bear(b birth) {
 	p.log.written = written
 	p.appliedTerm = initialTerm
 	p.size = b.size
+	p.auditStart()
 	p.startRaft()
 	s.addPeer(p)
 	if b.parent.isLeader() && !p.hasPromised() {

@@ -73,6 +73,7 @@ func (s *Store) onCheckStale(ev *envelope) {
 	if p := s.byRegion[ev.regionID]; p != nil {
 		if initialised(p.region) && !p.destroyed {
 			s.correct(ev, p.region)
+			p.requested() // a learner that has lost its leader can only ask
 		}
 		return
 	}
@@ -107,19 +108,13 @@ func (s *Store) succeeded(p *peer, ev *envelope) {
 	s.destroy(p, epoch, nil)
 }
 
-// checkLeaders lets the peers that have not heard of a leader for too long ask
-// whether they were removed.
-func (s *Store) checkLeaders() {
-	limit := int(s.cfg.MaxLeaderMissing / s.cfg.TickInterval)
-	for _, p := range s.peers {
-		if p.isLeader() || p.destroyed {
-			p.contact = s.ticks
-		}
-		if s.ticks-p.contact >= limit {
-			markLeaderMissing.Reached()
-			p.contact = s.ticks
-			p.askWhetherRemoved()
-		}
+// checkContact lets a peer that has not heard of a leader for too long ask whether
+// it was removed. While it sleeps it does so with good reason; see tendSleepers.
+func (p *peer) checkContact() {
+	if p.s.ticks-p.contact >= p.s.cfg.leaderMissingTicks() {
+		markLeaderMissing.Reached()
+		p.contact = p.s.ticks
+		p.askWhetherRemoved()
 	}
 }
 

@@ -27,12 +27,15 @@ func (s *Store) step(ev *envelope) {
 		markStalePeer.Reached()
 		return
 	}
+	s.hear(ev.from.GetStoreId())
 	switch {
+	case ev.regionID == 0:
+		return // it says no more than that
 	case ev.tombstone:
 		s.onTombstone(ev)
 		return
-	case ev.checkStale:
-		s.onCheckStale(ev)
+	case ev.extra:
+		s.stepExtra(ev)
 		return
 	}
 	message, err := decodeMessage(ev.message)
@@ -58,16 +61,45 @@ func (s *Store) step(ev *envelope) {
 		p.refuseStale(ev, message)
 		return
 	}
-	if message.GetType() == raftpb.MsgApp || message.GetType() == raftpb.MsgHeartbeat {
+	if isLeaderMessage(message) {
 		p.contact = s.ticks
 	}
 	if p.promised(message) || message.GetType() == raftpb.MsgReadIndex && !p.admitsRead(message) {
 		return
 	}
 	p.heard(message)
+	p.stirBy(message)
+	p.catchUp()
+	restarts := p.beginsTimeout(message)
 	// Raft refuses what makes no sense to it, such as an answer from a stranger.
 	_ = p.node.Step(message)
+	if restarts {
+		p.tick.elapsed = 0
+	}
 	s.markDirty(p)
+}
+
+// stepExtra hands a message that is none of raft's to its peer.
+func (s *Store) stepExtra(ev *envelope) {
+	if ev.extraType == raft_serverpb.ExtraMessageType_MsgCheckStalePeer {
+		s.onCheckStale(ev)
+		return
+	}
+	p := s.byRegion[ev.regionID]
+	if p == nil || p.destroyed || p.id != ev.to.GetId() || !p.knows(ev) {
+		markStalePeer.Reached()
+		return
+	}
+	switch ev.extraType {
+	case raft_serverpb.ExtraMessageType_MsgRegionWakeUp:
+		p.onWakeUp()
+	case raft_serverpb.ExtraMessageType_MsgHibernateRequest:
+		p.onHibernateRequest(ev)
+	case raft_serverpb.ExtraMessageType_MsgHibernateResponse:
+		p.onHibernateResponse(ev)
+	default:
+		invariant.Fail("raftstore: %s: message of type %s", p, ev.extraType)
+	}
 }
 
 // admissible reports whether a message may come from another store. Proposals
@@ -139,6 +171,7 @@ func (s *Store) createPeer(ev *envelope) *peer {
 		return nil
 	}
 	p.loadLog(st)
+	p.auditStart()
 	p.startRaft()
 	s.addPeer(p)
 	markCreated.Reached()

@@ -42,6 +42,10 @@ type Store struct {
 	dirty, spare []*peer
 	turnDue      bool
 	ticks        int // since the start
+	calendar     calendar
+	neighbours   []neighbour // in the order in which they were met
+	sleepers     []*peer     // scratch space of reportRegions
+	reported     uint64      // the region that sleeps and was reported last
 	outbox       outbox
 	parked       parkingLot
 
@@ -85,6 +89,9 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	if cfg.Witness == nil {
 		cfg.Witness = noWitness{}
 	}
+	if cfg.Auditor == nil {
+		cfg.Auditor = noAuditor{}
+	}
 	ident, err := Ident(eng)
 	if err != nil {
 		return nil, err
@@ -107,6 +114,7 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	s.receiver.s = s
 	s.throttle.rate = cfg.SnapshotRate
 	s.outbox.init(s)
+	s.calendar.init(max(cfg.ElectionTick, 1))
 	if err := s.load(); err != nil {
 		return nil, err
 	}
@@ -223,12 +231,16 @@ func (s *Store) addPeer(p *peer) {
 	if initialised(p.region) {
 		s.addRange(p)
 	}
+	s.calendar.add(p, s.ticks+1)
 }
 
 // removePeer takes a peer out of the directories. What is still under way for
 // it comes to nothing, except answers to other stores.
 func (s *Store) removePeer(p *peer) {
 	p.destroyed = true
+	if p.asleep() {
+		p.endSleep(chaos)
+	}
 	delete(s.byRegion, p.regionID)
 	s.peers = slices.DeleteFunc(s.peers, func(q *peer) bool { return q == p })
 	s.removeRange(p)
@@ -249,6 +261,7 @@ func (s *Store) removeRange(p *peer) {
 
 // setRegion publishes a changed region of a peer.
 func (s *Store) setRegion(p *peer, region *metapb.Region) {
+	invariant.Check(!p.asleep(), "raftstore: %s: its region changes while it sleeps", p)
 	if initialised(p.region) {
 		s.removeRange(p)
 	}
@@ -316,34 +329,6 @@ func (s *Store) turn() {
 	}
 	s.turnDue = false
 	s.outbox.flush()
-}
-
-// scheduleTick arms the one timer that drives raft's clock in all peers.
-func (s *Store) scheduleTick() {
-	s.env.Sched.After(s.cfg.TickInterval, s.tickFn)
-}
-
-func (s *Store) tick() {
-	if s.dead {
-		return
-	}
-	s.scheduleTick()
-	s.ticks++
-	for _, p := range s.peers {
-		if p.destroyed {
-			continue
-		}
-		p.node.Tick()
-		if p.isLeader() {
-			p.tendMembers()
-		}
-		if p.node.HasReady() {
-			s.markDirty(p)
-		}
-	}
-	s.checkLeaders()
-	s.receiver.collect()
-	s.collectOutgoing()
 }
 
 // logf tells people something.

@@ -175,6 +175,13 @@ func TestStormIsDeterministic(t *testing.T) {
 }
 
 func runStorm(t *testing.T, seed uint64) (hash uint64) {
+	return runStormWith(t, seed, stormLength, func(*Config) {})
+}
+
+// stormLength is how long a storm lasts.
+const stormLength = 10 * time.Second
+
+func runStormWith(t *testing.T, seed uint64, length time.Duration, change func(cfg *Config)) (hash uint64) {
 	rng := rand.New(rand.NewPCG(seed, 0))
 	order := sim.Arrival
 	if seed%2 == 1 {
@@ -184,12 +191,13 @@ func runStorm(t *testing.T, seed uint64) (hash uint64) {
 	if seed%4 == 3 {
 		stores = 5
 	}
+	cfg := Config{
+		LogGCThreshold: 8 + uint64(rng.IntN(64)), SnapshotChunkSize: 256, EntryCacheCount: 1 + rng.IntN(64),
+		LeaderLease: seed%3 != 0, ClockDriftBound: stormDrift, HibernateTimeout: []time.Duration{0, 100, 300, 0}[seed%4] * time.Millisecond,
+	}
+	change(&cfg)
 	c := newCluster(t, clusterOptions{
-		seed: seed, order: order, stores: stores, regions: testRegions(stores, "k3", "k6"),
-		raft: Config{
-			LogGCThreshold: 8 + uint64(rng.IntN(64)), SnapshotChunkSize: 256, EntryCacheCount: 1 + rng.IntN(64),
-			LeaderLease: seed%3 != 0, ClockDriftBound: stormDrift,
-		},
+		seed: seed, order: order, stores: stores, regions: testRegions(stores, "k3", "k6"), raft: cfg,
 	})
 	stop := false
 	running := 0
@@ -211,7 +219,7 @@ func runStorm(t *testing.T, seed uint64) (hash uint64) {
 			running--
 		})
 	}
-	c.run(10 * time.Second)
+	c.run(length)
 	stop = true
 	c.until("end of the storm", func() bool { return running == 0 })
 	c.w.StartAll()

@@ -23,6 +23,9 @@ func (s *Store) TransferLeader(region, toPeer uint64) *errorpb.Error {
 		return errStaleCommand("the peer is no voter, or will not be")
 	}
 	markTransfer.Sometimes(toPeer != p.id)
+	markWokenByTransfer.Sometimes(p.asleep())
+	p.stir()
+	p.catchUp()
 	p.node.TransferLeader(toPeer)
 	s.markDirty(p)
 	return nil

@@ -29,6 +29,9 @@ const (
 
 	fieldIsTombstone protowire.Number = 6
 	fieldExtra       protowire.Number = 10
+
+	extraFieldType  protowire.Number = 1
+	extraFieldIndex protowire.Number = 2
 )
 
 var errMalformed = errors.New("malformed raft message")
@@ -41,9 +44,11 @@ type envelope struct {
 	startKey, endKey []byte
 	message          []byte
 	raw              []byte // all of it
-	// tombstone: the receiver was removed; checkStale: the sender asks whether it
-	// was. Such messages have no message of raft.
-	tombstone, checkStale bool
+	// tombstone: the receiver was removed. extra: this is a message of another
+	// kind. Neither has a message of raft.
+	tombstone, extra bool
+	extraType        raft_serverpb.ExtraMessageType
+	extraIndex       uint64
 }
 
 // appendHeader appends what all messages from p to one peer have in common.
@@ -146,11 +151,43 @@ func (ev *envelope) set(f field) error {
 	case fieldIsTombstone:
 		ev.tombstone = f.number != 0
 	case fieldExtra:
-		extra := &raft_serverpb.ExtraMessage{}
-		if err := extra.Unmarshal(f.value); err != nil {
-			return err
-		}
-		ev.checkStale = extra.GetType() == raft_serverpb.ExtraMessageType_MsgCheckStalePeer
+		ev.extra = true
+		return eachField(f.value, func(f field) error {
+			switch f.num {
+			case extraFieldType:
+				ev.extraType = raft_serverpb.ExtraMessageType(f.number) //nolint:gosec // as the general decoder does
+			case extraFieldIndex:
+				ev.extraIndex = f.number
+			}
+			return nil
+		})
 	}
 	return nil
+}
+
+// appendExtra appends an element of a batch that is no message of raft.
+func appendExtra(buf, header []byte, t raft_serverpb.ExtraMessageType, index uint64) []byte {
+	size := sizeVarintField(extraFieldType, uint64(t)) + sizeVarintField(extraFieldIndex, index)
+	buf = protowire.AppendTag(buf, batchMessages, protowire.BytesType)
+	buf = protowire.AppendVarint(buf, uint64(len(header)+protowire.SizeTag(fieldExtra)+protowire.SizeBytes(size)))
+	buf = append(buf, header...)
+	buf = protowire.AppendTag(buf, fieldExtra, protowire.BytesType)
+	buf = protowire.AppendVarint(buf, uint64(size))
+	buf = appendVarintField(buf, extraFieldType, uint64(t))
+	return appendVarintField(buf, extraFieldIndex, index)
+}
+
+// A field whose value is 0 is left out.
+func sizeVarintField(num protowire.Number, v uint64) int {
+	if v == 0 {
+		return 0
+	}
+	return protowire.SizeTag(num) + protowire.SizeVarint(v)
+}
+
+func appendVarintField(buf []byte, num protowire.Number, v uint64) []byte {
+	if v == 0 {
+		return buf
+	}
+	return protowire.AppendVarint(protowire.AppendTag(buf, num, protowire.VarintType), v)
 }

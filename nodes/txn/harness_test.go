@@ -27,10 +27,14 @@ type memory struct {
 
 func (m memory) FS() vfs.FS             { return m.fs }
 func (m memory) Unsynced(fn func())     { fn() }
+func (m memory) ReadBytes(int64)        {}
 func (m memory) Barrier(fn func())      { fn() }
 func (m memory) Stream(string) env.Rand { return rand.New(rand.NewPCG(1, 1)) }
 func (m memory) Enabled() bool          { return false }
 func (m memory) Logf(string, ...any)    {}
+
+func (m memory) Wall() time.Time          { return time.Unix(0, m.kernel.Now()) }
+func (m memory) Monotonic() time.Duration { return time.Duration(m.kernel.Now()) }
 
 func (m memory) Go(name string, fn func(env.Task)) { m.kernel.Go(name, fn) }
 func (m memory) After(d time.Duration, fn func()) env.Timer {
@@ -45,7 +49,7 @@ func (c callback) Fire() { c() }
 
 func (m memory) env() *env.Env {
 	return &env.Env{
-		Name: "memory", Sched: m, Disk: m, Streams: m, Log: m,
+		Name: "memory", Clock: m, Sched: m, Disk: m, Streams: m, Log: m,
 		Exit: func(reason string) { panic(reason) },
 	}
 }

@@ -10,7 +10,7 @@
   const gutter = 132, right = 14, font = '12px system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif';
   const color = {
     ok: '#6fa3c4', failed: '#b4bac6', unknown: '#e59a1c', evidence: '#c62828',
-    up: '#cfe6d8', down: '#4a4f5c', ink: '#1d2433', soft: '#5c667a', rule: '#e6eaf0', wash: '#f5f7fa',
+    up: '#cfe6d8', down: '#4a4f5c', stalled: '#f0c987', ink: '#1d2433', soft: '#5c667a', rule: '#e6eaf0', wash: '#f5f7fa',
     fault: '#e4d3ee', faultEdge: '#8e5aa8', band: 'rgba(142, 90, 168, 0.07)', select: '#1f5fbf',
   };
   const byId = new Map(data.ops.map((op) => [op.id, op]));
@@ -46,7 +46,7 @@
     return ends.length;
   }
 
-  const spans = new Set(['down', 'paused', 'phase', 'fault']);
+  const spans = new Set(['down', 'paused', 'stalled', 'phase', 'fault']);
   const phases = data.events.filter((e) => e.kind === 'phase');
   const faults = data.events.filter((e) => e.kind === 'fault').sort((a, b) => a.at - b.at);
   const rows = [];
@@ -193,7 +193,7 @@
       if (!row.bare) band(ctx, 0, end, row.y + 6, row.h - 12);
       ctx.textAlign = 'left';
       for (const e of row.spans) {
-        ctx.fillStyle = e.kind === 'down' ? color.down : hatch(ctx);
+        ctx.fillStyle = e.kind === 'down' ? color.down : e.kind === 'stalled' ? color.stalled : hatch(ctx);
         const at = band(ctx, e.at, e.until || end, row.y + 3, row.h - 6, 2);
         ctx.fillStyle = e.kind === 'down' ? '#fff' : color.ink;
         if (at) inside(ctx, e.text || e.kind, at[0], at[1], row.y + row.h / 2 + 0.5);

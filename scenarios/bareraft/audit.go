@@ -16,7 +16,7 @@ import (
 )
 
 // CheckerName is the name of the checker of logs and states.
-const CheckerName = "raft"
+const CheckerName = "logs"
 
 // Anomalies that it finds.
 const (
@@ -57,7 +57,7 @@ func (c *Cluster) Unrest() string {
 // CheckState compares the logs and the states of all members, which must be
 // quiet. The history plays no part.
 func (c *Cluster) CheckState(*history.History) []checker.Result {
-	r := checker.Result{Checker: CheckerName, Checked: c.ledger.commits()}
+	r := checker.Result{Checker: CheckerName, Checked: int(c.ledger.commits())} //nolint:gosec // far below that
 	reference := c.members[0]
 	state := reference.replica.State()
 	for _, m := range c.members[1:] {
@@ -96,15 +96,7 @@ func difference(a, b *raft.MemoryStorage) string {
 
 // entries returns what a log holds.
 func entries(log *raft.MemoryStorage) []*raftpb.Entry {
-	first, err := log.FirstIndex()
-	invariant.Check(err == nil, "bareraft: cannot read a log: %v", err)
-	last, err := log.LastIndex()
-	invariant.Check(err == nil, "bareraft: cannot read a log: %v", err)
-	if last < first {
-		return nil
-	}
-	list, err := log.Entries(first, last+1, 1<<62)
-	invariant.Check(err == nil, "bareraft: cannot read a log: %v", err)
+	list, _ := contents(log)
 	return list
 }
 
@@ -120,6 +112,14 @@ func (c *Cluster) DumpLogs(w io.Writer) {
 	}
 }
 
+// Replication implements the runner's System.
+func (c *Cluster) Replication() cluster.Replication {
+	return cluster.Replication{Proposals: c.ledger.commits(), Messages: c.ledger.messages, Commits: c.ledger.commits()}
+}
+
 // Reads implements the runner's System: every command goes through the log, reads
 // too.
 func (*Cluster) Reads() cluster.Reads { return cluster.Reads{} }
+
+// Engines implements the runner's System: there is no database.
+func (*Cluster) Engines() []cluster.EngineStats { return nil }

@@ -60,7 +60,7 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 	case p.Workload.Name != WorkloadName:
 		return nil, fmt.Errorf("workload.name is %q, but bare raft serves registers only: write %q", p.Workload.Name, WorkloadName)
 	}
-	c := &Cluster{plan: p, opts: opts, ledger: newLedger(p.Cluster.Stores)}
+	c := &Cluster{plan: p, opts: opts, ledger: newLedger(p.StoreNames())}
 	c.ledger.onElected, c.ledger.onRestored = c.elected, c.restored
 	cfg := cluster.Environment(p)
 	cfg.OnChange, cfg.Logf = c.changed, opts.Logf

@@ -60,7 +60,7 @@ func (c *Cluster) RemovePeer(string, string, func()) bool { return false }
 func (c *Cluster) MovePeer(string, string, string, func()) bool { return false }
 
 // Wipe implements sim.Directory: a member that forgets its votes is none.
-func (c *Cluster) Wipe(string) bool { return false }
+func (c *Cluster) Wipe(string, bool) bool { return false }
 
 // transfer is a transfer of leadership under way.
 type transfer struct {

@@ -5,9 +5,7 @@
 //	c, err := bareraft.New(p, bareraft.Options{...})
 //	c.World.StartAll()
 //
-// Besides what the clients see, it checks what raft promises (Ongaro 2014,
-// figure 3.2): a Ledger watches every member and stops the run at once where
-// two lead in one term, equal positions of two logs differ, a leader lacks what
-// was committed, members apply different entries, or what a disk holds goes
-// back. At the end, CheckState compares logs and states.
+// Besides what the clients see, it checks what raft promises: a
+// consensus.Ledger watches every member and stops the run at the first promise
+// that is broken. At the end, CheckState compares logs and states.
 package bareraft

@@ -2,13 +2,13 @@ package bareraft
 
 import (
 	"errors"
-	"strings"
 	"testing"
 
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
-	"simrun/nodes/invariant"
+	"simrun/checker/consensus"
+	"simrun/checker/verdict"
 	"simrun/scenarios/bareraft/registers"
 )
 
@@ -30,100 +30,72 @@ func logOf(t *testing.T, entries ...*raftpb.Entry) *raft.MemoryStorage {
 	return log
 }
 
-// Each promise of raft, broken in the smallest way, stops the run with a
-// sentence that tells which, and nothing that raft may do stops it.
+// What the members tell reaches the ledger, whose checks are tested by
+// themselves: a story without a fault is told in silence, and one thing wrong with
+// it is found.
 func TestLedger(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		does func(l *ledger)
-		want string // "": nothing is wrong
+		want verdict.Anomaly // "": nothing is wrong
 	}{
-		{"two leaders in one term", func(l *ledger) {
-			l.Elected(1, 2, logOf(t))
-			l.Elected(2, 2, logOf(t))
-		}, "member 2 leads in term 2, in which member 1 leads"},
-		{"leaders of different terms", func(l *ledger) {
-			l.Elected(1, 2, logOf(t))
-			l.Elected(2, 3, logOf(t))
+		{"nothing", func(*ledger) {}, ""},
+		{"a second leader", func(l *ledger) { l.Elected(2, 2) }, verdict.ElectionSafety},
+		{"a leader without what was committed", func(l *ledger) { l.Elected(3, 3) }, verdict.LeaderCompleteness},
+		{"a leader that overwrites", func(l *ledger) { l.Stored(1, nil, []*raftpb.Entry{at(3, 2, "c")}) }, verdict.LeaderAppendOnly},
+		{"different entries in one position", func(l *ledger) { l.Stored(3, stored(2, 1, 1), []*raftpb.Entry{at(2, 2, "b")}) }, verdict.LogMatching},
+		{"another entry applied", func(l *ledger) { l.Applied(2, at(2, 1, "a")) }, verdict.StateMachineSafety},
+		{"two votes in one term", func(l *ledger) { l.Stored(2, stored(2, 3, 2), nil) }, verdict.SecondVote},
+		{"a vote before it is stored", func(l *ledger) { l.Sent(3, message(raftpb.MsgVoteResp, 5, 2, 0)) }, verdict.NotDurable},
+		{"an acknowledgement before it is stored", func(l *ledger) { l.Sent(2, message(raftpb.MsgAppResp, 2, 1, 9)) }, verdict.NotDurable},
+		{"a refusal of either", func(l *ledger) {
+			m := message(raftpb.MsgAppResp, 2, 1, 9)
+			m.Reject = new(true)
+			l.Sent(2, m)
 		}, ""},
-		{"different entries in one position", func(l *ledger) {
-			l.Appended(1, 1, []*raftpb.Entry{at(2, 2, "a")})
-			l.Appended(2, 1, []*raftpb.Entry{at(2, 2, "b")})
-		}, "member 2 stores index 2 of term 2"},
-		{"equal entries after different ones", func(l *ledger) {
-			l.Appended(1, 1, []*raftpb.Entry{at(2, 2, "a"), at(3, 4, "b")})
-			l.Appended(2, 1, []*raftpb.Entry{at(2, 3, "a"), at(3, 4, "b")})
-		}, "member 2 stores index 3 of term 4"},
-		{"different entries of different terms", func(l *ledger) {
-			l.Appended(1, 1, []*raftpb.Entry{at(2, 2, "a")})
-			l.Appended(2, 1, []*raftpb.Entry{at(2, 3, "b")})
-			l.Appended(1, 1, []*raftpb.Entry{at(2, 3, "b")})
-		}, ""},
-		{"a leader without a committed entry", func(l *ledger) {
-			l.Applied(1, 2, at(2, 2, "a"))
-			l.Elected(2, 3, logOf(t))
-		}, "member 2 leads in term 3 without index 2"},
-		{"a leader with another entry than the committed one", func(l *ledger) {
-			l.Applied(1, 3, at(2, 3, "a"))
-			l.Elected(2, 4, logOf(t, at(2, 2, "b")))
-		}, "member 2 leads in term 4 with an entry of term 2 at index 2, where one of term 3 was committed"},
-		{"a late leader without what was committed after its term", func(l *ledger) {
-			l.Applied(1, 4, at(2, 2, "a"))
-			l.Elected(2, 3, logOf(t))
-		}, ""},
-		{"two states at one index", func(l *ledger) {
-			l.Applied(1, 2, at(2, 2, "a"))
-			l.Applied(2, 3, at(2, 3, "b"))
-		}, "member 2 applies an entry of term 3 at index 2, where another has applied one of term 2"},
-		{"a term that goes back", func(l *ledger) {
-			l.Saved(1, stored(3, 0, 2))
-			l.Saved(1, stored(2, 0, 2))
-		}, "member 1 stores"},
-		{"a commit that goes back", func(l *ledger) {
-			l.Saved(1, stored(3, 0, 2))
-			l.Saved(1, stored(3, 0, 1))
-		}, "member 1 stores"},
-		{"two votes in one term", func(l *ledger) {
-			l.Saved(1, stored(3, 2, 2))
-			l.Saved(1, stored(3, 1, 2))
-		}, "member 1 votes for 1 in term 3, in which it has voted for 2"},
-		{"a vote in each of two terms", func(l *ledger) {
-			l.Saved(1, stored(3, 0, 2))
-			l.Saved(1, stored(3, 2, 2))
-			l.Saved(1, stored(4, 1, 2))
-		}, ""},
-		{"a disk that has lost a vote", func(l *ledger) {
-			l.Started(1, stored(1, 0, 1))
-			l.Saved(1, stored(3, 2, 2))
-			l.Started(1, stored(3, 0, 2))
-		}, "member 1 starts with"},
-		{"a snapshot of what nobody has applied", func(l *ledger) {
-			l.Applied(1, 2, at(2, 2, "a"))
-			l.Restored(2, 3, 2)
-		}, "member 2 gets a snapshot of index 3 and term 2, which nobody has applied"},
-		{"a snapshot of what was applied", func(l *ledger) {
-			l.Applied(1, 2, at(2, 2, "a"))
-			l.Restored(2, 2, 2)
-		}, ""},
+		{"a disk that has lost an entry", func(l *ledger) { l.Started(2, stored(2, 1, 2), logOf(t)) }, verdict.NotDurable},
+		{"a disk that has not", func(l *ledger) { l.Started(2, stored(2, 1, 2), logOf(t, at(2, 2, "a"), at(3, 2, "b"))) }, ""},
+		{"a snapshot of what nobody has committed", func(l *ledger) { l.Restored(3, 9, 2) }, verdict.StateMachineSafety},
+		{"a snapshot of what was committed", func(l *ledger) { l.Restored(3, 2, 2) }, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := violation(func() { c.does(newLedger(3)) })
-			if (got == "") != (c.want == "") || !strings.Contains(got, c.want) {
+			l := newLedger([]string{"store1", "store2", "store3"})
+			for id := range uint64(3) {
+				l.Started(id+1, stored(1, 0, 1), logOf(t))
+			}
+			// Member 1 leads in term 2, and commits one of its entries with member 2.
+			l.Stored(1, stored(2, 1, 1), nil)
+			l.Stored(2, stored(2, 1, 1), nil)
+			l.Sent(2, message(raftpb.MsgVoteResp, 2, 1, 0))
+			l.Elected(1, 2)
+			entries := []*raftpb.Entry{at(2, 2, "a"), at(3, 2, "b")}
+			l.Stored(1, nil, entries)
+			l.Stored(2, nil, entries)
+			l.Sent(2, message(raftpb.MsgAppResp, 2, 1, 3))
+			l.Stored(1, stored(2, 1, 2), nil)
+			l.Applied(1, entries[0])
+			l.Stored(2, stored(2, 1, 2), nil)
+			l.Applied(2, entries[0])
+			if got := breach(func() { c.does(l) }); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
 		})
 	}
 }
 
-// violation returns the message with which an invariant fails in fn.
-func violation(fn func()) (message string) {
+func message(kind raftpb.MessageType, term, to, index uint64) *raftpb.Message {
+	return &raftpb.Message{Type: &kind, Term: &term, To: &to, Index: &index}
+}
+
+// breach returns the promise that is broken in fn.
+func breach(fn func()) (anomaly verdict.Anomaly) {
 	defer func() {
 		if err, ok := recover().(error); ok {
-			var v invariant.Violation
-			if !errors.As(err, &v) {
+			var b consensus.Breach
+			if !errors.As(err, &b) {
 				panic(err)
 			}
-			message = v.Message
+			anomaly = b.Anomaly
 		}
 	}()
 	fn()

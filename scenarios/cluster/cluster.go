@@ -46,11 +46,18 @@ type Cluster struct {
 	stores  []*store
 	admin   admin
 	lost    []uint64 // ids of stores whose disk was wiped
+	losses  []loss   // when, and what was on them
 	// lives are the disks' counters at the start of each node's process.
 	lives map[*sim.Node]disk.Stats
 	// resting is since when the stores have been at rest, 0 if they are not.
 	resting int64
 	leases  leases
+	// regionPromises and placementPromises are what raft has to keep in the regions
+	// and in the group of the placement driver.
+	regionPromises, placementPromises *promises
+	// grants is what the placement driver hands out.
+	grants  grants
+	engines engines
 }
 
 // member is a placement member's node and, while it is up, its server.
@@ -76,6 +83,9 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 	}
 	c := &Cluster{plan: p, opts: opts, caches: caches, lives: map[*sim.Node]disk.Stats{}}
 	c.leases.init(c)
+	c.regionPromises, c.placementPromises = newPromises("region"), newPromises("placement")
+	c.regionPromises.ledger.UniqueIDs()
+	c.engines.c = c
 	cfg := Environment(p)
 	cfg.OnExit, cfg.OnChange, cfg.Logf = c.exited, c.changed, opts.Logf
 	c.World = sim.NewWorld(cfg)
@@ -123,6 +133,7 @@ func (c *Cluster) changed(n *sim.Node, change sim.Change) {
 		}
 		c.event(n.Name(), Started, "")
 	case sim.Ended:
+		c.engines.ended(n)
 		c.event(n.Name(), Ended, "")
 	case sim.Paused:
 		c.event(n.Name(), Paused, "")
@@ -132,8 +143,14 @@ func (c *Cluster) changed(n *sim.Node, change sim.Change) {
 }
 
 func (c *Cluster) event(node string, kind EventKind, text string) {
+	c.tell(Event{Node: node, Kind: kind, Text: text})
+}
+
+// tell reports an event of now.
+func (c *Cluster) tell(e Event) {
 	if c.opts.OnEvent != nil {
-		c.opts.OnEvent(Event{At: c.World.Now(), Node: node, Kind: kind, Text: text})
+		e.At = c.World.Now()
+		c.opts.OnEvent(e)
 	}
 }
 
@@ -145,7 +162,7 @@ const (
 
 func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region) func() {
 	k := &c.plan.Knobs
-	raft := c.raftConfig(e.Name)
+	raft := c.raftConfig(e.Name, c.placementPromises)
 	raft.Observer = memberObserver{c, e.Name}
 	server, err := nodes.StartPlacement(e, rpc.NewEndpoint(e), nodes.PlacementConfig{
 		Members:           c.plan.PlacementNames(),
@@ -153,8 +170,9 @@ func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region
 		DisconnectedAfter: disconnectedBeats * time.Duration(k.StoreHeartbeat),
 		DownAfter:         downBeats * time.Duration(k.StoreHeartbeat),
 		Regions:           regions,
-		Engine:            c.engineOptions(),
+		Engine:            c.engineOptions(e.Name),
 		Raft:              raft,
+		Grants:            &c.grants,
 	})
 	if err != nil {
 		e.Exit(err.Error())
@@ -169,7 +187,7 @@ func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region
 
 // raftConfig is what the raft groups of stores and of placement members have in
 // common.
-func (c *Cluster) raftConfig(node string) raftstore.Config {
+func (c *Cluster) raftConfig(node string, group *promises) raftstore.Config {
 	k := &c.plan.Knobs
 	return raftstore.Config{
 		TickInterval:        time.Duration(k.TickInterval),
@@ -184,6 +202,7 @@ func (c *Cluster) raftConfig(node string) raftstore.Config {
 		SnapshotSendsMax:    k.SnapshotsMax,
 		SnapshotReceivesMax: k.SnapshotsMax,
 		Observer:            observer{c, node},
+		Auditor:             &auditor{promises: group, node: node},
 	}
 }
 
@@ -210,16 +229,18 @@ func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) fun
 // openStore starts the server of a store that has its identity.
 func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*metapb.Region) {
 	k := &c.plan.Knobs
-	raft := c.raftConfig(e.Name)
+	raft := c.raftConfig(e.Name, c.regionPromises)
 	raft.StoreID = s.id
 	raft.LeaderLease, raft.ClockDriftBound = k.LeaderLease, k.ClockDriftBound
+	raft.MaxUncommittedBytes = uint64(k.MaxUncommittedBytes)
 	raft.Witness = witness{&c.leases, s}
+	raft.EagerTicks, raft.HibernateTimeout = k.Ticks == plan.Eager, time.Duration(k.Hibernate)
 	raft.StoreHeartbeatInterval = time.Duration(k.StoreHeartbeat)
 	raft.RegionHeartbeatInterval = time.Duration(k.RegionHeartbeat)
 	server, err := nodes.StartStore(e, ep, nodes.StoreConfig{
 		Placement: c.plan.PlacementNames(),
 		Regions:   regions,
-		Engine:    c.engineOptions(),
+		Engine:    c.engineOptions(e.Name),
 		Raft:      raft,
 	})
 	if err != nil {
@@ -265,12 +286,17 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 // versions, at least.
 const snapshotHold = 2 * time.Second
 
-func (c *Cluster) engineOptions() engine.Options {
+func (c *Cluster) engineOptions(node string) engine.Options {
+	k := &c.plan.Knobs
 	return engine.Options{
-		MemTableSize:   c.plan.Knobs.MemtableBytes,
-		LBaseMaxBytes:  int64(c.plan.Knobs.MemtableBytes),
-		TargetFileSize: int64(c.plan.Knobs.MemtableBytes) / 4,
-		Caches:         c.caches,
+		MemTableSize:         k.MemtableBytes,
+		L0SlowdownFiles:      k.L0SlowdownFiles,
+		L0StopFiles:          k.L0StopFiles,
+		PendingBytesSlowdown: int64(k.PendingCompactionBytes),
+		PendingBytesStop:     4 * int64(k.PendingCompactionBytes),
+		RateBytesPerSec:      int64(k.BackgroundRate),
+		Caches:               c.caches,
+		Observer:             c.engines.of(node),
 	}
 }
 

@@ -15,6 +15,7 @@ type Event struct {
 	Node string
 	Kind EventKind
 	Text string
+	DB   string // the database of a stall
 }
 
 // EventKind is the kind of an Event.
@@ -31,6 +32,8 @@ const (
 	Elected   EventKind = "election"
 	SplitDone EventKind = "split"
 	Snapshot  EventKind = "snapshot"
+	Stalled   EventKind = "stalled" // a database slows its writes down or stops them
+	Flowing   EventKind = "flowing" // it does not any more
 	Members   EventKind = "members" // of a region have changed, or one of them is gone
 
 	SnapshotSent    EventKind = "snapshot sent"    // to another node, which has accepted it

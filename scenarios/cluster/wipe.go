@@ -20,9 +20,24 @@ import (
 //
 // It may happen as long as every region, as each of its replicas sees it, keeps
 // a quorum without that store. One loss at a time is made good before the next.
-func (c *Cluster) Wipe(node string) bool {
+// Regardless, it happens in any case.
+func (c *Cluster) Wipe(node string, regardless bool) bool {
 	s := c.storeNamed(node)
-	if s == nil || s.id == 0 || s.server == nil || c.mourned() {
+	if s == nil || s.id == 0 || s.server == nil || !regardless && !c.expendable(s) {
+		return false
+	}
+	c.lose(s)
+	c.lost = append(c.lost, s.id)
+	s.last, s.id = s.id, 0
+	lost := s.last
+	c.admin.env.Sched.Go("replace "+node, func(t env.Task) { c.replace(t, lost) })
+	return true
+}
+
+// expendable reports whether nothing is lost with the disk of a store that other
+// stores could not make good.
+func (c *Cluster) expendable(s *store) bool {
+	if c.mourned() {
 		return false
 	}
 	for _, other := range c.stores {
@@ -35,9 +50,6 @@ func (c *Cluster) Wipe(node string) bool {
 			}
 		}
 	}
-	c.lost = append(c.lost, s.id)
-	s.last, s.id = s.id, 0
-	c.admin.env.Sched.Go("replace "+node, func(t env.Task) { c.replace(t, s.last) })
 	return true
 }
 
@@ -68,22 +80,7 @@ func (c *Cluster) regionWith(storeID uint64) (view, bool) {
 // joint configuration, when a store is lost. Only peers count that are there and
 // have their data.
 func (c *Cluster) survives(r *metapb.Region, without *store) bool {
-	var had, have [2]int
-	for _, p := range r.Peers {
-		for set, votes := range [2]bool{
-			p.Role == metapb.PeerRole_Voter || p.Role == metapb.PeerRole_IncomingVoter,
-			p.Role == metapb.PeerRole_Voter || p.Role == metapb.PeerRole_DemotingVoter,
-		} {
-			if !votes {
-				continue
-			}
-			had[set]++
-			if p.StoreId != without.id && c.holds(p, r.Id) {
-				have[set]++
-			}
-		}
-	}
-	return have[0] > had[0]/2 && have[1] > had[1]/2
+	return votesOf(r, func(p *metapb.Peer) bool { return p.StoreId != without.id && c.holds(p, r.Id) }).quorum()
 }
 
 // holds reports whether a member has a peer that is initialised.

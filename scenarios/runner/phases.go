@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"simrun/checker"
+	"simrun/checker/consensus"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 	"simrun/sim"
@@ -136,9 +136,7 @@ func (r *run) settle() error {
 	deadline := r.world.Now() + int64(r.plan.Phases.Audit)
 	for quiet := 0; quiet < quietSteps; {
 		if r.world.Now() >= deadline {
-			r.violate("liveness", anomalyStuck, "replicas did not agree within %v after the last operation: %s",
-				r.plan.Phases.Audit, r.cluster.Unrest())
-			return errOver
+			return r.stuck(fmt.Sprintf("replicas did not agree within %v after the last operation: %s", r.plan.Phases.Audit, r.cluster.Unrest()))
 		}
 		if err := r.world.RunFor(quietStep); err != nil {
 			return err
@@ -166,25 +164,10 @@ func (r *run) wait(limit plan.Duration, done *bool, otherwise string) error {
 			return err
 		}
 		if !*done && r.world.Now() >= deadline {
-			r.violate("liveness", anomalyStuck, "%s within %v: %s", otherwise, limit, r.waiting())
-			return errOver
+			return r.stuck(fmt.Sprintf("%s within %v", otherwise, limit))
 		}
 	}
 	return nil
-}
-
-// waiting tells who waits for what.
-func (r *run) waiting() string {
-	var lines []string
-	for _, s := range append([]*session{r.admin}, r.sessions...) {
-		if text := s.waiting(); text != "" {
-			lines = append(lines, text)
-		}
-	}
-	if unrest := r.cluster.Unrest(); unrest != "" {
-		lines = append(lines, unrest)
-	}
-	return strings.Join(lines, "; ")
 }
 
 // explain turns the error that ended the phases into a finding or into the
@@ -192,12 +175,16 @@ func (r *run) waiting() string {
 func (r *run) explain(err error) {
 	var failure *sim.Failure
 	var violation invariant.Violation
+	var breach consensus.Breach
 	switch {
 	case err == nil, errors.Is(err, errOver):
 	case errors.Is(err, sim.ErrBudget):
 		r.unknown = fmt.Sprintf("the run used up its %d events at %v", r.plan.Limits.Events, time.Duration(r.world.Now()))
 	case errors.As(err, &violation):
 		r.violate("assertion", anomalyAssertion, "%s", violation.Message)
+		r.stack(err)
+	case errors.As(err, &breach):
+		r.violate("raft", breach.Anomaly, "%s", breach.Message)
 		r.stack(err)
 	case errors.As(err, &failure):
 		r.violate("assertion", anomalyPanic, "%v", failure)

@@ -30,8 +30,11 @@ func (r *run) finish(err error) (*Outcome, error) {
 		TraceHash: reports.Hash(r.world.Trace.Hash()),
 		Marks:     invariant.Counts(),
 		Timeline:  r.timeline.events,
+		Waits:     r.waits,
 	}
 	res.Stats.Operations = reports.CountOperations(h)
+	replicated := r.cluster.Replication()
+	res.Stats.SetCost(replicated.Proposals, replicated.Messages, h)
 	for _, c := range r.world.Trace.Checkpoints() {
 		res.Checkpoints = append(res.Checkpoints, reports.Checkpoint{Events: c.Events, Time: c.Time, Hash: reports.Hash(c.Hash)})
 	}
@@ -51,17 +54,25 @@ func (r *run) interrupted(err error) bool { return errors.Is(err, ErrInterrupted
 func (r *run) ownResults() []checker.Result {
 	liveness := checker.Result{Checker: "liveness", Checked: len(r.sessions) + 1}
 	assertion := checker.Result{Checker: "assertion", Checked: 1}
+	raft := checker.Result{Checker: "raft", Checked: int(r.cluster.Replication().Commits)} //nolint:gosec // far below that
+	results := []*checker.Result{&assertion, &liveness, &raft}
 	for _, f := range r.findings {
-		if f.Checker == liveness.Checker {
-			liveness.Add(f)
-		} else {
-			assertion.Add(f)
+		for _, res := range results {
+			if res.Checker == f.Checker {
+				res.Add(f)
+			}
 		}
 	}
 	if r.unknown != "" {
 		liveness.Undecided(r.unknown)
 	}
-	return []checker.Result{assertion, liveness}
+	if r.lost != "" {
+		liveness.Beyond(r.lost)
+	}
+	if raft.Checked == 0 && raft.Verdict == checker.OK {
+		return []checker.Result{assertion, liveness}
+	}
+	return []checker.Result{assertion, liveness, raft}
 }
 
 // stats counts what happened.
@@ -77,6 +88,9 @@ func (r *run) stats() reports.Stats {
 		s.Faults = append(s.Faults, reports.FaultCount{
 			Kind: c.Kind.String(), Scheduled: c.Scheduled, Armed: c.Armed, Effective: c.Effective,
 		})
+	}
+	for _, e := range r.cluster.Engines() {
+		s.Engines = append(s.Engines, reports.EngineStats(e))
 	}
 	for _, n := range r.world.Nodes() {
 		if d := n.Disk(); d != nil {

@@ -92,6 +92,8 @@ type run struct {
 	operations uint64            // begun by all clients
 	findings   []checker.Finding // of the run itself: what no history shows
 	unknown    string            // why the verdict cannot be OK
+	lost       string            // what the faults have made impossible
+	waits      []reports.Wait    // when somebody had waited too long
 	state      []checker.Result  // of the state checkers
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"simrun/nodes/client"
 	"simrun/nodes/env"
+	"simrun/scenarios/cluster"
 	"simrun/scenarios/workload"
 	"simrun/sim/history"
 	"simrun/sim/stream"
@@ -38,6 +39,7 @@ func (s *session) started(e *env.Env, raw workload.Raw, db *client.Client) {
 	s.ID = s.number + s.boots*(len(s.run.sessions)+1)
 	s.boots++
 	s.env, s.Raw, s.DB = e, raw, db
+	s.Restart()
 	if s.number > 0 && s.boots > 1 {
 		s.work()
 	}
@@ -115,15 +117,42 @@ func (s *session) onceServed(t env.Task) bool {
 // probe asks for a call when the client has been served after the storm.
 func (s *session) probe(onServed func()) { s.onServed = onServed }
 
-// waiting tells what the client waits for, if it does.
+// name is the name of the client's node.
+func (s *session) name() string {
+	if s.number == 0 {
+		return cluster.AdminName
+	}
+	return fmt.Sprintf("client%d", s.number)
+}
+
+// waiting tells what the client waits for, "" if it does not.
 func (s *session) waiting() string {
 	switch {
-	case s.number == 0 && s.doing != "" && s.lastErr != nil:
-		return fmt.Sprintf("the administrator's %s fails: %v", s.doing, s.lastErr)
 	case s.number == 0 && s.doing != "":
-		return fmt.Sprintf("the administrator's %s is under way", s.doing)
+		return fmt.Sprintf("is at its %s%s", s.doing, s.current())
 	case s.number > 0 && s.run.phase == phaseCalm && !s.served:
-		return fmt.Sprintf("client%d has not succeeded since", s.number)
+		return "has not succeeded since the storm" + s.current()
 	}
 	return ""
+}
+
+// current tells of the operation that was begun last.
+func (s *session) current() (text string) {
+	if op := s.Current; op != nil {
+		text = fmt.Sprintf(", with a %s", op.Kind)
+		if op.Key != "" {
+			text += fmt.Sprintf(" of %q", op.Key)
+		}
+		if op.Txn != nil && op.Txn.StartTS != 0 {
+			text += fmt.Sprintf(" of timestamp %d", op.Txn.StartTS)
+		}
+		text += fmt.Sprintf(" since %v", time.Duration(op.Invoke))
+		if op.Error != "" {
+			text += ", which failed: " + op.Error
+		}
+	}
+	if s.lastErr != nil {
+		text += fmt.Sprintf("; before that: %v", s.lastErr)
+	}
+	return text
 }

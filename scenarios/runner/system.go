@@ -22,6 +22,12 @@ type System interface {
 	Unrest() string
 	// Reads counts how reads were served.
 	Reads() cluster.Reads
+	// Replication counts what raft has done.
+	Replication() cluster.Replication
+	// Explain tells what those who wait do wait for.
+	Explain(waiters []cluster.Waiter) cluster.Explanation
+	// Engines counts what the nodes' databases did in the background.
+	Engines() []cluster.EngineStats
 	// CheckState runs the checkers of stored state, when the system is quiet.
 	CheckState(h *history.History) []checker.Result
 	// DumpLogs writes the raft logs in readable form.

@@ -23,6 +23,7 @@ type openKey struct {
 	node  string
 	kind  reports.EventKind
 	fault int
+	db    string // of a stall
 }
 
 func (tl *timeline) add(e reports.Event) int {
@@ -50,7 +51,7 @@ func (tl *timeline) end(key openKey) {
 func (tl *timeline) close() {
 	for i := range tl.events {
 		e := &tl.events[i]
-		if e.Until == 0 && (e.Kind == reports.Down || e.Kind == reports.Paused || e.Kind == reports.Phase) {
+		if e.Until == 0 && (e.Kind == reports.Down || e.Kind == reports.Paused || e.Kind == reports.Phase || e.Kind == reports.Stalled) {
 			e.Until = max(tl.now(), e.At+1)
 		}
 	}
@@ -80,6 +81,7 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 	case cluster.Ended:
 		tl.counts.Crashes += tl.one()
 		tl.end(paused)
+		tl.endStalls(e.Node)
 		tl.begin(down, "")
 	case cluster.Exited, cluster.Failed:
 		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Note, Text: "exit: " + e.Text})
@@ -87,6 +89,8 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 		tl.begin(paused, "")
 	case cluster.Resumed:
 		tl.end(paused)
+	case cluster.Stalled, cluster.Flowing:
+		tl.stall(e)
 	case cluster.Elected:
 		tl.counts.Elections++
 		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Election, Text: e.Text})
@@ -104,6 +108,22 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Note, Text: "snapshot resumed: " + e.Text})
 	case cluster.SnapshotRefused:
 		tl.counts.SnapshotsRefused++
+	}
+}
+
+// stall takes a change of how a database lets writes pass.
+func (tl *timeline) stall(e cluster.Event) {
+	key := openKey{node: e.Node, kind: reports.Stalled, db: e.DB}
+	tl.end(key)
+	if e.Kind == cluster.Stalled {
+		tl.begin(key, e.Text)
+	}
+}
+
+// endStalls ends the stalls of a process.
+func (tl *timeline) endStalls(node string) {
+	for _, db := range cluster.Databases() {
+		tl.end(openKey{node: node, kind: reports.Stalled, db: db})
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 // interface, one by one, in batches and by scans. Every value is written once, so that a read tells which write it
 // saw. Parameters: write and cas, the shares of writes and of compare-and-swap
 // in per mille; delete, the share of writes that delete; batch and scan, the
-// shares of operations on several keys, in per mille of all.
+// shares of operations on several keys, in per mille of all; hot, the share of
+// the others that are about one of the first hotKeys registers.
 //
 // Deciding linearizability takes time exponential in the number of writes of
 // unknown outcome, each of which may take effect at any time. So a register
@@ -24,7 +25,7 @@ import (
 type register struct {
 	cfg                     Config
 	writes, swaps, deletion int
-	batches, scans          int
+	batches, scans, hot     int
 	current                 []string       // the registers in use
 	all                     []string       // and the retired ones before them
 	unknown                 map[string]int // writes of unknown outcome
@@ -34,6 +35,7 @@ type register struct {
 const (
 	registerPrefix = "reg/"
 	unknownMax     = 6
+	hotKeys        = 4
 	// createRate is the share of swaps, in per mille, that do not read first but
 	// expect the register to be absent.
 	createRate = 150
@@ -50,6 +52,7 @@ func newRegister(cfg Config) *register {
 		deletion: cfg.param("delete"),
 		batches:  cfg.param("batch"),
 		scans:    cfg.param("scan"),
+		hot:      cfg.param("hot"),
 	}
 }
 
@@ -64,7 +67,11 @@ func (*register) Setup(t env.Task, s *Session) error {
 
 // Step implements Workload.
 func (w *register) Step(t env.Task, s *Session, r *stream.Stream) {
-	key := w.current[r.IntN(len(w.current))]
+	among := w.current
+	if w.hot > 0 && r.PerMille(w.hot) {
+		among = among[:min(hotKeys, len(among))]
+	}
+	key := among[r.IntN(len(among))]
 	value := fmt.Sprintf("%d.%d", s.ID, s.Steps())
 	switch draw := r.IntN(1000); {
 	case draw < w.writes:

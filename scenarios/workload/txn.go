@@ -12,6 +12,7 @@ import (
 // txn is a transaction that records what it does.
 type txn struct {
 	*client.Txn
+	session  *Session
 	record   *history.TxnRecord
 	inserted []string
 }
@@ -25,11 +26,12 @@ func (s *Session) transaction(t env.Task, body func(x *txn) error) error {
 		return s.end(op, err)
 	}
 	op.Txn.StartTS = tx.StartTS()
-	x := &txn{Txn: tx, record: op.Txn}
+	x := &txn{Txn: tx, session: s, record: op.Txn}
 	if err = body(x); err != nil {
 		tx.Rollback(t)
 		return s.end(op, err)
 	}
+	s.Wanted = x.written()
 	err = tx.Commit(t)
 	op.Txn.CommitTS = tx.CommitTS()
 	x.noteInserts(s.learned(t, x, err))
@@ -37,6 +39,24 @@ func (s *Session) transaction(t env.Task, body func(x *txn) error) error {
 }
 
 func (x *txn) note(op history.TxnOp) { x.record.Ops = append(x.record.Ops, op) }
+
+// wants notes the keys that a read is about to wait for.
+func (x *txn) wants(keys ...string) {
+	x.session.Wanted = nil
+	for _, k := range keys {
+		x.session.Wanted = append(x.session.Wanted, [2]string{k})
+	}
+}
+
+// written returns the keys that a commit is about to wait for.
+func (x *txn) written() (keys [][2]string) {
+	for _, op := range x.record.Ops {
+		if op.Kind.Writes() {
+			keys = append(keys, [2]string{op.Key})
+		}
+	}
+	return keys
+}
 
 // insert sets a key that must be absent.
 func (x *txn) insert(key, value string) error {
@@ -85,6 +105,7 @@ func (x *txn) noteInserts(reads []history.TxnOp) {
 
 // read returns the value of key, "" if it is absent.
 func (x *txn) read(t env.Task, key string) (string, error) {
+	x.wants(key)
 	value, ok, err := x.Get(t, []byte(key))
 	if err != nil {
 		return "", err
@@ -95,6 +116,7 @@ func (x *txn) read(t env.Task, key string) (string, error) {
 
 // readAll reads several keys at once; absent ones are missing in the result.
 func (x *txn) readAll(t env.Task, keys []string) (map[string]string, error) {
+	x.wants(keys...)
 	pairs, err := x.BatchGet(t, bytesOf(keys))
 	if err != nil {
 		return nil, err
@@ -116,6 +138,7 @@ func (x *txn) scan(t env.Task, start, end string, limit int, reverse bool) ([]hi
 	if reverse {
 		read = x.ReverseScan
 	}
+	x.session.Wanted = [][2]string{{start, end}}
 	rows, err := read(t, []byte(start), []byte(end), limit)
 	if err != nil {
 		return nil, err

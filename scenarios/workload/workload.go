@@ -71,6 +71,13 @@ type Session struct {
 	Rec *history.Recorder
 	// Now is the true virtual time, which only the record sees.
 	Now func() int64
+	// Current is the operation that was begun last, and Wanted are the keys that
+	// it works on: single ones, or all from the first of two up to the second. They
+	// tell what a client waits for, and stay after a failure, until something else
+	// is begun.
+	Current *history.Op
+	Wanted  [][2]string
+	open    int // operations that have not ended
 	// steps counts the operations of this client over all its processes.
 	steps int
 }
@@ -85,10 +92,21 @@ func (s *Session) Step(t env.Task, w Workload, seed uint64) {
 // Steps returns how many operations the client has begun.
 func (s *Session) Steps() int { return s.steps }
 
+// Restart forgets what a process that has ended had under way.
+func (s *Session) Restart() { s.Current, s.Wanted, s.open = nil, nil, 0 }
+
 // begin records the invocation of an operation.
 func (s *Session) begin(op history.Op) *history.Op {
 	op.Client = s.ID
-	return s.Rec.Begin(op, s.Now())
+	if s.open == 0 {
+		s.Wanted = nil
+	}
+	s.open++
+	if op.Key != "" {
+		s.Wanted = append(s.Wanted, [2]string{op.Key})
+	}
+	s.Current = s.Rec.Begin(op, s.Now())
+	return s.Current
 }
 
 // end records its outcome.
@@ -105,6 +123,9 @@ func (s *Session) end(op *history.Op, err error) error {
 		op.Error = err.Error()
 	}
 	s.Rec.End(op, outcome, s.Now())
+	if s.open--; err == nil && s.open == 0 {
+		s.Current, s.Wanted = nil, nil
+	}
 	return err
 }
 

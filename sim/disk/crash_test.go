@@ -135,28 +135,28 @@ func (n *node) live() (commits int) {
 
 // arm picks a fault other than a crash.
 func (n *node) arm() {
-	switch n.rng.IntN(6) {
+	switch n.rng.IntN(5) {
 	case 0:
-		n.disk.FailWrites(disk.ClassTable, 1+n.rng.IntN(3))
+		for i := range 1 + n.rng.IntN(3) {
+			n.armed = append(n.armed, n.disk.FailWriteAt(disk.ClassTable, i+1))
+		}
 	case 1:
 		n.disk.SetCapacity(n.disk.Used() + int64(n.rng.IntN(100<<10)))
 	case 2:
 		classes := []disk.Class{disk.ClassLog, disk.ClassManifest, disk.ClassDir, disk.ClassOther}
-		n.disk.FailWrites(classes[n.rng.IntN(len(classes))], 1)
+		n.armed = append(n.armed, n.disk.FailWriteAt(classes[n.rng.IntN(len(classes))], 1))
 	case 3:
-		n.disk.Stall(time.Duration(n.rng.IntN(int(100 * time.Millisecond))))
-	case 4:
 		n.disk.Slow(100 + n.rng.IntN(20000))
-	case 5:
+	case 4:
 		n.disk.Freeze()
 	}
 }
 
 func (n *node) disarm() {
-	for c := disk.ClassOther; c <= disk.ClassSnapshot; c++ {
-		n.disk.FailWrites(c, 0)
+	for _, id := range n.armed {
+		n.disk.Disarm(id)
 	}
-	n.disk.FailReads(0)
+	n.armed = n.armed[:0]
 	n.disk.SetCapacity(0)
 	n.disk.Slow(1000)
 	if n.rng.IntN(2) == 0 { // else the crash finds it frozen, and perhaps the next process
@@ -165,7 +165,7 @@ func (n *node) disarm() {
 }
 
 // TestFaultChain is TestCrashChain with read and write errors, a disk that fills,
-// stalls, freezes and slowness: whatever happens, Pebble gets on with it or the process dies
+// freezes and slowness: whatever happens, Pebble gets on with it or the process dies
 // and recovers, and nothing durable is lost.
 func TestFaultChain(t *testing.T) {
 	n := newNode(t, 9, disk.DefaultConfig())
@@ -183,7 +183,7 @@ func TestFaultChain(t *testing.T) {
 	n.close()
 	s := n.disk.Stats()
 	t.Logf("%v %+v", reasons, s)
-	if s.ReadErrors == 0 || s.WriteErrors == 0 || s.SpaceErrors == 0 || s.Stalls == 0 {
+	if s.ReadErrors == 0 || s.WriteErrors == 0 || s.SpaceErrors == 0 || s.Stalled == 0 {
 		t.Errorf("a fault never took effect: %+v", s)
 	}
 }

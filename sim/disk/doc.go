@@ -14,9 +14,9 @@
 // A call returns at once in real time. What it costs in virtual time is added
 // to the queue of one device, first in first out: an operation completes when
 // everything before it has completed and its own cost has passed. Reads are
-// free, because their number depends on caches and thus on GOMAXPROCS. A sync
-// makes durable what its file or directory held when it was issued, at the
-// instant at which it completes and not before. Durable returns the completion
+// free, because their number depends on caches and thus on GOMAXPROCS, but for
+// what ReadBytes is told. A sync makes durable what its file or directory held
+// when it was issued, at the instant at which it completes and not before. Durable returns the completion
 // of the last sync; completions never overtake each other.
 //
 // A device that is frozen completes nothing, what it has accepted before

@@ -25,10 +25,9 @@ var errNoSpace = fmt.Errorf(injected+"%w", syscall.ENOSPC)
 type faults struct {
 	crashIn   int // operations up to the one that crashes; zero: none
 	crashKind CrashKind
-	writes    [numClasses]int // operations of a class that shall fail
 	capacity  int64
 	noSpace   int    // table writes that failed for want of space
-	arms      uint64 // calls of FailReads and FailReadAt
+	arms      uint64 // calls of FailReadAt
 	single    singleErrors
 }
 
@@ -41,47 +40,6 @@ func (d *Disk) CrashAtOp(n int, kind CrashKind) {
 	defer d.mu.Unlock()
 	check(n >= 0, "disk: crash at operation %d", n)
 	d.faults.crashIn, d.faults.crashKind = n, kind
-}
-
-// FailWrites makes the next n operations on files of that class fail: creating,
-// writing and syncing them; for ClassDir the syncs and changes of directories.
-// The error of a table or of a snapshot is returned to the process, which tries
-// again. All others are the death of the process. Zero disarms.
-func (d *Disk) FailWrites(class Class, n int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	check(n >= 0, "disk: %d write errors", n)
-	d.faults.writes[class] = n
-}
-
-// readsAhead is how many reads of a file a read error may wait for.
-const readsAhead = 3
-
-// FailReads arms up to n read errors and returns their number: it picks among
-// the newest tables, which are most likely to be read soon, at most one error
-// each, at one of the next few reads of that table. They are keyed by file
-// because the order of reads is fixed only within a file. Restarting the process
-// disarms them, and so does zero.
-func (d *Disk) FailReads(n int) int {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	tables := d.mount.tables(d.mount.root, nil)
-	if n == 0 {
-		for _, t := range tables {
-			t.failReads = slices.DeleteFunc(t.failReads, func(e readError) bool { return e.id == 0 })
-		}
-		return 0
-	}
-	tables = newest(tables, 2*n)
-	draws := d.readDraws()
-	armed := 0
-	for ; armed < n && len(tables) > 0; armed++ {
-		i := draws.IntN(len(tables))
-		t := tables[i]
-		t.failReads = append(t.failReads, readError{nth: t.reads + 1 + draws.IntN(readsAhead)})
-		tables = slices.Delete(tables, i, i+1)
-	}
-	return armed
 }
 
 // newest returns up to n of the tables, those created last first.
@@ -137,11 +95,7 @@ func (d *Disk) strike(op *Op, class Class, growth int64, used int64) fate {
 			return fate{reason: "crash at a disk operation", kind: f.crashKind}
 		}
 	}
-	single := f.single.strikeWrite(op.Kind)
-	if single || f.writes[class] > 0 {
-		if !single {
-			f.writes[class]--
-		}
+	if f.single.strikeWrite(op.Kind, class) {
 		d.stats.WriteErrors++
 		if class == ClassTable || class == ClassSnapshot {
 			return fate{err: &os.PathError{Op: op.Kind.String(), Path: op.Name, Err: errInjected}}
@@ -206,6 +160,9 @@ func (d *Disk) count(op *Op, now int64) {
 	case OpHandOver:
 		d.stats.HandOvers++
 		return // it takes no time
+	case OpRead:
+		d.stats.Read += op.Length
+		d.accept(now, &d.cfg.Write, op.Length)
 	case OpCreate, OpRename, OpReuse, OpLink, OpRemove, OpMkdir:
 		d.accept(now, &d.cfg.Entry, 0)
 	case OpCrash, numKinds:

@@ -25,6 +25,7 @@ const (
 	OpRemove
 	OpMkdir
 	OpCrash // not an operation of the process: the end of it
+	OpRead  // of many bytes at once; see Disk.ReadBytes
 	numKinds
 )
 
@@ -40,6 +41,7 @@ var kindNames = [numKinds]string{ //nolint:gochecknoglobals // constant table
 	OpRemove:   "remove",
 	OpMkdir:    "mkdir",
 	OpCrash:    "crash",
+	OpRead:     "read",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -121,7 +123,7 @@ type Op struct {
 	Name     string // the file's name when it was opened; the old name of a rename
 	Target   string // the new name of a rename, reuse or link; the reason of a crash
 	Offset   int64  // of a write
-	Length   int64  // of a write; of a crash the bytes that were lost
+	Length   int64  // of a write or read; of a crash the bytes that were lost
 	Hash     uint64 // xxhash of the bytes of a write; of a crash of what it left
 }
 
@@ -133,6 +135,9 @@ func (o Op) String() string {
 	}
 	if o.Kind == OpWrite {
 		fmt.Fprintf(&b, " [%d,+%d)", o.Offset, o.Length)
+	}
+	if o.Kind == OpRead {
+		fmt.Fprintf(&b, "%d bytes", o.Length)
 	}
 	if o.Kind == OpCrash {
 		fmt.Fprintf(&b, " lost=%d", o.Length)

@@ -306,6 +306,7 @@ type node struct {
 	ledger ledger
 	jobs   int  // flushes and compactions
 	faulty bool // live arms faults
+	armed  []disk.ErrorID
 }
 
 func newNode(t testing.TB, seed uint64, cfg disk.Config) *node {
@@ -360,7 +361,11 @@ func (n *node) step() bool {
 	case 2: // errors for the next compaction
 		if n.faulty {
 			n.store.flush()
-			n.disk.FailReads(2)
+			for i := range 2 {
+				if id := n.disk.FailReadAt(1 + i); id != 0 {
+					n.armed = append(n.armed, id)
+				}
+			}
 		}
 	}
 	if n.rng.IntN(10) == 0 && n.store.compact() {

@@ -16,14 +16,15 @@ type singleErrors struct {
 
 // writeError waits for a write or sync.
 type writeError struct {
-	id   ErrorID
-	left int // writes and syncs up to the one that fails
+	id    ErrorID
+	class Class // of the files that count; AnyClass: all of them
+	left  int   // writes and syncs up to the one that fails
 }
 
 // readError waits for a read of the table that it is kept with.
 type readError struct {
-	id  ErrorID // zero: of FailReads
-	nth int     // among the reads of the table
+	id  ErrorID
+	nth int // among the reads of the table
 }
 
 func (s *singleErrors) arm() ErrorID {
@@ -36,7 +37,7 @@ func (s *singleErrors) arm() ErrorID {
 }
 
 // strikeWrite counts an operation and reports whether it shall fail.
-func (s *singleErrors) strikeWrite(kind Kind) bool {
+func (s *singleErrors) strikeWrite(kind Kind, class Class) bool {
 	if kind != OpWrite && kind != OpSync && kind != OpSyncDir {
 		return false
 	}
@@ -44,6 +45,9 @@ func (s *singleErrors) strikeWrite(kind Kind) bool {
 	s.writes = slices.DeleteFunc(s.writes, func(e writeError) bool { return e.left == 0 })
 	for i := range s.writes {
 		e := &s.writes[i]
+		if e.class != AnyClass && e.class != class {
+			continue
+		}
 		if e.left--; e.left == 0 {
 			s.struck[e.id] = true
 			strikes = true
@@ -52,15 +56,18 @@ func (s *singleErrors) strikeWrite(kind Kind) bool {
 	return strikes
 }
 
-// FailWriteAt makes the n-th write or sync from now fail (n counts from 1),
-// whatever it is of: that of a table or a snapshot returns an error to the process,
+// AnyClass stands for all classes of files.
+const AnyClass = numClasses
+
+// FailWriteAt makes the n-th write or sync of files of a class from now fail (n
+// counts from 1): that of a table or a snapshot returns an error to the process,
 // any other is the death of the process. It stays armed when the process ends before.
-func (d *Disk) FailWriteAt(n int) ErrorID {
+func (d *Disk) FailWriteAt(class Class, n int) ErrorID {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	check(n > 0, "disk: write error at operation %d", n)
+	check(n > 0 && class <= AnyClass, "disk: write error at operation %d of class %d", n, class)
 	id := d.faults.single.arm()
-	d.faults.single.writes = append(d.faults.single.writes, writeError{id, n})
+	d.faults.single.writes = append(d.faults.single.writes, writeError{id, class, n})
 	return id
 }
 
@@ -109,9 +116,7 @@ func (d *Disk) strikesRead(n *node) bool {
 		if e.nth != n.reads {
 			return false
 		}
-		if e.id == 0 {
-			strikes = true
-		} else if _, armed := d.faults.single.struck[e.id]; armed {
+		if _, armed := d.faults.single.struck[e.id]; armed {
 			d.faults.single.struck[e.id] = true
 			strikes = true
 		}
@@ -133,7 +138,6 @@ func (d *Disk) Heal() {
 	d.device.slow = normalSpeed
 	f := &d.faults
 	f.crashIn = 0
-	f.writes = [numClasses]int{}
 	f.single.writes, f.single.struck = nil, nil
 	for _, t := range d.mount.tables(d.mount.root, nil) {
 		t.failReads = nil

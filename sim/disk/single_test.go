@@ -1,15 +1,19 @@
 package disk_test
 
-import "testing"
+import (
+	"testing"
+
+	"simrun/sim/disk"
+)
 
 // Each armed error counts for itself: the n-th write or sync from its arming
 // fails, of whatever file that is, and disarming one leaves the others.
 func TestSingleWriteErrors(t *testing.T) {
 	s := newScript(1)
 	s.play("create 1.sst")
-	second := s.disk.FailWriteAt(2)
-	third := s.disk.FailWriteAt(3)
-	never := s.disk.FailWriteAt(1)
+	second := s.disk.FailWriteAt(disk.AnyClass, 2)
+	third := s.disk.FailWriteAt(disk.AnyClass, 3)
+	never := s.disk.FailWriteAt(disk.AnyClass, 1)
 	s.disk.Disarm(never)
 	s.play("write 1.sst a\nwrite 1.sst b\nsync 1.sst")
 	if got, want := s.out.String(), "write 1.sst b: write 1.sst: simulated: input/output error\n"+
@@ -19,7 +23,7 @@ func TestSingleWriteErrors(t *testing.T) {
 	if !s.disk.Struck(second) || !s.disk.Struck(third) || s.disk.Struck(never) {
 		t.Error("the errors that happened are not those that were armed")
 	}
-	fatal := s.disk.FailWriteAt(1)
+	fatal := s.disk.FailWriteAt(disk.AnyClass, 1)
 	s.out.Reset()
 	s.play("create 2.log\nwrite 2.log a\nsync 2.log")
 	if got, want := s.out.String(), "died by power loss: disk error on log\n"; got != want || !s.disk.Struck(fatal) {

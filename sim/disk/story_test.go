@@ -169,8 +169,8 @@ func (s *script) control(cmd string, args []string) error {
 		s.disk.Freeze()
 	case "thaw":
 		s.disk.Thaw()
-	case "stall":
-		s.disk.Stall(duration())
+	case "read-bytes":
+		s.disk.ReadBytes(int64(number(0)))
 	case "slow":
 		s.disk.Slow(number(0))
 	case "capacity":
@@ -178,9 +178,11 @@ func (s *script) control(cmd string, args []string) error {
 	case "crash-at-op":
 		s.disk.CrashAtOp(number(0), crashKind(args[1]))
 	case "fail-writes":
-		s.disk.FailWrites(class(args[0]), number(1))
+		for n := range number(1) {
+			s.disk.FailWriteAt(class(args[0]), n+1)
+		}
 	case "fail-reads":
-		fmt.Fprintf(&s.out, "armed %d\n", s.disk.FailReads(number(0)))
+		fmt.Fprintf(&s.out, "armed %v\n", s.disk.FailReadAt(number(0)) != 0)
 	case "usage":
 		usage, err := s.disk.FS().GetDiskUsage("")
 		fmt.Fprintf(&s.out, "used %d, available %d\n", usage.UsedBytes, usage.AvailBytes)

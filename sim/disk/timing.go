@@ -104,16 +104,6 @@ func (d *Disk) accept(now int64, l *Latency, length int64) {
 	d.stats.DeviceTime += time.Duration(cost)
 }
 
-// Stall makes the device do nothing for that long, from the end of what it has
-// accepted on.
-func (d *Disk) Stall(pause time.Duration) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	check(pause >= 0, "disk: stall of %v", pause)
-	d.device.busy = max(d.device.clock(d.loop.Now()), d.device.busy) + int64(pause)
-	d.stats.Stalls++
-}
-
 // Freeze stops the device until Thaw, however long that takes: nothing
 // completes, neither what it has accepted before nor what comes meanwhile, and a
 // power loss finds that nothing has. Freezing a frozen device changes nothing.

@@ -32,6 +32,8 @@ func drawPlan(t *rapid.T) plan.Plan {
 	p.Knobs.Order = rapid.SampledFrom([]plan.Order{plan.FIFO, plan.Seeded}).Draw(t, "order")
 	p.Knobs.HeartbeatTick = number("heartbeat", 1, 10)
 	p.Knobs.ElectionTick = number("election", p.Knobs.HeartbeatTick+1, 1000)
+	p.Knobs.Ticks = rapid.SampledFrom([]plan.Ticks{plan.Lazy, plan.Eager}).Draw(t, "ticks")
+	p.Knobs.Hibernate = duration("hibernate", 0)
 	p.Knobs.LockTTL = duration("ttl", 1)
 	p.Network.LatencyMin = plan.Duration(number("latency", 0, 1_000_000))
 	p.Network.Unordered = rapid.Bool().Draw(t, "unordered")

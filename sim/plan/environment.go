@@ -15,6 +15,15 @@ const (
 	Seeded Order = "seeded" // by a priority that the seed decides
 )
 
+// Ticks is how stores tick.
+type Ticks string
+
+// The ways.
+const (
+	Lazy  Ticks = "lazy"
+	Eager Ticks = "eager"
+)
+
 // Knobs are the configuration of the database and of the loop.
 type Knobs struct {
 	// Order is the order of simultaneous events: fifo or seeded.
@@ -28,12 +37,22 @@ type Knobs struct {
 	ElectionTick int `toml:"election-tick"`
 	// HeartbeatTick is the number of ticks between two heartbeats: at least 1.
 	HeartbeatTick int `toml:"heartbeat-tick"`
+	// Ticks is how the stores tick their regions' raft clocks: lazy, when a tick may
+	// have an effect, or eager, every time. The runs are the same.
+	Ticks Ticks `toml:"ticks"`
+	// Hibernate is how long nobody must have used a region before it hibernates;
+	// zero is for ever.
+	Hibernate Duration `toml:"hibernate"`
 	// MaxInflightMsgs is the number of unacknowledged append messages to one
 	// peer: 1 to 100000.
 	MaxInflightMsgs int `toml:"max-inflight-msgs"`
 	// MaxSizePerMsg is the size of an append message in bytes, 1 to 1073741824;
 	// an entry that is larger travels alone.
 	MaxSizePerMsg int `toml:"max-size-per-msg"`
+
+	// MaxUncommittedBytes is how many bytes of a region's proposals may wait for a
+	// quorum, 1 to 1073741824; its leader refuses more.
+	MaxUncommittedBytes int `toml:"max-uncommitted-bytes"`
 
 	// LeaderLease lets leaders serve reads without asking anybody while they hold a
 	// lease.
@@ -63,9 +82,22 @@ type Knobs struct {
 	SnapshotRate int `toml:"snapshot-rate"`
 	SnapshotsMax int `toml:"snapshots-max"`
 
-	// MemtableBytes is the size of a memtable of the engine: 65536 to
-	// 268435456. Small ones make flushes and compactions frequent.
+	// MemtableBytes is the size of a memtable of the engine: 16384 to 262144. Small
+	// ones make flushes and compactions frequent. The sizes of levels and tables
+	// follow from it.
 	MemtableBytes int `toml:"memtable-bytes"`
+	// L0SlowdownFiles and L0StopFiles are the numbers of tables in level 0 at which
+	// an engine slows writes down and stops them. The first is 4 to 999 or, for the
+	// engine's default, zero: 20; the second is above it and at most 1000, or zero: 36.
+	L0SlowdownFiles int `toml:"l0-slowdown-files"`
+	L0StopFiles     int `toml:"l0-stop-files"`
+	// PendingCompactionBytes is how much compactions may have to rewrite before an
+	// engine slows writes down; at four times as much it stops them: 65536 to
+	// 1073741824, or zero: 64 times MemtableBytes.
+	PendingCompactionBytes int `toml:"pending-compaction-bytes"`
+	// BackgroundRate is the bandwidth of an engine's flushes and compactions in bytes
+	// per virtual second: 16384 to 1073741824; zero is that of the disk.
+	BackgroundRate int `toml:"background-rate"`
 
 	// LockTTL is how long a transaction's locks live without a heartbeat. Not
 	// zero; a transaction that takes longer may be rolled back by others.
@@ -168,10 +200,11 @@ func Default() Plan {
 		Phases:   Phases{Boot: ms(10_000), Storm: ms(5_000), Calm: ms(30_000), Audit: ms(30_000)},
 		Knobs: Knobs{
 			Order:        FIFO,
-			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2,
-			MaxInflightMsgs: 256, MaxSizePerMsg: 1 << 20,
+			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2, Ticks: Lazy,
+			MaxInflightMsgs: 256, MaxSizePerMsg: 1 << 20, MaxUncommittedBytes: 8 << 20,
 			LeaderLease:        true,
-			RaftLogGCThreshold: 128, RaftLogGCLimit: 4, SnapshotChunkBytes: 64 << 10, SnapshotRate: 16 << 20, SnapshotsMax: 4, MemtableBytes: 256 << 10,
+			RaftLogGCThreshold: 128, RaftLogGCLimit: 4, SnapshotChunkBytes: 64 << 10, SnapshotRate: 16 << 20, SnapshotsMax: 4, MemtableBytes: 64 << 10,
+			L0SlowdownFiles: 20, L0StopFiles: 36, PendingCompactionBytes: 4 << 20, BackgroundRate: 16 << 20,
 			LockTTL: ms(3_000), RequestTimeout: ms(500), OperationTimeout: ms(10_000),
 			ScanPage: 256, BatchBytes: 16 << 10,
 			TSOWindow: ms(3_000), StoreHeartbeat: ms(1_000), RegionHeartbeat: ms(1_000),

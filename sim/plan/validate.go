@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -85,8 +86,11 @@ func (k *Knobs) validate(v *validator) {
 	v.duration("knobs.tick-interval", k.TickInterval, 1)
 	v.between("knobs.heartbeat-tick", int64(k.HeartbeatTick), 1, 999)
 	v.between("knobs.election-tick", int64(k.ElectionTick), int64(k.HeartbeatTick)+1, 1000)
+	v.check("knobs.ticks", k.Ticks == Lazy || k.Ticks == Eager, "is %q: write 'lazy' or 'eager'", k.Ticks)
+	v.duration("knobs.hibernate", k.Hibernate, 0)
 	v.between("knobs.max-inflight-msgs", int64(k.MaxInflightMsgs), 1, 100_000)
 	v.between("knobs.max-size-per-msg", int64(k.MaxSizePerMsg), 1, 1<<30)
+	v.between("knobs.max-uncommitted-bytes", int64(k.MaxUncommittedBytes), 1, 1<<30)
 	v.between("knobs.clock-drift-bound", int64(k.ClockDriftBound), 0, DriftLimit)
 	v.perMille("knobs.replica-read", k.ReplicaRead)
 	v.between("knobs.raft-log-gc-threshold", int64(k.RaftLogGCThreshold), 1, 1_000_000)
@@ -94,7 +98,16 @@ func (k *Knobs) validate(v *validator) {
 	v.between("knobs.snapshot-chunk-bytes", int64(k.SnapshotChunkBytes), 64, 16<<20)
 	v.between("knobs.snapshot-rate", int64(k.SnapshotRate), 1024, 1<<30)
 	v.between("knobs.snapshots-max", int64(k.SnapshotsMax), 1, 1000)
-	v.between("knobs.memtable-bytes", int64(k.MemtableBytes), 64<<10, 256<<20)
+	v.between("knobs.memtable-bytes", int64(k.MemtableBytes), 16<<10, 256<<10)
+	slowdown, stop := cmp.Or(k.L0SlowdownFiles, 20), cmp.Or(k.L0StopFiles, 36)
+	v.between("knobs.l0-slowdown-files", int64(slowdown), 4, 999)
+	v.between("knobs.l0-stop-files", int64(stop), int64(slowdown)+1, 1000)
+	if k.PendingCompactionBytes != 0 {
+		v.between("knobs.pending-compaction-bytes", int64(k.PendingCompactionBytes), 64<<10, 1<<30)
+	}
+	if k.BackgroundRate != 0 {
+		v.between("knobs.background-rate", int64(k.BackgroundRate), 16<<10, 1<<30)
+	}
 	v.duration("knobs.lock-ttl", k.LockTTL, 1)
 	v.duration("knobs.request-timeout", k.RequestTimeout, 1)
 	v.duration("knobs.operation-timeout", k.OperationTimeout, k.RequestTimeout)

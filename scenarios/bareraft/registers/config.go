@@ -45,30 +45,30 @@ type Query struct {
 // change what it is shown.
 type Observer interface {
 	// Started is told what a new process has found on its disk.
-	Started(member uint64, hs *raftpb.HardState)
-	// Saved is told of a hard state that is being stored.
-	Saved(member uint64, hs *raftpb.HardState)
-	// Appended is told of entries that are being stored; previous is the term
-	// of the entry before them.
-	Appended(member, previous uint64, entries []*raftpb.Entry)
-	// Elected is told of a member that has begun to lead in a term, with its
-	// log as it was at that time.
-	Elected(member, term uint64, log raft.Storage)
-	// Applied is told of an entry that is being applied by a member in a term.
-	Applied(member, term uint64, e *raftpb.Entry)
+	Started(member uint64, hs *raftpb.HardState, log raft.Storage)
+	// Elected is told of a member that has begun to lead in a term; the entry with
+	// which it begins is not stored yet.
+	Elected(member, term uint64)
 	// Restored is told of a snapshot that a member got from its leader.
 	Restored(member, index, term uint64)
+	// Stored is told of a hard state, empty if it is the same as before, and of
+	// entries that are being stored: they are on disk when it returns.
+	Stored(member uint64, hs *raftpb.HardState, entries []*raftpb.Entry)
+	// Sent is told of a message that is about to leave for another member.
+	Sent(member uint64, m *raftpb.Message)
+	// Applied is told of an entry that is being applied.
+	Applied(member uint64, e *raftpb.Entry)
 }
 
 // silent is the observer of nobody.
 type silent struct{}
 
-func (silent) Started(uint64, *raftpb.HardState)          {}
-func (silent) Saved(uint64, *raftpb.HardState)            {}
-func (silent) Appended(uint64, uint64, []*raftpb.Entry)   {}
-func (silent) Elected(uint64, uint64, raft.Storage)       {}
-func (silent) Applied(uint64, uint64, *raftpb.Entry)      {}
-func (silent) Restored(member uint64, index, term uint64) {}
+func (silent) Started(uint64, *raftpb.HardState, raft.Storage)   {}
+func (silent) Elected(uint64, uint64)                            {}
+func (silent) Restored(uint64, uint64, uint64)                   {}
+func (silent) Stored(uint64, *raftpb.HardState, []*raftpb.Entry) {}
+func (silent) Sent(uint64, *raftpb.Message)                      {}
+func (silent) Applied(uint64, *raftpb.Entry)                     {}
 
 // firstIndex and firstTerm are those of the snapshot with which every log
 // begins: the empty state machine, and who the members are.

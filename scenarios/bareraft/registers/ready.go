@@ -46,7 +46,7 @@ func (r *Replica) follow(soft *raft.SoftState, hard *raftpb.HardState) {
 	r.leading = soft.RaftState == raft.StateLeader
 	switch {
 	case r.leading && !was:
-		r.cfg.Observer.Elected(r.id, r.term, r.log)
+		r.cfg.Observer.Elected(r.id, r.term)
 	case was && !r.leading:
 		r.deposed()
 	}
@@ -79,14 +79,14 @@ func (r *Replica) restore(snapshot *raftpb.Snapshot) {
 
 // store writes to the disk.
 func (r *Replica) store(hs *raftpb.HardState, entries []*raftpb.Entry) {
+	if len(entries) == 0 && raft.IsEmptyHardState(hs) {
+		return
+	}
+	r.cfg.Observer.Stored(r.id, hs, entries)
 	if len(entries) > 0 {
-		previous, err := r.log.Term(entries[0].GetIndex() - 1)
-		must(err, "read the term of an entry")
-		r.cfg.Observer.Appended(r.id, previous, entries)
 		must(r.log.Append(entries), "append to the log")
 	}
 	if !raft.IsEmptyHardState(hs) {
-		r.cfg.Observer.Saved(r.id, hs)
 		must(r.log.SetHardState(hs), "write the hard state")
 	}
 }
@@ -99,7 +99,7 @@ func (r *Replica) apply(e *raftpb.Entry) {
 	if e.GetType() != raftpb.EntryNormal {
 		invariant.Fail("registers: index %d holds a change of members", e.GetIndex())
 	}
-	r.cfg.Observer.Applied(r.id, r.term, e)
+	r.cfg.Observer.Applied(r.id, e)
 	r.applied = e.GetIndex()
 	if len(e.GetData()) == 0 {
 		return // with which a leader begins its term

@@ -94,7 +94,7 @@ func Start(e *env.Env, log *raft.MemoryStorage, cfg Config) *Replica {
 func (r *Replica) recover() {
 	hs, _, err := r.log.InitialState()
 	must(err, "read the hard state")
-	r.cfg.Observer.Started(r.id, hs)
+	r.cfg.Observer.Started(r.id, hs, r.log)
 	snapshot, err := r.log.Snapshot()
 	must(err, "read the snapshot")
 	r.machine = restore(snapshot.GetData())
@@ -197,6 +197,7 @@ func (r *Replica) reply(to env.Addr, id attemptID, result response) {
 
 // sendRaft sends a message of raft.
 func (r *Replica) sendRaft(m *raftpb.Message) {
+	r.cfg.Observer.Sent(r.id, m)
 	r.scratch = append(r.scratch[:0], datagramRaft)
 	var err error
 	r.scratch, err = appendMessage(r.scratch, m)
