@@ -58,6 +58,18 @@ func layers() []rule {
 			imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/rpc", "nodes/placement"},
 			tests:   slices.Concat(simulator, []string{"nodes/..."}),
 		},
+		{pkg: "nodes/table/kv", imports: []string{"nodes/env", "nodes/client"}},
+		{pkg: "nodes/table/memory", imports: []string{"nodes/env", "nodes/invariant", "nodes/client", "nodes/table/kv"}},
+		{
+			pkg:     "nodes/table",
+			imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/client", "nodes/table/kv"},
+			tests:   []string{"nodes/table/memory"},
+		},
+		{
+			pkg:     "nodes/table/sql",
+			imports: []string{"nodes/env", "nodes/codec", "nodes/client", "nodes/table"},
+			tests:   []string{"nodes/table/memory"},
+		},
 		{pkg: "nodes", imports: []string{"nodes/..."}, tests: simulator},
 
 		{pkg: "sim/stream"},

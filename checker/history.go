@@ -23,6 +23,9 @@ func History(h *history.History, opts Options) []Result {
 		check, skew := isolation.All(h)
 		results = append(results, check, skew)
 	}
+	if h.Tables {
+		results = append(results, answers(h))
+	}
 	if h.Bank != nil {
 		results = append(results, bank.Check(h))
 	}

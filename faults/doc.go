@@ -29,16 +29,22 @@
 //	at 6s move-peer k0042 store1 store4
 //	at 7s wipe store2 for 500ms
 //	at 8s wipe store1,store2 regardless for 500ms
+//	at 8s join store4
+//	at 8s drain store1
+//	at 8s destroy store2
 //
 // Instants count from the start of the schedule. A fault without "for" lasts
 // until the calm, when everything is undone; the ones that only have an
-// instant take no "for". split, transfer-leader, add-peer, remove-peer and
-// move-peer are no faults but what an administrator does; they stand in the same
+// instant take no "for". split, transfer-leader, add-peer, remove-peer, move-peer,
+// join and drain are no faults but what an administrator does; they stand in the same
 // schedule because they belong to the same story. wipe ends a store's process,
 // puts an empty disk in the place of its own, and starts it as a new store;
 // whether it may happen without the loss of data is for the world to judge, unless
 // the line says that it is to happen regardless. No storm draws that: what is lost
 // then is lost for ever, and a run that finds it missing is UNRECOVERABLE.
+//
+// join starts a store that was held back, drain has one emptied and removed, and
+// destroy ends one that is never started again: stores come and go.
 //
 // Where a fault names nodes it may name them late: leader(KEY) is the store
 // that leads the region of KEY at the instant of the fault, follower(KEY) the

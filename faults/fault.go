@@ -23,7 +23,8 @@ type Fault struct {
 	// Targets are the nodes that it happens to; for Partition, Clog and Network
 	// the nodes on one side of the links. Network uses none to mean all links.
 	// Split and TransferLeader use none; AddPeer, RemovePeer and MovePeer use one,
-	// the store that gets or loses the peer.
+	// the store that gets or loses the peer; Join, Drain and Destroy use the stores
+	// that come and go.
 	Targets []Target
 	// Peers are the nodes on the other side (Partition, Clog, Network), or the
 	// store to which a peer moves (MovePeer).

@@ -101,6 +101,13 @@ type Injector interface {
 	// be lost that the system promises to keep; regardless, even then. Its Undo
 	// starts a process.
 	Wipe(node string, regardless bool) Lasting
+	// Join lets a store that was held back join the cluster. Destroy ends a store
+	// for good, if nothing is lost with it; HealAll does not start it again.
+	Join(node string) (effect bool)
+	Destroy(node string) (effect bool)
+	// Drain lets an administrator have a store emptied and removed; happened is
+	// called when it is gone.
+	Drain(node string, happened func()) (asked bool)
 
 	// HealAll is called at the calm, after every fault has been undone: the
 	// world makes sure that nothing is left, restarts what is down and resets

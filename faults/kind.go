@@ -30,6 +30,9 @@ const (
 	RemovePeer          // a region loses its peer on a store
 	MovePeer            // a region's peer moves from one store to another
 	Wipe                // a store loses its disk and begins anew
+	Join                // a store that was held back joins the cluster
+	Drain               // a store is emptied and removed from the cluster
+	Destroy             // a store ends for good, without a word
 	kindEnd             // not a kind
 )
 
@@ -73,6 +76,12 @@ func (k Kind) String() string {
 		return "move-peer"
 	case Wipe:
 		return "wipe"
+	case Join:
+		return "join"
+	case Drain:
+		return "drain"
+	case Destroy:
+		return "destroy"
 	case kindEnd:
 	}
 	return fmt.Sprintf("Kind(%d)", uint8(k))
@@ -129,7 +138,7 @@ func (k Kind) valid() bool { return k > 0 && k < kindEnd }
 // therefore take no duration.
 func (k Kind) Momentary() bool {
 	switch k {
-	case ClockJump, DiskError, Split, TransferLeader, AddPeer, RemovePeer, MovePeer:
+	case ClockJump, DiskError, Split, TransferLeader, AddPeer, RemovePeer, MovePeer, Join, Drain, Destroy:
 		return true
 	case Partition, Isolate, Clog, Network, PowerLoss, Kill, Pause, ClockDrift, DiskStall, DiskSlow, DiskFull, Wipe, kindEnd:
 	}

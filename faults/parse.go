@@ -54,7 +54,7 @@ func (p parser) body(f *Fault) {
 	switch f.Kind {
 	case Partition, Clog:
 		p.sides(f)
-	case Isolate, Pause, DiskStall, DiskFull:
+	case Isolate, Pause, DiskStall, DiskFull, Join, Drain, Destroy:
 		f.Targets = p.targets(f.Kind)
 	case Wipe:
 		f.Targets = p.targets(f.Kind)
@@ -118,6 +118,8 @@ func usage(k Kind) string {
 		example += "k0042 store4"
 	case MovePeer:
 		example += "k0042 store1 store4"
+	case Join, Drain, Destroy:
+		example += "store4"
 	case kindEnd:
 	}
 	return "write " + example

@@ -35,7 +35,7 @@ func (f Fault) appendBody(b []byte) []byte {
 		return appendWord(b, formatKey(f.Key), formatTargets(f.Targets))
 	case MovePeer:
 		return appendWord(b, formatKey(f.Key), formatTargets(f.Targets), formatTargets(f.Peers))
-	case Isolate, Wipe, Pause, DiskStall, DiskFull, PowerLoss, Kill, ClockJump, ClockDrift, DiskSlow, DiskError, kindEnd:
+	case Join, Drain, Destroy, Isolate, Wipe, Pause, DiskStall, DiskFull, PowerLoss, Kill, ClockJump, ClockDrift, DiskSlow, DiskError, kindEnd:
 	}
 	b = appendWord(b, formatTargets(f.Targets))
 	switch f.Kind {
@@ -58,7 +58,7 @@ func (f Fault) appendBody(b []byte) []byte {
 			b = appendWord(b, "regardless")
 		}
 	case Isolate, Pause, DiskStall, DiskFull, Partition, Clog, Network,
-		Split, TransferLeader, AddPeer, RemovePeer, MovePeer, kindEnd:
+		Split, TransferLeader, AddPeer, RemovePeer, MovePeer, Join, Drain, Destroy, kindEnd:
 	}
 	return b
 }

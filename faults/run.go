@@ -90,6 +90,14 @@ func (r *run) apply(targets, peers []string) bool {
 		r.waiting = r.changePeers(targets, peers)
 	case Wipe:
 		return r.each(targets, func(node string) Lasting { return inj.Wipe(node, f.Regardless) })
+	case Join:
+		return r.every(targets, r.hitting(inj.Join))
+	case Destroy:
+		return r.every(targets, r.hitting(inj.Destroy))
+	case Drain:
+		for _, node := range targets {
+			r.waiting = inj.Drain(node, func() { r.happened(node) }) || r.waiting
+		}
 	case kindEnd:
 	}
 	return false
@@ -162,9 +170,16 @@ func (r *run) lasting(node string, l Lasting) bool {
 }
 
 func (r *run) clockJump(node string) bool {
-	effect := r.s.inj.ClockJump(node, r.fault.Jump)
-	r.effective = r.effective || effect
-	return effect
+	return r.hitting(func(node string) bool { return r.s.inj.ClockJump(node, r.fault.Jump) })(node)
+}
+
+// hitting notes whether something that has no end of its own took effect.
+func (r *run) hitting(apply func(node string) bool) func(node string) bool {
+	return func(node string) bool {
+		effect := apply(node)
+		r.effective = r.effective || effect
+		return effect
+	}
 }
 
 func (r *run) crashAtOp(node string) bool {

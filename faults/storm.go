@@ -41,7 +41,8 @@ func inOrder(a, b Fault) int {
 	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(a.Kind, b.Kind))
 }
 
-// swarm draws which of the allowed kinds are on; at least one is.
+// swarm draws which of the allowed kinds are on; at least one is. A storm that may
+// let stores join does: what is held back is there for that.
 func (c *StormConfig) swarm(seed uint64) []Kind {
 	allowed := slices.Clone(c.Kinds)
 	slices.Sort(allowed)
@@ -51,7 +52,7 @@ func (c *StormConfig) swarm(seed uint64) []Kind {
 	}
 	var on []Kind
 	for _, k := range allowed {
-		if stream.New(seed, "storm kind "+k.String()).PerMille(c.KindChance) {
+		if k == Join || stream.New(seed, "storm kind "+k.String()).PerMille(c.KindChance) {
 			on = append(on, k)
 		}
 	}
@@ -72,8 +73,12 @@ func (c *StormConfig) possible(k Kind) bool {
 		return len(c.Keys) > 0
 	case AddPeer, RemovePeer, MovePeer:
 		return len(c.Keys) > 0 && len(c.Stores) > c.Replicas
-	case Wipe:
+	case Wipe, Destroy:
 		return len(c.Stores) > c.Replicas && c.Replicas > 1
+	case Drain:
+		return len(c.Stores) > c.Replicas
+	case Join:
+		return len(c.Joining) > 0
 	case Network:
 		return true
 	case Isolate, PowerLoss, Kill, Pause, ClockJump, ClockDrift, DiskStall, DiskSlow, DiskError, DiskFull, kindEnd:
@@ -84,6 +89,9 @@ func (c *StormConfig) possible(k Kind) bool {
 // ofKind draws the faults of one kind: one in each period, the first one
 // always within the storm. Each stands alone.
 func (c *StormConfig) ofKind(seed uint64, kind Kind) [][]Fault {
+	if kind == Join {
+		return c.joins(seed)
+	}
 	name := "storm " + kind.String()
 	period := magnitude(stream.New(seed, name+" period"), int64(c.PeriodMin), int64(c.PeriodMax))
 	period = min(period, int64(c.Length))
@@ -100,6 +108,23 @@ func (c *StormConfig) ofKind(seed uint64, kind Kind) [][]Fault {
 		}
 		d.body(&f)
 		list = append(list, []Fault{f})
+	}
+	if kind == Drain || kind == Destroy {
+		return list[:min(len(list), c.departures())]
+	}
+	return list
+}
+
+// departures is how many stores at most are drained, or destroyed: half of those
+// that the replicas do not need.
+func (c *StormConfig) departures() int { return (len(c.Stores) - c.Replicas + 1) / 2 }
+
+// joins lets every store that is held back join once, in the first half of the
+// storm, so that there is time to see what becomes of it.
+func (c *StormConfig) joins(seed uint64) (list [][]Fault) {
+	for i, name := range c.Joining {
+		at := stream.New(seed, "storm join", uint64(i)).Int64N(max(int64(c.Length)/2, 1))
+		list = append(list, []Fault{{At: rounded(at), Kind: Join, Targets: []Target{Node(name)}}})
 	}
 	return list
 }
@@ -156,6 +181,8 @@ func (b *budget) admit(f Fault, c *StormConfig, free bool) bool {
 		claimed.to = f.At + f.Within + errorClaim
 	case Wipe:
 		claimed.to = f.At + f.For + wipeClaim
+	case Destroy:
+		claimed.to = f.At + destroyClaim
 	}
 	if len(claimed.stores) == 0 {
 		return true
@@ -181,6 +208,10 @@ const errorClaim = time.Second
 // disk: until others have taken its place.
 const wipeClaim = 2 * time.Second
 
+// destroyClaim is how long a store counts as down after its end: until others
+// have taken its place, for nobody knows that it will not come back.
+const destroyClaim = 5 * time.Second
+
 // blackout reports whether a fault takes the power from all stores, which the
 // budget allows: nothing that is durable gets lost.
 func blackout(f Fault) bool {
@@ -193,7 +224,7 @@ func crashes(f Fault) bool { return f.Kind == PowerLoss || f.Kind == Kill }
 // disabled returns the stores that a fault keeps from taking part in a quorum.
 func (c *StormConfig) disabled(f Fault) []Target {
 	switch f.Kind {
-	case PowerLoss, Kill, Pause, Isolate, DiskStall, DiskFull, DiskError, Wipe:
+	case PowerLoss, Kill, Pause, Isolate, DiskStall, DiskFull, DiskError, Wipe, Destroy:
 		return c.storesAmong(f.Targets)
 	case Partition, Clog:
 		a, b := c.storesAmong(f.Targets), c.storesAmong(f.Peers)
@@ -201,7 +232,7 @@ func (c *StormConfig) disabled(f Fault) []Target {
 			return b
 		}
 		return a
-	case Network, ClockJump, ClockDrift, DiskSlow, Split, TransferLeader, AddPeer, RemovePeer, MovePeer, kindEnd:
+	case Network, ClockJump, ClockDrift, DiskSlow, Split, TransferLeader, AddPeer, RemovePeer, MovePeer, Join, Drain, kindEnd:
 	}
 	return nil
 }

@@ -38,6 +38,8 @@ type StormConfig struct {
 	Stores    []string `toml:"-"`
 	Placement []string `toml:"-"`
 	Clients   []string `toml:"-"`
+	// Joining are those of the stores that are held back until they join.
+	Joining []string `toml:"-"`
 	// Keys are the keys by which leaders and followers are named, regions are
 	// split and leaders are moved: the hot ones, usually. Without them, there
 	// are no such targets.

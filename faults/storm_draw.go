@@ -62,8 +62,9 @@ func (d draw) body(f *Fault) {
 	case MovePeer:
 		f.Key = d.key()
 		f.Targets, f.Peers = []Target{d.holder(f.Key)}, []Target{d.named()}
-	case Wipe:
+	case Wipe, Drain, Destroy:
 		f.Targets = []Target{d.store()}
+	case Join: // see joins
 	case kindEnd:
 	}
 }

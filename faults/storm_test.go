@@ -119,7 +119,7 @@ func away(f faults.Fault, c faults.StormConfig) []string {
 		return names
 	}
 	switch f.Kind {
-	case faults.PowerLoss, faults.Kill, faults.Pause, faults.Isolate, faults.DiskStall, faults.DiskFull, faults.DiskError, faults.Wipe:
+	case faults.PowerLoss, faults.Kill, faults.Pause, faults.Isolate, faults.DiskStall, faults.DiskFull, faults.DiskError, faults.Wipe, faults.Destroy:
 		return stores(f.Targets)
 	case faults.Partition, faults.Clog:
 		a, b := stores(f.Targets), stores(f.Peers)
@@ -136,6 +136,7 @@ func away(f faults.Fault, c faults.StormConfig) []string {
 // storms differ in how much they hold.
 func TestStormSwarms(t *testing.T) {
 	c := stormOf(7, 5)
+	c.Joining = c.Stores[5:]
 	const seeds = 200
 	on := map[faults.Kind]int{}
 	blackouts, armed, late := 0, 0, 0
@@ -162,6 +163,12 @@ func TestStormSwarms(t *testing.T) {
 		}
 	}
 	for _, k := range faults.Kinds() {
+		if k == faults.Join {
+			if on[k] != seeds {
+				t.Errorf("stores join in %d of %d storms", on[k], seeds)
+			}
+			continue
+		}
 		if on[k] < seeds/20 || on[k] > seeds*3/4 {
 			t.Errorf("%v is on in %d of %d storms", k, on[k], seeds)
 		}

@@ -214,6 +214,18 @@ func (w *world) Wipe(node string, regardless bool) faults.Lasting {
 	return w.begin("wipe %s", node)
 }
 
+func (w *world) Join(node string) bool {
+	w.note("join %s", node)
+	return true
+}
+
+func (w *world) Destroy(node string) bool {
+	w.note("destroy %s", node)
+	return !w.down[node]
+}
+
+func (w *world) Drain(node string, happened func()) bool { return w.ask("drain "+node, happened) }
+
 func (w *world) ask(what string, happened func()) bool {
 	if w.leader == "" {
 		return false

@@ -25,6 +25,10 @@ type PlacementConfig struct {
 	// Regions are the ones with which the cluster begins.
 	Regions []*metapb.Region
 	Engine  engine.Options
+	// Scheduling is what the placement driver does about regions by itself.
+	Scheduling placement.Scheduling
+	// Observer, if not nil, is told what happens.
+	Observer placement.Observer
 	// Raft configures the members' raft group.
 	Raft raftstore.Config
 	// Grants, if not nil, is told what timestamps and ids are handed out.
@@ -52,6 +56,8 @@ func StartPlacement(e *env.Env, ep *rpc.Endpoint, cfg PlacementConfig) (*Placeme
 		TimestampWindow:   cfg.TimestampWindow,
 		DisconnectedAfter: cfg.DisconnectedAfter,
 		DownAfter:         cfg.DownAfter,
+		Scheduling:        cfg.Scheduling,
+		Observer:          cfg.Observer,
 		Raft:              cfg.Raft,
 		Grants:            cfg.Grants,
 	}

@@ -26,6 +26,10 @@ type StoreConfig struct {
 	Raft    raftstore.Config
 }
 
+// RemovedReason is in the reason with which the process of a store ends that was
+// removed from the cluster: it must not serve, nor start again.
+const RemovedReason = "removed from the cluster"
+
 // Store is a running store. Until its databases are durable it has no regions
 // and serves nothing.
 type Store struct {
@@ -77,10 +81,13 @@ func (s *Store) prepare(cfg StoreConfig) error {
 func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 	pd := placement.NewClient(e, ep, placement.ClientConfig{ClusterID: ClusterID, Members: cfg.Placement})
 	transport := newTransport(e, ep, pd)
-	store, err := raftstore.Open(e, cfg.Raft, s.engines, transport, driver{e, pd})
+	removed := func() { e.Exit(fmt.Sprintf("store %d was %s", cfg.Raft.StoreID, RemovedReason)) }
+	d := &driver{env: e, pd: pd, removed: removed}
+	store, err := raftstore.Open(e, cfg.Raft, s.engines, transport, d)
 	if err != nil {
 		return err
 	}
+	d.answered = store.OnRegionHeartbeatResponse
 	s.raft = store
 	transport.register(store)
 	sched := txn.NewScheduler(e, regionStore{store})
@@ -91,7 +98,14 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 	serve(ep, sched, store)
 	safe.serve(ep)
 	e.Sched.Go("register store", func(t env.Task) {
-		for pd.PutStore(t, &metapb.Store{Id: cfg.Raft.StoreID, Address: e.Name}) != nil || safe.join(t, pd) != nil {
+		for {
+			err := pd.PutStore(t, &metapb.Store{Id: cfg.Raft.StoreID, Address: e.Name})
+			if err == nil && safe.join(t, pd) == nil {
+				return
+			}
+			if placement.IsTombstone(err) {
+				removed()
+			}
 			t.Sleep(retryPutStore)
 		}
 	})

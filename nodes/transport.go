@@ -94,25 +94,37 @@ func (tr *transport) ask(t env.Task, store uint64) {
 type driver struct {
 	env *env.Env
 	pd  *placement.Client
+	// answered gets the answers to reports of regions, removed is called when this
+	// store turns out to have been removed from the cluster.
+	answered func(*pdpb.RegionHeartbeatResponse)
+	removed  func()
 }
 
 // RegionHeartbeat implements raftstore.PD.
-func (d driver) RegionHeartbeat(req *pdpb.RegionHeartbeatRequest) {
-	d.env.Sched.Go("region heartbeat", func(t env.Task) { _, _ = d.pd.RegionHeartbeat(t, req) })
+func (d *driver) RegionHeartbeat(req *pdpb.RegionHeartbeatRequest) {
+	d.env.Sched.Go("region heartbeat", func(t env.Task) {
+		if resp, err := d.pd.RegionHeartbeat(t, req); err == nil {
+			d.answered(resp)
+		}
+	})
 }
 
 // StoreHeartbeat implements raftstore.PD.
-func (d driver) StoreHeartbeat(req *pdpb.StoreHeartbeatRequest) {
-	d.env.Sched.Go("store heartbeat", func(t env.Task) { _ = d.pd.StoreHeartbeat(t, req.Stats) })
+func (d *driver) StoreHeartbeat(req *pdpb.StoreHeartbeatRequest) {
+	d.env.Sched.Go("store heartbeat", func(t env.Task) {
+		if placement.IsTombstone(d.pd.StoreHeartbeat(t, req.Stats)) {
+			d.removed()
+		}
+	})
 }
 
 // GetRegionByID implements raftstore.PD.
-func (d driver) GetRegionByID(t env.Task, id uint64) (*metapb.Region, error) {
+func (d *driver) GetRegionByID(t env.Task, id uint64) (*metapb.Region, error) {
 	region, _, err := d.pd.GetRegionByID(t, id)
 	return region, err
 }
 
 // AskBatchSplit implements raftstore.PD.
-func (d driver) AskBatchSplit(t env.Task, region *metapb.Region, count uint32) ([]*pdpb.SplitID, error) {
+func (d *driver) AskBatchSplit(t env.Task, region *metapb.Region, count uint32) ([]*pdpb.SplitID, error) {
 	return d.pd.AskBatchSplit(t, region, int(count))
 }

@@ -14,6 +14,7 @@ type Stats struct {
 	Faults     []FaultCount     `json:"faults"`
 	Cluster    ClusterStats     `json:"cluster"`
 	Reads      ReadStats        `json:"reads"`
+	Operators  []OperatorCount  `json:"operators,omitempty"`
 	Engines    []EngineStats    `json:"engines"`
 	Network    NetworkStats     `json:"network"`
 	Disk       DiskStats        `json:"disk"`
@@ -50,7 +51,7 @@ type FaultCount struct {
 // which stands in the schedule with the faults and is none.
 func (c FaultCount) administrative() bool {
 	switch c.Kind {
-	case "split", "transfer-leader", "add-peer", "remove-peer", "move-peer":
+	case "split", "transfer-leader", "add-peer", "remove-peer", "move-peer", "join", "drain":
 		return true
 	}
 	return false
@@ -75,6 +76,17 @@ type ReadStats struct {
 	Lease   uint64 `json:"lease"`   // by a leader under its lease
 	Index   uint64 `json:"index"`   // by a leader that has asked a quorum
 	Replica uint64 `json:"replica"` // by a follower that has asked its leader
+}
+
+// OperatorCount counts the operators of the placement driver of one kind by how
+// they ended; one that was lost with a process is only begun.
+type OperatorCount struct {
+	Kind      string `json:"kind"`
+	Begun     uint64 `json:"begun"`
+	Finished  uint64 `json:"finished"`
+	TimedOut  uint64 `json:"timed_out"`
+	Cancelled uint64 `json:"cancelled"`
+	Abandoned uint64 `json:"abandoned"` // with the leadership that had begun them
 }
 
 // EngineStats counts what the databases of a node did in the background, and for

@@ -272,6 +272,22 @@ func (t *text) cluster() {
 		t.labelled("reads", fmt.Sprintf("%s by lease, %s by read index, %s by followers",
 			grouped(r.Lease), grouped(r.Index), grouped(r.Replica)))
 	}
+	t.operators()
+}
+
+// operators tells what the placement driver has had done: of each kind how many
+// have finished, of how many.
+func (t *text) operators() {
+	var kinds []string
+	var timedOut, cancelled, abandoned uint64
+	for _, c := range t.r.Stats.Operators {
+		kinds = append(kinds, fmt.Sprintf("%s"+noBreak+"%d/%d", c.Kind, c.Finished, c.Begun))
+		timedOut, cancelled, abandoned = timedOut+c.TimedOut, cancelled+c.Cancelled, abandoned+c.Abandoned
+	}
+	if len(kinds) > 0 {
+		t.labelled("operators", fmt.Sprintf("%s; %d timed out, %d cancelled, %d lost with a leader",
+			strings.Join(kinds, ", "), timedOut, cancelled, abandoned))
+	}
 }
 
 // engines tells what the databases did in the background, and which of them held

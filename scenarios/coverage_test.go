@@ -9,6 +9,7 @@ import (
 	"simrun/checker"
 	"simrun/checker/verdict"
 	"simrun/faults"
+	"simrun/nodes/placement"
 	"simrun/reports"
 	"simrun/scenarios"
 	"simrun/scenarios/runner"
@@ -62,6 +63,7 @@ const (
 	outcomeSeen  = "an operation whose outcome is"
 	checkSeen    = "anything to check for"
 	workloadSeen = "in the history:"
+	operatorSeen = "an operator that finished:"
 	engineSeen   = "in an engine:"
 )
 
@@ -167,6 +169,7 @@ func (c *coverage) promise() {
 		default:
 		}
 	}
+	c.promiseScheduling()
 	switch {
 	case s.Cluster.API == plan.Raft:
 		c.want(markSeen, "registers: restored a snapshot from the leader", "registers: refused reads when the leader was deposed")
@@ -202,6 +205,46 @@ func (c *coverage) promise() {
 		c.snapshots()
 	}
 	c.want(workloadSeen, workloadPromises[s.Workload.Name]...)
+	if s.Workload.Name == "table" {
+		c.want(markSeen, "table: committed one schema version behind", "table: refused to commit two schema versions behind",
+			"table: backfill went on after the first batch", "table: an index could not be added, for its values are not unique",
+			"table: wrote no entry of an index that is delete-only", "table: two clients took row ids at the same time")
+	}
+}
+
+// promiseScheduling lists what the placement driver should have done by itself.
+func (c *coverage) promiseScheduling() {
+	s := &c.scenario.Scheduling
+	if len(s.Interval) == 0 {
+		return
+	}
+	c.want(markSeen, "placement: operator finished", "raftstore: members changed by order of the placement driver")
+	if slices.Contains(s.BalanceLeaders, true) {
+		c.want(operatorSeen, placement.BalanceLeader.String())
+		c.want(markSeen, "raftstore: leader transferred by order of the placement driver")
+	}
+	if slices.Contains(s.BalanceRegions, true) {
+		c.want(operatorSeen, placement.BalanceRegion.String())
+	}
+	if slices.ContainsFunc(s.SplitKeys, func(n int64) bool { return n > 0 }) {
+		c.want(markSeen, "raftstore: region found too large and split", "raftstore: region smaller than it was taken for")
+	}
+	for _, k := range c.scenario.Faults.Kinds {
+		switch k {
+		case faults.Wipe:
+			c.want(operatorSeen, placement.ReplaceReplica.String())
+			c.want(markSeen, "placement: store declared to be destroyed", "placement: store removed for good")
+		case faults.Destroy:
+			c.want(operatorSeen, placement.ReplaceReplica.String())
+			c.want(markSeen, "placement: replica on a store that is down replaced")
+		case faults.Drain:
+			c.want(markSeen, "placement: replica moved away from a store that is being emptied", "placement: store removed for good",
+				"placement: operator timed out")
+		case faults.AddPeer, faults.RemovePeer, faults.MovePeer: // by somebody else
+			c.want(markSeen, "placement: operator cancelled, somebody else has changed the region")
+		default:
+		}
+	}
 }
 
 // snapshots promises what a scenario is for that strikes at their senders and
@@ -279,6 +322,9 @@ func (c *coverage) addStats(s *reports.Stats) {
 	} {
 		c.count(clusterSeen, what, n)
 	}
+	for _, o := range s.Operators {
+		c.count(operatorSeen, o.Kind, o.Finished)
+	}
 	for i := range s.Engines {
 		if s.Engines[i].Levels >= 3 {
 			c.count(engineSeen, "tables in three levels", 1)
@@ -299,6 +345,8 @@ var workloadPromises = map[string][]string{
 	"register":   {"a swap that succeeded", "a swap that found another value", "a read that saw a value", "a delete"},
 	"bank":       {"a transfer", "a full read", "a full read beside a transfer", "a backward read"},
 	"timestamps": {"a timestamp"},
+	"table":      {"a row that moved", "a range downward", "an index entry read", "a schema change"},
+	"sql":        {"a row that moved", "a range downward", "an index entry read", "a row locked"},
 	"append":     {"a list by several clients", "appends to one list at the same time"},
 	"write-skew": {
 		string(verdict.G2Item) + ", which is allowed",
@@ -356,6 +404,9 @@ func registerCount(op *history.Op) string {
 // txnCounts names what one transaction did.
 func txnCounts(h *history.History, x *history.TxnRecord) []string {
 	var found []string
+	if h.Tables {
+		return tableCounts(h, x)
+	}
 	writes, locks := written(x, history.TxnWrite), written(x, history.TxnLock)
 	switch {
 	case h.Bank != nil && len(writes) == 2:
@@ -382,6 +433,38 @@ func txnCounts(h *history.History, x *history.TxnRecord) []string {
 		if strings.HasPrefix(*op.Value, "off ") {
 			found = append(found, "somebody off call")
 		}
+	}
+	return found
+}
+
+// tableCounts names what one transaction did to tables, whose keys tell.
+func tableCounts(h *history.History, x *history.TxnRecord) []string {
+	var found []string
+	isRow := func(key string) bool {
+		return strings.HasPrefix(key, "t") && strings.HasPrefix(key[min(9, len(key)):], "_r")
+	}
+	isIndex := func(key string) bool {
+		return strings.HasPrefix(key, "t") && strings.HasPrefix(key[min(9, len(key)):], "_i")
+	}
+	rowsWritten, rowsDeleted := false, false
+	for i := range x.Ops {
+		op := &x.Ops[i]
+		key := h.Bytes(op.Key)
+		switch {
+		case op.Kind == history.TxnScan && op.Reverse && isRow(key):
+			found = append(found, "a range downward")
+		case (op.Kind == history.TxnScan || op.Kind == history.TxnRead) && isIndex(key):
+			found = append(found, "an index entry read")
+		case op.Kind == history.TxnLock && isRow(key):
+			found = append(found, "a row locked")
+		case op.Kind == history.TxnWrite && strings.HasPrefix(key, "m"):
+			found = append(found, "a schema change")
+		}
+		rowsWritten = rowsWritten || op.Kind == history.TxnWrite && isRow(key)
+		rowsDeleted = rowsDeleted || op.Kind == history.TxnDelete && isRow(key)
+	}
+	if rowsWritten && rowsDeleted {
+		found = append(found, "a row that moved")
 	}
 	return found
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"simrun/faults"
+	"simrun/scenarios/workload"
 	"simrun/sim/plan"
 	"simrun/sim/stream"
 )
@@ -18,6 +19,7 @@ func (s *Scenario) Plan(seed uint64) *plan.Plan {
 	p.Seed = seed
 	s.shape(&p, g)
 	s.tune(&p, g)
+	s.schedule(&p.Scheduling, g)
 	p.Faults = s.assured(faults.Storm(seed, s.storm(&p)), &p, g)
 	// What the stores allow for is what happens and not more, so that leases last
 	// as long as they can.
@@ -40,11 +42,13 @@ func (s *Scenario) shape(p *plan.Plan, g generator) {
 		}
 	}
 	p.Cluster.Replicas = choose(g, "replicas", fitting, p.Cluster.Replicas)
+	p.Cluster.Joining = min(choose(g, "joining", s.Cluster.Joining, 0), p.Cluster.Stores-p.Cluster.Replicas)
 	p.Cluster.Placement = choose(g, "placement", s.Cluster.Placement, placementMembers)
 	p.Workload.Name = s.Workload.Name
 	p.Workload.Clients = g.between("clients", s.Workload.Clients)
 	p.Workload.Rate = g.between("rate", s.Workload.Rate)
 	p.Workload.Keys = g.between("keys", s.Workload.Keys)
+	p.Workload.SQL = s.Workload.SQL
 	p.Workload.Params = maps.Clone(s.Workload.Params)
 	if p.Workload.Params == nil {
 		p.Workload.Params = map[string]int{}
@@ -53,7 +57,7 @@ func (s *Scenario) shape(p *plan.Plan, g generator) {
 		p.Cluster.Placement = 0
 		p.Cluster.Replicas = p.Cluster.Stores // one group, of which everyone is a member
 	} else {
-		p.Cluster.SplitKeys = s.splitKeys(g.between("regions", s.Cluster.Regions), p.Workload.Keys)
+		p.Cluster.SplitKeys = splitKeys(g.between("regions", s.Cluster.Regions), s.keys(p))
 	}
 	storm := g.stream("storm")
 	length := time.Duration(storm.Between(int64(s.Storm.Min), int64(s.Storm.Max)))
@@ -65,17 +69,26 @@ func (s *Scenario) shape(p *plan.Plan, g generator) {
 const placementMembers = 3
 
 // splitKeys divides the workload's keys into regions of about equal size.
-func (s *Scenario) splitKeys(regions, keys int) []string {
-	regions = min(regions, keys)
+func splitKeys(regions int, keys []string) []string {
+	regions = min(regions, len(keys))
 	split := make([]string, 0, regions)
 	for i := 1; i < regions; i++ {
-		split = append(split, s.key(i*keys/regions))
+		split = append(split, keys[i*len(keys)/regions])
 	}
 	return split
 }
 
-// key returns the name of the workload's n-th key.
-func (s *Scenario) key(n int) string { return fmt.Sprintf("%s%04d", s.Workload.Prefix, n) }
+// keys returns the workload's keys in their order, or places all over them.
+func (s *Scenario) keys(p *plan.Plan) []string {
+	if keys, own := workload.Places(&p.Workload); own {
+		return keys
+	}
+	keys := make([]string, p.Workload.Keys)
+	for n := range keys {
+		keys[n] = fmt.Sprintf("%s%04d", s.Workload.Prefix, n)
+	}
+	return keys
+}
 
 // tune draws the configuration.
 func (s *Scenario) tune(p *plan.Plan, g generator) {
@@ -101,6 +114,8 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k.RequestTimeout = choose(g, "request-timeout", s.Knobs.RequestTimeout, k.RequestTimeout)
 	k.OperationTimeout = choose(g, "operation-timeout", s.Knobs.OperationTimeout, k.OperationTimeout)
 	k.TSOWindow = choose(g, "tso-window", s.Knobs.TSOWindow, k.TSOWindow)
+	k.StoreHeartbeat = choose(g, "store-heartbeat", s.Knobs.StoreHeartbeat, k.StoreHeartbeat)
+	k.RegionHeartbeat = choose(g, "region-heartbeat", s.Knobs.RegionHeartbeat, k.RegionHeartbeat)
 	k.GCInterval = choose(g, "gc-interval", s.Knobs.GCInterval, k.GCInterval)
 	k.GCLifetime = choose(g, "gc-lifetime", s.Knobs.GCLifetime, k.GCLifetime)
 	k.ScanPage = choose(g, "scan-page", s.Knobs.ScanPage, k.ScanPage)
@@ -113,6 +128,28 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	p.Clocks.DriftMax = choose(g, "clock-drift", s.Knobs.ClockDrift, p.Clocks.DriftMax)
 }
 
+// schedule draws what becomes of regions by themselves.
+func (s *Scenario) schedule(to *plan.Scheduling, g generator) {
+	from := &s.Scheduling
+	to.Interval = choose(g, "scheduling", from.Interval, to.Interval)
+	to.MaxStoreDownTime = choose(g, "max-store-down-time", from.MaxStoreDownTime, to.MaxStoreDownTime)
+	to.OperatorTimeout = choose(g, "operator-timeout", from.OperatorTimeout, to.OperatorTimeout)
+	to.OperatorLimit = choose(g, "operator-limit", from.OperatorLimit, to.OperatorLimit)
+	to.StoreLimit = choose(g, "store-limit", from.StoreLimit, to.StoreLimit)
+	to.ReplicaCheck = choose(g, "replica-check", from.ReplicaCheck, to.ReplicaCheck)
+	to.BalanceLeaders = choose(g, "balance-leaders", from.BalanceLeaders, to.BalanceLeaders)
+	to.BalanceRegions = choose(g, "balance-regions", from.BalanceRegions, to.BalanceRegions)
+	to.BySize = choose(g, "by-size", from.BySize, to.BySize)
+	to.Tolerance = choose(g, "tolerance", from.Tolerance, to.Tolerance)
+	to.EvictSlow = choose(g, "evict-slow", from.EvictSlow, to.EvictSlow)
+	to.SplitSize = choose(g, "split-size", from.SplitSize, to.SplitSize)
+	to.SplitKeys = choose(g, "split-keys", from.SplitKeys, to.SplitKeys)
+	to.SplitCheck = choose(g, "split-check", from.SplitCheck, to.SplitCheck)
+	to.MergeSize = choose(g, "merge-size", from.MergeSize, to.MergeSize)
+	to.MergeKeys = choose(g, "merge-keys", from.MergeKeys, to.MergeKeys)
+	to.MergeDelay = choose(g, "merge-delay", from.MergeDelay, to.MergeDelay)
+}
+
 // l0StopAfter is how many files of level 0 above a slowdown writes stop.
 const l0StopAfter = 8
 
@@ -122,11 +159,10 @@ func (s *Scenario) storm(p *plan.Plan) faults.StormConfig {
 	c.Length = p.Phases.Storm
 	c.Replicas = p.Cluster.Replicas
 	c.Stores = p.StoreNames()
+	c.Joining = p.JoiningNames()
 	c.Placement = p.PlacementNames()
 	c.Clients = p.ClientNames()
-	for i := range p.Workload.Keys {
-		c.Keys = append(c.Keys, s.key(i))
-	}
+	c.Keys = s.keys(p)
 	return c
 }
 

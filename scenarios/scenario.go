@@ -35,11 +35,13 @@ type Scenario struct {
 	Name  string `toml:"name"`
 	About string `toml:"about"`
 
-	Cluster  Cluster            `toml:"cluster"`
-	Workload Workload           `toml:"workload"`
-	Storm    Span               `toml:"storm"` // length of the storm
-	Knobs    Knobs              `toml:"knobs"`
-	Faults   faults.StormConfig `toml:"faults"`
+	Cluster  Cluster  `toml:"cluster"`
+	Workload Workload `toml:"workload"`
+	Storm    Span     `toml:"storm"` // length of the storm
+	Knobs    Knobs    `toml:"knobs"`
+	// Scheduling is what becomes of regions by themselves; without it, nothing.
+	Scheduling Scheduling         `toml:"scheduling"`
+	Faults     faults.StormConfig `toml:"faults"`
 }
 
 // Cluster is the shape of the cluster.
@@ -50,6 +52,9 @@ type Cluster struct {
 	Regions  Range    `toml:"regions"`  // at the start
 	// Placement is the number of placement members: one of these; default 3.
 	Placement []int `toml:"placement"`
+	// Joining is how many of the stores join later: one of these, or as many as
+	// leave enough for the replicas; default none.
+	Joining []int `toml:"joining"`
 }
 
 // Workload is what the clients do.
@@ -60,6 +65,7 @@ type Workload struct {
 	Rate    Range          `toml:"rate"` // operations a virtual second, all clients together
 	Keys    Range          `toml:"keys"`
 	Params  map[string]int `toml:"params"`
+	SQL     string         `toml:"sql"` // of the workload sql
 }
 
 // Knobs are the parts of the configuration that a seed varies. An empty list
@@ -93,6 +99,30 @@ type Knobs struct {
 	GCLifetime         []plan.Duration `toml:"gc-lifetime"`
 	ClockOffset        []plan.Duration `toml:"clock-offset"`
 	ClockDrift         []int           `toml:"clock-drift"`
+	StoreHeartbeat     []plan.Duration `toml:"store-heartbeat"`
+	RegionHeartbeat    []plan.Duration `toml:"region-heartbeat"`
+}
+
+// Scheduling are the parts of a plan's scheduling that a seed varies. An empty list
+// leaves the default.
+type Scheduling struct {
+	Interval         []plan.Duration `toml:"interval"`
+	MaxStoreDownTime []plan.Duration `toml:"max-store-down-time"`
+	OperatorTimeout  []plan.Duration `toml:"operator-timeout"`
+	OperatorLimit    []int           `toml:"operator-limit"`
+	StoreLimit       []int           `toml:"store-limit"`
+	ReplicaCheck     []bool          `toml:"replica-check"`
+	BalanceLeaders   []bool          `toml:"balance-leaders"`
+	BalanceRegions   []bool          `toml:"balance-regions"`
+	BySize           []bool          `toml:"by-size"`
+	Tolerance        []int           `toml:"tolerance"`
+	EvictSlow        []bool          `toml:"evict-slow"`
+	SplitSize        []int64         `toml:"split-size"`
+	SplitKeys        []int64         `toml:"split-keys"`
+	SplitCheck       []plan.Duration `toml:"split-check"`
+	MergeSize        []int64         `toml:"merge-size"`
+	MergeKeys        []int64         `toml:"merge-keys"`
+	MergeDelay       []plan.Duration `toml:"merge-delay"`
 }
 
 // Range is a closed range of integers.
@@ -204,8 +234,10 @@ func (s *Scenario) validate() error {
 		return errors.New("cluster.stores must list at least one number of stores, each at least 1")
 	case len(s.Cluster.Replicas) == 0 || slices.Min(s.Cluster.Replicas) > slices.Min(s.Cluster.Stores):
 		return errors.New("cluster.replicas must list at least one number that is not above the smallest of cluster.stores")
-	case s.Workload.Prefix == "":
+	case s.Workload.Prefix == "" && !workload.OwnKeys(s.Workload.Name):
 		return errors.New("workload.prefix is missing: it is what the workload's keys begin with")
+	case s.Workload.Prefix != "" && workload.OwnKeys(s.Workload.Name):
+		return errors.New("workload.prefix stands there, but the workload has keys of its own: leave it out")
 	case s.Storm.Min <= 0 || s.Storm.Max < s.Storm.Min:
 		return errors.New("storm.min must be positive and not above storm.max")
 	}
@@ -223,5 +255,5 @@ func (s *Scenario) validate() error {
 			return fmt.Errorf("%s: min is %d and max is %d; min must be at least 1 and not above max", f.name, f.r.Min, f.r.Max)
 		}
 	}
-	return workload.Check(s.Workload.Name, s.Cluster.API, s.Workload.Params)
+	return workload.Check(&plan.Workload{Name: s.Workload.Name, Params: s.Workload.Params, SQL: s.Workload.SQL}, s.Cluster.API)
 }

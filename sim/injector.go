@@ -21,6 +21,11 @@ type Directory interface {
 	AddPeer(key, store string, happened func()) bool
 	RemovePeer(key, store string, happened func()) bool
 	MovePeer(key, from, to string, happened func()) bool
+	// Join, Drain and Destroy let stores come and go; see faults.Injector. Destroy is
+	// asked before the node ends; it returns false if something would be lost.
+	Join(node string) bool
+	Drain(node string, happened func()) bool
+	Destroy(node string) bool
 	// Wipe is asked before the disk of a node that is up is emptied. It returns
 	// false if something would be lost, unless it is to happen regardless;
 	// otherwise it takes note.
@@ -229,6 +234,23 @@ func (i *Injector) Wipe(node string, regardless bool) faults.Lasting {
 	n.Crash(disk.PowerLoss)
 	n.disk.Wipe()
 	return faults.Lasting{Undo: func() { n.Start() }}
+}
+
+// Join implements faults.Injector.
+func (i *Injector) Join(node string) bool { return i.directory != nil && i.directory.Join(node) }
+
+// Drain implements faults.Injector.
+func (i *Injector) Drain(node string, happened func()) bool {
+	return i.directory != nil && i.directory.Drain(node, happened)
+}
+
+// Destroy implements faults.Injector.
+func (i *Injector) Destroy(node string) bool {
+	if i.directory == nil || !i.directory.Destroy(node) {
+		return false
+	}
+	i.world.Node(node).Crash(disk.PowerLoss)
+	return true
 }
 
 // HealAll implements faults.Injector.

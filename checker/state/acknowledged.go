@@ -22,6 +22,7 @@ func Acknowledged(h *history.History, rows Rows, safePoint uint64) verdict.Resul
 	m.load(rows)
 	a := &acknowledged{
 		r:      verdict.Result{Checker: AcknowledgedName},
+		header: &h.Header,
 		chaff:  chaff{safePoint: safePoint},
 		scan:   m,
 		values: map[version][]byte{},
@@ -53,6 +54,7 @@ func wrote(op *history.Op) bool {
 type acknowledged struct {
 	chaff  chaff
 	r      verdict.Result
+	header *history.Header
 	scan   *scan
 	values map[version][]byte
 }
@@ -88,15 +90,15 @@ type want struct {
 	appended bool // value is only the end
 }
 
-func wants(t *history.TxnRecord) []want {
+func wants(h *history.Header, t *history.TxnRecord) []want {
 	var out []want
 	at := map[string]int{}
 	for i := range t.Ops {
 		op := &t.Ops[i]
-		w := want{key: op.Key}
+		w := want{key: h.Bytes(op.Key)}
 		switch op.Kind {
 		case history.TxnWrite:
-			w.kind, w.value = 'P', *op.Value
+			w.kind, w.value = 'P', h.Bytes(*op.Value)
 		case history.TxnAppend:
 			w.kind, w.value, w.appended = 'P', *op.Value, true
 		case history.TxnDelete:
@@ -106,8 +108,8 @@ func wants(t *history.TxnRecord) []want {
 		case history.TxnRead, history.TxnScan:
 			continue
 		}
-		if j, ok := at[op.Key]; !ok {
-			at[op.Key] = len(out)
+		if j, ok := at[w.key]; !ok {
+			at[w.key] = len(out)
 			out = append(out, w)
 		} else if w.kind != 'L' {
 			out[j] = w
@@ -119,7 +121,7 @@ func wants(t *history.TxnRecord) []want {
 func (a *acknowledged) check(op *history.Op) {
 	t := op.Txn
 	found, missing, primary := "", "", ""
-	for _, w := range wants(t) {
+	for _, w := range wants(a.header, t) {
 		s := a.find(w.key, t.StartTS)
 		switch {
 		case s.record == nil && s.lock == nil && a.chaff.collected(&w, t.CommitTS):

@@ -19,7 +19,7 @@ func (c *chaff) note(h *history.History) {
 		if !wrote(op) || op.Outcome == history.Failed || op.Txn.CommitTS > c.safePoint {
 			continue
 		}
-		for _, w := range wants(op.Txn) {
+		for _, w := range wants(&h.Header, op.Txn) {
 			if w.kind != 'L' {
 				c.newest[w.key] = max(c.newest[w.key], op.Txn.CommitTS)
 			}

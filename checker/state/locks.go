@@ -40,6 +40,7 @@ func (m *scan) left(key string, l *lock, commit uint64) {
 // Those that wrote are passed over, for their reads may have been answered from
 // what they wrote.
 func readerOf(h *history.History, key string, ts uint64) *history.Op {
+	key = h.Text(key)
 	for i := range h.Ops {
 		op := &h.Ops[i]
 		if op.Kind != history.Txn || op.Txn == nil || op.Outcome != history.OK || op.Txn.StartTS < ts || op.Txn.Writes() {

@@ -10,9 +10,11 @@
 //	state.Divide(store, rows, replicas)            deals out a store's rows to its replicas
 //	state.Members(replicas)                        who is alive is a member, and who is a member is alive
 //	state.Regions(replicas, strays...)             the regions cover the key space once, and hold all that is stored
+//	state.Placement(replicas, state.Wanted{...})   every region has its replicas, where they should be, evenly
 //	state.Directory(listing, stores, replicas)     what the placement driver tells of them is so
 //	state.Snapshots(nodes)                         nothing is left of snapshots
 //	state.MVCC(rows, state.Options{...})           one consistent fate for each transaction
+//	state.Index(rows)                              rows and index entries of tables, one to one
 //	state.Acknowledged(h, rows)                    what clients were told is what is stored
 package state
 

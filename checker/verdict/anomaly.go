@@ -41,6 +41,14 @@ const (
 	BankAccounts    Anomaly = "bank-accounts" // a full read lacks an account, or has one too many
 )
 
+// Anomalies of tables.
+const (
+	AnswersDiffer Anomaly = "answers-differ" // two answers of one snapshot contradict each other
+	IndexMissing  Anomaly = "index-missing"  // a row without its entry in an index
+	IndexOrphan   Anomaly = "index-orphan"   // an entry of an index, or another key, without its row or table
+	NotUnique     Anomaly = "not-unique"     // two rows with the same unique value
+)
+
 // Anomalies of stored state.
 const (
 	ReplicaDiverged Anomaly = "replica-diverged" // two replicas differ at the same applied index
@@ -53,6 +61,8 @@ const (
 	LockLeft        Anomaly = "lock-left"        // a committed transaction's lock that a reader met and did not resolve
 	LostCommit      Anomaly = "lost-commit"      // an acknowledged commit has no record
 	UndeadAbort     Anomaly = "undead-abort"     // a failed transaction has a commit record
+	Misplaced       Anomaly = "misplaced"        // a region has too few or too many replicas, or one where none should be
+	Unbalanced      Anomaly = "unbalanced"       // one store has much more to do than another that could help
 	StaleDirectory  Anomaly = "stale-directory"  // what the placement driver tells of stores and regions is not so
 	SnapshotLeft    Anomaly = "snapshot-left"    // a snapshot that nobody needs is still there, or still being applied
 )
@@ -122,6 +132,12 @@ func describe() map[Anomaly]string {
 		ConfigConflict:     "peers disagree on the range or the members of their group",
 		StaleRead:          "a read misses what was committed before it began",
 		SnapshotLeft:       "a snapshot that nobody needs, or that is applied for ever",
+		Misplaced:          "replicas that are missing, left over or on stores that should hold nothing",
+		Unbalanced:         "leaders or replicas that are spread unevenly",
 		StaleDirectory:     "a directory of stores and regions that is not what the stores hold",
+		AnswersDiffer:      "two answers of one snapshot that contradict each other",
+		IndexMissing:       "a row that an index lacks",
+		IndexOrphan:        "an index entry without a row",
+		NotUnique:          "two rows with the same unique value",
 	}
 }

@@ -126,13 +126,10 @@ func (x *committer) checkCommitTS(ts uint64) {
 func (x *committer) renewCommitTS(t env.Task, expired *kvrpcpb.CommitTsExpired) error {
 	markCommitTSExpired.Reached()
 	x.unaccounted = nil
-	ts, err := x.client.timestamp(t, &x.backoff)
-	if err != nil {
+	if err := x.takeCommitTS(t); err != nil {
 		return failed("commit", err)
 	}
-	invariant.Check(ts > x.commitTS, "client: timestamp %d came after %d", ts, x.commitTS)
-	x.commitTS = ts
-	if ts < expired.MinCommitTs {
+	if x.commitTS < expired.MinCommitTs {
 		// The reader that pushed it read in the future.
 		if err := x.backoff.wait(t, causeRejected, 0, errors.New("minimal commit timestamp is in the future")); err != nil {
 			return failed("commit", err)

@@ -101,7 +101,7 @@ func (x *committer) run(t env.Task) error {
 		err = x.prewrite(t)
 	}
 	if err == nil {
-		x.commitTS, err = x.client.timestamp(t, &x.backoff)
+		err = x.takeCommitTS(t)
 	}
 	if err != nil {
 		// Nobody was asked to commit the primary, and nobody but us can: the
@@ -123,6 +123,21 @@ func (x *committer) run(t env.Task) error {
 		x.rollback()
 	}
 	return err
+}
+
+// takeCommitTS takes a commit timestamp and asks whoever wants to be asked before
+// the transaction commits at it.
+func (x *committer) takeCommitTS(t env.Task) error {
+	ts, err := x.client.timestamp(t, &x.backoff)
+	if err != nil {
+		return err
+	}
+	invariant.Check(ts > x.commitTS, "client: timestamp %d came after %d", ts, x.commitTS)
+	x.commitTS = ts
+	if x.tx.beforeCommit == nil {
+		return nil
+	}
+	return x.tx.beforeCommit(t, ts)
 }
 
 // checkInserted makes sure that keys which the transaction inserted and then

@@ -23,6 +23,8 @@ type Txn struct {
 	began    time.Duration // monotonic; the age that the TTL of its locks must cover
 	ended    bool
 	commitTS uint64
+	// beforeCommit is asked when the commit timestamp is known; see BeforeCommit.
+	beforeCommit func(t env.Task, commitTS uint64) error
 }
 
 // Begin starts a transaction.
@@ -150,6 +152,18 @@ func (tx *Txn) LockKeys(keys ...[]byte) {
 	for _, key := range keys {
 		tx.buffer.lock(key)
 	}
+}
+
+// BeforeCommit has check called by Commit when the commit timestamp is known and
+// all keys are locked, and nothing is decided yet: it can read at that timestamp
+// what the transaction's writes will meet. It must not read keys that the
+// transaction writes or locks. If it fails, the transaction fails, for its
+// reason. It is called again for each further timestamp that is tried, because a
+// reader has excluded the one before; a transaction that writes nothing does not
+// call it.
+func (tx *Txn) BeforeCommit(check func(t env.Task, commitTS uint64) error) {
+	tx.use()
+	tx.beforeCommit = check
 }
 
 // Rollback ends the transaction without effect. Before Commit it has none

@@ -13,6 +13,9 @@
 //
 // The encodings are those of TiKV, byte for byte.
 //
+// Above it, the keys of tables are those of TiDB: RowKey, AppendIndexPrefix, and
+// AppendDatum for the values of columns, each behind a flag of its type.
+//
 // Every encoder appends to a buffer of the caller; every decoder rejects what
 // no encoder produces, so that decoding followed by encoding gives back the
 // same bytes.

@@ -29,6 +29,10 @@ type Config struct {
 	// that is disconnected, or down. Defaults 20 s and 30 min.
 	DisconnectedAfter time.Duration
 	DownAfter         time.Duration
+	// Scheduling is what the leader does about regions by itself.
+	Scheduling Scheduling
+	// Observer, if not nil, is told what happens.
+	Observer Observer
 	// Raft configures the members' raft group. The store's id, the periods of
 	// heartbeats and RoleChanged are set here.
 	Raft raftstore.Config
@@ -48,6 +52,10 @@ func (c Config) withDefaults(self string) Config {
 	}
 	setDefault(&c.DisconnectedAfter, 20*time.Second)
 	setDefault(&c.DownAfter, 30*time.Minute)
+	c.Scheduling = c.Scheduling.withDefaults(c.Regions)
+	if c.Observer == nil {
+		c.Observer = noObserver{}
+	}
 	return c
 }
 
@@ -66,6 +74,9 @@ func (c Config) validate(self string) error {
 	}
 	if len(c.Regions) == 0 {
 		return errors.New("placement: no regions to begin with")
+	}
+	if err := c.Scheduling.validate(); err != nil {
+		return err
 	}
 	end := []byte(nil)
 	for i, r := range c.Regions {

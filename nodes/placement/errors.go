@@ -32,6 +32,13 @@ func IsNotFound(err error) bool {
 		(e.Type == pdpb.ErrorType_REGION_NOT_FOUND || e.Type == pdpb.ErrorType_ENTRY_NOT_FOUND)
 }
 
+// IsTombstone reports whether err says that the store was removed from the
+// cluster. It is so for good.
+func IsTombstone(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Type == pdpb.ErrorType_STORE_TOMBSTONE
+}
+
 // notLeaderPrefix begins the message of a member that does not lead; the name
 // of the member that does follows. The protocol has no type of error for it.
 const notLeaderPrefix = "not leader, try "

@@ -253,18 +253,30 @@ func TestStoreHealth(t *testing.T) {
 	want(StoreDown)
 	beat()
 	want(StoreUp)
-	removed := &metapb.Store{Id: 1, Address: "store1", State: metapb.StoreState_Tombstone}
-	back := &metapb.Store{Id: 1, Address: "store1"}
-	if d.admit(removed) != nil {
-		t.Error("it cannot be removed")
+	store := func(state metapb.StoreState) *metapb.Store {
+		return &metapb.Store{Id: 1, Address: "store1", State: state}
 	}
-	if d.admit(back) == nil {
-		t.Error("it comes back while its removal is being saved")
+	if _, refusal := d.admit(store(metapb.StoreState_Tombstone)); refusal == nil {
+		t.Error("it becomes a tombstone by request")
 	}
-	d.put(removed, now)
+	emptied, refusal := d.admit(store(metapb.StoreState_Offline))
+	if refusal != nil {
+		t.Fatal(refusal)
+	}
+	d.saving[1] = emptied
+	if again, refusal := d.admit(store(metapb.StoreState_Up)); refusal != nil || again.State != metapb.StoreState_Offline {
+		t.Errorf("its own registration, while its removal is being saved, makes it %v (%v)", again, refusal)
+	}
+	d.put(emptied, now)
+	want(StoreOffline)
+	beat()
+	want(StoreOffline)
+	d.put(store(metapb.StoreState_Tombstone), now)
 	want(StoreTombstone)
-	if d.admit(back) == nil {
-		t.Error("it comes back")
+	for _, state := range []metapb.StoreState{metapb.StoreState_Up, metapb.StoreState_Offline} {
+		if _, refusal := d.admit(store(state)); refusal.GetType() != pdpb.ErrorType_STORE_TOMBSTONE {
+			t.Errorf("it comes back as %v", state)
+		}
 	}
 	for h := StoreUp; h <= storeHealthEnd; h++ {
 		if name := h.String(); (name == fmt.Sprintf("StoreHealth(%d)", h)) != (h == storeHealthEnd) {

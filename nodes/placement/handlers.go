@@ -85,7 +85,7 @@ func (s *Server) handleAllocID(t env.Task, _ env.Addr, req *pdpb.AllocIDRequest)
 	if l == nil {
 		return resp
 	}
-	id, err := l.takeIDs(t, 1)
+	id, err := l.newID(t)
 	if err != nil {
 		if h.Error = s.failure(err); h.Error == nil {
 			return nil
@@ -94,6 +94,16 @@ func (s *Server) handleAllocID(t env.Task, _ env.Addr, req *pdpb.AllocIDRequest)
 	}
 	resp.Id = id
 	return resp
+}
+
+// newID hands out an id that is greater than all that were handed out before it
+// was asked for, by anybody: stores tell by their ids which of two peers is the
+// later one. See timestamps.
+func (l *leadership) newID(t env.Task) (uint64, error) {
+	if err := l.confirm(t); err != nil {
+		return 0, err
+	}
+	return l.takeIDs(t, 1)
 }
 
 func (s *Server) handleGetMembers(_ env.Addr, _ *pdpb.GetMembersRequest) *pdpb.GetMembersResponse {
@@ -115,13 +125,15 @@ func (s *Server) handlePutStore(t env.Task, _ env.Addr, req *pdpb.PutStoreReques
 	if l == nil {
 		return resp
 	}
-	if h.Error = l.stores.admit(req.Store); h.Error != nil {
+	meta, refusal := l.stores.admit(req.Store)
+	if refusal != nil {
+		h.Error = refusal
 		return resp
 	}
 	saved := &env.Future[struct{}]{}
-	l.Save([]Record{{storeKey(req.Store.Id), encode(req.Store)}}, func(err error) {
-		if err == nil {
-			l.stores.put(req.Store, s.env.Clock.Monotonic())
+	l.saveStore(meta, func(err error) {
+		if err == nil && req.Store.State == metapb.StoreState_Up {
+			l.stores.hear(meta.Id, s.env.Clock.Monotonic()) // it has registered itself
 		}
 		saved.Resolve(struct{}{}, err)
 	})
@@ -226,9 +238,15 @@ func (s *Server) handleRegionHeartbeat(_ env.Addr, req *pdpb.RegionHeartbeatRequ
 		h.Error = invalid("heartbeat without region or leader")
 		return resp
 	}
-	if err := l.reportRegion(&regionInfo{meta: req.Region, leader: req.Leader, term: req.Term}); err != nil {
-		h.Error = &pdpb.Error{Type: pdpb.ErrorType_UNKNOWN, Message: err.Error()}
+	r := &regionInfo{
+		meta: req.Region, leader: req.Leader, term: req.Term,
+		heard: true, pending: req.PendingPeers, size: req.ApproximateSize, keys: req.ApproximateKeys,
 	}
+	if err := l.reportRegion(r); err != nil {
+		h.Error = &pdpb.Error{Type: pdpb.ErrorType_UNKNOWN, Message: err.Error()}
+		return resp
+	}
+	l.operators.dispatch(l.regions.byID[req.Region.Id], s.env.Clock.Monotonic(), resp)
 	return resp
 }
 

@@ -53,6 +53,9 @@ func (a *idAllocator) take(t env.Task, n uint64, limit time.Duration) (uint64, e
 	}
 }
 
+// isLast reports whether id is the last one that was handed out.
+func (a *idAllocator) isLast(id uint64) bool { return id+1 == a.next }
+
 func (a *idAllocator) reserve(n uint64) {
 	if a.saving {
 		return

@@ -36,6 +36,7 @@ type leadership struct {
 	regions *regionDirectory
 
 	safePoints *safePoints
+	operators  *operators
 
 	saver     saver
 	confirmer confirmer
@@ -85,6 +86,9 @@ func (l *leadership) begin(t env.Task) {
 			l.bootstrap(t)
 		}
 	}
+	if l.ready && l.s.cfg.Scheduling.Interval > 0 {
+		l.s.env.Sched.Go("placement scheduling", l.schedule)
+	}
 	markBegun.Sometimes(l.ready)
 	markStillborn.Sometimes(!l.ready)
 }
@@ -127,6 +131,10 @@ func (l *leadership) loadFrom(img Image) (err error) {
 	if l.regions, err = loadRegions(img); err != nil {
 		return err
 	}
+	for _, r := range l.regions.byStart {
+		l.s.cfg.Observer.RegionKnown(l.term, r.meta)
+	}
+	l.operators = newOperators(l)
 	if l.safePoints, err = loadSafePoints(img); err != nil {
 		return err
 	}
@@ -171,5 +179,6 @@ func (l *leadership) end() {
 	if l.ready {
 		l.oracle.waiting.WakeAll()
 		l.ids.waiting.WakeAll()
+		l.operators.abandon()
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
 
@@ -24,6 +25,18 @@ type regionInfo struct {
 	meta   *metapb.Region
 	leader *metapb.Peer // nil until the first heartbeat
 	term   uint64       // of the leader; 0 if not known
+
+	// The rest is from the last heartbeat to this leadership; heard is set once
+	// there was one.
+	heard      bool
+	pending    []*metapb.Peer // members that wait for a snapshot
+	size, keys uint64         // about
+	// reshaped is when the range was seen to be another one, on the monotonic clock;
+	// zero if this leadership has not seen it change.
+	reshaped time.Duration
+	// large is since when the region was reported to be far too large; zero if it is
+	// not.
+	large time.Duration
 }
 
 func (r *regionInfo) start() []byte { return r.meta.StartKey }
@@ -31,6 +44,26 @@ func (r *regionInfo) end() []byte   { return r.meta.EndKey }
 
 func (r *regionInfo) version() uint64 { return r.meta.GetRegionEpoch().GetVersion() }
 func (r *regionInfo) confVer() uint64 { return r.meta.GetRegionEpoch().GetConfVer() }
+
+// isPending reports whether a member waits for a snapshot.
+func (r *regionInfo) isPending(peer uint64) bool {
+	return slices.ContainsFunc(r.pending, func(p *metapb.Peer) bool { return p.Id == peer })
+}
+
+// inJoint reports whether the region is in a joint configuration.
+func (r *regionInfo) inJoint() bool {
+	return slices.ContainsFunc(r.meta.Peers, func(p *metapb.Peer) bool {
+		return p.Role == metapb.PeerRole_IncomingVoter || p.Role == metapb.PeerRole_DemotingVoter
+	})
+}
+
+// isVoter reports whether there is a peer and it votes, in no joint configuration.
+func isVoter(p *metapb.Peer) bool { return p != nil && p.Role == metapb.PeerRole_Voter }
+
+// voters returns the members that vote, in no joint configuration.
+func (r *regionInfo) voters() []*metapb.Peer {
+	return slices.DeleteFunc(slices.Clone(r.meta.Peers), func(p *metapb.Peer) bool { return !isVoter(p) })
+}
 
 // beyond reports whether key lies at or after the region's end.
 func (r *regionInfo) beyond(key []byte) bool {
@@ -70,10 +103,12 @@ func (l *leadership) reportRegion(r *regionInfo) error {
 		markStale.Reached()
 		return err
 	}
+	r.note(l.regions.byID[r.meta.Id], l.s.env.Clock.Monotonic(), &l.s.cfg.Scheduling)
 	changed, replaced := l.regions.put(r)
 	if !changed {
 		return nil
 	}
+	l.s.cfg.Observer.RegionKnown(l.term, r.meta)
 	records := make([]Record, 0, 1+len(replaced))
 	for _, old := range replaced {
 		records = append(records, Record{Key: regionKey(old.meta.Id)})
@@ -81,6 +116,22 @@ func (l *leadership) reportRegion(r *regionInfo) error {
 	// Nobody waits for it: a region that is forgotten is reported again.
 	l.Save(append(records, regionRecord(r.meta)), func(error) {})
 	return nil
+}
+
+// note sets what is known about the region since when; known is what was known
+// before, nil if nothing was.
+func (r *regionInfo) note(known *regionInfo, now time.Duration, cfg *Scheduling) {
+	same := known != nil && known.version() == r.version()
+	r.reshaped = now
+	if same {
+		r.reshaped = known.reshaped
+	}
+	if cfg.tooLarge(r) {
+		r.large = now
+		if same && known.large != 0 {
+			r.large = known.large
+		}
+	}
 }
 
 // staleError tells why a region is older than what is known.
@@ -128,6 +179,9 @@ func (d *regionDirectory) put(r *regionInfo) (changed bool, replaced []*regionIn
 	known := d.byID[r.meta.Id]
 	if known != nil && known.version() == r.version() && known.confVer() == r.confVer() {
 		known.leader, known.term = r.leader, max(r.term, known.term)
+		if r.heard {
+			known.heard, known.pending, known.size, known.keys, known.large = true, r.pending, r.size, r.keys, r.large
+		}
 		return false, nil
 	}
 	for _, other := range slices.Clone(d.overlapping(r)) {
@@ -192,6 +246,24 @@ func (d *regionDirectory) overlapping(r *regionInfo) []*regionInfo {
 		}
 	}
 	return regions
+}
+
+// complete reports whether the regions leave no gap, and the leaders of all of
+// them have told this leadership how they are.
+func (d *regionDirectory) complete() bool {
+	end := []byte(nil)
+	for i, r := range d.byStart {
+		if !r.heard || !bytes.Equal(r.start(), end) || i > 0 && len(end) == 0 {
+			return false
+		}
+		end = r.end()
+	}
+	return len(d.byStart) > 0 && len(end) == 0
+}
+
+// onStore reports whether a region has a peer on a store.
+func (d *regionDirectory) onStore(id uint64) bool {
+	return slices.ContainsFunc(d.byStart, func(r *regionInfo) bool { return peerOn(r.meta, id) != nil })
 }
 
 // get returns the region that holds key, nil if it is not known.

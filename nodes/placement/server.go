@@ -97,6 +97,19 @@ func (s *Server) Stores() []StoreStatus {
 	return s.leadership.stores.statuses(s.env.Clock.Monotonic())
 }
 
+// Operators describes what the leader has under way, in the order of regions;
+// nil unless this member leads.
+func (s *Server) Operators() []string {
+	if s.leadership == nil || !s.leadership.ready {
+		return nil
+	}
+	var texts []string
+	for _, op := range s.leadership.operators.all() {
+		texts = append(texts, op.String())
+	}
+	return texts
+}
+
 // SafePoint returns the safe point of garbage collection that is in force, 0
 // unless this member leads.
 func (s *Server) SafePoint() uint64 {

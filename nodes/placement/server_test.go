@@ -80,9 +80,12 @@ func request(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData, ou
 		return nil
 	case "put-store":
 		meta := &metapb.Store{Id: number(t, d, 0), Address: d.CmdArgs[1].Key}
-		if d.HasArg("tombstone") {
-			meta.State = metapb.StoreState_Tombstone
+		for name, state := range metapb.StoreState_value {
+			if d.HasArg(strings.ToLower(name)) {
+				meta.State = metapb.StoreState(state)
+			}
 		}
+		meta.PhysicallyDestroyed = d.HasArg("destroyed")
 		return pd.PutStore(task, meta)
 	case "store":
 		meta, err := pd.GetStore(task, number(t, d, 0), noLimit)

@@ -15,10 +15,14 @@ import (
 //nolint:gochecknoglobals // marks register once
 var (
 	markReconnected = invariant.NewMark("placement: disconnected store heard of again")
+	markOffline     = invariant.NewMark("placement: store is being emptied")
+	markDestroyed   = invariant.NewMark("placement: store declared to be destroyed")
 	markTombstone   = invariant.NewMark("placement: store removed for good")
+	markRefused     = invariant.NewMark("placement: heartbeat of a store that was removed refused")
+	markNotEmpty    = invariant.NewMark("placement: store in no region any more, but not yet empty")
 )
 
-// StoreHealth is what is to be made of the silence of a store.
+// StoreHealth is what is to be made of a store.
 type StoreHealth uint8
 
 // The states of a store.
@@ -26,7 +30,8 @@ const (
 	StoreUp           StoreHealth = iota
 	StoreDisconnected             // not heard of for Config.DisconnectedAfter
 	StoreDown                     // not heard of for Config.DownAfter
-	StoreTombstone                // removed by request; it never comes back
+	StoreOffline                  // being emptied by request, whether it is heard of or not
+	StoreTombstone                // emptied and removed; it never comes back
 	storeHealthEnd                // not a state
 )
 
@@ -38,6 +43,8 @@ func (h StoreHealth) String() string {
 		return "disconnected"
 	case StoreDown:
 		return "down"
+	case StoreOffline:
+		return "offline"
 	case StoreTombstone:
 		return "tombstone"
 	case storeHealthEnd:
@@ -84,10 +91,16 @@ func loadStores(img Image, now time.Duration, cfg Config) (*storeDirectory, erro
 	})
 }
 
-// admit tells whether a store may register; if so, it is to be saved.
-func (d *storeDirectory) admit(meta *metapb.Store) *pdpb.Error {
+// admit tells whether a store may register; if so, it returns what is to be
+// saved. A store that is up may become one that is being emptied, by request, but
+// not the other way round, and its own registration after a restart does not undo
+// it. A tombstone is what it becomes by itself, when it has no peers left (PD,
+// server/cluster/cluster.go, RemoveStore and BuryStore).
+//
+// One that is said to be physically destroyed gives its address free at once.
+func (d *storeDirectory) admit(meta *metapb.Store) (*metapb.Store, *pdpb.Error) {
 	if meta.GetId() == 0 || meta.GetAddress() == "" {
-		return invalid("store without id or address")
+		return nil, invalid("store without id or address")
 	}
 	latest := maps.Clone(d.saving)
 	for _, known := range d.all(true) {
@@ -95,17 +108,34 @@ func (d *storeDirectory) admit(meta *metapb.Store) *pdpb.Error {
 			latest[known.Id] = known
 		}
 	}
-	if known := latest[meta.Id]; known.GetState() == metapb.StoreState_Tombstone {
-		return errTombstone()
+	next := *meta
+	if known := latest[meta.Id]; known != nil {
+		if known.State == metapb.StoreState_Tombstone {
+			return nil, errTombstone()
+		}
+		next.State = max(known.State, meta.State)
+		next.PhysicallyDestroyed = known.PhysicallyDestroyed || meta.PhysicallyDestroyed
+		next.LastHeartbeat = known.LastHeartbeat
+	}
+	switch {
+	case next.State == metapb.StoreState_Tombstone:
+		return nil, invalid("a store becomes a tombstone when it is empty")
+	case next.PhysicallyDestroyed && meta.State == metapb.StoreState_Up:
+		return nil, errTombstone()
+	case next.PhysicallyDestroyed && next.State == metapb.StoreState_Up:
+		return nil, invalid("a store that is destroyed has to be emptied")
 	}
 	for _, id := range slices.Sorted(maps.Keys(latest)) {
 		other := latest[id]
-		if id != meta.Id && other.Address == meta.Address && other.State != metapb.StoreState_Tombstone {
-			return &pdpb.Error{Type: pdpb.ErrorType_DUPLICATED_ENTRY, Message: "address of another store"}
+		if id != meta.Id && other.Address == meta.Address && !next.PhysicallyDestroyed && holdsAddress(other) {
+			return nil, &pdpb.Error{Type: pdpb.ErrorType_DUPLICATED_ENTRY, Message: "address of another store"}
 		}
 	}
-	d.saving[meta.Id] = meta
-	return nil
+	return &next, nil
+}
+
+func holdsAddress(s *metapb.Store) bool {
+	return s.State != metapb.StoreState_Tombstone && !s.PhysicallyDestroyed
 }
 
 // put notes a store that was admitted and saved.
@@ -113,13 +143,31 @@ func (d *storeDirectory) put(meta *metapb.Store, now time.Duration) {
 	if d.saving[meta.Id] == meta {
 		delete(d.saving, meta.Id)
 	}
+	markOffline.Sometimes(meta.State == metapb.StoreState_Offline)
+	markDestroyed.Sometimes(meta.PhysicallyDestroyed)
 	markTombstone.Sometimes(meta.State == metapb.StoreState_Tombstone)
 	known := d.stores[meta.Id]
 	if known == nil {
-		known = &storeInfo{}
+		known = &storeInfo{heard: now}
 		d.stores[meta.Id] = known
 	}
-	known.meta, known.heard = meta, now
+	invariant.Check(known.meta.GetState() <= meta.State, "placement: store %d was %v and is %v", meta.Id, known.meta.GetState(), meta.State)
+	meta.LastHeartbeat = max(meta.LastHeartbeat, known.meta.GetLastHeartbeat())
+	known.meta = meta
+}
+
+// hear notes that something was heard of a store.
+func (d *storeDirectory) hear(id uint64, now time.Duration) { d.stores[id].heard = now }
+
+// saveStore saves a store as it was admitted.
+func (l *leadership) saveStore(meta *metapb.Store, done func(error)) {
+	l.stores.saving[meta.Id] = meta
+	l.Save([]Record{{storeKey(meta.Id), encode(meta)}}, func(err error) {
+		if err == nil {
+			l.stores.put(meta, l.s.env.Clock.Monotonic())
+		}
+		done(err)
+	})
 }
 
 // heartbeat notes that a store is alive.
@@ -128,10 +176,11 @@ func (d *storeDirectory) heartbeat(stats *pdpb.StoreStats, wall int64, now time.
 	switch {
 	case s == nil:
 		return &pdpb.Error{Type: pdpb.ErrorType_ENTRY_NOT_FOUND, Message: "store is not registered"}
-	case s.meta.State == metapb.StoreState_Tombstone:
+	case s.meta.State == metapb.StoreState_Tombstone, s.meta.PhysicallyDestroyed:
+		markRefused.Reached()
 		return errTombstone()
 	}
-	markReconnected.Sometimes(d.health(s, now) != StoreUp)
+	markReconnected.Sometimes(d.silence(s, now) != StoreUp)
 	s.stats = stats
 	s.meta.LastHeartbeat = wall
 	s.heard = now
@@ -140,15 +189,80 @@ func (d *storeDirectory) heartbeat(stats *pdpb.StoreStats, wall int64, now time.
 
 // health returns the state of a store.
 func (d *storeDirectory) health(s *storeInfo, now time.Duration) StoreHealth {
-	switch silence := now - s.heard; {
-	case s.meta.State == metapb.StoreState_Tombstone:
+	switch s.meta.State {
+	case metapb.StoreState_Tombstone:
 		return StoreTombstone
+	case metapb.StoreState_Offline:
+		return StoreOffline
+	case metapb.StoreState_Up:
+	}
+	return d.silence(s, now)
+}
+
+// silence returns the state of a store as far as it follows from its silence.
+func (d *storeDirectory) silence(s *storeInfo, now time.Duration) StoreHealth {
+	switch silence := now - s.heard; {
 	case silence >= d.cfg.DownAfter:
 		return StoreDown
 	case silence >= d.cfg.DisconnectedAfter:
 		return StoreDisconnected
 	}
 	return StoreUp
+}
+
+// snapshotsMax is the number of snapshots that a store may be receiving and still
+// get another peer.
+const snapshotsMax = 3
+
+// usable reports whether a store may get peers and leaders: this leadership has
+// heard of it, and not too long ago.
+func (d *storeDirectory) usable(s *storeInfo, now time.Duration) bool {
+	return d.health(s, now) == StoreUp && s.stats != nil && s.stats.ReceivingSnapCount <= snapshotsMax
+}
+
+// keeps reports whether a store may keep the peers that it has: it has not been
+// silent for so long that it is given up.
+func (d *storeDirectory) keeps(s *storeInfo, now time.Duration) bool {
+	health := d.health(s, now)
+	return health == StoreUp || health == StoreDisconnected
+}
+
+// serves is keeps for the id of a store, which need not be known.
+func (d *storeDirectory) serves(id uint64, now time.Duration) bool {
+	s := d.stores[id]
+	return s != nil && d.keeps(s, now)
+}
+
+// ids returns the ids of all stores but the tombstones, in order.
+func (d *storeDirectory) ids() (ids []uint64) {
+	for _, meta := range d.all(false) {
+		ids = append(ids, meta.Id)
+	}
+	return ids
+}
+
+// bury makes tombstones of the stores that are being emptied and have no peers
+// left: in no region as its leader has told this leadership, nor on the store
+// itself as far as it says.
+func (l *leadership) bury() {
+	if !l.regions.complete() {
+		return
+	}
+	for _, id := range l.stores.ids() {
+		s := l.stores.stores[id]
+		switch {
+		case s.meta.State != metapb.StoreState_Offline, l.stores.saving[id] != nil:
+			continue
+		case l.regions.onStore(id):
+			continue
+		case l.stores.silence(s, l.s.env.Clock.Monotonic()) != StoreDown && !s.meta.PhysicallyDestroyed && s.stats.GetRegionCount() > 0:
+			markNotEmpty.Reached()
+			continue
+		}
+		grave := *s.meta
+		grave.State = metapb.StoreState_Tombstone
+		l.saveStore(&grave, func(error) {})
+	}
 }
 
 // all returns the stores by id.

@@ -125,6 +125,7 @@ func (a *appender) write() {
 		return
 	}
 	markGroupCommit.Sometimes(regions > 1)
+	a.s.slowness.begin(a.s.env.Clock.Monotonic())
 	for _, e := range a.erasures {
 		e.p.log.erase(a.batch, e.lo, e.hi)
 	}
@@ -152,6 +153,7 @@ func (a *appender) durable() {
 	if a.s.dead {
 		return
 	}
+	a.s.slowness.end(a.s.env.Clock.Monotonic())
 	a.finish()
 	a.s.turn()
 }

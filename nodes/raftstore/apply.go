@@ -281,7 +281,9 @@ func (p *peer) applyWrite(b *engine.Batch, w *write) {
 	switch w.kind {
 	case raft_cmdpb.CmdType_Put:
 		b.Put(w.cf, w.key, w.value)
-		p.size += uint64(len(w.key) + len(w.value))
+		size := uint64(len(w.key) + len(w.value))
+		p.size, p.grown = p.size+size, p.grown+size
+		p.keys, p.grownKeys = p.keys+1, p.grownKeys+1
 	case raft_cmdpb.CmdType_Delete:
 		b.Delete(w.cf, w.key)
 	case raft_cmdpb.CmdType_DeleteRange:

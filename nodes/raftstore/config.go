@@ -106,6 +106,15 @@ type Config struct {
 	// SnapshotKeepTicks times ElectionTick.
 	SnapshotKeep time.Duration
 
+	// RegionMaxSize and RegionMaxKeys are the bytes and entries above which a region
+	// is split into parts of two thirds of that. Zero: at any size.
+	RegionMaxSize, RegionMaxKeys uint64
+	// SplitCheckInterval is the time between two looks for such regions. Default 1 s.
+	SplitCheckInterval time.Duration
+	// SlowWrite is how long a write of the raft log may take on a healthy disk.
+	// Default 100 ms.
+	SlowWrite time.Duration
+
 	// RegionHeartbeatInterval and StoreHeartbeatInterval are the periods of the
 	// reports to the placement driver. Regions are also reported at once when
 	// their leader or range changes. Defaults 1 s and 1 s.
@@ -158,6 +167,8 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.SnapshotRate, 100<<20)
 	setDefault(&c.SnapshotIdle, 4*time.Duration(c.ElectionTick)*c.TickInterval)
 	setDefault(&c.SnapshotKeep, SnapshotKeepTicks*time.Duration(c.ElectionTick)*c.TickInterval)
+	setDefault(&c.SplitCheckInterval, time.Second)
+	setDefault(&c.SlowWrite, 100*time.Millisecond)
 	setDefault(&c.RegionHeartbeatInterval, time.Second)
 	setDefault(&c.StoreHeartbeatInterval, time.Second)
 	return c
@@ -168,7 +179,7 @@ func (c Config) validate() error {
 	case c.StoreID == 0:
 		return errors.New("raftstore: a store needs an id")
 	case c.TickInterval < 0 || c.StallDelayMax < 0 || c.ReadIndexRetry < 0 || c.ReadIndexTimeout < 0 || c.SnapshotIdle < 0 || c.SnapshotKeep < c.SnapshotIdle ||
-		c.MaxLeaderMissing < 0 || c.HibernateTimeout < 0 || c.HibernateReports < 0 ||
+		c.MaxLeaderMissing < 0 || c.HibernateTimeout < 0 || c.HibernateReports < 0 || c.SplitCheckInterval < 0 || c.SlowWrite < 0 ||
 		c.RegionHeartbeatInterval < 0 || c.StoreHeartbeatInterval < 0:
 		return errors.New("raftstore: durations must not be negative, and SnapshotKeep not less than SnapshotIdle")
 	case c.HeartbeatTick < 1 || c.ElectionTick <= c.HeartbeatTick:
@@ -187,6 +198,9 @@ func (c Config) validate() error {
 	}
 	return nil
 }
+
+// splits reports whether regions are split by their size.
+func (c *Config) splits() bool { return c.RegionMaxSize > 0 || c.RegionMaxKeys > 0 }
 
 // leaderMissingTicks is MaxLeaderMissing in ticks.
 func (c *Config) leaderMissingTicks() int { return max(int(c.MaxLeaderMissing/c.TickInterval), 1) }
@@ -214,7 +228,7 @@ type Transport interface {
 // PD is the placement driver, as far as a store needs it.
 type PD interface {
 	// RegionHeartbeat and StoreHeartbeat report without waiting; a report may be
-	// lost.
+	// lost. What is answered to the first is for OnRegionHeartbeatResponse.
 	RegionHeartbeat(req *pdpb.RegionHeartbeatRequest)
 	StoreHeartbeat(req *pdpb.StoreHeartbeatRequest)
 	// AskBatchSplit returns ids for count new regions and their peers.

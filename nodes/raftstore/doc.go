@@ -60,6 +60,14 @@
 // in two steps (destroy.go), whichever way it has found out (stale.go). A
 // tombstone stays, by which messages for it are known to be late.
 //
+// # The placement driver
+//
+// Leaders report their regions and stores report themselves (heartbeat.go). What is
+// answered to the first is carried out if it still fits (orders.go): a change of
+// members, a transfer of the leadership, a split. Regions that have grown too large
+// are split without being asked (splitcheck.go). A store tells how slow its disk is
+// (slow.go).
+//
 // # Being watched
 //
 // An Observer hears what happens, for reports; a Witness hears of leases and

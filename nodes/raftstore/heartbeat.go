@@ -49,7 +49,7 @@ func (s *Store) reportSleepers() {
 // reportRegion reports a region that this peer leads.
 func (p *peer) reportRegion() {
 	p.s.pd.RegionHeartbeat(&pdpb.RegionHeartbeatRequest{
-		Region: p.region, Leader: p.meta, Term: p.term(), ApproximateSize: p.size, PendingPeers: p.pendingPeers(),
+		Region: p.region, Leader: p.meta, Term: p.term(), ApproximateSize: p.size, ApproximateKeys: p.keys, PendingPeers: p.pendingPeers(),
 	})
 }
 
@@ -63,6 +63,7 @@ func (s *Store) reportStore() {
 		SendingSnapCount:   uint32(s.sending),
 		ReceivingSnapCount: uint32(s.receiver.live()),
 		StartTime:          uint32(s.start),
+		SlowScore:          s.slowness.report(s.env.Clock.Monotonic(), s.cfg.SlowWrite),
 	}})
 	s.env.Sched.After(s.cfg.StoreHeartbeatInterval, s.reportStore)
 }

@@ -1,6 +1,8 @@
 package raftstore
 
 import (
+	"slices"
+
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/tracker"
@@ -44,13 +46,19 @@ func (p *peer) handOver() {
 }
 
 // pendingPeers are the members that lack entries which the log no longer has:
-// they wait for a snapshot.
+// they wait for a snapshot. So does one of which raft has yet to hear.
 func (p *peer) pendingPeers() []*metapb.Peer {
-	var pending []*metapb.Peer
+	var follows []uint64
 	p.node.WithProgress(func(id uint64, _ raft.ProgressType, pr tracker.Progress) {
-		if to := peerByID(p.region, id); to != nil && id != p.id && pr.Match < p.log.truncatedIndex {
-			pending = append(pending, to)
+		if pr.Match >= p.log.truncatedIndex {
+			follows = append(follows, id)
 		}
 	})
+	var pending []*metapb.Peer
+	for _, q := range p.region.GetPeers() {
+		if q.GetId() != p.id && !slices.Contains(follows, q.GetId()) {
+			pending = append(pending, q)
+		}
+	}
 	return pending
 }

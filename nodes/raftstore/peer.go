@@ -35,8 +35,12 @@ type peer struct {
 	applied, appliedTerm uint64
 	// applying is the size of what waits to be applied.
 	applying int
-	// size estimates the bytes of data in the region.
-	size uint64
+	// size and keys estimate the data in the region, in bytes and entries: as they
+	// were measured last, or not yet, and what was written since. grown and grownKeys
+	// are what was written since the region was last looked at.
+	size, keys       uint64
+	measured         bool
+	grown, grownKeys uint64
 
 	proposals proposals
 	reads     reads

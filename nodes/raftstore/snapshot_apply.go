@@ -88,7 +88,7 @@ func (p *peer) beginSnapshot(r *receivedSnapshot) {
 	p.log.putSnapshotState(b, r)
 	s.setRegion(p, r.region)
 	p.applied, p.appliedTerm = r.id.index, r.id.term
-	p.size = r.id.size
+	p.size, p.measured = r.id.size, false
 	p.proposals.hidden(r.id.index, r.id.term)
 	s.failed(s.eng.KV.Write(b))
 }

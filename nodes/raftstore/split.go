@@ -20,9 +20,9 @@ import (
 // birth is a region that a split has made, between the batch that holds it and
 // the moment at which this is durable.
 type birth struct {
-	region *metapb.Region
-	parent *peer
-	size   uint64
+	region     *metapb.Region
+	parent     *peer
+	size, keys uint64
 }
 
 // SplitRegion splits a region at keys, which must be in ascending order inside
@@ -149,6 +149,7 @@ func (p *peer) applySplit(a *applier, epoch *metapb.RegionEpoch, splits *raft_cm
 	parts := splitRegions(p.region, splits)
 	p.s.setRegion(p, parts[0])
 	p.size /= uint64(len(parts))
+	p.keys /= uint64(len(parts))
 	putRegionState(a.batch, parts[0], raft_serverpb.PeerState_Normal)
 	for _, part := range parts[1:] {
 		if p.s.gone(part) {
@@ -160,7 +161,7 @@ func (p *peer) applySplit(a *applier, epoch *metapb.RegionEpoch, splits *raft_cm
 		invariant.Check(old == nil || !initialised(old.region), "raftstore: %s: split makes region %v, which exists", p, old)
 		putRegionState(a.batch, part, raft_serverpb.PeerState_Normal)
 		putApplyState(a.batch, part.GetId(), initialApplyState())
-		a.births = append(a.births, birth{part, p, p.size})
+		a.births = append(a.births, birth{part, p, p.size, p.keys})
 	}
 	p.s.cfg.Observer.RegionSplit(p.s.id, parts)
 	if p.isLeader() {
@@ -209,7 +210,7 @@ func (s *Store) bear(b birth) {
 	p.loadLog(st)
 	p.log.written = written
 	p.appliedTerm = initialTerm
-	p.size = b.size
+	p.size, p.keys = b.size, b.keys
 	p.auditStart()
 	p.startRaft()
 	s.addPeer(p)

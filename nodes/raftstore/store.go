@@ -57,6 +57,8 @@ type Store struct {
 	throttle throttle
 	sending  int         // snapshots being made or sent
 	outgoing []*outgoing // in the order in which they were begun
+	splitter splitter
+	slowness slowness
 
 	nextProposal uint64
 	nextRead     uint64
@@ -111,6 +113,7 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	s.appender.init(s)
 	s.applier.init(s)
 	s.logGC.s = s
+	s.splitter.s = s
 	s.receiver.s = s
 	s.throttle.rate = cfg.SnapshotRate
 	s.outbox.init(s)
@@ -120,6 +123,9 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	}
 	s.scheduleTick()
 	s.scheduleHeartbeats()
+	if s.cfg.splits() {
+		s.env.Sched.After(s.cfg.SplitCheckInterval, s.splitter.look)
+	}
 	return s, nil
 }
 

@@ -125,18 +125,45 @@ func TestEnvelopeIsRaftMessage(t *testing.T) {
 	}
 }
 
+// So are the messages that are none of raft's.
+func TestExtraIsRaftMessage(t *testing.T) {
+	region := testRegions(3)[0]
+	sender := &peer{regionID: region.Id, region: region, meta: region.Peers[0]}
+	header := appendHeader(nil, sender, region.Peers[1])
+	for _, want := range []*raft_serverpb.ExtraMessage{
+		{Type: raft_serverpb.ExtraMessageType_MsgRegionWakeUp},
+		{Type: raft_serverpb.ExtraMessageType_MsgHibernateRequest, Index: 1 << 40},
+		{Type: raft_serverpb.ExtraMessageType_MsgHibernateResponse},
+	} {
+		batch := appendExtra(nil, header, want.Type, want.Index)
+		f, n := consumeField(batch)
+		got := &raft_serverpb.RaftMessage{}
+		if err := got.Unmarshal(f.value); err != nil || n != len(batch) {
+			t.Fatal(err, n, len(batch))
+		}
+		if got.ExtraMsg == nil || !bytes.Equal(marshal(got.ExtraMsg), marshal(want)) || got.RegionId != region.Id {
+			t.Errorf("got %v, want %v", got, want)
+		}
+		var ev envelope
+		if err := ev.decode(f.value); err != nil || !ev.extra || ev.extraType != want.Type || ev.extraIndex != want.Index {
+			t.Errorf("%+v, %v", ev, err)
+		}
+	}
+}
+
 // Damaged batches are recognised, never misread.
 func FuzzEnvelope(f *testing.F) {
 	region := testRegions(3)[0]
 	sender := &peer{regionID: region.Id, region: region, meta: region.Peers[0]}
 	header := appendHeader(nil, sender, region.Peers[1])
 	f.Add(appendEnvelope(nil, header, &raftpb.Message{Type: raftpb.MsgApp.Enum()}, []byte("a"), nil)[2:])
+	f.Add(appendExtra(nil, header, raft_serverpb.ExtraMessageType_MsgHibernateRequest, 7)[2:])
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		var ev envelope
 		if ev.decode(raw) == nil {
 			got := &raft_serverpb.RaftMessage{}
-			if err := got.Unmarshal(raw); err == nil && got.RegionId != ev.regionID {
-				t.Fatalf("region %d, not %d", ev.regionID, got.RegionId)
+			if err := got.Unmarshal(raw); err == nil && (got.RegionId != ev.regionID || (got.ExtraMsg != nil) != ev.extra) {
+				t.Fatalf("region %d, not %d; %v", ev.regionID, got.RegionId, got.ExtraMsg)
 			}
 		}
 	})

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"simrun/faults"
+	"simrun/scenarios/cluster"
 )
 
 // Resolve implements sim.Directory. There is one group: whatever the key, its
@@ -58,6 +59,18 @@ func (c *Cluster) RemovePeer(string, string, func()) bool { return false }
 
 // MovePeer implements sim.Directory.
 func (c *Cluster) MovePeer(string, string, string, func()) bool { return false }
+
+// Operators implements runner.System: there is no placement driver.
+func (c *Cluster) Operators() []cluster.OperatorCount { return nil }
+
+// Join implements sim.Directory: the members are fixed.
+func (c *Cluster) Join(string) bool { return false }
+
+// Drain implements sim.Directory.
+func (c *Cluster) Drain(string, func()) bool { return false }
+
+// Destroy implements sim.Directory.
+func (c *Cluster) Destroy(string) bool { return false }
 
 // Wipe implements sim.Directory: a member that forgets its votes is none.
 func (c *Cluster) Wipe(string, bool) bool { return false }

@@ -115,7 +115,8 @@ func BenchmarkBoot(b *testing.B) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	before := cpuTime(b)
 	for range b.N {
-		(&load{regions: 1000, hibernate: time.Second}).start(b)
+		c, _ := load{regions: 1000, hibernate: time.Second}.start(b)
+		c.World.Close()
 	}
 	b.ReportMetric((cpuTime(b)-before).Seconds()*1000/float64(b.N), "CPU-ms/boot")
 }

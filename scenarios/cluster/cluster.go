@@ -5,6 +5,7 @@
 package cluster
 
 import (
+	"slices"
 	"time"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
@@ -52,6 +53,7 @@ type Cluster struct {
 	// resting is since when the stores have been at rest, 0 if they are not.
 	resting int64
 	leases  leases
+	witness schedulingWitness
 	// regionPromises and placementPromises are what raft has to keep in the regions
 	// and in the group of the placement driver.
 	regionPromises, placementPromises *promises
@@ -73,6 +75,11 @@ type store struct {
 	id, last uint64
 	node     *sim.Node
 	server   *nodes.Store
+	// held: it has yet to join; draining: it is being emptied; gone: nothing is left
+	// of it, and nothing comes back. See lifecycle.go.
+	held, draining, gone bool
+	// join, if not nil, starts the store in the process of its machine, which is up.
+	join func()
 }
 
 // New builds the cluster of a plan; nothing runs yet.
@@ -83,6 +90,7 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 	}
 	c := &Cluster{plan: p, opts: opts, caches: caches, lives: map[*sim.Node]disk.Stats{}}
 	c.leases.init(c)
+	c.witness.c = c
 	c.regionPromises, c.placementPromises = newPromises("region"), newPromises("placement")
 	c.regionPromises.ledger.UniqueIDs()
 	c.engines.c = c
@@ -97,7 +105,7 @@ func New(p *plan.Plan, opts Options) (*Cluster, error) {
 		c.members = append(c.members, m)
 	}
 	for i, name := range p.StoreNames() {
-		s := &store{id: uint64(i + 1)}
+		s := &store{id: uint64(i + 1), held: slices.Contains(p.JoiningNames(), name)}
 		s.node = c.addNode(name, true, func(e *env.Env) func() { return c.startStore(s, e, regions) })
 		c.stores = append(c.stores, s)
 	}
@@ -154,21 +162,21 @@ func (c *Cluster) tell(e Event) {
 	}
 }
 
-// A store that has missed so many heartbeats is disconnected, or down.
-const (
-	disconnectedBeats = 5
-	downBeats         = 60
-)
+// disconnectedBeats is how many heartbeats a store has missed that is disconnected.
+const disconnectedBeats = 5
 
 func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region) func() {
 	k := &c.plan.Knobs
 	raft := c.raftConfig(e.Name, c.placementPromises)
 	raft.Observer = memberObserver{c, e.Name}
+	disconnected := disconnectedBeats * time.Duration(k.StoreHeartbeat)
 	server, err := nodes.StartPlacement(e, rpc.NewEndpoint(e), nodes.PlacementConfig{
 		Members:           c.plan.PlacementNames(),
 		TimestampWindow:   time.Duration(k.TSOWindow),
-		DisconnectedAfter: disconnectedBeats * time.Duration(k.StoreHeartbeat),
-		DownAfter:         downBeats * time.Duration(k.StoreHeartbeat),
+		DisconnectedAfter: disconnected,
+		DownAfter:         max(time.Duration(c.plan.Scheduling.MaxStoreDownTime), disconnected),
+		Scheduling:        scheduling(c.plan),
+		Observer:          schedulingObserver{&c.witness, e.Name},
 		Regions:           regions,
 		Engine:            c.engineOptions(e.Name),
 		Raft:              raft,
@@ -206,26 +214,6 @@ func (c *Cluster) raftConfig(node string, group *promises) raftstore.Config {
 	}
 }
 
-func (c *Cluster) startStore(s *store, e *env.Env, regions []*metapb.Region) func() {
-	if s.id != 0 {
-		c.openStore(s, e, rpc.NewEndpoint(e), regions)
-	} else {
-		ep := rpc.NewEndpoint(e)
-		e.Sched.Go("identify", func(t env.Task) {
-			if s.id == 0 {
-				c.identify(t, s, e, ep)
-			}
-			c.openStore(s, e, ep, nil)
-		})
-	}
-	return func() {
-		if server := s.server; server != nil {
-			s.server = nil
-			server.Close()
-		}
-	}
-}
-
 // openStore starts the server of a store that has its identity.
 func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*metapb.Region) {
 	k := &c.plan.Knobs
@@ -234,6 +222,8 @@ func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*m
 	raft.LeaderLease, raft.ClockDriftBound = k.LeaderLease, k.ClockDriftBound
 	raft.MaxUncommittedBytes = uint64(k.MaxUncommittedBytes)
 	raft.Witness = witness{&c.leases, s}
+	raft.RegionMaxSize, raft.RegionMaxKeys = uint64(c.plan.Scheduling.SplitSize), uint64(c.plan.Scheduling.SplitKeys)
+	raft.SplitCheckInterval = time.Duration(c.plan.Scheduling.SplitCheck)
 	raft.EagerTicks, raft.HibernateTimeout = k.Ticks == plan.Eager, time.Duration(k.Hibernate)
 	raft.StoreHeartbeatInterval = time.Duration(k.StoreHeartbeat)
 	raft.RegionHeartbeatInterval = time.Duration(k.RegionHeartbeat)
@@ -319,7 +309,7 @@ func initialRegions(p *plan.Plan) []*metapb.Region {
 			RegionEpoch: &metapb.RegionEpoch{ConfVer: 1, Version: 1},
 		}
 		for j := range p.Cluster.Replicas {
-			storeID := uint64((i+j)%p.Cluster.Stores) + 1
+			storeID := uint64((i+j)%(p.Cluster.Stores-p.Cluster.Joining)) + 1
 			r.Peers = append(r.Peers, &metapb.Peer{Id: id(), StoreId: storeID})
 		}
 		regions = append(regions, r)
@@ -329,10 +319,11 @@ func initialRegions(p *plan.Plan) []*metapb.Region {
 
 // bound translates a user's key into the space in which regions are bounded.
 func bound(api plan.API, key string) []byte {
+	raw := []byte(plan.KeyBytes(key))
 	if api == plan.Txn {
-		return codec.EncodeBytes([]byte(key))
+		return codec.EncodeBytes(raw)
 	}
-	return []byte(key)
+	return raw
 }
 
 func diskConfig(d *plan.Disk) disk.Config {

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"strings"
@@ -138,6 +139,7 @@ func draw(lines []line) string {
 			xMax, yMax = max(xMax, float64(p.regions)), max(yMax, p.ms)
 		}
 	}
+	yMax = math.Ceil(yMax/50) * 50 // so that the axis has round numbers
 	x := func(v float64) float64 { return left + v/xMax*(width-left-side) }
 	y := func(v float64) float64 { return height - low - v/yMax*(height-low-top) }
 	var b strings.Builder

@@ -13,6 +13,7 @@ import (
 	"simrun/nodes/placement"
 	"simrun/nodes/raftstore"
 	"simrun/nodes/rpc"
+	"simrun/sim/plan"
 )
 
 // admin is the administrator's process.
@@ -30,7 +31,7 @@ const adminTimeout = time.Second
 func (c *Cluster) Resolve(target faults.Target) []string {
 	switch target.Kind {
 	case faults.TargetAllStores:
-		return c.plan.StoreNames()
+		return c.storeNames()
 	case faults.TargetPlacement:
 		return c.plan.PlacementNames()
 	case faults.TargetPlacementLeader:
@@ -142,7 +143,7 @@ func (c *Cluster) Split(key string, happened func()) bool {
 	}
 	req := &kvrpcpb.SplitRegionRequest{
 		Context:   leader.context(status),
-		SplitKeys: [][]byte{[]byte(key)},
+		SplitKeys: [][]byte{[]byte(plan.KeyBytes(key))},
 		IsRawKv:   c.plan.Cluster.API == "raw",
 	}
 	c.ask("split", leader, rpc.SplitRegion, req, func() rpc.Message { return &kvrpcpb.SplitRegionResponse{} }, func(m rpc.Message) {

@@ -32,9 +32,10 @@ const (
 	Elected   EventKind = "election"
 	SplitDone EventKind = "split"
 	Snapshot  EventKind = "snapshot"
-	Stalled   EventKind = "stalled" // a database slows its writes down or stops them
-	Flowing   EventKind = "flowing" // it does not any more
-	Members   EventKind = "members" // of a region have changed, or one of them is gone
+	Scheduled EventKind = "scheduled" // an operator of the placement driver begins or ends
+	Stalled   EventKind = "stalled"   // a database slows its writes down or stops them
+	Flowing   EventKind = "flowing"   // it does not any more
+	Members   EventKind = "members"   // of a region have changed, or one of them is gone
 
 	SnapshotSent    EventKind = "snapshot sent"    // to another node, which has accepted it
 	SnapshotResumed EventKind = "snapshot resumed" // by its sender, after what the receiver had

@@ -10,6 +10,11 @@ import (
 
 // exited starts a process again that ended by itself, as a supervisor would.
 func (c *Cluster) exited(n *sim.Node, reason string) {
+	if removed(reason) {
+		c.storeExited(n)
+		c.event(n.Name(), Exited, reason)
+		return
+	}
 	kind := Failed
 	if d := n.Disk(); d != nil && explains(c.lives[n], d.Stats(), reason) {
 		kind = Exited

@@ -1,7 +1,10 @@
 package cluster
 
 import (
+	"github.com/pingcap/kvproto/pkg/metapb"
+
 	"simrun/checker/state"
+	"simrun/nodes"
 	"simrun/nodes/engine"
 	"simrun/nodes/placement"
 )
@@ -28,3 +31,11 @@ func edit(db *engine.DB, change func(b *engine.Batch)) error {
 
 // Placement returns the server of the placement member that leads.
 func (c *Cluster) Placement() *placement.Server { return c.placementLeader().server.Server() }
+
+// Server returns the server of the i-th store, nil if there is none.
+func (c *Cluster) Server(i int) *nodes.Store { return c.stores[i].server }
+
+// Directory returns a witness of the map of regions.
+func Directory() func(term uint64, region *metapb.Region) {
+	return schedulingObserver{&schedulingWitness{}, "pd1"}.RegionKnown
+}

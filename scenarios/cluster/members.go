@@ -224,7 +224,7 @@ func (c *Cluster) AddPeer(key, storeName string, happened func()) bool {
 // get lost it is the number of replicas: with fewer, the loss of one store while
 // a removal is under way could be the loss of a quorum.
 func (c *Cluster) fewestVoters() int {
-	if slices.ContainsFunc(c.plan.Faults, func(f faults.Fault) bool { return f.Kind == faults.Wipe }) {
+	if slices.ContainsFunc(c.plan.Faults, func(f faults.Fault) bool { return f.Kind == faults.Wipe || f.Kind == faults.Destroy }) {
 		return c.plan.Cluster.Replicas
 	}
 	return min(2, c.plan.Cluster.Replicas)
@@ -243,7 +243,7 @@ func (c *Cluster) RemovePeer(key, storeName string, happened func()) bool {
 func (c *Cluster) MovePeer(key, from, to string, happened func()) bool {
 	s, v, ok := c.regionAndStore(key, from)
 	target := c.storeNamed(to)
-	if !ok || target == nil || target.id == 0 || v.on(s.id) == nil || v.on(target.id) != nil {
+	if !ok || target == nil || target.absent() || target.id == 0 || v.on(s.id) == nil || v.on(target.id) != nil {
 		return false
 	}
 	return c.begin("move peer", key, move(s.id, target.id), happened)
@@ -253,7 +253,7 @@ func (c *Cluster) MovePeer(key, from, to string, happened func()) bool {
 func (c *Cluster) regionAndStore(key, storeName string) (*store, view, bool) {
 	s := c.storeNamed(storeName)
 	leader, status := c.leader(key)
-	if s == nil || s.id == 0 || leader == nil {
+	if s == nil || s.absent() || s.id == 0 || leader == nil {
 		return nil, view{}, false
 	}
 	return s, view{leader: leader, status: status}, true

@@ -29,7 +29,11 @@ func (c *Cluster) Unrest() string {
 	if c.mourned() {
 		return "a region has a member on a store that is lost"
 	}
-	if text := c.storesUnrest(); text != "" {
+	text := c.storesUnrest()
+	if text == "" {
+		text = c.schedulingUnrest()
+	}
+	if text != "" {
 		c.resting = 0
 		return text
 	}
@@ -39,29 +43,53 @@ func (c *Cluster) Unrest() string {
 	if text := c.snapshotUnrest(); text != "" {
 		return text
 	}
+	rested := c.World.Now() - c.resting
+	if rested < c.deliberation() {
+		return "the placement driver may have something in mind"
+	}
 	listing, ok := c.listing()
 	if !ok {
 		return "no placement member serves"
 	}
-	d := state.Directory(listing, c.plan.StoreNames(), c.replicas())
-	if len(d.Findings) == 0 || c.World.Now()-c.resting > c.reportLimit() {
+	d := state.Directory(listing, c.storeNames(), c.replicas())
+	if rested > c.reportLimit() {
 		return "" // what is wrong now is found by CheckState
 	}
-	return "the placement driver has not heard all: " + d.Findings[0].Message
+	if len(d.Findings) > 0 {
+		return "the placement driver has not heard all: " + d.Findings[0].Message
+	}
+	if placed := c.placed(c.replicas()); len(placed.Findings) > 0 {
+		return "the placement driver has not done all: " + placed.Findings[0].Message
+	}
+	return ""
+}
+
+// placed judges how the replicas are distributed, if the placement driver is to
+// see to it.
+func (c *Cluster) placed(replicas []state.Replica) checker.Result {
+	if !c.plan.Scheduling.Repairs() {
+		return checker.Result{}
+	}
+	return state.Placement(replicas, c.wanted())
 }
 
 // reportLimit is how long the stores have to be at rest until the placement
 // driver must have heard how things are: some heartbeats may be lost.
 func (c *Cluster) reportLimit() int64 {
 	k := &c.plan.Knobs
-	return int64(10 * max(k.StoreHeartbeat, k.RegionHeartbeat))
+	return int64(10*max(k.StoreHeartbeat, k.RegionHeartbeat)) + 5*c.deliberation()
 }
 
 // storesUnrest tells why the stores are not at rest.
 func (c *Cluster) storesUnrest() string {
 	replicas := map[uint64][]raftstore.RegionInfo{}
 	for _, s := range c.stores {
-		if s.server == nil {
+		switch {
+		case s.absent() && s.server != nil:
+			return s.node.Name() + " was removed, and runs"
+		case s.absent():
+			continue
+		case s.server == nil:
 			return s.node.Name() + " is down"
 		}
 		for _, r := range s.server.Regions() {
@@ -138,8 +166,11 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 		state.Replicas(slices.Concat(replicas, c.dumpPlacement())),
 		state.Members(replicas),
 		state.Regions(replicas, strays...),
-		state.Directory(listing, c.plan.StoreNames(), replicas),
+		state.Directory(listing, c.storeNames(), replicas),
 		state.Snapshots(c.snapshotRemains()),
+	}
+	if c.plan.Scheduling.Repairs() {
+		results = append(results, c.placed(replicas))
 	}
 	if c.plan.Cluster.API == plan.Txn {
 		rows := leaderRows(replicas)
@@ -147,6 +178,9 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 		results = append(results,
 			state.MVCC(rows, state.Options{Optimistic: true, Reads: h, SafePoint: safePoint}),
 			state.Acknowledged(h, rows, safePoint))
+		if h.Tables {
+			results = append(results, state.Index(rows))
+		}
 	}
 	return results
 }
@@ -242,13 +276,18 @@ func (c *Cluster) listing() (l state.Listing, ok bool) {
 		l.Regions = append(l.Regions, listed)
 	}
 	for _, s := range pd.Stores() {
-		if slices.Contains(c.lost, s.Meta.Id) {
+		if slices.Contains(c.lost, s.Meta.Id) || s.Health == placement.StoreTombstone && !c.owned(s.Meta.Id) {
 			continue // it will never be heard of again
 		}
 		up := s.Health == placement.StoreUp && s.Meta.LastHeartbeat != 0
 		l.Stores = append(l.Stores, state.ListedStore{Store: s.Meta.Address, Up: up})
 	}
 	return l, l.Regions != nil // none while the leader is not ready
+}
+
+// owned reports whether an id is that of a store which should be there.
+func (c *Cluster) owned(id uint64) bool {
+	return slices.ContainsFunc(c.present(), func(s *store) bool { return s.id == id })
 }
 
 // membersOf lists the members of a region by the names of their nodes.

@@ -313,7 +313,7 @@ func (c *Cluster) locksIn(v *regionView, start, end []byte) (list []keyLock) {
 	defer it.Close()
 	for ok := it.First(); ok && len(list) < locksMax; ok = it.Next() {
 		key, keyErr := codec.DecodeKey(it.Key())
-		lock, err := mvcc.DecodeLock(it.Value())
+		lock, err := mvcc.DecodeLock(slices.Clone(it.Value())) // which the lock refers to
 		if keyErr == nil && err == nil {
 			list = append(list, keyLock{key, lock})
 		}

@@ -16,31 +16,38 @@ import (
 // Wipe implements sim.Directory. A store that has lost its disk has forgotten
 // its votes and its log, so it must not come back under its name in raft: it
 // begins anew, with an identity that the placement driver gives, and the
-// administrator puts other peers in the place of those that are lost.
+// placement driver puts other peers in the place of those that are lost.
 //
 // It may happen as long as every region, as each of its replicas sees it, keeps
 // a quorum without that store. One loss at a time is made good before the next.
 // Regardless, it happens in any case.
 func (c *Cluster) Wipe(node string, regardless bool) bool {
 	s := c.storeNamed(node)
-	if s == nil || s.id == 0 || s.server == nil || !regardless && !c.expendable(s) {
+	if s == nil || s.draining || !s.serves() || !regardless && !c.dispensable(s) {
 		return false
 	}
-	c.lose(s)
-	c.lost = append(c.lost, s.id)
-	s.last, s.id = s.id, 0
-	lost := s.last
-	c.admin.env.Sched.Go("replace "+node, func(t env.Task) { c.replace(t, lost) })
+	c.forget(s)
 	return true
 }
 
-// expendable reports whether nothing is lost with the disk of a store that other
-// stores could not make good.
-func (c *Cluster) expendable(s *store) bool {
-	if c.mourned() {
+// serves reports whether there is a store that has its identity and is up.
+func (s *store) serves() bool { return !s.absent() && s.id != 0 && s.server != nil }
+
+// forget notes that nothing is left of a store but its machine.
+func (c *Cluster) forget(s *store) {
+	c.lose(s)
+	c.lost = append(c.lost, s.id)
+	s.last, s.id = s.id, 0
+}
+
+// dispensable reports whether a store may lose all that it has: every region, as
+// each of its replicas sees it, keeps a quorum without it. One loss at a time is
+// made good before the next.
+func (c *Cluster) dispensable(s *store) bool {
+	if !s.serves() || c.mourned() {
 		return false
 	}
-	for _, other := range c.stores {
+	for _, other := range c.present() {
 		if other.server == nil {
 			return false // nobody knows what it has
 		}
@@ -92,47 +99,16 @@ func (c *Cluster) holds(p *metapb.Peer, region uint64) bool {
 		})
 }
 
-// replace moves the peers of a lost store to others. It keeps looking: a change
-// that was proposed before the loss may be carried out long after.
-func (c *Cluster) replace(t env.Task, lost uint64) {
-	for {
-		if v, ok := c.regionWith(lost); ok {
-			want := remove(lost, 0) // all other stores have a peer already
-			if to := c.home(v); to != 0 {
-				want = move(lost, to)
-			}
-			c.change(t, v.region().StartKey, want)
-		}
-		t.Sleep(replacePause)
-	}
-}
-
-// replacePause is the time between two looks at what a lost store has left.
-const replacePause = 100 * time.Millisecond
-
-// home is a store without a peer of the region, the one with the fewest peers;
-// 0 if there is none.
-func (c *Cluster) home(v view) (id uint64) {
-	fewest := -1
-	for _, s := range c.stores {
-		if s.id == 0 || s.server == nil || v.on(s.id) != nil {
-			continue
-		}
-		if n := len(s.server.Regions()); fewest < 0 || n < fewest {
-			id, fewest = s.id, n
-		}
-	}
-	return id
-}
-
 // identify gives a store that has lost its disk another identity. The one that it
-// had is a tombstone from then on, so that its address is free.
+// had is declared to be destroyed, so that its address is free, and what it held is
+// replaced at once.
 func (c *Cluster) identify(t env.Task, s *store, e *env.Env, ep *rpc.Endpoint) {
 	pd := placement.NewClient(e, ep, placement.ClientConfig{ClusterID: nodes.ClusterID, Members: c.plan.PlacementNames()})
+	destroyed := &metapb.Store{Id: s.last, Address: e.Name, State: metapb.StoreState_Offline, PhysicallyDestroyed: true}
 	for {
-		// The answer may be lost, and a tombstone is not registered twice.
-		_ = pd.PutStore(t, &metapb.Store{Id: s.last, Address: e.Name, State: metapb.StoreState_Tombstone})
-		if known, err := pd.GetStore(t, s.last, -1); err == nil && known.GetState() == metapb.StoreState_Tombstone {
+		// The answer may be lost, and the store may be buried by then.
+		_ = pd.PutStore(t, destroyed)
+		if known, err := pd.GetStore(t, s.last, -1); err == nil && (known.PhysicallyDestroyed || known.State == metapb.StoreState_Tombstone) {
 			break
 		}
 		t.Sleep(identifyPause)

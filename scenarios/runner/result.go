@@ -89,6 +89,9 @@ func (r *run) stats() reports.Stats {
 			Kind: c.Kind.String(), Scheduled: c.Scheduled, Armed: c.Armed, Effective: c.Effective,
 		})
 	}
+	for _, c := range r.cluster.Operators() {
+		s.Operators = append(s.Operators, reports.OperatorCount(c))
+	}
 	for _, e := range r.cluster.Engines() {
 		s.Engines = append(s.Engines, reports.EngineStats(e))
 	}

@@ -110,7 +110,7 @@ func Check(p *plan.Plan) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
-	return workload.Check(p.Workload.Name, p.Cluster.API, p.Workload.Params)
+	return workload.Check(&p.Workload, p.Cluster.API)
 }
 
 // RunSystem runs a plan on a system of one's own.
@@ -134,7 +134,7 @@ func (r *run) prepare(build Builder) error {
 	invariant.Reset()
 	p := r.plan
 	load, err := workload.New(p.Workload.Name, workload.Config{
-		Seed: p.Seed, Keys: p.Workload.Keys, Clients: p.Workload.Clients, Params: p.Workload.Params,
+		Seed: p.Seed, Keys: p.Workload.Keys, Clients: p.Workload.Clients, Params: p.Workload.Params, SQL: p.Workload.SQL,
 	})
 	if err != nil {
 		return err

@@ -96,7 +96,7 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Election, Text: e.Text})
 	case cluster.SplitDone:
 		tl.split(e)
-	case cluster.Members:
+	case cluster.Members, cluster.Scheduled:
 		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Note, Text: e.Text})
 	case cluster.Snapshot:
 		tl.counts.Snapshots++

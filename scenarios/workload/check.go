@@ -18,6 +18,11 @@ type kind struct {
 	// shares are parameters that divide a thousand operations.
 	shares []string
 	build  func(Config) Workload
+	// places returns keys all over its data, in their order, for regions and faults.
+	// Without it they are a prefix of the scenario's and a number.
+	places func(*plan.Workload) []string
+	// scripted workloads are written as SQL text.
+	scripted bool
 }
 
 // param is a parameter and its range.
@@ -44,11 +49,36 @@ func kinds() []kind {
 			shares: []string{"batch", "cas", "scan", "write"},
 		},
 		{
+			name: "sql", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newSQL(c) },
+			params: []param{{"check", 50, 0, 1000}},
+			places: sqlPlaces, scripted: true,
+		},
+		{
+			name: "table", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newTables(c) },
+			params: []param{{"ddl", 40, 0, 1000}, {"read", 300, 0, 1000}},
+			places: tablePlaces,
+		},
+		{
 			name: "timestamps", apis: []plan.API{plan.Raw, plan.Txn}, build: func(c Config) Workload { return newTimestamps(c) },
 			params: []param{{"burst", 8, 1, 1000}},
 		},
 		{name: "write-skew", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newWriteSkew(c) }},
 	}
+}
+
+// OwnKeys says whether a workload has keys of its own.
+func OwnKeys(name string) bool {
+	k := find(name)
+	return k != nil && k.places != nil
+}
+
+// Places returns keys all over the data of a workload that has keys of its own,
+// in their order, as a plan writes them.
+func Places(w *plan.Workload) (keys []string, own bool) {
+	if !OwnKeys(w.Name) {
+		return nil, false
+	}
+	return find(w.Name).places(w), true
 }
 
 // Names returns the names of all workloads, sorted.
@@ -62,7 +92,8 @@ func Names() []string {
 
 // Check reports what is wrong with what a plan says of its workload and the API
 // that is to serve it. The error is a *plan.Error.
-func Check(name string, api plan.API, params map[string]int) error {
+func Check(w *plan.Workload, api plan.API) error {
+	name, params := w.Name, w.Params
 	k := find(name)
 	if k == nil {
 		return wrong("workload.name", "is %q; known are %s", name, strings.Join(Names(), ", "))
@@ -81,12 +112,29 @@ func Check(name string, api plan.API, params map[string]int) error {
 			return wrong("workload.params."+given, "is %d, but the api raft knows single keys only: write 0", v)
 		}
 	}
+	if err := k.checkScript(w); err != nil {
+		return err
+	}
 	sum := 0
 	for _, share := range k.shares {
 		sum += k.param(params, share)
 	}
 	if sum > 1000 {
 		return wrong("workload.params", "has shares (%s) of %d per mille in all: write at most 1000", k.shown(params), sum)
+	}
+	return nil
+}
+
+// checkScript checks the SQL text of a workload, which it has or has not.
+func (k *kind) checkScript(w *plan.Workload) error {
+	switch {
+	case !k.scripted && w.SQL != "":
+		return wrong("workload.sql", "stands there, but the workload %s has none: leave it out", k.name)
+	case !k.scripted:
+		return nil
+	}
+	if _, err := parseScript(w.SQL); err != nil {
+		return wrong("workload.sql", ": %v", err)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func TestCheck(t *testing.T) {
 		{"bank", plan.Txn, map[string]int{"balance": 0, "read": 1000}, ""},
 		{"register", plan.Raw, map[string]int{"cas": 800, "write": 100}, ""},
 		{"register", plan.Raft, map[string]int{"cas": 650}, ""},
-		{"bonk", plan.Txn, nil, `workload.name is "bonk"; known are append, bank, register, timestamps, write-skew`},
+		{"bonk", plan.Txn, nil, `workload.name is "bonk"; known are append, bank, register, sql, table, timestamps, write-skew`},
 		{"", plan.Txn, nil, `workload.name is ""; known are`},
 		{"bank", plan.Raw, nil, "cluster.api is 'raw', which does not serve the workload bank: write 'txn'"},
 		{"bank", plan.Raft, nil, "cluster.api is 'raft', which does not serve the workload bank: write 'txn'"},
@@ -34,7 +34,7 @@ func TestCheck(t *testing.T) {
 		{"append", plan.Txn, map[string]int{"keys-per-txn": 0}, "workload.params.keys-per-txn is 0: write 1 to 1000"},
 		{"register", plan.Raw, map[string]int{"write": 900}, "workload.params has shares (batch = 0, cas = 250, scan = 0, write = 900) of 1150 per mille in all: write at most 1000"},
 	} {
-		err := Check(c.name, c.api, c.params)
+		err := Check(&plan.Workload{Name: c.name, Params: c.params}, c.api)
 		var wrong *plan.Error
 		switch {
 		case c.want == "" && err != nil:
@@ -55,10 +55,14 @@ func TestKinds(t *testing.T) {
 		for _, p := range k.params {
 			params[p.name] = p.byDefault
 		}
-		if err := Check(k.name, k.apis[0], params); err != nil {
+		text := ""
+		if k.scripted {
+			text = smallScript
+		}
+		if err := Check(&plan.Workload{Name: k.name, Params: params, SQL: text}, k.apis[0]); err != nil {
 			t.Error(err)
 		}
-		if w, err := New(k.name, Config{Keys: 2, Clients: 1}); err != nil || w == nil {
+		if w, err := New(k.name, Config{Keys: 2, Clients: 1, SQL: text}); err != nil || w == nil {
 			t.Errorf("%s: %v", k.name, err)
 		}
 	}

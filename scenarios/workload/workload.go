@@ -24,6 +24,7 @@ type Config struct {
 	Keys    int            // how many keys, accounts, lists or pairs
 	Clients int            // how many clients run Step
 	Params  map[string]int // what else the workload knows; see Check
+	SQL     string         // the script of a workload that has one
 
 	kind *kind // set by New
 }

@@ -9,6 +9,8 @@
 // anywhere.
 package history
 
+import "encoding/hex"
+
 // History is a header and the operations, in the order of return.
 type History struct {
 	Header
@@ -35,8 +37,33 @@ type Header struct {
 	// empty is snapshot isolation.
 	Consistency Consistency `json:"consistency,omitempty"`
 
+	// Hex says that the keys and values of transactions are bytes, which the record
+	// has in hexadecimal; their order is that of the bytes.
+	Hex bool `json:"hex,omitempty"`
+	// Tables says that the transactions read tables, and that clients compared
+	// answers with each other: see TxnRecord.Compared.
+	Tables bool `json:"tables,omitempty"`
+
 	// Bank, if set, says that the keys are accounts with a constant total.
 	Bank *Bank `json:"bank,omitempty"`
+}
+
+// Text returns bytes as the operations have them.
+func (h *Header) Text(b string) string {
+	if h.Hex {
+		return hex.EncodeToString([]byte(b))
+	}
+	return b
+}
+
+// Bytes is the inverse of Text. What is no such text is returned as it is.
+func (h *Header) Bytes(text string) string {
+	if h.Hex {
+		if b, err := hex.DecodeString(text); err == nil {
+			return string(b)
+		}
+	}
+	return text
 }
 
 // Consistency is a level of isolation of transactions.
@@ -122,6 +149,11 @@ type TxnRecord struct {
 	// timestamp may have the same value.
 	Calculated bool    `json:"calculated,omitempty"`
 	Ops        []TxnOp `json:"ops"`
+	// Compared counts the answers that the client compared with others of the same
+	// transaction, such as a range of an index with the rows; Problem is what did
+	// not agree.
+	Compared int    `json:"compared,omitempty"`
+	Problem  string `json:"problem,omitempty"`
 }
 
 // Writes says whether the transaction wrote or locked anything.

@@ -23,6 +23,7 @@ func drawPlan(t *rapid.T) plan.Plan {
 	p.Workload = plan.Workload{
 		Name: "register", Clients: number("clients", 1, 20), Rate: number("rate", 1, 1_000_000),
 		Operations: rapid.Uint64Range(0, 1<<60).Draw(t, "operations"), Keys: number("keys", 1, 1000),
+		SQL:    rapid.OneOf(rapid.Just(""), rapid.String()).Draw(t, "sql"),
 		Params: rapid.MapOf(rapid.StringMatching(`p[a-z0-9_.-]{0,8}`), rapid.Int()).Draw(t, "params"),
 	}
 	p.Phases = plan.Phases{
@@ -44,6 +45,7 @@ func drawPlan(t *rapid.T) plan.Plan {
 	if rapid.Bool().Draw(t, "faults") {
 		p.Faults = drawStorm(t, &p)
 	}
+	p.Scheduling = drawScheduling(t, p.Faults)
 	p.Knobs.ClockDriftBound = min(p.ClockDrift(), 500_000)
 	p.Knobs.LeaderLease = p.ClockDrift() <= 500_000 && rapid.Bool().Draw(t, "lease")
 	p.Knobs.ReplicaRead = number("replica", 0, 1000)
@@ -64,13 +66,32 @@ func drawCluster(t *rapid.T) plan.Cluster {
 	} else {
 		c.Placement, c.Stores = 0, replicas
 	}
+	c.Joining = rapid.IntRange(0, c.Stores-c.Replicas).Draw(t, "joining")
 	return c
+}
+
+// drawScheduling draws one that fits the faults: where stores go away, somebody has
+// to replace what they held.
+func drawScheduling(t *rapid.T, schedule []faults.Fault) plan.Scheduling {
+	s := plan.Default().Scheduling
+	leaves := slices.ContainsFunc(schedule, func(f faults.Fault) bool {
+		return f.Kind == faults.Wipe || f.Kind == faults.Drain || f.Kind == faults.Destroy
+	})
+	if leaves || rapid.Bool().Draw(t, "scheduling") {
+		s.Interval = plan.Duration(rapid.Int64Range(1, int64(time.Hour)).Draw(t, "interval"))
+		s.ReplicaCheck = leaves || rapid.Bool().Draw(t, "replica check")
+	}
+	s.BalanceLeaders = rapid.Bool().Draw(t, "balance")
+	s.SplitSize = rapid.Int64Range(0, 1<<60).Draw(t, "split size")
+	s.MergeSize = s.SplitSize / 2
+	s.Tolerance = rapid.IntRange(0, 1_000_000).Draw(t, "tolerance")
+	return s
 }
 
 func drawStorm(t *rapid.T, p *plan.Plan) []faults.Fault {
 	schedule := faults.Storm(p.Seed, faults.StormConfig{
 		Length: p.Phases.Storm, Kinds: faults.Kinds(), PeriodMin: max(p.Phases.Storm/8, 1e6), PeriodMax: max(p.Phases.Storm, 1e6),
-		Stores: p.StoreNames(), Placement: p.PlacementNames(), Clients: p.ClientNames(),
+		Stores: p.StoreNames(), Placement: p.PlacementNames(), Clients: p.ClientNames(), Joining: p.JoiningNames(),
 		Keys: []string{rapid.String().Draw(t, "key"), "k1"}, Replicas: p.Cluster.Replicas,
 	})
 	if schedule == nil {

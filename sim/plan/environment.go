@@ -210,6 +210,10 @@ func Default() Plan {
 			TSOWindow: ms(3_000), StoreHeartbeat: ms(1_000), RegionHeartbeat: ms(1_000),
 			RestartDelay: ms(200),
 		},
+		Scheduling: Scheduling{
+			MaxStoreDownTime: ms(60_000), OperatorTimeout: ms(5_000), OperatorLimit: 16, StoreLimit: 4,
+			SplitCheck: ms(1_000), MergeDelay: ms(5_000),
+		},
 		Network: Network{LatencyMin: us(200), LatencyMax: us(1_000), Jitter: us(500), Detour: ms(100)},
 		Disk: Disk{
 			WriteMin: us(5), WriteMax: us(20), WritePerKiB: us(1),

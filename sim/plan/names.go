@@ -9,6 +9,11 @@ import (
 // StoreNames returns the names of the stores: store1, store2, ...
 func (p *Plan) StoreNames() []string { return numbered("store", p.Cluster.Stores) }
 
+// JoiningNames returns the names of the stores that are not there from the start.
+func (p *Plan) JoiningNames() []string {
+	return p.StoreNames()[min(max(p.Cluster.Stores-p.Cluster.Joining, 0), max(p.Cluster.Stores, 0)):]
+}
+
 // PlacementNames returns the names of the placement members: pd1, ...
 func (p *Plan) PlacementNames() []string { return numbered("pd", p.Cluster.Placement) }
 

@@ -27,10 +27,12 @@ type Plan struct {
 	Workload Workload `toml:"workload"`
 	Phases   Phases   `toml:"phases"`
 	Knobs    Knobs    `toml:"knobs"`
-	Network  Network  `toml:"network"`
-	Disk     Disk     `toml:"disk"`
-	Clocks   Clocks   `toml:"clocks"`
-	Limits   Limits   `toml:"limits"`
+	// Scheduling is what becomes of regions by themselves.
+	Scheduling Scheduling `toml:"scheduling"`
+	Network    Network    `toml:"network"`
+	Disk       Disk       `toml:"disk"`
+	Clocks     Clocks     `toml:"clocks"`
+	Limits     Limits     `toml:"limits"`
 
 	// Faults is the schedule; instants count from the start of the storm and
 	// lie within it.
@@ -59,10 +61,15 @@ type Cluster struct {
 	Placement int `toml:"placement"`
 	// SplitKeys are where the regions begin at the start, besides the first
 	// one, in strictly ascending order; n keys make n+1 regions. They are in
-	// the keyspace of the API's users. The API raft has none.
+	// the keyspace of the API's users; one that begins with 0x is in hexadecimal.
+	// The API raft has none.
 	SplitKeys []string `toml:"split-keys,multiline"`
 	// API is what the clients use: raw, txn or raft.
 	API API `toml:"api"`
+	// Joining is how many of the stores, the last ones, are not part of the cluster from the
+	// start: they join by a fault of that name, or never. At least Replicas stores
+	// are there from the start.
+	Joining int `toml:"joining"`
 }
 
 // Workload is what the clients do. The operations are drawn by the workload of
@@ -84,6 +91,9 @@ type Workload struct {
 	Keys int `toml:"keys"`
 	// Params are the workload's own parameters; it knows their ranges.
 	Params map[string]int `toml:"params"`
+	// SQL is the script of the workload sql, which knows its form; others have
+	// none.
+	SQL string `toml:"sql,multiline,omitempty"`
 }
 
 // Phases are the lengths of the phases, in order.

@@ -20,12 +20,13 @@ func fullPlan(t *testing.T) plan.Plan {
 	p := plan.Plan{
 		Version: plan.Version, Scenario: "bank", Seed: 7,
 		Cluster: plan.Cluster{
-			Stores: 5, Replicas: 3, Placement: 1, API: plan.Raw,
+			Stores: 5, Replicas: 3, Placement: 1, API: plan.Raw, Joining: 1,
 			SplitKeys: []string{"acct/0004", "acct/0008", "it's"},
 		},
 		Workload: plan.Workload{
 			Name: "register", Clients: 8, Rate: 250, Operations: 1000, Keys: 24,
 			Params: map[string]int{"balance": 100, "read-percent": 40},
+			SQL:    "-- setup\nCREATE TABLE t (s VARCHAR(5));\n\n-- program p\nINSERT INTO t VALUES ('it''s \\n');\n",
 		},
 		Phases: plan.Phases{Boot: 1500 * ms, Storm: 8000 * ms, Calm: 20_000 * ms, Audit: 90_000 * ms},
 		Knobs: plan.Knobs{
@@ -37,6 +38,11 @@ func fullPlan(t *testing.T) plan.Plan {
 			PendingCompactionBytes: 1 << 20, BackgroundRate: 100_000, ScanPage: 7, BatchBytes: 99, LockTTL: 500 * ms, RequestTimeout: 300 * ms,
 			OperationTimeout: 3000 * ms, TSOWindow: 1000 * ms, GCInterval: 2000 * ms, GCLifetime: 4000 * ms, StoreHeartbeat: 700 * ms, RegionHeartbeat: 600 * ms,
 			RestartDelay: 50 * ms,
+		},
+		Scheduling: plan.Scheduling{
+			Interval: 100 * ms, MaxStoreDownTime: 3000 * ms, OperatorTimeout: 5000 * ms, OperatorLimit: 8, StoreLimit: 2,
+			ReplicaCheck: true, BalanceLeaders: true, BalanceRegions: true, BySize: true, Tolerance: 1, EvictSlow: true,
+			SplitSize: 65536, SplitKeys: 100, SplitCheck: 1000 * ms, MergeSize: 8192, MergeKeys: 10, MergeDelay: 2000 * ms,
 		},
 		Network: plan.Network{
 			LatencyMin: ms / 2, LatencyMax: 2 * ms, Jitter: ms, Loss: 10, Duplicate: 5, Reorder: 20, Detour: 50 * ms,
@@ -54,6 +60,8 @@ func fullPlan(t *testing.T) plan.Plan {
 		"at 3s power-loss store2 at-op 17 for 400ms",
 		"at 4s isolate leader(acct/0004) for 1s",
 		`at 6s split "it's 1"`,
+		"at 7s join store5",
+		"at 7s drain store1",
 	} {
 		f, err := faults.Parse(line)
 		if err != nil {

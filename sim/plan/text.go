@@ -17,18 +17,19 @@ import (
 // are printed. It differs from Plan in that the faults come last, being the
 // longest, and in that a seed may be larger than an integer of TOML.
 type document struct {
-	Version  string   `toml:"version"`
-	Scenario string   `toml:"scenario"`
-	Seed     seed     `toml:"seed"`
-	Cluster  Cluster  `toml:"cluster"`
-	Workload Workload `toml:"workload"`
-	Phases   Phases   `toml:"phases"`
-	Knobs    Knobs    `toml:"knobs"`
-	Network  Network  `toml:"network"`
-	Disk     Disk     `toml:"disk"`
-	Clocks   Clocks   `toml:"clocks"`
-	Limits   Limits   `toml:"limits"`
-	Schedule schedule `toml:"schedule"`
+	Version    string     `toml:"version"`
+	Scenario   string     `toml:"scenario"`
+	Seed       seed       `toml:"seed"`
+	Cluster    Cluster    `toml:"cluster"`
+	Workload   Workload   `toml:"workload"`
+	Phases     Phases     `toml:"phases"`
+	Knobs      Knobs      `toml:"knobs"`
+	Scheduling Scheduling `toml:"scheduling"`
+	Network    Network    `toml:"network"`
+	Disk       Disk       `toml:"disk"`
+	Clocks     Clocks     `toml:"clocks"`
+	Limits     Limits     `toml:"limits"`
+	Schedule   schedule   `toml:"schedule"`
 }
 
 type schedule struct {
@@ -61,7 +62,7 @@ func (s *seed) UnmarshalText(text []byte) error {
 func (p Plan) String() string {
 	d := document{
 		Version: p.Version, Scenario: p.Scenario, Seed: seed(p.Seed),
-		Cluster: p.Cluster, Workload: p.Workload, Phases: p.Phases, Knobs: p.Knobs,
+		Cluster: p.Cluster, Workload: p.Workload, Phases: p.Phases, Knobs: p.Knobs, Scheduling: p.Scheduling,
 		Network: p.Network, Disk: p.Disk, Clocks: p.Clocks, Limits: p.Limits,
 		Schedule: schedule{Faults: make([]string, len(p.Faults))},
 	}
@@ -107,7 +108,7 @@ func parse(text string) (Plan, *Error) {
 	}
 	p := Plan{
 		Version: d.Version, Scenario: d.Scenario, Seed: uint64(d.Seed),
-		Cluster: d.Cluster, Workload: d.Workload, Phases: d.Phases, Knobs: d.Knobs,
+		Cluster: d.Cluster, Workload: d.Workload, Phases: d.Phases, Knobs: d.Knobs, Scheduling: d.Scheduling,
 		Network: d.Network, Disk: d.Disk, Clocks: d.Clocks, Limits: d.Limits,
 		Faults: make([]faults.Fault, len(d.Schedule.Faults)),
 	}

@@ -31,6 +31,10 @@ func (p *Plan) validate() *Error {
 	v.duration("phases.calm", p.Phases.Calm, 1)
 	v.duration("phases.audit", p.Phases.Audit, 1)
 	p.Knobs.validate(&v)
+	p.Scheduling.validate(&v)
+	v.check("scheduling.operator-timeout", p.Scheduling.Interval == 0 || p.Scheduling.OperatorTimeout > p.Knobs.RegionHeartbeat,
+		"is %v, in which a region may not report once: write more than knobs.region-heartbeat, which is %v",
+		p.Scheduling.OperatorTimeout, p.Knobs.RegionHeartbeat)
 	p.Network.validate(&v)
 	p.Disk.validate(&v)
 	v.duration("clocks.offset-max", p.Clocks.OffsetMax, 0)
@@ -47,6 +51,8 @@ func (c *Cluster) validate(v *validator) {
 		"is %d: write 1, 3, 5 or 7", c.Replicas)
 	v.check("cluster.replicas", c.Replicas <= c.Stores,
 		"is %d, but cluster.stores is %d: write at least as many stores as replicas", c.Replicas, c.Stores)
+	v.check("cluster.joining", c.Joining >= 0 && c.Joining <= c.Stores-c.Replicas,
+		"is %d, but of %d stores %d have to be there from the start: write 0 to %d", c.Joining, c.Stores, c.Replicas, c.Stores-c.Replicas)
 	switch c.API {
 	case Raw, Txn:
 		v.check("cluster.placement", c.Placement == 1 || c.Placement == 3 || c.Placement == 5,
@@ -63,7 +69,8 @@ func (c *Cluster) validate(v *validator) {
 		field := fmt.Sprintf("cluster.split-keys[%d]", i)
 		v.check(field, key != "", "is empty: the first region begins there anyway, leave it out")
 		v.check(field, utf8.ValidString(key), "is %q, which is not UTF-8: write text", key)
-		v.check(field, i == 0 || c.SplitKeys[i-1] < key, "is %q: write the keys in ascending order, each once", key)
+		v.check(field, validKey(key), "is %q: after 0x write an even number of hexadecimal digits", key)
+		v.check(field, i == 0 || KeyBytes(c.SplitKeys[i-1]) < KeyBytes(key), "is %q: write the keys in ascending order, each once", key)
 	}
 }
 
@@ -73,6 +80,7 @@ func (w *Workload) validate(v *validator) {
 	v.between("workload.rate", int64(w.Rate), 1, 1_000_000)
 	v.between("workload.operations", int64(min(w.Operations, bytesMax+1)), 0, bytesMax)
 	v.between("workload.keys", int64(w.Keys), 1, 1_000_000)
+	v.check("workload.sql", utf8.ValidString(w.SQL), "is not UTF-8: write text")
 	for _, name := range sortedKeys(w.Params) {
 		// Unlike the names of nodes, these do not stand in the text of a fault:
 		// its words, such as write, are free.
@@ -165,6 +173,7 @@ func (p *Plan) validateFaults(v *validator) {
 		}
 		v.check(field, f.At <= time.Duration(p.Phases.Storm),
 			"begins after the storm, which lasts %v: write an earlier instant, or a longer phases.storm", p.Phases.Storm)
+		p.validateStores(v, field, &f)
 		for _, targets := range [][]faults.Target{f.Targets, f.Peers} {
 			for _, t := range targets {
 				v.check(field, t.Kind != faults.TargetNode || known[t.Name],

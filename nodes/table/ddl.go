@@ -1,0 +1,235 @@
+package table
+
+import (
+	"bytes"
+	"errors"
+
+	"simrun/nodes/codec"
+	"simrun/nodes/env"
+	"simrun/nodes/invariant"
+)
+
+// Work takes one step of the oldest job in the queue. It reports whether there
+// was one. Several clients may work at the same time: the step is one
+// transaction that writes the job, so one of them takes it and the others fail
+// with client.ErrWriteConflict. Nobody owns a job, and one whose worker has
+// crashed goes on where it was.
+func (db *DB) Work(t env.Task) (bool, error) {
+	tx, err := db.begin(t)
+	if err != nil {
+		return false, err
+	}
+	pairs, err := scanMap(t, tx.kv, jobsMap)
+	if err != nil {
+		tx.Rollback(t)
+		return false, err
+	}
+	if len(pairs) == 0 {
+		return false, tx.Commit(t)
+	}
+	j, err := decodeJob(pairs[0].Value)
+	if err == nil {
+		err = tx.step(t, j)
+	}
+	if err != nil {
+		tx.Rollback(t)
+		return true, failure("step of a job", err)
+	}
+	err = tx.Commit(t)
+	return true, err
+}
+
+// Jobs returns the jobs in the queue, the oldest first.
+func (tx *Tx) Jobs(t env.Task) ([]*Job, error) {
+	pairs, err := scanMap(t, tx.kv, jobsMap)
+	if err != nil {
+		return nil, err
+	}
+	var jobs []*Job
+	for _, p := range pairs {
+		j, err := decodeJob(p.Value)
+		if err != nil {
+			return nil, failure("jobs", err)
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs, nil
+}
+
+// step takes the next step of a job.
+func (tx *Tx) step(t env.Task, j *Job) error {
+	tb := tx.schema.table(j.Table)
+	if tb == nil && !j.Gone {
+		return tx.end(j, "its table was dropped")
+	}
+	switch j.Kind {
+	case AddIndexJob:
+		if j.Failure != "" {
+			return tx.removeIndex(t, tb, j)
+		}
+		return tx.addIndex(t, tb, j)
+	case DropIndexJob:
+		return tx.removeIndex(t, tb, j)
+	case DropTableJob:
+		return tx.removeTable(t, tb, j)
+	}
+	return inconsistent("job %d of kind %q", j.ID, j.Kind)
+}
+
+// save writes the job as the step has left it.
+func (tx *Tx) save(j *Job) error {
+	tx.kv.Set(jobKey(j.ID), j.encode())
+	return nil
+}
+
+// end takes the job from the queue into the history of jobs.
+func (tx *Tx) end(j *Job, problem string) error {
+	if j.Failure == "" {
+		j.Failure = problem
+	}
+	tx.kv.Delete(jobKey(j.ID))
+	tx.kv.Set(jobHistoryKey(j.ID), j.encode())
+	return nil
+}
+
+// publishTable writes a new version of the schema, in which the table is so.
+func (tx *Tx) publishTable(tb *Table) {
+	tx.kv.Set(tableKey(tb.ID), tb.encode())
+	tx.publish()
+}
+
+// addIndex is a step of adding an index: absent, delete-only, write-only,
+// reorganizing, in which it is filled, public.
+func (tx *Tx) addIndex(t env.Task, tb *Table, j *Job) error {
+	x := tb.index(j.Index)
+	if x == nil {
+		next, err := tb.withIndex(IndexDefinition{Name: j.Name, Unique: j.Unique, Columns: j.Columns}, DeleteOnly)
+		if err != nil { // the table has changed since the job was made
+			return tx.end(j, err.Error())
+		}
+		j.Index = next.LastIndex
+		tx.publishTable(next)
+		return tx.save(j)
+	}
+	switch x.State {
+	case DeleteOnly:
+		tx.publishTable(tb.withState(x.ID, WriteOnly))
+	case WriteOnly:
+		tx.publishTable(tb.withState(x.ID, Reorganizing))
+	case Reorganizing:
+		if !j.Filled {
+			return tx.backfill(t, tb, x, j)
+		}
+		tx.publishTable(tb.withState(x.ID, Public))
+		return tx.end(j, "")
+	case Public:
+		return inconsistent("job %d adds index %s.%s, which is public", j.ID, tb.Name, x.Name)
+	}
+	return tx.save(j)
+}
+
+//nolint:gochecknoglobals // marks register once
+var (
+	markResumed   = invariant.NewMark("table: backfill went on after the first batch")
+	markDuplicate = invariant.NewMark("table: an index could not be added, for its values are not unique")
+)
+
+// backfill writes the entries of the next rows. It locks the rows, so that it
+// conflicts with whoever changes one of them meanwhile: of the two transactions
+// the later one sees what the earlier has made of row and index. Its schema does
+// not become too old: the next step of the job would write the job too.
+func (tx *Tx) backfill(t env.Task, tb *Table, x *Index, j *Job) error {
+	prefix := codec.AppendRowPrefix(nil, tb.ID)
+	start := prefix
+	if markResumed.Sometimes(len(j.Cursor) > 0) {
+		start = j.Cursor
+	}
+	batch := tx.db.cfg.BackfillBatch
+	rows, err := tx.kv.Scan(t, start, codec.PrefixEnd(prefix), batch)
+	if err != nil {
+		return err
+	}
+	records, err := tx.records(t, tb, nil, rows)
+	if err != nil {
+		return err
+	}
+	err = tx.Do(func(s *Statement) error {
+		for _, r := range records {
+			s.Lock(tb, r.Handle)
+			if err := s.addEntry(t, tb, x, r.Row, r.Handle); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, ErrDuplicate):
+		markDuplicate.Reached()
+		j.Failure = err.Error()
+		return tx.save(j)
+	case err != nil:
+		return err
+	case len(rows) < batch:
+		j.Filled, j.Cursor = true, nil
+	default:
+		j.Cursor = append(bytes.Clone(rows[len(rows)-1].Key), 0)
+	}
+	return tx.save(j)
+}
+
+// removeIndex is a step of dropping an index, or of taking one back that could
+// not be added: write-only, delete-only, absent, and then its entries, which
+// nobody can write any more.
+func (tx *Tx) removeIndex(t env.Task, tb *Table, j *Job) error {
+	if j.Gone {
+		return tx.erase(t, codec.AppendIndexPrefix(nil, j.Table, j.Index), j)
+	}
+	x := tb.index(j.Index)
+	if x == nil {
+		return tx.end(j, "its index was dropped")
+	}
+	switch x.State {
+	case Public:
+		tx.publishTable(tb.withState(x.ID, WriteOnly))
+	case WriteOnly, Reorganizing:
+		tx.publishTable(tb.withState(x.ID, DeleteOnly))
+	case DeleteOnly:
+		tx.publishTable(tb.withState(x.ID, ""))
+		j.Gone = true
+	}
+	return tx.save(j)
+}
+
+// removeTable is a step of dropping a table: no statement sees it any more, then
+// nobody can write it any more, then its keys are removed.
+func (tx *Tx) removeTable(t env.Task, tb *Table, j *Job) error {
+	switch {
+	case j.Gone:
+		return tx.erase(t, codec.AppendTablePrefix(nil, j.Table), j)
+	case tb.State == Public:
+		next := *tb
+		next.State = DeleteOnly
+		tx.publishTable(&next)
+	default:
+		tx.kv.Delete(tableKey(tb.ID))
+		tx.publish()
+		j.Gone = true
+	}
+	return tx.save(j)
+}
+
+// erase removes the next keys with a prefix, and ends the job with the last.
+func (tx *Tx) erase(t env.Task, prefix []byte, j *Job) error {
+	batch := tx.db.cfg.BackfillBatch
+	pairs, err := tx.kv.Scan(t, prefix, codec.PrefixEnd(prefix), batch)
+	if err != nil {
+		return err
+	}
+	for _, p := range pairs {
+		tx.kv.Delete(p.Key)
+	}
+	if len(pairs) < batch {
+		return tx.end(j, "")
+	}
+	return tx.save(j)
+}

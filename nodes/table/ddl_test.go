@@ -1,0 +1,424 @@
+package table
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"simrun/nodes/client"
+	"simrun/nodes/codec"
+	"simrun/nodes/table/memory"
+)
+
+// storm is several clients that change rows of a table, each in a transaction
+// that lasts over many steps of others, while indexes are added and dropped.
+type storm struct {
+	store   *memory.Store
+	clients []*DB
+	txns    []*Tx // nil: the client has none
+	queued  int
+}
+
+const stormClients = 3
+
+func stormDefinition() Definition {
+	return Definition{
+		Name:    "t",
+		Columns: []Column{{Name: "id", Type: BigInt}, {Name: "a", Type: BigInt}, {Name: "b", Type: BigInt}},
+		Primary: []string{"id"},
+		Indexes: []IndexDefinition{{Name: "b", Columns: []string{"b"}}},
+	}
+}
+
+// TestSchemaChanges draws an interleaving of transactions and steps of jobs and
+// compares rows and indexes after every commit. It covers what the rules of
+// schema changes are for: transactions of two versions at once, transactions
+// too old to commit, writes beside the backfill, a worker that crashes and
+// another that goes on, an index that cannot be unique.
+func TestSchemaChanges(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := newStorm(t, rt)
+		rt.Repeat(map[string]func(*rapid.T){
+			"":         func(rt *rapid.T) { s.check(rt) },
+			"write":    s.write,
+			"write 2":  s.write,
+			"write 3":  s.write,
+			"commit":   s.commit,
+			"commit 2": s.commit,
+			"work":     s.work,
+			"work 2":   s.work,
+			"work 3":   s.work,
+			"crash":    s.crash,
+			"enqueue":  s.enqueue,
+		})
+		s.finish(rt)
+	})
+}
+
+func newStorm(t *testing.T, rt *rapid.T) *storm {
+	s := &storm{store: memory.New(), txns: make([]*Tx, stormClients)}
+	for range stormClients {
+		s.clients = append(s.clients, New(s.store, Config{BackfillBatch: 2}))
+	}
+	must(rt, s.clients[0].CreateTable(memory.Idle{}, stormDefinition()))
+	s.fill(rt)
+	s.enqueue(rt)
+	for range rapid.IntRange(0, 4).Draw(rt, "steps before") {
+		_, err := s.clients[0].Work(memory.Idle{})
+		must(rt, err)
+	}
+	return s
+}
+
+// fill inserts a few rows with different values, which a unique index can hold.
+func (s *storm) fill(rt *rapid.T) {
+	tx, err := s.clients[0].Begin(memory.Idle{})
+	must(rt, err)
+	tb, err := tx.Table("t")
+	must(rt, err)
+	must(rt, tx.Do(func(st *Statement) error {
+		for i := range rapid.Int64Range(0, 5).Draw(rt, "rows") {
+			if _, err := st.Insert(memory.Idle{}, tb, Row{codec.Int(i), codec.Int(i + 1), codec.Int(i)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	must(rt, tx.Commit(memory.Idle{}))
+}
+
+func must(rt *rapid.T, err error) {
+	rt.Helper()
+	if err != nil {
+		rt.Fatal(err)
+	}
+}
+
+func (s *storm) client(rt *rapid.T) int { return rapid.IntRange(0, stormClients-1).Draw(rt, "client") }
+
+// write changes a row in a transaction that may be old.
+func (s *storm) write(rt *rapid.T) {
+	n := s.client(rt)
+	if s.txns[n] == nil {
+		var err error
+		s.txns[n], err = s.clients[n].Begin(memory.Idle{})
+		must(rt, err)
+	}
+	tx := s.txns[n]
+	tb, err := tx.Table("t")
+	must(rt, err)
+	small := rapid.Int64Range(0, 4)
+	id, a, b := small.Draw(rt, "id"), small.Draw(rt, "a"), small.Draw(rt, "b")
+	row, found, err := tx.Get(memory.Idle{}, tb, id)
+	must(rt, err)
+	changed := Row{codec.Int(id), codec.Int(a), codec.Int(b)}
+	err = tx.Do(func(st *Statement) error {
+		switch {
+		case !found:
+			_, err := st.Insert(memory.Idle{}, tb, changed)
+			return err
+		case a == 0:
+			return st.Delete(memory.Idle{}, tb, id, row)
+		case b == 0:
+			changed[0] = codec.Int(id + 1)
+		}
+		return st.Update(memory.Idle{}, tb, id, row, changed)
+	})
+	if err != nil && !errors.Is(err, ErrDuplicate) {
+		rt.Fatal(err)
+	}
+}
+
+func (s *storm) commit(rt *rapid.T) {
+	n := s.client(rt)
+	if s.txns[n] == nil {
+		rt.Skip("nothing to commit")
+	}
+	err := s.txns[n].Commit(memory.Idle{})
+	s.txns[n] = nil
+	if err != nil && !errors.Is(err, client.ErrWriteConflict) && !errors.Is(err, ErrSchemaChanged) {
+		rt.Fatal(err)
+	}
+}
+
+// work takes a step, which may fail for a reason of the client's own.
+func (s *storm) work(rt *rapid.T) {
+	fails := rapid.IntRange(0, 4).Draw(rt, "fails") == 0
+	if fails {
+		s.store.Commit = func() error { return &client.Error{Op: "commit", Err: client.ErrDeadline} }
+	}
+	_, err := s.clients[s.client(rt)].Work(memory.Idle{})
+	s.store.Commit = nil
+	if err != nil && !fails {
+		rt.Fatal(err)
+	}
+}
+
+// crash ends a client and begins another one.
+func (s *storm) crash(rt *rapid.T) {
+	n := s.client(rt)
+	s.clients[n], s.txns[n] = New(s.store, Config{BackfillBatch: 2}), nil
+}
+
+// enqueue asks for a change without working on it.
+func (s *storm) enqueue(rt *rapid.T) {
+	if s.queued >= 4 {
+		rt.Skip("enough")
+	}
+	s.queued++
+	db := s.clients[s.client(rt)]
+	var err error
+	switch rapid.IntRange(0, 2).Draw(rt, "change") {
+	case 0:
+		err = db.AddIndex(memory.Idle{}, "t", IndexDefinition{Name: "a", Unique: true, Columns: []string{"a"}}, 0)
+	case 1:
+		err = db.AddIndex(memory.Idle{}, "t", IndexDefinition{Name: "ab", Columns: []string{"a", "b"}}, 0)
+	default:
+		err = db.DropIndex(memory.Idle{}, "t", rapid.SampledFrom([]string{"a", "ab", "b"}).Draw(rt, "index"), 0)
+	}
+	if err != nil && !errors.Is(err, client.ErrUndetermined) && !errors.Is(err, ErrSchema) {
+		rt.Fatal(err)
+	}
+}
+
+func (s *storm) check(rt *rapid.T) *Table {
+	tx, err := New(s.store, Config{}).Begin(memory.Idle{})
+	must(rt, err)
+	tb, err := tx.Table("t")
+	must(rt, err)
+	must(rt, tx.Check(memory.Idle{}, tb))
+	return tb
+}
+
+// finish ends all jobs: then there is no entry of an index that is not there.
+func (s *storm) finish(rt *rapid.T) {
+	for range 1000 {
+		worked, err := s.clients[0].Work(memory.Idle{})
+		must(rt, err)
+		if !worked {
+			break
+		}
+	}
+	tb := s.check(rt)
+	tx, err := s.clients[0].Begin(memory.Idle{})
+	must(rt, err)
+	jobs, err := tx.Jobs(memory.Idle{})
+	if err != nil || len(jobs) > 0 {
+		rt.Fatalf("%d jobs have not ended, %v", len(jobs), err)
+	}
+	prefix := codec.AppendTablePrefix(nil, tb.ID)
+	pairs, err := tx.kv.Scan(memory.Idle{}, prefix, codec.PrefixEnd(prefix), 0)
+	must(rt, err)
+	for _, p := range pairs {
+		if _, index, _, err := codec.DecodeIndexKey(p.Key); err == nil && tb.index(index) == nil {
+			rt.Fatalf("an entry of index %d is left: %x", index, p.Key)
+		}
+	}
+	for _, x := range tb.Indexes {
+		if x.State != Public {
+			rt.Fatalf("index %s is %s for ever", x.Name, x.State)
+		}
+	}
+}
+
+// TestVersionsApart: who began two versions ago does not commit, who began one
+// ago does, and with nothing written nobody is asked.
+func TestVersionsApart(t *testing.T) {
+	store := memory.New()
+	db := New(store, Config{})
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(db.CreateTable(memory.Idle{}, stormDefinition()))
+	begin := func(id int64, writes bool) *Tx {
+		tx, err := db.Begin(memory.Idle{})
+		check(err)
+		tb, err := tx.Table("t")
+		check(err)
+		if writes {
+			check(tx.Do(func(s *Statement) error {
+				_, err := s.Insert(memory.Idle{}, tb, Row{codec.Int(id), codec.Int(id), codec.Int(id)})
+				return err
+			}))
+		}
+		return tx
+	}
+	oldest, reader := begin(1, true), begin(0, false)
+	check(discard(db.AddIndex(memory.Idle{}, "t", IndexDefinition{Name: "a", Columns: []string{"a"}}, 0)))
+	step := func() {
+		_, err := db.Work(memory.Idle{})
+		check(err)
+	}
+	step() // delete-only
+	older := begin(2, true)
+	step() // write-only
+	if err := oldest.Commit(memory.Idle{}); !errors.Is(err, ErrSchemaChanged) || !errors.Is(err, client.ErrFailed) {
+		t.Errorf("two versions behind: %v", err)
+	}
+	check(older.Commit(memory.Idle{}))
+	check(reader.Commit(memory.Idle{}))
+	for range 3 {
+		step() // reorganizing, the backfill, public
+	}
+	tx := begin(3, false)
+	tb, err := tx.Table("t")
+	check(err)
+	check(tx.Check(memory.Idle{}, tb))
+	if x := tb.Index("a"); x == nil || x.State != Public {
+		t.Errorf("the index is %+v", x)
+	}
+}
+
+// discard takes the error of a job that nobody has worked on for nothing.
+func discard(err error) error {
+	if errors.Is(err, client.ErrUndetermined) {
+		return nil
+	}
+	return err
+}
+
+// TestDuplicateValues: a unique index over values that are not unique is not
+// added, and leaves nothing behind.
+func TestDuplicateValues(t *testing.T) {
+	store := memory.New()
+	db := New(store, Config{BackfillBatch: 2})
+	if err := db.CreateTable(memory.Idle{}, stormDefinition()); err != nil {
+		t.Fatal(err)
+	}
+	tx, _ := db.Begin(memory.Idle{})
+	tb, _ := tx.Table("t")
+	err := tx.Do(func(s *Statement) error {
+		for i := range int64(6) {
+			if _, err := s.Insert(memory.Idle{}, tb, Row{codec.Int(i), codec.Int(i % 5), codec.Int(i)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil {
+		err = tx.Commit(memory.Idle{})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := len(store.Keys())
+	err = db.AddIndex(memory.Idle{}, "t", IndexDefinition{Name: "a", Unique: true, Columns: []string{"a"}}, time.Hour)
+	if !errors.Is(err, ErrSchema) || errors.Is(err, client.ErrUndetermined) {
+		t.Errorf("error %v", err)
+	}
+	if after := len(store.Keys()); after != before+1 { // the job, in the history
+		t.Errorf("%d keys, and %d afterwards: %q", before, after, store.Keys())
+	}
+	if err := db.AddIndex(memory.Idle{}, "t", IndexDefinition{Name: "a", Columns: []string{"a"}}, time.Hour); err != nil {
+		t.Error(err)
+	}
+	if err := db.DropTable(memory.Idle{}, "t", time.Hour); err != nil {
+		t.Error(err)
+	}
+	if slices.ContainsFunc(store.Keys(), func(k string) bool { return bytes.HasPrefix([]byte(k), []byte("t")) }) {
+		t.Errorf("keys are left: %q", store.Keys())
+	}
+	if err := db.DropTable(memory.Idle{}, "t", time.Hour); !errors.Is(err, ErrSchema) {
+		t.Errorf("the table is dropped again: %v", err)
+	}
+}
+
+// TestDefinitions: what is wrong with a table or an index is told.
+func TestDefinitions(t *testing.T) {
+	id := Column{Name: "id", Type: BigInt}
+	for i, d := range []Definition{
+		{Columns: []Column{id}},
+		{Name: "t"},
+		{Name: "t", Columns: []Column{id, {Name: "ID", Type: Int}}},
+		{Name: "t", Columns: []Column{{Name: "x", Type: "json"}}},
+		{Name: "t", Columns: []Column{{Name: "x", Type: VarChar}}},
+		{Name: "t", Columns: []Column{{Name: "x", Type: Double, Unsigned: true}}},
+		{Name: "t", Columns: []Column{id}, Primary: []string{"x"}},
+		{Name: "t", Columns: []Column{id}, Primary: []string{"id", "id"}},
+		{Name: "t", Columns: []Column{id}, Indexes: []IndexDefinition{{Name: "x"}}},
+		{Name: "t", Columns: []Column{id}, Indexes: []IndexDefinition{{Name: "x", Columns: []string{"y"}}}},
+		{Name: "t", Columns: []Column{id}, Indexes: []IndexDefinition{{Name: "x", Columns: []string{"id"}}, {Name: "X", Columns: []string{"id"}}}},
+	} {
+		if err := New(memory.New(), Config{}).CreateTable(memory.Idle{}, d); !errors.Is(err, ErrSchema) || !errors.Is(err, client.ErrFailed) {
+			t.Errorf("%d: error %v", i, err)
+		}
+	}
+	db := New(memory.New(), Config{})
+	d := Definition{Name: "t", Columns: []Column{id}}
+	if err := errors.Join(db.CreateTable(memory.Idle{}, d)); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.CreateTable(memory.Idle{}, d); !errors.Is(err, ErrSchema) {
+		t.Errorf("a second table of that name: %v", err)
+	}
+}
+
+// TestDateTime: what is written is read, in the order of time.
+func TestDateTime(t *testing.T) {
+	last := uint64(0)
+	for _, text := range []string{"0000-01-01 00:00:00", "1999-12-31 23:59:59", "1999-12-31 23:59:59.999999", "2000-01-01 00:00:00", "2000-02-29 00:00:00"} {
+		packed, err := ParseDateTime(text)
+		if err != nil || FormatDateTime(packed) != text || packed <= last {
+			t.Errorf("%s: %d after %d, %s, %v", text, packed, last, FormatDateTime(packed), err)
+		}
+		last = packed
+	}
+	// TiDB's own packed form of an instant, by its formula.
+	if packed, _ := ParseDateTime("2021-09-01 12:34:56.000123"); packed != ((2021*13+9)<<5|1)<<41|(12<<12|34<<6|56)<<24|123 {
+		t.Errorf("packed %d", packed)
+	}
+	for _, text := range []string{"", "2000-13-01", "2001-02-29", "2000-01-01 24:00:00", "2000-01-01 1:00:00", "2000-01-01 00:00:00.", "2000-01-01 00:00:00.1234567", "2000-1-01", "+200-01-01"} {
+		if packed, err := ParseDateTime(text); err == nil {
+			t.Errorf("%q is %d", text, packed)
+		}
+	}
+	if FormatDateTime(1) != "" {
+		t.Error("1 is an instant")
+	}
+}
+
+// TestConvert: what fits a column becomes a value of it, and nothing else does.
+func TestConvert(t *testing.T) {
+	for _, c := range []struct {
+		column Column
+		in     Datum
+		want   string
+	}{
+		{Column{Type: BigInt}, codec.Uint(5), "5"},
+		{Column{Type: BigInt}, codec.Uint(1 << 63), "error"},
+		{Column{Type: BigInt, Unsigned: true}, codec.Int(-1), "error"},
+		{Column{Type: BigInt, Unsigned: true}, codec.Int(7), "7"},
+		{Column{Type: Int}, codec.Int(1 << 31), "error"},
+		{Column{Type: Int, Unsigned: true}, codec.Uint(1<<32 - 1), "4294967295"},
+		{Column{Type: Int}, codec.Bytes("1"), "error"},
+		{Column{Type: Double}, codec.Int(3), "3"},
+		{Column{Type: Double}, codec.Int(1<<53 + 1), "error"},
+		{Column{Type: VarChar, Length: 2}, codec.Bytes("ab"), `"ab"`},
+		{Column{Type: VarChar, Length: 2}, codec.Bytes("abc"), "error"},
+		{Column{Type: VarChar, Length: 2}, codec.Int(1), "error"},
+		{Column{Type: DateTime}, codec.Bytes("tomorrow"), "error"},
+		{Column{Type: DateTime}, codec.Uint(5), "error"},
+		{Column{Type: BigInt}, codec.Null(), "NULL"},
+		{Column{Type: BigInt, NotNull: true}, codec.Null(), "error"},
+	} {
+		got, err := c.column.Convert(c.in)
+		text := fmt.Sprint(got)
+		if err != nil {
+			text = "error"
+			if !errors.Is(err, ErrValue) {
+				t.Errorf("%v: %v", c.in, err)
+			}
+		}
+		if text != c.want {
+			t.Errorf("%v for %+v: %s, want %s", c.in, c.column, text, c.want)
+		}
+	}
+}

@@ -1,0 +1,205 @@
+package table
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"simrun/nodes/client"
+	"simrun/nodes/codec"
+	"simrun/nodes/env"
+)
+
+// JobKind is what a job does.
+type JobKind string
+
+// The kinds of jobs.
+const (
+	AddIndexJob  JobKind = "add-index"
+	DropIndexJob JobKind = "drop-index"
+	DropTableJob JobKind = "drop-table"
+)
+
+// Job is a change of the schema that takes more than one step. It lies in the
+// store until it has ended, and then in the history of jobs.
+type Job struct {
+	ID    int64   `json:"id"`
+	Kind  JobKind `json:"kind"`
+	Table int64   `json:"table"`
+	// Index is the index that is added or dropped; 0 before there is one.
+	Index int64 `json:"index,omitempty"`
+	// Name, Unique and Columns define an index that is added.
+	Name    string   `json:"name,omitempty"`
+	Unique  bool     `json:"unique,omitempty"`
+	Columns []string `json:"columns,omitempty"`
+
+	// Cursor is the key of the first row that is not in the new index yet.
+	Cursor []byte `json:"cursor,omitempty"`
+	Filled bool   `json:"filled,omitempty"` // every row is
+	// Gone says that what is dropped is in no schema any more, only its keys remain.
+	Gone bool `json:"gone,omitempty"`
+	// Failure is why an index cannot be added. The job then goes back.
+	Failure string `json:"failure,omitempty"`
+}
+
+func (j *Job) encode() []byte {
+	text, err := json.Marshal(j)
+	if err != nil {
+		panic(fmt.Errorf("table: a job does not encode: %w", err))
+	}
+	return text
+}
+
+func decodeJob(text []byte) (*Job, error) {
+	j := &Job{}
+	if err := json.Unmarshal(text, j); err != nil {
+		return nil, inconsistent("job %q: %v", text, err)
+	}
+	return j, nil
+}
+
+// change runs a transaction that changes the schema. It conflicts with every
+// other one that does.
+func (db *DB) change(t env.Task, fn func(tx *Tx) error) error {
+	tx, err := db.begin(t)
+	if err != nil {
+		return err
+	}
+	if err := fn(tx); err != nil {
+		tx.Rollback(t)
+		return failure("change of the schema", err)
+	}
+	return tx.Commit(t)
+}
+
+// publish writes the next version of the schema.
+func (tx *Tx) publish() { writeNumber(tx.kv, codec.MetaKey(versionField), tx.schema.Version+1) }
+
+// newID returns the next number for a table or a job.
+func (tx *Tx) newID(t env.Task) (int64, error) {
+	key := codec.MetaKey(globalIDField)
+	last, err := readNumber(t, tx.kv, key)
+	writeNumber(tx.kv, key, last+1)
+	return last + 1, err
+}
+
+// CreateTable makes an empty table. That takes one version: nobody of the version
+// before knows of it.
+func (db *DB) CreateTable(t env.Task, d Definition) error {
+	return db.change(t, func(tx *Tx) error {
+		if tx.schema.find(d.Name) != nil {
+			return schemaError("there is a table %s, or one of that name is being dropped", d.Name)
+		}
+		id, err := tx.newID(t)
+		if err != nil {
+			return err
+		}
+		tb, err := d.build(id)
+		if err != nil {
+			return err
+		}
+		tx.kv.Set(tableKey(id), tb.encode())
+		tx.publish()
+		return nil
+	})
+}
+
+// AddIndex adds an index to a table with rows, while others write it. It returns
+// when the job has ended, which it also works on. If time runs out the job goes
+// on nevertheless, as soon as somebody calls Work; the error is then of class
+// client.ErrUndetermined.
+func (db *DB) AddIndex(t env.Task, table string, def IndexDefinition, limit time.Duration) error {
+	return db.enqueue(t, table, limit, func(tb *Table) (*Job, error) {
+		if _, err := tb.withIndex(def, DeleteOnly); err != nil {
+			return nil, err
+		}
+		return &Job{Kind: AddIndexJob, Name: def.Name, Unique: def.Unique, Columns: def.Columns}, nil
+	})
+}
+
+// DropIndex removes an index, as AddIndex adds one.
+func (db *DB) DropIndex(t env.Task, table, index string, limit time.Duration) error {
+	return db.enqueue(t, table, limit, func(tb *Table) (*Job, error) {
+		x := tb.Index(index)
+		if x == nil || x.State != Public || x.Name == primaryName {
+			return nil, schemaError("table %s has no index %s that can be dropped", table, index)
+		}
+		return &Job{Kind: DropIndexJob, Index: x.ID}, nil
+	})
+}
+
+// DropTable removes a table with all that is in it, as AddIndex adds an index.
+func (db *DB) DropTable(t env.Task, table string, limit time.Duration) error {
+	return db.enqueue(t, table, limit, func(*Table) (*Job, error) { return &Job{Kind: DropTableJob}, nil })
+}
+
+// enqueue puts a job into the queue and works on the queue until the job has
+// ended.
+func (db *DB) enqueue(t env.Task, table string, limit time.Duration, make func(tb *Table) (*Job, error)) error {
+	var id int64
+	err := db.change(t, func(tx *Tx) error {
+		tb, err := tx.Table(table)
+		if err != nil {
+			return err
+		}
+		j, err := make(tb)
+		if err != nil {
+			return err
+		}
+		if j.ID, err = tx.newID(t); err != nil {
+			return err
+		}
+		j.Table, id = tb.ID, j.ID
+		tx.kv.Set(jobKey(id), j.encode())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return db.wait(t, id, limit)
+}
+
+// jobPause is how long a worker waits after a step that failed, or that somebody
+// else took.
+const jobPause = 20 * time.Millisecond
+
+// wait works until a job has ended, and returns what became of it.
+func (db *DB) wait(t env.Task, id int64, limit time.Duration) error {
+	var last error
+	for spent := time.Duration(0); spent < limit; spent += jobPause {
+		j, err := db.ended(t, id)
+		switch {
+		case err == nil && j != nil && j.Failure != "":
+			return failure("job", fmt.Errorf("%w: %s", ErrSchema, j.Failure))
+		case err == nil && j != nil:
+			return nil
+		}
+		for err == nil {
+			var worked bool
+			if worked, err = db.Work(t); !worked {
+				break
+			}
+		}
+		last = err
+		t.Sleep(jobPause)
+	}
+	return &client.Error{Op: "job", Unknown: true, Err: fmt.Errorf("job %d has not ended within %v: %w", id, limit, errors.Join(client.ErrDeadline, last))}
+}
+
+// ended returns a job that has ended; nil if it has not.
+func (db *DB) ended(t env.Task, id int64) (*Job, error) {
+	tx, err := db.Begin(t)
+	if err != nil {
+		return nil, err
+	}
+	text, found, err := tx.kv.Get(t, jobHistoryKey(id))
+	if err != nil {
+		tx.Rollback(t)
+		return nil, err
+	}
+	if err := tx.Commit(t); err != nil || !found {
+		return nil, err
+	}
+	return decodeJob(text)
+}

@@ -1,0 +1,193 @@
+// Package memory is a store for tables in memory: snapshot isolation in its
+// plainest form, over a map of versions. It serves tests of what lies on
+// transactions, and needs no simulated world.
+package memory
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"time"
+
+	"simrun/nodes/client"
+	"simrun/nodes/env"
+	"simrun/nodes/invariant"
+	"simrun/nodes/table/kv"
+)
+
+// Idle is a task for code that does not really wait.
+type Idle struct{}
+
+// Sleep implements env.Task.
+func (Idle) Sleep(time.Duration) {}
+
+// Waker implements env.Task.
+func (Idle) Waker() env.Waker { return env.Waker{} }
+
+// Park implements env.Task.
+func (Idle) Park(time.Duration) bool { return false }
+
+// Store is a store in memory.
+type Store struct {
+	// Commit, if set, is asked before a transaction commits; an error is why it
+	// fails.
+	Commit func() error
+
+	ts       uint64
+	versions map[string][]version // the oldest first
+}
+
+type version struct {
+	ts    uint64
+	value []byte // nil: deleted
+	lock  bool   // nothing but a lock
+}
+
+// New returns an empty store.
+func New() *Store { return &Store{versions: map[string][]version{}} }
+
+// Keys returns the keys that have a value, in their order.
+func (m *Store) Keys() (keys []string) {
+	for _, key := range slices.Sorted(maps.Keys(m.versions)) {
+		if _, found, _ := m.GetAt(Idle{}, m.ts, []byte(key)); found {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// Begin implements kv.Store.
+func (m *Store) Begin(env.Task) (kv.Txn, error) {
+	m.ts++
+	return &txn{store: m, start: m.ts, writes: map[string]version{}}, nil
+}
+
+// GetAt implements kv.Store.
+func (m *Store) GetAt(_ env.Task, ts uint64, key []byte) (value []byte, found bool, err error) {
+	versions := m.versions[string(key)]
+	for i := len(versions) - 1; i >= 0; i-- {
+		if v := versions[i]; !v.lock && v.ts <= ts {
+			return v.value, v.value != nil, nil
+		}
+	}
+	return nil, false, nil
+}
+
+// txn is a transaction of a memStore.
+type txn struct {
+	store  *Store
+	start  uint64
+	writes map[string]version
+	check  func(t env.Task, commitTS uint64) error
+	ended  bool
+}
+
+// StartTS implements kv.Txn.
+func (x *txn) StartTS() uint64 { return x.start }
+
+// Get implements kv.Txn.
+func (x *txn) Get(t env.Task, key []byte) ([]byte, bool, error) {
+	if w, ok := x.writes[string(key)]; ok && !w.lock {
+		return w.value, w.value != nil, nil
+	}
+	return x.store.GetAt(t, x.start, key)
+}
+
+// BatchGet implements kv.Txn.
+func (x *txn) BatchGet(t env.Task, keys [][]byte) (pairs []client.Pair, err error) {
+	for _, key := range keys {
+		if value, found, _ := x.Get(t, key); found {
+			pairs = append(pairs, client.Pair{Key: key, Value: value})
+		}
+	}
+	return pairs, nil
+}
+
+func (x *txn) scan(t env.Task, start, end []byte, limit int, reverse bool) (pairs []client.Pair, err error) {
+	names := slices.Concat(slices.Sorted(maps.Keys(x.store.versions)), slices.Sorted(maps.Keys(x.writes)))
+	slices.Sort(names)
+	names = slices.Compact(names)
+	if reverse {
+		slices.Reverse(names)
+	}
+	for _, name := range names {
+		key := []byte(name)
+		if bytes.Compare(key, start) < 0 || len(end) > 0 && bytes.Compare(key, end) >= 0 {
+			continue
+		}
+		if value, found, _ := x.Get(t, key); found {
+			if pairs = append(pairs, client.Pair{Key: key, Value: value}); len(pairs) == limit {
+				break
+			}
+		}
+	}
+	return pairs, nil
+}
+
+// Scan implements kv.Txn.
+func (x *txn) Scan(t env.Task, start, end []byte, limit int) ([]client.Pair, error) {
+	return x.scan(t, start, end, limit, false)
+}
+
+// ReverseScan implements kv.Txn.
+func (x *txn) ReverseScan(t env.Task, start, end []byte, limit int) ([]client.Pair, error) {
+	return x.scan(t, start, end, limit, true)
+}
+
+// Set implements kv.Txn.
+func (x *txn) Set(key, value []byte) {
+	x.writes[string(key)] = version{value: bytes.Clone(value)}
+}
+
+// Delete implements kv.Txn.
+func (x *txn) Delete(key []byte) { x.writes[string(key)] = version{} }
+
+// LockKeys implements kv.Txn.
+func (x *txn) LockKeys(keys ...[]byte) {
+	for _, key := range keys {
+		if _, ok := x.writes[string(key)]; !ok {
+			x.writes[string(key)] = version{lock: true}
+		}
+	}
+}
+
+// BeforeCommit implements kv.Txn.
+func (x *txn) BeforeCommit(check func(t env.Task, commitTS uint64) error) { x.check = check }
+
+// Commit implements kv.Txn.
+func (x *txn) Commit(t env.Task) error {
+	invariant.Check(!x.ended, "memory: a transaction ended twice")
+	x.ended = true
+	if len(x.writes) == 0 {
+		return nil
+	}
+	x.store.ts++
+	commit := x.store.ts
+	if x.store.Commit != nil {
+		if err := x.store.Commit(); err != nil {
+			return err
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(x.writes)) {
+		versions := x.store.versions[key]
+		if n := len(versions); n > 0 && versions[n-1].ts > x.start {
+			return &client.Error{Op: "commit", Err: &client.WriteConflictError{
+				Key: []byte(key), StartTS: x.start, ConflictCommitTS: versions[n-1].ts,
+			}}
+		}
+	}
+	if x.check != nil {
+		if err := x.check(t, commit); err != nil {
+			return &client.Error{Op: "commit", Err: err}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(x.writes)) {
+		w := x.writes[key]
+		w.ts = commit
+		x.store.versions[key] = append(x.store.versions[key], w)
+	}
+	return nil
+}
+
+// Rollback implements kv.Txn.
+func (x *txn) Rollback(env.Task) { x.ended = true }

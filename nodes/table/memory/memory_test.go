@@ -1,0 +1,46 @@
+package memory
+
+import (
+	"errors"
+	"testing"
+
+	"simrun/nodes/client"
+)
+
+// TestStore: a transaction sees its snapshot and its own writes; of two that
+// write one key the first committer wins, and a lock counts as a write.
+func TestStore(t *testing.T) {
+	m := New()
+	put := func(key, value string) {
+		x, _ := m.Begin(Idle{})
+		x.Set([]byte(key), []byte(value))
+		if err := x.Commit(Idle{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("a", "1")
+	put("b", "2")
+	reader, _ := m.Begin(Idle{})
+	loser, _ := m.Begin(Idle{})
+	loser.LockKeys([]byte("a"))
+	put("a", "3")
+	reader.Set([]byte("c"), []byte("4"))
+	reader.Delete([]byte("b"))
+	pairs, _ := reader.Scan(Idle{}, nil, nil, 0)
+	if len(pairs) != 2 || string(pairs[0].Value) != "1" || string(pairs[1].Key) != "c" {
+		t.Errorf("scan: %q", pairs)
+	}
+	pairs, _ = reader.ReverseScan(Idle{}, []byte("a"), []byte("d"), 1)
+	if len(pairs) != 1 || string(pairs[0].Key) != "c" {
+		t.Errorf("reverse scan: %q", pairs)
+	}
+	if err := loser.Commit(Idle{}); !errors.Is(err, client.ErrWriteConflict) {
+		t.Errorf("a lock beside a write: %v", err)
+	}
+	if err := reader.Commit(Idle{}); err != nil {
+		t.Error(err)
+	}
+	if keys := m.Keys(); len(keys) != 2 || keys[1] != "c" {
+		t.Errorf("keys: %q", keys)
+	}
+}

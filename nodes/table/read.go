@@ -1,0 +1,196 @@
+package table
+
+import (
+	"bytes"
+	"slices"
+
+	"simrun/nodes/client"
+	"simrun/nodes/codec"
+	"simrun/nodes/env"
+)
+
+// Record is a row with its handle.
+type Record struct {
+	Handle int64
+	Row    Row
+}
+
+// Scan says what to read and in which order.
+type Scan struct {
+	// Index is the public index to go by; nil is the primary key.
+	Index *Index
+	// Range bounds the key that it goes by.
+	Range Range
+	// Reverse goes down.
+	Reverse bool
+	// Limit is the most records; 0 is none.
+	Limit int
+	// Filter, if set, takes a record or leaves it out.
+	Filter func(Record) (bool, error)
+}
+
+// Get reads the row of a handle.
+func (tx *Tx) Get(t env.Task, tb *Table, handle int64) (Row, bool, error) {
+	tx.use()
+	key := codec.RowKey(tb.ID, handle)
+	value, found, err := tx.kv.Get(t, key)
+	if err != nil || !found {
+		return nil, false, err
+	}
+	_, row, err := tb.decodeRow(key, value)
+	return row, err == nil, failure("get", err)
+}
+
+// Lookup reads the row with these values of a unique index, none of them NULL.
+func (tx *Tx) Lookup(t env.Task, tb *Table, x *Index, values []Datum) (Record, bool, error) {
+	tx.use()
+	key, _ := tb.entryKey(x, values, 0)
+	value, found, err := tx.kv.Get(t, key)
+	if err != nil || !found {
+		return Record{}, false, err
+	}
+	records, err := tx.resolve(t, tb, x, []client.Pair{{Key: key, Value: value}})
+	if err != nil {
+		return Record{}, false, failure("lookup", err)
+	}
+	return records[0], true, nil
+}
+
+// Scan reads records in the order of a key. Where the key has equal values, the
+// order is that of the handles as signed integers.
+func (tx *Tx) Scan(t env.Task, tb *Table, s Scan) ([]Record, error) {
+	var records []Record
+	err := tx.pages(t, tb, &s, s.Filter == nil, func(pairs []client.Pair) (more bool, err error) {
+		page, err := tx.records(t, tb, s.Index, pairs)
+		if err != nil {
+			return false, err
+		}
+		for _, r := range page {
+			if s.Filter != nil {
+				if ok, err := s.Filter(r); err != nil || !ok {
+					if err != nil {
+						return false, err
+					}
+					continue
+				}
+			}
+			if records = append(records, r); len(records) == s.Limit {
+				return false, nil
+			}
+		}
+		return true, nil
+	})
+	if err != nil {
+		return nil, failure("scan", err)
+	}
+	return records, nil
+}
+
+// Count counts the records that Scan would return; without a filter it does not
+// look up rows.
+func (tx *Tx) Count(t env.Task, tb *Table, s Scan) (int, error) {
+	if s.Filter != nil {
+		records, err := tx.Scan(t, tb, s)
+		return len(records), err
+	}
+	n := 0
+	err := tx.pages(t, tb, &s, true, func(pairs []client.Pair) (bool, error) {
+		n += len(pairs)
+		return s.Limit == 0 || n < s.Limit, nil
+	})
+	return n, failure("count", err)
+}
+
+// pages reads the keys of a scan page by page until visit wants no more. If
+// exact, every pair counts towards the limit.
+func (tx *Tx) pages(t env.Task, tb *Table, s *Scan, exact bool, visit func([]client.Pair) (more bool, err error)) error {
+	tx.use()
+	spans := tb.rowSpans(s.Range)
+	if s.Index != nil {
+		spans = []span{tb.entrySpan(s.Index, s.Range)}
+	}
+	read := tx.kv.Scan
+	if s.Reverse {
+		spans = slices.Clone(spans)
+		slices.Reverse(spans)
+		read = tx.kv.ReverseScan
+	}
+	seen := 0
+	for _, at := range spans {
+		for bytes.Compare(at.start, at.end) < 0 {
+			size := tx.db.cfg.PageRows
+			if exact && s.Limit > 0 {
+				size = min(size, s.Limit-seen)
+			}
+			pairs, err := read(t, at.start, at.end, size)
+			if err != nil {
+				return err
+			}
+			if len(pairs) == 0 {
+				break
+			}
+			seen += len(pairs)
+			if more, err := visit(pairs); err != nil || !more {
+				return err
+			}
+			if len(pairs) < size {
+				break
+			}
+			if last := pairs[len(pairs)-1].Key; s.Reverse {
+				at.end = last
+			} else {
+				at.start = append(bytes.Clone(last), 0)
+			}
+		}
+	}
+	return nil
+}
+
+// records decodes the rows of a page, which are looked up if it is one of an
+// index.
+func (tx *Tx) records(t env.Task, tb *Table, x *Index, pairs []client.Pair) ([]Record, error) {
+	if x != nil {
+		return tx.resolve(t, tb, x, pairs)
+	}
+	records := make([]Record, len(pairs))
+	for i, p := range pairs {
+		var err error
+		if records[i].Handle, records[i].Row, err = tb.decodeRow(p.Key, p.Value); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
+}
+
+// resolve looks up the rows of index entries. Both are of one timestamp, so every
+// entry has its row.
+func (tx *Tx) resolve(t env.Task, tb *Table, x *Index, entries []client.Pair) ([]Record, error) {
+	keys := make([][]byte, len(entries))
+	values := make([][]Datum, len(entries))
+	for i, e := range entries {
+		var handle int64
+		var err error
+		if values[i], handle, err = tb.decodeEntry(x, e.Key, e.Value); err != nil {
+			return nil, err
+		}
+		keys[i] = codec.RowKey(tb.ID, handle)
+	}
+	rows, err := tx.kv.BatchGet(t, keys)
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) != len(keys) {
+		return nil, inconsistent("%d of %d entries of index %s.%s have no row", len(keys)-len(rows), len(keys), tb.Name, x.Name)
+	}
+	records, err := tx.records(t, tb, nil, rows)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range records {
+		if !slices.Equal(x.values(r.Row), values[i]) {
+			return nil, inconsistent("index %s.%s has (%s) for row %d, which has (%s)",
+				tb.Name, x.Name, describe(values[i]), r.Handle, describe(x.values(r.Row)))
+		}
+	}
+	return records, nil
+}

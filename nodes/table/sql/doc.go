@@ -1,0 +1,36 @@
+// Package sql runs statements of a small part of SQL on package table.
+//
+//	statements, err := sql.Parse("SELECT * FROM accounts WHERE id = @id FOR UPDATE")
+//	s := sql.NewSession(db)
+//	s.Set("id", codec.Int(7))
+//	result, err := s.Exec(t, statements[0])
+//
+// The text is parsed by TiDB's own parser, so what is a statement and what is not
+// is as in TiDB, and so are the names of types. What is understood of it:
+//
+//	CREATE TABLE t (column type [NOT NULL] [PRIMARY KEY] [UNIQUE], ...,
+//	    PRIMARY KEY (...), [UNIQUE] INDEX name (...))
+//	DROP TABLE t
+//	CREATE [UNIQUE] INDEX name ON t (...)      ALTER TABLE t ADD [UNIQUE] INDEX name (...)
+//	DROP INDEX name ON t                       ALTER TABLE t DROP INDEX name
+//	INSERT INTO t [(columns)] VALUES (...), ...
+//	SELECT * | columns | COUNT(*) FROM t [WHERE ...] [ORDER BY columns [DESC]] [LIMIT n] [FOR UPDATE]
+//	UPDATE t SET column = ..., ... [WHERE ...] [ORDER BY ...] [LIMIT n]
+//	DELETE FROM t [WHERE ...] [ORDER BY ...] [LIMIT n]
+//	BEGIN    COMMIT    ROLLBACK
+//	ADMIN CHECK TABLE t
+//
+// Types are those of package table. Expressions have columns, constants,
+// variables (@name), + - * over numbers, = <> < <= > >= and <=>, AND, OR, NOT,
+// IS [NOT] NULL, [NOT] BETWEEN and [NOT] IN over a list. NULL is neither true nor
+// false, as ever. Nothing is converted silently: a text compared with a number is
+// an error, not zero, except that a text beside a DATETIME is one. An UPDATE sees
+// the old values of all columns, as in TiDB. A result out of range is an error.
+//
+// Everything else is an error that says where it stands.
+//
+// A statement outside BEGIN and COMMIT is a transaction of its own. One that fails
+// inside leaves the transaction as it was before it. FOR UPDATE locks the rows
+// that are returned, when the transaction commits: of two that lock the same row,
+// one fails. Statements that change the schema stand outside of transactions.
+package sql

@@ -1,0 +1,97 @@
+package sql
+
+import (
+	"simrun/nodes/env"
+	"simrun/nodes/table"
+)
+
+// Statement is one statement, ready to be run any number of times.
+type Statement struct {
+	// Text is the statement as it was written.
+	Text string
+	run  runner
+}
+
+// Schema says whether the statement changes the schema.
+func (s *Statement) Schema() bool {
+	switch s.run.(type) {
+	case createTable, dropTable, createIndex, dropIndex:
+		return true
+	}
+	return false
+}
+
+// Query says whether the statement returns rows.
+func (s *Statement) Query() bool {
+	_, ok := s.run.(query)
+	return ok
+}
+
+// Creates returns the table that the statement creates, nil if it creates none.
+func (s *Statement) Creates() *table.Definition {
+	if c, ok := s.run.(createTable); ok {
+		return &c.definition
+	}
+	return nil
+}
+
+// runner is what a statement does.
+type runner interface {
+	exec(t env.Task, s *Session) (*Result, error)
+}
+
+// The statements.
+type (
+	createTable struct {
+		definition  table.Definition
+		ifNotExists bool
+	}
+	dropTable   struct{ table string }
+	createIndex struct {
+		table string
+		index table.IndexDefinition
+	}
+	dropIndex struct{ table, index string }
+
+	insert struct {
+		table   string
+		columns []string // none: all of them
+		rows    [][]expr
+	}
+	query struct {
+		source
+		columns   []string // none: all of them
+		count     bool     // COUNT(*) and nothing else
+		forUpdate bool
+	}
+	update struct {
+		source
+		sets []assignment
+	}
+	remove struct{ source }
+
+	begin      struct{}
+	commit     struct{}
+	rollback   struct{}
+	checkTable struct{ tables []string }
+)
+
+// source is which rows of a table a statement is about, in which order.
+type source struct {
+	table string
+	where expr // nil: all
+	order []ordering
+	limit expr // nil: none
+}
+
+// ordering is one column of ORDER BY.
+type ordering struct {
+	column  string
+	reverse bool
+}
+
+// assignment is one column of SET.
+type assignment struct {
+	column string
+	value  expr
+}

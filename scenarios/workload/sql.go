@@ -1,0 +1,236 @@
+package workload
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"simrun/nodes/client"
+	"simrun/nodes/codec"
+	"simrun/nodes/env"
+	"simrun/nodes/table"
+	"simrun/nodes/table/kv"
+	"simrun/nodes/table/sql"
+	"simrun/sim/history"
+	"simrun/sim/plan"
+	"simrun/sim/stream"
+)
+
+// sqlLoad runs the programs of a script, which is the whole workload. Parameters:
+// check, the share of steps in per mille that look whether the sums and subsets
+// of the script hold.
+type sqlLoad struct {
+	cfg     Config
+	script  *script
+	checks  int
+	clients map[*Session]*tableClient
+	// done is how much of the setup has succeeded, doubtful that the next statement
+	// perhaps has too.
+	done     int
+	doubtful bool
+}
+
+// newSQL returns the workload of a script that Check has read before.
+func newSQL(cfg Config) *sqlLoad {
+	s, err := parseScript(cfg.SQL)
+	if err != nil {
+		panic(fmt.Errorf("workload: a script that was checked: %w", err))
+	}
+	return &sqlLoad{cfg: cfg, script: s, checks: cfg.param("check"), clients: map[*Session]*tableClient{}}
+}
+
+// sqlPlaces returns keys of rows all over the tables of a script.
+func sqlPlaces(w *plan.Workload) []string {
+	places := make([]string, 0, w.Keys)
+	s, err := parseScript(w.SQL)
+	if err != nil {
+		return places // Check tells
+	}
+	names, _ := s.tables()
+	for n := range w.Keys {
+		id, row := n*len(names)/w.Keys, n*len(names)%w.Keys/len(names)
+		places = append(places, plan.HexKey(codec.RowKey(int64(id+1), int64(row+1))))
+	}
+	return places
+}
+
+// Header implements Workload.
+func (*sqlLoad) Header(h *history.Header) { h.Hex, h.Tables = true, true }
+
+// session returns a client's session on its database, and what records the
+// transaction that the session's next statement is part of.
+func (w *sqlLoad) session(s *Session) (session *sql.Session, record *watched) {
+	c := w.clients[s]
+	if c == nil || c.below != s.DB {
+		c = &tableClient{s.DB, table.New(tableStore{s}, table.Config{RowIDBatch: 5, BackfillBatch: 3, Inner: kv.NewStore(s.DB)})}
+		w.clients[s] = c
+	}
+	record = &watched{}
+	session = sql.NewSession(c.db)
+	session.JobLimit = jobLimit
+	session.Observe = func(tx *table.Tx) { record.TxnRecord = tx.KV().(*tableTxn).op.Txn }
+	return session, record
+}
+
+// watched is the record of the transaction under way.
+type watched struct{ *history.TxnRecord }
+
+// Setup implements Workload.
+func (w *sqlLoad) Setup(t env.Task, s *Session) error {
+	session, _ := w.session(s)
+	defer session.Close(t)
+	for w.done < len(w.script.setup) {
+		_, err := session.Exec(t, w.script.setup[w.done].Statement)
+		// What perhaps succeeded before and now cannot be done again has succeeded.
+		if w.doubtful && (errors.Is(err, table.ErrDuplicate) || errors.Is(err, table.ErrSchema)) {
+			err = nil
+		}
+		if err != nil {
+			w.doubtful = errors.Is(err, client.ErrUndetermined)
+			return err
+		}
+		w.done, w.doubtful = w.done+1, false
+	}
+	return nil
+}
+
+// Step implements Workload.
+func (w *sqlLoad) Step(t env.Task, s *Session, r *stream.Stream) {
+	if r.PerMille(w.checks) {
+		_ = w.check(t, s)
+		return
+	}
+	session, record := w.session(s)
+	defer session.Close(t)
+	g := w.script.draw(r)
+	g.set(session, r, int64(s.ID)<<32|int64(s.Steps()))
+	for _, step := range g.steps {
+		result, err := session.Exec(t, step.Statement)
+		if errors.Is(err, table.ErrInconsistent) && record.TxnRecord != nil {
+			record.Problem = err.Error()
+		}
+		if err != nil || step.rows >= 0 && result.Affected != step.rows {
+			return
+		}
+	}
+}
+
+// Probe implements Workload: it writes every row as it is.
+func (w *sqlLoad) Probe(t env.Task, s *Session) error {
+	session, _ := w.session(s)
+	defer session.Close(t)
+	names, columns := w.script.tables()
+	for i, name := range names {
+		statements, err := sql.Parse(fmt.Sprintf("UPDATE `%s` SET `%s` = `%s`", name, columns[i], columns[i]))
+		if err != nil {
+			return err
+		}
+		if _, err := session.Exec(t, statements[0]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Audit implements Workload.
+func (w *sqlLoad) Audit(t env.Task, s *Session) error { return w.check(t, s) }
+
+// check looks in one transaction whether rows and indexes agree, and whether
+// the sums and subsets of the script hold.
+func (w *sqlLoad) check(t env.Task, s *Session) error {
+	session, record := w.session(s)
+	defer session.Close(t)
+	run := func(text string) error {
+		statements, err := sql.Parse(text)
+		if err == nil {
+			_, err = session.Exec(t, statements[0])
+		}
+		return err
+	}
+	if err := run("BEGIN"); err != nil {
+		return err
+	}
+	names, _ := w.script.tables()
+	for _, name := range names {
+		if err := run(fmt.Sprintf("ADMIN CHECK TABLE `%s`", name)); err != nil {
+			if errors.Is(err, table.ErrInconsistent) {
+				record.Problem = err.Error()
+			}
+			return err
+		}
+	}
+	if err := w.checkSums(t, session, record); err != nil {
+		return err
+	}
+	if err := w.checkSubsets(t, session, record); err != nil {
+		return err
+	}
+	record.Compared++
+	return run("COMMIT")
+}
+
+func (w *sqlLoad) checkSums(t env.Task, session *sql.Session, record *watched) error {
+	for _, sum := range w.script.sums {
+		total := int64(0)
+		for _, q := range sum.queries {
+			values, err := column(t, session, q)
+			if err != nil {
+				return err
+			}
+			for _, v := range values {
+				total += v.Int() // of an unsigned value the same bits
+			}
+		}
+		if total != sum.total {
+			record.fault("the values of %q add up to %d, not %d", texts(sum.queries), total, sum.total)
+		}
+	}
+	return nil
+}
+
+func (w *sqlLoad) checkSubsets(t env.Task, session *sql.Session, record *watched) error {
+	for _, pair := range w.script.subsets {
+		parts, err := column(t, session, pair[0])
+		if err != nil {
+			return err
+		}
+		all, err := column(t, session, pair[1])
+		if err != nil {
+			return err
+		}
+		for _, v := range parts {
+			if !slices.Contains(all, v) {
+				record.fault("%q returns %v, which %q does not", pair[0].Text, v, pair[1].Text)
+			}
+		}
+	}
+	return nil
+}
+
+// column returns the values of the first column of a query.
+func column(t env.Task, session *sql.Session, q *sql.Statement) ([]table.Datum, error) {
+	r, err := session.Exec(t, q)
+	if err != nil {
+		return nil, err
+	}
+	values := make([]table.Datum, len(r.Rows))
+	for i, row := range r.Rows {
+		values[i] = row[0]
+	}
+	return values, nil
+}
+
+func texts(statements []*sql.Statement) []string {
+	var all []string
+	for _, s := range statements {
+		all = append(all, s.Text)
+	}
+	return all
+}
+
+// fault records what does not hold, the first one.
+func (w *watched) fault(format string, args ...any) {
+	if w.Problem == "" {
+		w.Problem = fmt.Sprintf(format, args...)
+	}
+}

@@ -1,0 +1,130 @@
+package workload
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"simrun/nodes/codec"
+	"simrun/nodes/table"
+	"simrun/nodes/table/memory"
+	"simrun/nodes/table/sql"
+	"simrun/sim/plan"
+	"simrun/sim/stream"
+)
+
+const smallScript = `
+-- setup
+-- a comment that is no heading
+CREATE TABLE t (id INT PRIMARY KEY,
+  n INT, KEY n (n));
+INSERT INTO t VALUES (1, 5), (2, 6);
+
+-- program change, weight 3, a in -1..2, u unique
+BEGIN;
+UPDATE t SET n = @u
+  WHERE id = @a; -- rows 1
+COMMIT;
+-- program read
+SELECT * FROM t;
+
+-- sum 11
+SELECT n FROM t;
+-- subset
+SELECT id FROM t WHERE id = 1;
+SELECT id FROM t;
+`
+
+// A script is divided into sections and statements, with what is expected of
+// them; its variables get their values.
+func TestScript(t *testing.T) {
+	s, err := parseScript(smallScript)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.setup) != 2 || len(s.programs) != 2 || len(s.sums) != 1 || len(s.subsets) != 1 {
+		t.Fatalf("script %+v", s)
+	}
+	g := s.programs[0]
+	if g.name != "change" || g.weight != 3 || len(g.steps) != 3 || g.steps[1].rows != 1 || g.steps[0].rows != -1 {
+		t.Errorf("program %+v", g)
+	}
+	if names, columns := s.tables(); !slices.Equal(names, []string{"t"}) || !slices.Equal(columns, []string{"n"}) {
+		t.Errorf("tables %q, columns %q", names, columns)
+	}
+	if s.sums[0].total != 11 || s.subsets[0][1].Text != "SELECT id FROM t" {
+		t.Errorf("invariants %+v, %+v", s.sums, s.subsets)
+	}
+	seen := map[string]int{}
+	for n := range uint64(400) {
+		seen[s.draw(stream.New(n, "test")).name]++
+	}
+	if seen["read"] < 50 || seen["change"] < 200 {
+		t.Errorf("drawn %v", seen)
+	}
+	session := sql.NewSession(table.New(memory.New(), table.Config{}))
+	for _, st := range s.setup {
+		if _, err := session.Exec(memory.Idle{}, st.Statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	session.Set("a", codec.Int(2))
+	g.set(session, stream.New(1, "test"), 77)
+	if r, err := session.Exec(memory.Idle{}, s.programs[1].steps[0].Statement); err != nil || r.Affected != 2 {
+		t.Errorf("result %+v, %v", r, err)
+	}
+	places := sqlPlaces(&plan.Workload{Keys: 4, SQL: smallScript})
+	if len(places) != 4 || !slices.IsSorted(places) {
+		t.Errorf("places %q", places)
+	}
+}
+
+// What is wrong with a script is told with its line.
+func TestMalformedScripts(t *testing.T) {
+	for _, c := range []struct{ old, replacement, want string }{
+		{"-- setup", "", "line 5: a statement stands before the first section"},
+		{"CREATE TABLE", "CREATE TABEL", "line 4: column and line from there: 1:"},
+		{"SELECT * FROM t;\n", "SELECT * FROM t\n", "line 14: the statement does not end"},
+		{"change, weight 3", "change, weight 0", "line 8: weight 0: write 1 to 1000"},
+		{"a in -1..2", "a in 2..1", "line 8: a in 2..1: the range is empty"},
+		{"u unique", "u random", `line 8: "u random": write weight 3, or n in 1..10, or o unique`},
+		{"-- program change", "-- program Change", `line 8: program "Change" has no name`},
+		{"-- sum 11", "-- sum", `line 16: sum "": write a whole number`},
+		{"SELECT n FROM t;", "DELETE FROM t;", "line 18: sum stands over one or several SELECTs"},
+		{"SELECT id FROM t WHERE id = 1;", "", "line 21: subset stands over two SELECTs"},
+		{"-- subset", "-- subset of", "line 18: -- subset stands alone in its line"},
+		{"CREATE TABLE t (id INT PRIMARY KEY,\n  n INT, KEY n (n));", "", "line 20: the setup creates no table"},
+		{"-- program read\n", "-- program read\n-- program more\n", "line 14: program read has no statements"},
+	} {
+		text := strings.Replace(smallScript, c.old, c.replacement, 1)
+		if text == smallScript {
+			t.Fatalf("%q is not in the script", c.old)
+		}
+		if _, err := parseScript(text); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%q: got %v, want %s", c.replacement, err, c.want)
+		}
+	}
+	if _, err := parseScript("-- setup\n"); err == nil || !strings.Contains(err.Error(), "there is no program") {
+		t.Errorf("no program: %v", err)
+	}
+	for _, w := range []*plan.Workload{{Name: "sql", SQL: "SELECT"}, {Name: "sql"}, {Name: "bank", SQL: smallScript}} {
+		if err := Check(w, plan.Txn); err == nil || !strings.HasPrefix(err.Error(), "workload.sql") {
+			t.Errorf("%+v: %v", w, err)
+		}
+	}
+}
+
+// FuzzScript: a script that is accepted can be drawn from.
+func FuzzScript(f *testing.F) {
+	f.Add(smallScript)
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := parseScript(text)
+		if err != nil {
+			return
+		}
+		s.draw(stream.New(1, "fuzz")).set(sql.NewSession(nil), stream.New(1, "fuzz"), 1)
+		if names, columns := s.tables(); len(names) == 0 || len(names) != len(columns) {
+			t.Fatalf("tables %q, columns %q", names, columns)
+		}
+	})
+}

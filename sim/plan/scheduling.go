@@ -1,0 +1,99 @@
+package plan
+
+import (
+	"slices"
+
+	"simrun/faults"
+)
+
+// Scheduling is what becomes of regions by themselves: what the placement driver
+// has done about them, and when stores split them.
+type Scheduling struct {
+	// Interval is the time between two looks of the placement driver at all
+	// regions; zero: it leaves them as they are, whatever stands below.
+	Interval Duration `toml:"interval"`
+	// MaxStoreDownTime is how long a store has to be silent to be given up. Not zero,
+	// if there is an Interval.
+	MaxStoreDownTime Duration `toml:"max-store-down-time"`
+	// OperatorTimeout is how long one step of an operator may take. More than
+	// knobs.region-heartbeat, if there is an Interval.
+	OperatorTimeout Duration `toml:"operator-timeout"`
+	// OperatorLimit bounds the operators under way, StoreLimit the peers that one
+	// store gets or gives away at a time: 1 to 1000 each, if there is an Interval.
+	OperatorLimit int `toml:"operator-limit"`
+	StoreLimit    int `toml:"store-limit"`
+	// ReplicaCheck replaces, adds and removes replicas until every region has its
+	// number of them, on stores that are up. Faults by which stores go away need it.
+	ReplicaCheck bool `toml:"replica-check"`
+	// BalanceLeaders and BalanceRegions move leaders and peers to the stores with
+	// fewer of them. With BySize it is bytes of regions that are balanced.
+	BalanceLeaders bool `toml:"balance-leaders"`
+	BalanceRegions bool `toml:"balance-regions"`
+	BySize         bool `toml:"by-size"`
+	// Tolerance is by how many regions, or KiB, two stores may differ besides what
+	// one move changes: 0 to 1000000.
+	Tolerance int `toml:"tolerance"`
+	// EvictSlow moves leaders away from a store whose disk is slow.
+	EvictSlow bool `toml:"evict-slow"`
+	// SplitSize and SplitKeys are the bytes and entries above which a region is
+	// split: 0 to 1152921504606846976, zero: it never is. SplitCheck is the time
+	// between two looks of a store; not zero, if one of them is not.
+	SplitSize  int64    `toml:"split-size"`
+	SplitKeys  int64    `toml:"split-keys"`
+	SplitCheck Duration `toml:"split-check"`
+	// MergeSize and MergeKeys are the bytes and entries at which neighbours are
+	// merged: at most half of SplitSize and SplitKeys, where those are not zero;
+	// zero: they never are. MergeDelay is how long a region is spared after it was
+	// split.
+	MergeSize  int64    `toml:"merge-size"`
+	MergeKeys  int64    `toml:"merge-keys"`
+	MergeDelay Duration `toml:"merge-delay"`
+}
+
+// Splits reports whether regions are split by their size.
+func (s *Scheduling) Splits() bool { return s.SplitSize > 0 || s.SplitKeys > 0 }
+
+// Repairs reports whether lost replicas are replaced.
+func (s *Scheduling) Repairs() bool { return s.Interval > 0 && s.ReplicaCheck }
+
+func (s *Scheduling) validate(v *validator) {
+	v.duration("scheduling.interval", s.Interval, 0)
+	least, fewest := Duration(0), int64(0)
+	if s.Interval > 0 {
+		least, fewest = 1, 1
+	}
+	v.duration("scheduling.max-store-down-time", s.MaxStoreDownTime, least)
+	v.duration("scheduling.operator-timeout", s.OperatorTimeout, least)
+	v.between("scheduling.operator-limit", int64(s.OperatorLimit), fewest, 1000)
+	v.between("scheduling.store-limit", int64(s.StoreLimit), fewest, 1000)
+	v.between("scheduling.tolerance", int64(s.Tolerance), 0, 1_000_000)
+	v.between("scheduling.split-size", s.SplitSize, 0, bytesMax)
+	v.between("scheduling.split-keys", s.SplitKeys, 0, bytesMax)
+	least = 0
+	if s.Splits() {
+		least = 1
+	}
+	v.duration("scheduling.split-check", s.SplitCheck, least)
+	v.between("scheduling.merge-size", s.MergeSize, 0, bytesMax)
+	v.between("scheduling.merge-keys", s.MergeKeys, 0, bytesMax)
+	v.check("scheduling.merge-size", s.SplitSize == 0 || s.MergeSize <= s.SplitSize/2,
+		"is %d: what is merged would be split again, write at most half of scheduling.split-size", s.MergeSize)
+	v.check("scheduling.merge-keys", s.SplitKeys == 0 || s.MergeKeys <= s.SplitKeys/2,
+		"is %d: what is merged would be split again, write at most half of scheduling.split-keys", s.MergeKeys)
+	v.duration("scheduling.merge-delay", s.MergeDelay, 0)
+}
+
+// validateStores checks a fault by which a store comes or goes. What is lost regardless
+// is not to be replaced.
+func (p *Plan) validateStores(v *validator, field string, f *faults.Fault) {
+	switch f.Kind { //nolint:exhaustive // the others leave the stores as they are
+	case faults.Wipe, faults.Drain, faults.Destroy:
+		v.check(field, p.Scheduling.Repairs() || f.Regardless,
+			"takes a store away, and nobody would replace what it held: set scheduling.interval and scheduling.replica-check")
+	case faults.Join:
+		for _, t := range f.Targets {
+			v.check(field, t.Kind == faults.TargetNode && slices.Contains(p.JoiningNames(), t.Name),
+				"lets %v join, which is there from the start: name one of the last cluster.joining stores", t)
+		}
+	}
+}
