@@ -3,6 +3,7 @@ package raftstore
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/pingcap/kvproto/pkg/raft_serverpb"
 	"go.etcd.io/raft/v3"
 
+	"simrun/nodes/engine"
 	"simrun/nodes/env"
 	"simrun/sim/disk"
 )
@@ -339,6 +341,31 @@ func TestSnapshotToSendDamaged(t *testing.T) {
 	c.tidy()
 	if unreadable() == 0 || c.snapshots == 0 {
 		t.Errorf("%d unreadable, %d applied", unreadable(), c.snapshots)
+	}
+}
+
+// A snapshot that is larger than what the engine can take at once is applied at
+// the engine's pace.
+func TestSnapshotIntoStalledEngine(t *testing.T) {
+	stalled := reached("application of a snapshot waits for a stalled engine")
+	cfg := eagerGC()
+	cfg.SnapshotChunkSize = 4 << 10
+	c := newCluster(t, clusterOptions{seed: 3, raft: cfg, engine: engine.Options{
+		MemTableSize: 16 << 10, RateBytesPerSec: 128 << 10, L0SlowdownFiles: 4, L0StopFiles: 6,
+		PendingBytesSlowdown: 64 << 10, PendingBytesStop: 256 << 10,
+	}})
+	c.waitLeader("")
+	c.stores[2].node.Crash(disk.PowerLoss)
+	c.do(func(t env.Task) {
+		for i := range 500 {
+			c.put(t, fmt.Sprintf("k%03d", i), strings.Repeat("v", 1000))
+		}
+	})
+	c.stores[2].node.Start()
+	c.converged()
+	c.tidy()
+	if stalled() == 0 || c.snapshots == 0 {
+		t.Errorf("%d waits, %d applied", stalled(), c.snapshots)
 	}
 }
 
