@@ -21,6 +21,8 @@ const (
 	TargetSnapshotSender              // the first store that makes a snapshot, or sends one
 	TargetLeader                      // the store that leads the region of the key
 	TargetFollower                    // the first store of that region that does not lead it
+	TargetMerging                     // the store that leads a region which is merging
+	TargetMergeTarget                 // the store that leads the region which that goes into
 	targetEnd                         // not a kind
 )
 
@@ -42,6 +44,10 @@ func (k TargetKind) String() string {
 		return "leader"
 	case TargetFollower:
 		return "follower"
+	case TargetMerging:
+		return "merging"
+	case TargetMergeTarget:
+		return "merge-target"
 	case targetEnd:
 	}
 	return fmt.Sprintf("TargetKind(%d)", uint8(k))
@@ -75,6 +81,13 @@ func SnapshotReceiver() Target { return Target{Kind: TargetSnapshotReceiver} }
 // one.
 func SnapshotSender() Target { return Target{Kind: TargetSnapshotSender} }
 
+// Merging is the store that leads a region which is merging, the first one if
+// there are several.
+func Merging() Target { return Target{Kind: TargetMerging} }
+
+// MergeTarget is the store that leads the region into which that one goes.
+func MergeTarget() Target { return Target{Kind: TargetMergeTarget} }
+
 // Leader is the store that leads the region of key.
 func Leader(key string) Target { return Target{Kind: TargetLeader, Key: key} }
 
@@ -89,7 +102,7 @@ func (t Target) String() string {
 		return t.Name
 	case TargetLeader, TargetFollower:
 		return t.Kind.String() + "(" + formatKey(t.Key) + ")"
-	case TargetAllStores, TargetPlacement, TargetPlacementLeader, TargetSnapshotReceiver, TargetSnapshotSender, targetEnd:
+	case TargetAllStores, TargetPlacement, TargetPlacementLeader, TargetSnapshotReceiver, TargetSnapshotSender, TargetMerging, TargetMergeTarget, targetEnd:
 	}
 	return t.Kind.String()
 }
@@ -128,7 +141,7 @@ func ValidName(name string) bool {
 // reserved are the words that may follow a list of targets or stand for one.
 func reserved() []string {
 	return []string{
-		"all-stores", "placement", "placement-leader", "snapshot-receiver", "snapshot-sender", "leader", "follower",
+		"all-stores", "placement", "placement-leader", "snapshot-receiver", "snapshot-sender", "merging", "merge-target", "leader", "follower",
 		"for", "on", "at-op", "within", "read", "write",
 	}
 }

@@ -27,6 +27,10 @@ import (
 type receivedSnapshot struct {
 	id     snapshotID
 	region *metapb.Region
+	// merged are the regions that the region has absorbed, replaced the peers of
+	// such regions that this one takes the place of.
+	merged   []*raft_serverpb.MergedRecord
+	replaced []*peer
 	// held are what is to be told to raft when it is applied, in this order: that
 	// it is, and that entries are stable which have come meanwhile.
 	held []*raftpb.Message
@@ -71,11 +75,12 @@ func (p *peer) takeReceived(snapshot *raftpb.Snapshot) *receivedSnapshot {
 // process ends before that, the next start completes it (loadLog).
 func (p *peer) beginSnapshot(r *receivedSnapshot) {
 	s := p.s
-	other := s.overlappingOther(p, r.region)
-	invariant.Check(other == nil, "raftstore: %s: snapshot of %v overlaps %s", p, r.region, other)
 	invariant.Check(r.id.index > p.applied, "raftstore: %s: snapshot at %d, applied %d", p, r.id.index, p.applied)
 	b := s.eng.KV.NewBatch()
 	defer b.Close()
+	p.replaceMerged(b, r)
+	other := s.overlappingOther(p, r.region)
+	invariant.Check(other == nil, "raftstore: %s: snapshot of %v overlaps %s", p, r.region, other)
 	if old := p.region; initialised(old) {
 		// The region may have been larger. What is outside of it now must go too:
 		// if another region gets the range, it brings its own data.
@@ -83,10 +88,12 @@ func (p *peer) beginSnapshot(r *receivedSnapshot) {
 		clearRange(b, old)
 	}
 	clearRange(b, r.region)
-	putRegionState(b, r.region, raft_serverpb.PeerState_Applying)
 	delete(s.tombstones, p.regionID)
 	p.log.putSnapshotState(b, r)
 	s.setRegion(p, r.region)
+	p.stopWaiting()
+	p.merge.state, p.merge.told, p.merge.records = nil, nil, r.merged
+	p.putApplying(b)
 	p.applied, p.appliedTerm = r.id.index, r.id.term
 	p.size, p.measured = r.id.size, false
 	p.proposals.hidden(r.id.index, r.id.term)
@@ -199,7 +206,7 @@ func (p *peer) readSnapshot(r *receivedSnapshot, next func() bool) (bool, error)
 	invariant.Check(sum == r.id.sum, "raftstore: %s: its snapshot at %d is damaged", p, r.id.index)
 	b := p.s.eng.KV.NewBatch()
 	defer b.Close()
-	putRegionState(b, r.region, raft_serverpb.PeerState_Normal)
+	p.putState(b)
 	if err := p.s.eng.KV.Write(b); err != nil {
 		return false, err
 	}

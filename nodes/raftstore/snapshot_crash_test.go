@@ -119,7 +119,7 @@ func TestSnapshotOfRemovedPeer(t *testing.T) {
 			p := s.byRegion[1]
 			epoch := *p.region.GetRegionEpoch()
 			epoch.ConfVer += 10
-			s.destroy(p, &epoch, nil)
+			s.destroy(p, grave{epoch: &epoch})
 			c.run(time.Second)
 			files, err := SnapshotFiles(s.node.Disk().FS())
 			if err != nil || len(files) > 0 || s.byRegion[1] != nil {

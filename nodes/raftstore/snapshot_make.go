@@ -36,6 +36,11 @@ type outgoing struct {
 // longer in the log. If there is no snapshot that would do, one is begun, of what
 // is applied now; raft asks again with the next answer to a heartbeat.
 func (p *peer) generateSnapshot() (*raftpb.Snapshot, error) {
+	if markMergeNoSnapshot.Sometimes(p.merging()) {
+		// Who lags will get the entries with the merge, or from here if it is rolled
+		// back.
+		return nil, raft.ErrSnapshotTemporarilyUnavailable
+	}
 	o := p.outgoing
 	if o != nil && (o.stale || !o.serves()) {
 		markSnapshotStale.Reached()
@@ -56,7 +61,7 @@ func (p *peer) generateSnapshot() (*raftpb.Snapshot, error) {
 	o.used = p.s.env.Clock.Monotonic()
 	p.offered = append(p.offered, o)
 	return &raftpb.Snapshot{
-		Data: marshal(o.id.snapshotData(o.region)),
+		Data: marshal(o.id.snapshotData(o.region, p.merge.records)),
 		Metadata: &raftpb.SnapshotMetadata{
 			ConfState: confStateOf(o.region), Index: proto.Uint64(o.id.index), Term: proto.Uint64(o.id.term),
 		},
@@ -64,8 +69,8 @@ func (p *peer) generateSnapshot() (*raftpb.Snapshot, error) {
 }
 
 // serves reports whether the snapshot can still bring a follower up to date: it
-// has the members and the range that the region has, and the log goes on from
-// it.
+// has the members and the range that the region has, and so has absorbed the same
+// regions, and the log goes on from it.
 func (o *outgoing) serves() bool {
 	epoch, now := o.region.GetRegionEpoch(), o.p.region.GetRegionEpoch()
 	return epoch.GetVersion() == now.GetVersion() && epoch.GetConfVer() == now.GetConfVer() &&

@@ -118,7 +118,7 @@ func (s *Store) admitSnapshot(p *peer, o *snapshotOffer) *errorpb.Error {
 		markSnapshotApplying.Reached()
 		return errServerIsBusy("another snapshot is being applied")
 	}
-	if q := s.overlappingOther(p, o.region); q != nil {
+	if q := s.obstacle(p, &receivedSnapshot{region: o.region, merged: o.merged}); q != nil {
 		// The other region has yet to apply the split that makes room, or the
 		// snapshot is from before a split that is applied here.
 		markSnapshotRefused.Reached()
@@ -223,7 +223,7 @@ func (r *receiver) complete(t env.Task, p *peer, o *snapshotOffer, in *incoming)
 		}
 	}
 	r.remove(in)
-	p.received = append(p.received, &receivedSnapshot{id: in.id, region: o.region})
+	p.received = append(p.received, &receivedSnapshot{id: in.id, region: o.region, merged: o.merged})
 	p.acceptSnapshot(o)
 	return &SnapshotAnswer{Next: o.id.size}
 }

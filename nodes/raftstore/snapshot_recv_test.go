@@ -71,7 +71,7 @@ func (h *handmade) chunk(n int) *raft_serverpb.SnapshotChunk {
 			Message: &eraftpb.Message{
 				MsgType: eraftpb.MessageType_MsgSnapshot, From: from.Id, To: to.GetId(), Term: h.term,
 				Snapshot: &eraftpb.Snapshot{
-					Data: marshal(h.id().snapshotData(h.region)),
+					Data: marshal(h.id().snapshotData(h.region, nil)),
 					Metadata: &eraftpb.SnapshotMetadata{
 						Index: h.index, Term: h.term, ConfState: &eraftpb.ConfState{Voters: cs.GetVoters()},
 					},

@@ -87,6 +87,7 @@ type snapshotOffer struct {
 	from    *metapb.Peer
 	message *raftpb.Message
 	region  *metapb.Region
+	merged  []*raft_serverpb.MergedRecord // the regions that it has absorbed
 	id      snapshotID
 }
 
@@ -95,9 +96,9 @@ func (o *snapshotOffer) term() uint64 { return o.message.GetTerm() }
 
 // snapshotData describes a file in the form in which a MsgSnap carries it. One
 // file holds all column families.
-func (id snapshotID) snapshotData(region *metapb.Region) *raft_serverpb.RaftSnapshotData {
+func (id snapshotID) snapshotData(region *metapb.Region, merged []*raft_serverpb.MergedRecord) *raft_serverpb.RaftSnapshotData {
 	return &raft_serverpb.RaftSnapshotData{
-		Region: region, FileSize: id.size,
+		Region: region, MergedRecords: merged, FileSize: id.size,
 		Meta: &raft_serverpb.SnapshotMeta{CfFiles: []*raft_serverpb.SnapshotCFFile{{Size_: id.size, Checksum: id.sum}}},
 	}
 }
@@ -116,7 +117,7 @@ func openOffer(m *raft_serverpb.RaftMessage) (*snapshotOffer, error) {
 	if o.message.GetType() != raftpb.MsgSnap || len(files) != 1 || data.GetRegion().GetId() != m.GetRegionId() {
 		return nil, errors.New("raftstore: no snapshot of the region")
 	}
-	o.region = data.GetRegion()
+	o.region, o.merged = data.GetRegion(), data.GetMergedRecords()
 	o.id = snapshotID{o.region.GetId(), meta.GetIndex(), meta.GetTerm(), data.GetFileSize(), files[0].GetChecksum()}
 	return o, nil
 }

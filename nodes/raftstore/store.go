@@ -154,7 +154,7 @@ func (s *Store) loadPeers() error {
 	for _, state := range states {
 		region := state.GetRegion()
 		switch state.GetState() {
-		case raft_serverpb.PeerState_Normal, raft_serverpb.PeerState_Applying:
+		case raft_serverpb.PeerState_Normal, raft_serverpb.PeerState_Applying, raft_serverpb.PeerState_Merging:
 			p, err := s.loadPeer(state, b)
 			if err != nil {
 				return err
@@ -193,6 +193,7 @@ func (s *Store) loadPeer(state *raft_serverpb.RegionLocalState, b *engine.Batch)
 		return nil, err
 	}
 	p := s.newPeer(region, peerOnStore(region, s.id))
+	p.merge.load(state)
 	if p.loadLog(st) {
 		p.log.reset(b, p.log.truncatedIndex, p.log.truncatedTerm)
 		p.log.putHardState(b, p.log.hard)

@@ -17,7 +17,7 @@ import (
 // The curve of docs/benchmarks.md is measured and drawn with
 //
 //	GOGC=400 go test ./scenarios/cluster -run TestCostCurve -args -curve ../../docs/cost.svg
-var curveFile = flag.String("curve", "", "measure the cost of regions and draw it to this file") //nolint:gochecknoglobals // a flag
+var curveFile = flag.String("curve", "", "measure the cost of regions and draw it to this file")
 
 // line is one line of the curve: what a virtual second costs, by the number of
 // regions.

@@ -139,6 +139,8 @@ func unrestOf(replicas []raftstore.RegionInfo) string {
 		return "is in a joint configuration"
 	case slices.ContainsFunc(replicas, func(r raftstore.RegionInfo) bool { return r.Applying }):
 		return "is being restored from a snapshot"
+	case newest.Merging:
+		return fmt.Sprintf("is merging into region %d", newest.Into)
 	case len(replicas) < len(newest.Region.Peers):
 		return fmt.Sprintf("has %d of %d replicas", len(replicas), len(newest.Region.Peers))
 	}
@@ -215,6 +217,7 @@ func (c *Cluster) replicaOf(node string, r raftstore.RegionInfo) state.Replica {
 		Start: r.Region.StartKey, End: r.Region.EndKey,
 		ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
 		Members:      c.membersOf(r.Region),
+		Merging:      r.Merging,
 		AppliedIndex: r.Applied, AppliedTerm: r.AppliedTerm,
 	}
 }
