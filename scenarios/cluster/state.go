@@ -40,6 +40,9 @@ func (c *Cluster) Unrest() string {
 	if c.resting == 0 {
 		c.resting = c.World.Now()
 	}
+	if text := c.snapshotUnrest(); text != "" {
+		return text
+	}
 	rested := c.World.Now() - c.resting
 	if rested < c.deliberation() {
 		return "the placement driver may have something in mind"
@@ -134,6 +137,8 @@ func unrestOf(replicas []raftstore.RegionInfo) string {
 		return fmt.Sprintf("has %d leaders", leaders)
 	case (view{status: newest}).joint():
 		return "is in a joint configuration"
+	case slices.ContainsFunc(replicas, func(r raftstore.RegionInfo) bool { return r.Applying }):
+		return "is being restored from a snapshot"
 	case newest.Merging:
 		return fmt.Sprintf("is merging into region %d", newest.Into)
 	case len(replicas) < len(newest.Region.Peers):
@@ -164,6 +169,7 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 		state.Members(replicas),
 		state.Regions(replicas, strays...),
 		state.Directory(listing, c.storeNames(), replicas),
+		state.Snapshots(c.snapshotRemains()),
 	}
 	if c.plan.Scheduling.Repairs() {
 		results = append(results, c.placed(replicas))
