@@ -136,17 +136,16 @@ func (p *peer) checkContact() {
 }
 
 func (p *peer) askWhetherRemoved() {
-	s := p.s
-	// Who has no data yet knows nobody but those who have written to it. The
-	// placement driver does not help if the region has been merged since.
-	others, epoch := p.region.GetPeers(), p.region.GetRegionEpoch()
+	s, others := p.s, p.region.GetPeers()
 	if !initialised(p.region) {
-		others, epoch = p.strangers, &metapb.RegionEpoch{ConfVer: p.seenConfVer}
+		// Those who have sent it messages. The placement driver knows nothing of a
+		// region that was merged since.
+		others = p.strangers
 	}
 	for _, q := range others {
 		if q.GetId() != p.id {
 			s.outbox.addMessage(q.GetStoreId(), &raft_serverpb.RaftMessage{
-				RegionId: p.regionID, FromPeer: p.meta, ToPeer: q, RegionEpoch: epoch,
+				RegionId: p.regionID, FromPeer: p.meta, ToPeer: q, RegionEpoch: p.region.GetRegionEpoch(),
 				ExtraMsg: &raft_serverpb.ExtraMessage{Type: raft_serverpb.ExtraMessageType_MsgCheckStalePeer},
 			})
 		}
