@@ -184,7 +184,13 @@ func (s *Server) handleStoreHeartbeat(_ env.Addr, req *pdpb.StoreHeartbeatReques
 	if l != nil {
 		h.Error = l.stores.heartbeat(req.Stats, s.env.Clock.Wall().UnixNano(), s.env.Clock.Monotonic())
 	}
-	return &pdpb.StoreHeartbeatResponse{Header: h}
+	resp := &pdpb.StoreHeartbeatResponse{Header: h}
+	if l != nil && h.Error == nil && markAwaken.Sometimes(l.regions.unheard()) {
+		// Regions that sleep are reported rarely, for nothing about them changes. But
+		// this leadership has yet to hear of some for the first time.
+		resp.AwakenRegions = &pdpb.AwakenRegions{}
+	}
+	return resp
 }
 
 func (s *Server) handleGetRegion(_ env.Addr, req *pdpb.GetRegionRequest) *pdpb.GetRegionResponse {

@@ -102,6 +102,7 @@ var (
 	markWokenByRequest   = invariant.NewMark("raftstore: sleeping follower woken by a request")
 	markWokenByDoubt     = invariant.NewMark("raftstore: sleeping follower woken, its leader does not confirm that it sleeps")
 	markPreChaos         = invariant.NewMark("raftstore: sleeping follower begins to doubt its leader")
+	markReportedAgain    = invariant.NewMark("raftstore: sleeping region reported again, the placement driver has forgotten it")
 	markNeighbourLost    = invariant.NewMark("raftstore: followers woken, the store of their leader is silent")
 	markTransfer         = invariant.NewMark("raftstore: leadership transfer begun")
 )
