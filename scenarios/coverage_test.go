@@ -254,6 +254,7 @@ func hibernationPromises() []string {
 		"followers woken, the store of their leader is silent",
 		"leader does not sleep, a member is behind or silent", "leader does not sleep, a follower does not agree",
 		"leader does not sleep, something is under way", "follower does not agree to sleep",
+		"sleeping region reported again, the placement driver has forgotten it",
 	} {
 		marks = append(marks, "raftstore: "+what)
 	}
@@ -412,8 +413,12 @@ func txnCounts(h *history.History, x *history.TxnRecord) []string {
 // tableCounts names what one transaction did to tables, whose keys tell.
 func tableCounts(h *history.History, x *history.TxnRecord) []string {
 	var found []string
-	isRow := func(key string) bool { return strings.HasPrefix(key, "t") && strings.HasPrefix(key[min(9, len(key)):], "_r") }
-	isIndex := func(key string) bool { return strings.HasPrefix(key, "t") && strings.HasPrefix(key[min(9, len(key)):], "_i") }
+	isRow := func(key string) bool {
+		return strings.HasPrefix(key, "t") && strings.HasPrefix(key[min(9, len(key)):], "_r")
+	}
+	isIndex := func(key string) bool {
+		return strings.HasPrefix(key, "t") && strings.HasPrefix(key[min(9, len(key)):], "_i")
+	}
 	rowsWritten, rowsDeleted := false, false
 	for i := range x.Ops {
 		op := &x.Ops[i]
