@@ -26,6 +26,8 @@
 //	at 6s add-peer k0042 store4
 //	at 6s remove-peer k0042 follower(k0042)
 //	at 6s move-peer k0042 store1 store4
+//	at 6s merge-regions k0042
+//	at 6s isolate merging for 300ms
 //	at 7s wipe store2 for 500ms
 //	at 8s wipe store1,store2 regardless for 500ms
 //	at 8s join store4
@@ -34,8 +36,8 @@
 //
 // Instants count from the start of the schedule. A fault without "for" lasts
 // until the calm, when everything is undone; the ones that only have an
-// instant take no "for". split, transfer-leader, add-peer, remove-peer, move-peer,
-// join and drain are no faults but what an administrator does; they stand in the same
+// instant take no "for". split, transfer-leader, merge-regions, add-peer, remove-peer,
+// move-peer, join and drain are no faults but what an administrator does; they stand in the same
 // schedule because they belong to the same story. wipe ends a store's process,
 // puts an empty disk in the place of its own, and starts it as a new store;
 // whether it may happen without the loss of data is for the world to judge, unless
@@ -48,7 +50,8 @@
 // Where a fault names nodes it may name them late: leader(KEY) is the store
 // that leads the region of KEY at the instant of the fault, follower(KEY) the
 // first other store of that region, placement-leader the member that leads the
-// placement driver; all-stores and placement are what they say. A key that is more than letters, digits and _./:- is quoted as in Go.
+// placement driver, merging the store that leads a region which is merging,
+// merge-target the one that leads the region which that goes into; all-stores and placement are what they say. A key that is more than letters, digits and _./:- is quoted as in Go.
 //
 // A fault takes effect if it meets something: a message on the links, an
 // operation of the disk, a process that is up. Scheduler.Counts says how many

@@ -29,7 +29,7 @@ func drawFault(t *rapid.T) faults.Fault {
 		if rapid.Bool().Draw(t, "on") {
 			drawSides(t, &f)
 		}
-	case faults.Split, faults.TransferLeader:
+	case faults.Split, faults.TransferLeader, faults.MergeRegions:
 		f.Key = drawKey(t)
 	case faults.AddPeer, faults.RemovePeer:
 		f.Key, f.Targets = drawKey(t), drawTargets(t)[:1]
@@ -79,7 +79,7 @@ func drawTargets(t *rapid.T) []faults.Target {
 }
 
 func drawTarget(t *rapid.T) faults.Target {
-	switch rapid.IntRange(0, 5).Draw(t, "target") {
+	switch rapid.IntRange(0, 7).Draw(t, "target") {
 	case 0:
 		return faults.AllStores()
 	case 1:
@@ -90,6 +90,10 @@ func drawTarget(t *rapid.T) faults.Target {
 		return faults.Follower(drawKey(t))
 	case 4:
 		return faults.PlacementLeader()
+	case 5:
+		return faults.Merging()
+	case 6:
+		return faults.MergeTarget()
 	}
 	return faults.Node(rapid.StringMatching(`[a-z][A-Za-z0-9_.-]*`).Filter(faults.ValidName).Draw(t, "name"))
 }

@@ -22,9 +22,9 @@ type Fault struct {
 
 	// Targets are the nodes that it happens to; for Partition, Clog and Network
 	// the nodes on one side of the links. Network uses none to mean all links.
-	// Split and TransferLeader use none; AddPeer, RemovePeer and MovePeer use one,
-	// the store that gets or loses the peer; Join, Drain and Destroy use the stores
-	// that come and go.
+	// Split, TransferLeader and MergeRegions use none; AddPeer, RemovePeer and MovePeer
+	// use one, the store that gets or loses the peer; Join, Drain and Destroy use the
+	// stores that come and go.
 	Targets []Target
 	// Peers are the nodes on the other side (Partition, Clog, Network), or the
 	// store to which a peer moves (MovePeer).
@@ -61,7 +61,7 @@ type Fault struct {
 	Regardless bool
 	// Key is the key to split at (Split), or a key of the region whose leader
 	// is to move (TransferLeader) or whose peers are (AddPeer, RemovePeer,
-	// MovePeer).
+	// MovePeer), or which is to go into a neighbour (MergeRegions).
 	Key string
 }
 

@@ -97,6 +97,9 @@ type Injector interface {
 	AddPeer(key, store string, happened func()) (asked bool)
 	RemovePeer(key, store string, happened func()) (asked bool)
 	MovePeer(key, from, to string, happened func()) (asked bool)
+	// MergeRegions lets the administrator merge the region of key into one of its
+	// neighbours, whose peers it brings to the same stores first.
+	MergeRegions(key string, happened func()) (asked bool)
 	// Wipe ends the process of a node and empties its disk, unless something would
 	// be lost that the system promises to keep; regardless, even then. Its Undo
 	// starts a process.

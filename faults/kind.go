@@ -33,6 +33,7 @@ const (
 	Join                // a store that was held back joins the cluster
 	Drain               // a store is emptied and removed from the cluster
 	Destroy             // a store ends for good, without a word
+	MergeRegions        // a region goes into one of its neighbours
 	kindEnd             // not a kind
 )
 
@@ -82,6 +83,8 @@ func (k Kind) String() string {
 		return "drain"
 	case Destroy:
 		return "destroy"
+	case MergeRegions:
+		return "merge-regions"
 	case kindEnd:
 	}
 	return fmt.Sprintf("Kind(%d)", uint8(k))
@@ -138,7 +141,7 @@ func (k Kind) valid() bool { return k > 0 && k < kindEnd }
 // therefore take no duration.
 func (k Kind) Momentary() bool {
 	switch k {
-	case ClockJump, DiskError, Split, TransferLeader, AddPeer, RemovePeer, MovePeer, Join, Drain, Destroy:
+	case ClockJump, DiskError, Split, TransferLeader, AddPeer, RemovePeer, MovePeer, Join, Drain, Destroy, MergeRegions:
 		return true
 	case Partition, Isolate, Clog, Network, PowerLoss, Kill, Pause, ClockDrift, DiskStall, DiskSlow, DiskFull, Wipe, kindEnd:
 	}

@@ -78,7 +78,7 @@ func (p parser) body(f *Fault) {
 	case DiskError:
 		f.Targets = p.targets(f.Kind)
 		p.access(f)
-	case Split, TransferLeader:
+	case Split, TransferLeader, MergeRegions:
 		f.Key = p.key()
 	case AddPeer, RemovePeer, MovePeer:
 		f.Key = p.key()
@@ -112,7 +112,7 @@ func usage(k Kind) string {
 		example += "store1 x20 for 1s"
 	case DiskError:
 		example += "store1 read 3, or store1 write 2 within 1s"
-	case Split, TransferLeader:
+	case Split, TransferLeader, MergeRegions:
 		example += "k0042"
 	case AddPeer, RemovePeer:
 		example += "k0042 store4"
@@ -166,13 +166,17 @@ func (p parser) target(k Kind) Target {
 		return Placement()
 	case "placement-leader":
 		return PlacementLeader()
+	case "merging":
+		return Merging()
+	case "merge-target":
+		return MergeTarget()
 	case "leader":
 		return Leader(p.keyInParentheses(at))
 	case "follower":
 		return Follower(p.keyInParentheses(at))
 	}
 	if !ValidName(at.text) {
-		p.fail(at, "expected the name of a node, all-stores, placement, placement-leader, leader(KEY) or follower(KEY), found %v: %s", at, usage(k))
+		p.fail(at, "expected the name of a node, all-stores, placement, placement-leader, merging, merge-target, leader(KEY) or follower(KEY), found %v: %s", at, usage(k))
 	}
 	return Node(at.text)
 }

@@ -29,7 +29,7 @@ func (f Fault) appendBody(b []byte) []byte {
 			b = f.appendSides(b)
 		}
 		return b
-	case Split, TransferLeader:
+	case Split, TransferLeader, MergeRegions:
 		return appendWord(b, formatKey(f.Key))
 	case AddPeer, RemovePeer:
 		return appendWord(b, formatKey(f.Key), formatTargets(f.Targets))
@@ -58,7 +58,7 @@ func (f Fault) appendBody(b []byte) []byte {
 			b = appendWord(b, "regardless")
 		}
 	case Isolate, Pause, DiskStall, DiskFull, Partition, Clog, Network,
-		Split, TransferLeader, AddPeer, RemovePeer, MovePeer, Join, Drain, Destroy, kindEnd:
+		Split, TransferLeader, MergeRegions, AddPeer, RemovePeer, MovePeer, Join, Drain, Destroy, kindEnd:
 	}
 	return b
 }

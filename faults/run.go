@@ -86,6 +86,8 @@ func (r *run) apply(targets, peers []string) bool {
 		r.waiting = inj.Split(f.Key, func() { r.happened("") })
 	case TransferLeader:
 		r.waiting = inj.TransferLeader(f.Key, func() { r.happened("") })
+	case MergeRegions:
+		r.waiting = inj.MergeRegions(f.Key, func() { r.happened("") })
 	case AddPeer, RemovePeer, MovePeer:
 		r.waiting = r.changePeers(targets, peers)
 	case Wipe:

@@ -69,7 +69,7 @@ func (c *StormConfig) possible(k Kind) bool {
 		return len(c.nodes()) >= 2
 	case Clog:
 		return len(c.Stores) >= 2
-	case Split, TransferLeader:
+	case Split, TransferLeader, MergeRegions:
 		return len(c.Keys) > 0
 	case AddPeer, RemovePeer, MovePeer:
 		return len(c.Keys) > 0 && len(c.Stores) > c.Replicas
@@ -232,7 +232,7 @@ func (c *StormConfig) disabled(f Fault) []Target {
 			return b
 		}
 		return a
-	case Network, ClockJump, ClockDrift, DiskSlow, Split, TransferLeader, AddPeer, RemovePeer, MovePeer, Join, Drain, kindEnd:
+	case Network, ClockJump, ClockDrift, DiskSlow, Split, TransferLeader, MergeRegions, AddPeer, RemovePeer, MovePeer, Join, Drain, kindEnd:
 	}
 	return nil
 }
@@ -250,7 +250,7 @@ func (c *StormConfig) storesAmong(targets []Target) []Target {
 			for _, name := range c.Stores {
 				stores = append(stores, Node(name))
 			}
-		case TargetLeader, TargetFollower:
+		case TargetLeader, TargetFollower, TargetMerging, TargetMergeTarget:
 			stores = append(stores, t)
 		case TargetPlacement, TargetPlacementLeader, targetEnd:
 		}

@@ -58,6 +58,9 @@ func (c *StormConfig) recipes() []recipe {
 		{[]Kind{Isolate, PowerLoss}, (*burst).cutAndLoss},
 		{[]Kind{TransferLeader, PowerLoss}, (*burst).transferAndLoss},
 		{[]Kind{Split, PowerLoss}, (*burst).splitAndLoss},
+		{[]Kind{MergeRegions, PowerLoss}, (*burst).mergeAndLoss},
+		{[]Kind{MergeRegions, Isolate}, (*burst).mergeAndCut},
+		{[]Kind{Isolate, MergeRegions, PowerLoss}, (*burst).lateMergeAndLoss},
 	}, func(r recipe) bool {
 		return slices.ContainsFunc(r.kinds, func(k Kind) bool { return !slices.Contains(c.Kinds, k) || !c.possible(k) })
 	})
@@ -115,9 +118,39 @@ func (b *burst) splitAndLoss() { b.leaderLoss(Split) }
 
 func (b *burst) leaderLoss(operation Kind) {
 	key := b.key()
-	b.faults = append(b.faults, Fault{At: b.at, Kind: operation, Key: key})
+	b.operate(operation, key)
 	b.pass()
 	b.add(PowerLoss, b.usual(), Leader(key))
+}
+
+// mergeAndLoss strikes one of those at work in a merge.
+func (b *burst) mergeAndLoss() {
+	b.operate(MergeRegions, b.key())
+	b.pass()
+	b.add(PowerLoss, b.usual(), b.merging())
+}
+
+// mergeAndCut cuts one of them off, so that others have to end the merge.
+func (b *burst) mergeAndCut() {
+	b.operate(MergeRegions, b.key())
+	b.pass()
+	b.add(Isolate, b.usual(), b.merging())
+}
+
+// lateMergeAndLoss lets a store miss a merge, and crashes it while it makes up for
+// that.
+func (b *burst) lateMergeAndLoss() {
+	late, away := b.victims[0], b.between(100*time.Millisecond, time.Second)
+	b.add(Isolate, away, late)
+	b.pass()
+	b.operate(MergeRegions, b.key())
+	b.at = b.faults[0].At + away
+	b.pass()
+	b.add(PowerLoss, b.usual(), late)
+}
+
+func (b *burst) operate(kind Kind, key string) {
+	b.faults = append(b.faults, Fault{At: b.at, Kind: kind, Key: key})
 }
 
 func (b *burst) loss() { b.add(PowerLoss, b.usual(), b.victims...) }

@@ -33,6 +33,11 @@ type StormConfig struct {
 	// half of the time.
 	PlacementChance int `toml:"placement-chance"`
 
+	// MergingChance is the chance of a fault that would hit one store to hit the
+	// leader of a region that is merging, or of the one that it goes into, should
+	// there be one, per mille. Zero means never.
+	MergingChance int `toml:"merging-chance"`
+
 	// Stores, Placement and Clients are the names of the nodes. A fault of one
 	// node hits a store in most cases.
 	Stores    []string `toml:"-"`
@@ -135,6 +140,7 @@ func (c StormConfig) Validate() error {
 		{"replicas", d.Replicas, 1, 1000},
 		{"blackout", d.Blackout, 0, perMille},
 		{"placement-chance", d.PlacementChance, 0, perMille},
+		{"merging-chance", d.MergingChance, 0, perMille},
 		{"bursts", d.Bursts, 0, perMille},
 		{"loss-max", d.LossMax, 1, perMille},
 		{"duplicate-max", d.DuplicateMax, 1, perMille},

@@ -52,7 +52,7 @@ func (d draw) body(f *Fault) {
 		f.Access = []Access{Read, Write}[d.IntN(2)]
 		f.Nth = int(magnitude(d.Stream, 1, int64(d.c.OpMax)))
 		f.Within = armedFor
-	case Split, TransferLeader:
+	case Split, TransferLeader, MergeRegions:
 		f.Key = d.key()
 	case AddPeer:
 		f.Key, f.Targets = d.key(), []Target{d.named()}
@@ -173,6 +173,9 @@ func (d draw) store() Target {
 	if len(d.c.Placement) > 0 && d.c.PlacementChance > 0 && d.PerMille(d.c.PlacementChance) {
 		return d.placement()
 	}
+	if d.c.MergingChance > 0 && d.PerMille(d.c.MergingChance) {
+		return d.merging()
+	}
 	if len(d.c.Keys) > 0 {
 		switch x := d.IntN(10); {
 		case x < 4:
@@ -182,6 +185,14 @@ func (d draw) store() Target {
 		}
 	}
 	return d.named()
+}
+
+// merging is one of the two who lead in a merge.
+func (d draw) merging() Target {
+	if d.PerMille(500) {
+		return MergeTarget()
+	}
+	return Merging()
 }
 
 // named is a store by name.

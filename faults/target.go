@@ -19,6 +19,8 @@ const (
 	TargetPlacementLeader            // the member that leads it
 	TargetLeader                     // the store that leads the region of the key
 	TargetFollower                   // the first store of that region that does not lead it
+	TargetMerging                    // the store that leads a region which is merging
+	TargetMergeTarget                // the store that leads the region which that goes into
 	targetEnd                        // not a kind
 )
 
@@ -36,6 +38,10 @@ func (k TargetKind) String() string {
 		return "leader"
 	case TargetFollower:
 		return "follower"
+	case TargetMerging:
+		return "merging"
+	case TargetMergeTarget:
+		return "merge-target"
 	case targetEnd:
 	}
 	return fmt.Sprintf("TargetKind(%d)", uint8(k))
@@ -61,6 +67,13 @@ func Placement() Target { return Target{Kind: TargetPlacement} }
 // PlacementLeader is the member that leads the placement driver.
 func PlacementLeader() Target { return Target{Kind: TargetPlacementLeader} }
 
+// Merging is the store that leads a region which is merging, the first one if
+// there are several.
+func Merging() Target { return Target{Kind: TargetMerging} }
+
+// MergeTarget is the store that leads the region into which that one goes.
+func MergeTarget() Target { return Target{Kind: TargetMergeTarget} }
+
 // Leader is the store that leads the region of key.
 func Leader(key string) Target { return Target{Kind: TargetLeader, Key: key} }
 
@@ -75,7 +88,7 @@ func (t Target) String() string {
 		return t.Name
 	case TargetLeader, TargetFollower:
 		return t.Kind.String() + "(" + formatKey(t.Key) + ")"
-	case TargetAllStores, TargetPlacement, TargetPlacementLeader, targetEnd:
+	case TargetAllStores, TargetPlacement, TargetPlacementLeader, TargetMerging, TargetMergeTarget, targetEnd:
 	}
 	return t.Kind.String()
 }
@@ -114,7 +127,7 @@ func ValidName(name string) bool {
 // reserved are the words that may follow a list of targets or stand for one.
 func reserved() []string {
 	return []string{
-		"all-stores", "placement", "placement-leader", "leader", "follower",
+		"all-stores", "placement", "placement-leader", "merging", "merge-target", "leader", "follower",
 		"for", "on", "at-op", "within", "read", "write",
 	}
 }

@@ -87,14 +87,14 @@ func TestEnumsAreComplete(t *testing.T) {
 		t.Errorf("kind %q is missing from Kinds", name)
 	}
 	for _, name := range []string{
-		faults.TargetFollower.String(), faults.Write.String(), faults.Skipped.String(),
+		faults.TargetMergeTarget.String(), faults.Write.String(), faults.Skipped.String(),
 	} {
 		if strings.Contains(name, "(") {
 			t.Errorf("the last value of an enum has no name: %s", name)
 		}
 	}
 	for _, name := range []string{
-		(faults.TargetFollower + 1).String(), (faults.Write + 1).String(), (faults.Skipped + 1).String(),
+		(faults.TargetMergeTarget + 1).String(), (faults.Write + 1).String(), (faults.Skipped + 1).String(),
 	} {
 		if !strings.Contains(name, "(") {
 			t.Errorf("%q stands after what the test takes for the last value", name)

@@ -110,7 +110,7 @@ func (w *world) Resolve(t faults.Target) []string {
 		return w.stores()
 	case faults.TargetPlacement, faults.TargetPlacementLeader:
 		return []string{"pd1"}
-	case faults.TargetLeader:
+	case faults.TargetLeader, faults.TargetMerging, faults.TargetMergeTarget:
 		if w.leader != "" {
 			return []string{w.leader}
 		}
@@ -198,6 +198,10 @@ func (w *world) RemovePeer(key, store string, happened func()) bool {
 
 func (w *world) MovePeer(key, from, to string, happened func()) bool {
 	return w.ask("move the peer of "+key+" from "+from+" to "+to, happened)
+}
+
+func (w *world) MergeRegions(key string, happened func()) bool {
+	return w.ask("merge "+key, happened)
 }
 
 func (w *world) Wipe(node string, regardless bool) faults.Lasting {

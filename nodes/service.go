@@ -43,6 +43,27 @@ func serve(ep *rpc.Endpoint, s *txn.Scheduler, store *raftstore.Store) {
 	handle(ep, rpc.ChangePeers, func(t env.Task, req *raft_cmdpb.RaftCmdRequest) *raft_cmdpb.RaftCmdResponse {
 		return changePeers(t, store, req)
 	})
+	handle(ep, rpc.MergeRegion, func(t env.Task, req *raft_cmdpb.RaftCmdRequest) *raft_cmdpb.RaftCmdResponse {
+		return mergeRegion(t, store, req)
+	})
+}
+
+// mergeTimeout limits the proposal of a merge.
+const mergeTimeout = 2 * time.Second
+
+// mergeRegion begins to merge a region into a neighbour. As with changePeers, the
+// message is the command itself.
+func mergeRegion(t env.Task, store *raftstore.Store, req *raft_cmdpb.RaftCmdRequest) *raft_cmdpb.RaftCmdResponse {
+	h := req.Header
+	ctx := &kvrpcpb.Context{RegionId: h.GetRegionId(), RegionEpoch: h.GetRegionEpoch(), Peer: h.GetPeer(), Term: h.GetTerm()}
+	regionErr, err := store.MergeRegion(t, ctx, req.GetAdminRequest().GetPrepareMerge().GetTarget(), mergeTimeout)
+	if err != nil {
+		return nil // the outcome is unknown
+	}
+	return &raft_cmdpb.RaftCmdResponse{
+		Header:        &raft_cmdpb.RaftResponseHeader{Error: regionErr},
+		AdminResponse: &raft_cmdpb.AdminResponse{CmdType: raft_cmdpb.AdminCmdType_PrepareMerge},
+	}
 }
 
 // changeTimeout limits the proposal of a change of members.

@@ -16,6 +16,7 @@ const (
 	Fault              // in force from At to Until, or an instant; the node may be empty
 	Election           // the node became leader of what Text says
 	Split              // the node split a region
+	Merge              // the node has taken a step of a merge of regions
 	Snapshot           // the node applied a snapshot
 	Note               // anything else that is worth a line
 	eventKindEnd
@@ -37,6 +38,8 @@ func (k EventKind) String() string {
 		return "election"
 	case Split:
 		return "split"
+	case Merge:
+		return "merge"
 	case Snapshot:
 		return "snapshot"
 	case Note:

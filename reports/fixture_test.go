@@ -116,7 +116,7 @@ func bankResult(h *history.History) *Result {
 				{"disk-error", 1, 1, 0},
 				{"split", 1, 1, 1},
 			},
-			Cluster: ClusterStats{Elections: 6, Splits: 1, Snapshots: 1, Crashes: 1, Restarts: 1},
+			Cluster: ClusterStats{Elections: 6, Splits: 1, MergesPrepared: 3, Merges: 2, MergeRollbacks: 1, Snapshots: 1, Crashes: 1, Restarts: 1},
 			Engines: []EngineStats{
 				{Node: "pd1", Flushes: 2, Flushed: 30_000, Levels: 1},
 				{

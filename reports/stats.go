@@ -51,7 +51,7 @@ type FaultCount struct {
 // which stands in the schedule with the faults and is none.
 func (c FaultCount) administrative() bool {
 	switch c.Kind {
-	case "split", "transfer-leader", "add-peer", "remove-peer", "move-peer", "join", "drain":
+	case "split", "transfer-leader", "add-peer", "remove-peer", "move-peer", "join", "drain", "merge-regions":
 		return true
 	}
 	return false
@@ -62,6 +62,9 @@ type ClusterStats struct {
 	Elections       uint64 `json:"elections"` // won, the first one of each group included
 	LeaderTransfers uint64 `json:"leader_transfers"`
 	Splits          uint64 `json:"splits"`
+	MergesPrepared  uint64 `json:"merges_prepared"`
+	Merges          uint64 `json:"merges"`
+	MergeRollbacks  uint64 `json:"merge_rollbacks"`
 	Snapshots       uint64 `json:"snapshots"` // applied
 	Crashes         uint64 `json:"crashes"`
 	Restarts        uint64 `json:"restarts"`

@@ -264,6 +264,10 @@ func (t *text) cluster() {
 		{c.Crashes, "crash"},
 		{c.Restarts, "restart"},
 	}))
+	if c.MergesPrepared > 0 {
+		t.labelled("merges", fmt.Sprintf("%s prepared, %s committed, %s rolled back",
+			grouped(c.MergesPrepared), grouped(c.Merges), grouped(c.MergeRollbacks)))
+	}
 	if r := &t.r.Stats.Reads; *r != (ReadStats{}) {
 		t.labelled("reads", fmt.Sprintf("%s by lease, %s by read index, %s by followers",
 			grouped(r.Lease), grouped(r.Index), grouped(r.Replica)))

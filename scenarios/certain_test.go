@@ -10,7 +10,8 @@ import (
 )
 
 // Every seed's schedule holds a fault that cannot miss, and a schedule that has
-// one already stays as it was drawn.
+// one already stays as it was drawn. In births nothing goes wrong, so nothing is
+// certain either.
 func TestEverySeedHasACertainFault(t *testing.T) {
 	for _, name := range Names() {
 		s, err := Find(name)
@@ -19,7 +20,7 @@ func TestEverySeedHasACertainFault(t *testing.T) {
 		}
 		for seed := range uint64(300) {
 			p := s.Plan(seed)
-			if !slices.ContainsFunc(p.Faults, certain) {
+			if !slices.ContainsFunc(p.Faults, certain) && name != "births" {
 				t.Errorf("%s, seed %d: every fault may miss: %v", name, seed, p.Faults)
 			}
 			drawn := faults.Storm(seed, s.storm(p))

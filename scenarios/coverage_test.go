@@ -130,8 +130,18 @@ func (c *coverage) missing() []string {
 // file asks for, and what its workload does.
 func (c *coverage) promise() {
 	s := c.scenario
-	c.want(clusterSeen, "elections", "crashes", "restarts", "snapshots")
-	c.want(outcomeSeen, string(history.OK), string(history.Failed))
+	c.want(clusterSeen, "elections")
+	c.want(outcomeSeen, string(history.OK))
+	if s.Name == "births" { // in which nothing goes wrong
+		c.want(faultSeen, faults.Split.String())
+		c.want(clusterSeen, "splits")
+		c.want(checkSeen, "births")
+		c.want(markSeen, "raftstore: message parked until its region is born")
+		c.want(workloadSeen, workloadPromises[s.Workload.Name]...)
+		return
+	}
+	c.want(clusterSeen, "crashes", "restarts", "snapshots")
+	c.want(outcomeSeen, string(history.Failed))
 	if s.Workload.Name != "timestamps" { // which have no effect that could be unknown
 		c.want(outcomeSeen, string(history.Unknown))
 	}
@@ -149,6 +159,11 @@ func (c *coverage) promise() {
 			if s.Faults.KindChance == 1000 { // a split between proposal and apply takes many of them
 				c.want(markSeen, "raftstore: epoch mismatch at apply")
 			}
+		case faults.MergeRegions:
+			c.want(clusterSeen, "merges", "merge rollbacks")
+			c.want(markSeen, "raftstore: target waited for its source to catch up", "raftstore: source caught up from the entries of its merge",
+				"raftstore: source replaced by a snapshot of its target", "raftstore: start with a region that is merging",
+				"raftstore: leader asked to roll its merge back", "client: region error ProposalInMergingMode")
 		case faults.TransferLeader:
 			c.want(clusterSeen, "leader transfers")
 		case faults.Partition, faults.Isolate:
@@ -291,6 +306,7 @@ func (c *coverage) add(o *runner.Outcome) {
 func (c *coverage) addStats(s *reports.Stats) {
 	for what, n := range map[string]uint64{
 		"elections": s.Cluster.Elections, "leader transfers": s.Cluster.LeaderTransfers, "splits": s.Cluster.Splits,
+		"merges": s.Cluster.Merges, "merge rollbacks": s.Cluster.MergeRollbacks,
 		"snapshots": s.Cluster.Snapshots, "crashes": s.Cluster.Crashes, "restarts": s.Cluster.Restarts,
 	} {
 		c.count(clusterSeen, what, n)

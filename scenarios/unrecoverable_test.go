@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"simrun/checker"
 	"simrun/faults"
@@ -87,6 +88,9 @@ func TestWipeAvoidsLoss(t *testing.T) {
 	for i := range p.Faults {
 		p.Faults[i].Regardless = false
 	}
+	p.Scheduling.Interval, p.Scheduling.ReplicaCheck = plan.Duration(200*time.Millisecond), true
+	p.Scheduling.MaxStoreDownTime, p.Scheduling.OperatorTimeout = plan.Duration(time.Minute), plan.Duration(5*time.Second)
+	p.Scheduling.OperatorLimit, p.Scheduling.StoreLimit = 4, 4
 	if r := runPlan(t, p); r.Verdict != checker.OK {
 		t.Errorf("%v: %s", r.Verdict, r.Signature())
 	}

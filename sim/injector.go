@@ -26,6 +26,7 @@ type Directory interface {
 	Join(node string) bool
 	Drain(node string, happened func()) bool
 	Destroy(node string) bool
+	MergeRegions(key string, happened func()) bool
 	// Wipe is asked before the disk of a node that is up is emptied. It returns
 	// false if something would be lost, unless it is to happen regardless;
 	// otherwise it takes note.
@@ -223,6 +224,11 @@ func (i *Injector) RemovePeer(key, store string, happened func()) bool {
 // MovePeer implements faults.Injector.
 func (i *Injector) MovePeer(key, from, to string, happened func()) bool {
 	return i.directory != nil && i.directory.MovePeer(key, from, to, happened)
+}
+
+// MergeRegions implements faults.Injector.
+func (i *Injector) MergeRegions(key string, happened func()) bool {
+	return i.directory != nil && i.directory.MergeRegions(key, happened)
 }
 
 // Wipe implements faults.Injector.

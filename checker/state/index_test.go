@@ -135,7 +135,8 @@ func TestNewest(t *testing.T) {
 		Write: []Row{
 			putW("long", 10, 20),
 			putW("a", 10, 20, 'v', 1, '1'), putW("a", 30, 40, 'v', 1, '2'),
-			{versionKey("gone", 40), []byte("D\x1e")}, putW("gone", 10, 20, 'v', 1, '1'),
+			{versionKey("gone", 40), []byte("D\x1e")},
+			putW("gone", 10, 20, 'v', 1, '1'),
 			putW("locked", 10, 20, 'v', 1, '1'),
 			putW("pending", 10, 20, 'v', 1, '1'),
 		},

@@ -13,7 +13,7 @@ const MembersName = "members"
 
 // Members checks who is there against who should be: in each region, as its most
 // recent replica sees it, every member is alive on its store and nobody else is
-// - a peer that was removed must be gone -, no change is half done, and no two
+// - a peer that was removed must be gone -, no change or merge is half done, and no two
 // peers of the cluster have one id. It holds when nothing is under way.
 func Members(replicas []Replica) verdict.Result {
 	r := verdict.Result{Checker: MembersName, Checked: len(replicas)}
@@ -37,6 +37,9 @@ func Members(replicas []Replica) verdict.Result {
 	}
 	for i := range alive {
 		p := &alive[i]
+		if p.Merging {
+			conflict(&r, "%s is merging: the merge was neither committed nor rolled back", p.name())
+		}
 		if n := newest[p.Region]; !slices.ContainsFunc(n.Members, func(m Member) bool { return m.Peer == p.Peer && m.Store == p.Store }) {
 			conflict(&r, "%s is alive, but no member in configuration %d of %s", p.name(), n.ConfVer, n.name())
 		}

@@ -37,6 +37,7 @@ func TestMembers(t *testing.T) {
 		"a member elsewhere": {func(rs []Replica) []Replica { rs[1].Store = "store4"; return rs }, "is a member of region 1, but is not there"},
 		"no member":          {func(rs []Replica) []Replica { return rs[1:] }, "peer 11 on store1 is a member of region 1, but is not there"},
 		"an id twice":        {func(rs []Replica) []Replica { rs[3].Peer = 11; return rs }, "have one id"},
+		"a merge":            {func(rs []Replica) []Replica { rs[1].Merging = true; return rs }, "(peer 12, applied 0) is merging"},
 		"a joint configuration": {func(rs []Replica) []Replica {
 			for i := range rs {
 				rs[i].Members[0].Role = "DemotingVoter"

@@ -43,7 +43,9 @@ type Replica struct {
 	Start, End       []byte
 	ConfVer, Version uint64 // epoch
 	// Members are the peers of the region, as its replica sees it, in its order.
-	Members      []Member
+	Members []Member
+	// Merging: it is to go into a neighbour, and serves nobody meanwhile.
+	Merging      bool
 	AppliedIndex uint64
 	AppliedTerm  uint64
 	Rows

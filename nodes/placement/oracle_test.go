@@ -91,6 +91,7 @@ func TestTimestampsAndIDs(t *testing.T) {
 		c.Network.HealAll()
 		for _, m := range c.members {
 			m.Disk().CrashAtOp(0, disk.ProcessKill)
+			m.Disk().Slow(1000)
 			for m.Paused() {
 				m.Resume()
 			}

@@ -80,6 +80,7 @@ func (a *appender) run() {
 	if snapshots {
 		// The log may be reset only when its place is taken.
 		a.s.env.Disk.Barrier(func() {
+			a.eraseReplaced()
 			a.write()
 			if !a.busy && !a.s.dead {
 				a.s.turn() // nothing was left to write: the next batch is due

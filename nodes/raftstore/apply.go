@@ -17,8 +17,9 @@ type applier struct {
 	s       *Store
 	waiting []applyTask
 	current []applyTask
-	due     bool // an event is scheduled
-	// held is set while a split, or the end of a peer, is being made durable.
+	resumed []*peer // whose tasks were paused
+	due     bool    // an event is scheduled
+	// held is set while a split, a merge or the end of a peer is being made durable.
 	held  bool
 	batch *engine.Batch
 	runFn func() // run
@@ -31,12 +32,18 @@ type applier struct {
 	births  []birth
 	deaths  []*peer
 	changes []confResult
+	// prepared are the peers that have learned that their region is to be merged.
+	prepared []*peer
 }
 
 // applyTask is a MsgStorageApply.
 type applyTask struct {
 	p   *peer
 	msg *raftpb.Message
+	// entries are those that are left to apply.
+	entries []*raftpb.Entry
+	// paused: the rest is applied when the source of a merge has caught up.
+	paused bool
 }
 
 // applyResult is the answer to a proposal of this process.
@@ -56,7 +63,7 @@ func (a *applier) add(p *peer, m *raftpb.Message) {
 	if most := int(a.s.cfg.MaxSizePerMsg) + a.s.cfg.EntrySizeMax + payloadSlack; p.applying > most {
 		invariant.Fail("raftstore: %s: %d bytes wait to be applied, raft should stop at %d", p, p.applying, most)
 	}
-	a.waiting = append(a.waiting, applyTask{p, m})
+	a.waiting = append(a.waiting, applyTask{p: p, msg: m, entries: m.GetEntries()})
 	a.schedule()
 }
 
@@ -73,7 +80,7 @@ func payload(m *raftpb.Message) int {
 }
 
 func (a *applier) schedule() {
-	if !a.due && !a.held && len(a.waiting) > 0 {
+	if !a.due && !a.held && len(a.waiting)+len(a.resumed) > 0 {
 		a.due = true
 		a.s.env.Sched.After(0, a.runFn)
 	}
@@ -92,9 +99,13 @@ func (a *applier) run() {
 		a.due = true
 		return
 	}
+	if len(a.resumed) > 0 {
+		a.takeResumed()
+	}
 	a.waiting, a.current = a.current[:0], a.waiting
-	for _, t := range a.current {
-		if !t.p.destroyed && t.p.applyEntries(a, t.msg.GetEntries()) {
+	for i := range a.current {
+		t := &a.current[i]
+		if !t.p.destroyed && t.p.applyTask(a, t) {
 			t.p.putApplyState(a)
 		}
 	}
@@ -137,8 +148,10 @@ func (a *applier) finish() {
 	}
 	a.results = a.results[:0]
 	for i, t := range a.current {
-		t.p.applying -= payload(t.msg)
-		if !t.p.destroyed {
+		if !t.paused {
+			t.p.applying -= payload(t.msg)
+		}
+		if !t.p.destroyed && !t.paused {
 			for _, m := range t.msg.GetResponses() {
 				t.p.stepLocal(m)
 			}
@@ -160,13 +173,23 @@ func (a *applier) finish() {
 		}
 		a.s.unpark()
 	}
+	prepared := a.prepared
+	a.prepared = nil
+	for _, p := range prepared {
+		p.tendMerge()
+	}
 	a.s.scheduleTurn()
 }
 
-// applyEntries adds the entries to the batch. It reports whether there was one
-// that was not applied before.
-func (p *peer) applyEntries(a *applier, entries []*raftpb.Entry) (progress bool) {
-	for _, e := range entries {
+// applyTask adds the entries of a task to the batch. It reports whether there was
+// one that was not applied before. If one has to wait for the source of a merge,
+// the rest waits with it, and so does all that comes later for the region.
+func (p *peer) applyTask(a *applier, t *applyTask) (progress bool) {
+	if p.merge.held {
+		p.pause(t)
+		return false
+	}
+	for i, e := range t.entries {
 		if e.GetIndex() <= p.applied {
 			markApplySuperseded.Reached() // by a snapshot that came meanwhile
 			continue
@@ -175,11 +198,20 @@ func (p *peer) applyEntries(a *applier, entries []*raftpb.Entry) (progress bool)
 			invariant.Fail("raftstore: %s: applying %s %d/%d after %d/%d, committed %d",
 				p, e.GetType(), e.GetIndex(), e.GetTerm(), p.applied, p.appliedTerm, p.commit())
 		}
+		var cc *raftpb.ConfChangeV2
+		if len(e.GetData()) > 0 {
+			cc = p.decodeCommand(a, e)
+			if admin := a.command.admin; admin.GetCmdType() == raft_cmdpb.AdminCmdType_CommitMerge && p.awaitSource(&a.command.epoch, admin.GetCommitMerge()) {
+				t.entries = t.entries[i:]
+				p.pause(t)
+				break
+			}
+		}
 		var result *errorpb.Error
 		before := p.region
 		proposal := p.proposals.decide(a, e)
 		if len(e.GetData()) > 0 {
-			result = p.applyCommand(a, e, proposal)
+			result = p.applyCommand(a, e, cc, proposal)
 		}
 		p.applied, p.appliedTerm = e.GetIndex(), e.GetTerm()
 		p.s.cfg.Auditor.EntryApplied(p.regionID, p.id, e)
@@ -217,12 +249,10 @@ func (p *peer) putApplyState(a *applier) {
 	p.s.putMessage(a.batch, p.s.key, &st.apply)
 }
 
-// applyCommand adds one command to the batch. Between its proposal and now the
-// region may have changed, so what was checked then is checked again. The
-// outcome depends on nothing but the log, lest replicas differ.
-func (p *peer) applyCommand(a *applier, e *raftpb.Entry, proposal *proposal) *errorpb.Error {
-	cmd := &a.command
-	data, cc := e.GetData(), (*raftpb.ConfChangeV2)(nil)
+// decodeCommand decodes the command of an entry, and the change of members
+// around it, if there is one.
+func (p *peer) decodeCommand(a *applier, e *raftpb.Entry) (cc *raftpb.ConfChangeV2) {
+	cmd, data := &a.command, e.GetData()
 	if e.GetType() == raftpb.EntryConfChangeV2 {
 		var err error
 		cc, err = decodeConfChange(e)
@@ -232,6 +262,14 @@ func (p *peer) applyCommand(a *applier, e *raftpb.Entry, proposal *proposal) *er
 	if err := cmd.decode(data); err != nil || cmd.regionID != p.regionID {
 		invariant.Fail("raftstore: %s: entry %d is damaged or of region %d (%v)", p, e.GetIndex(), cmd.regionID, err)
 	}
+	return cc
+}
+
+// applyCommand adds one command to the batch. Between its proposal and now the
+// region may have changed, so what was checked then is checked again. The
+// outcome depends on nothing but the log, lest replicas differ.
+func (p *peer) applyCommand(a *applier, e *raftpb.Entry, cc *raftpb.ConfChangeV2, proposal *proposal) *errorpb.Error {
+	cmd := &a.command
 	if proposal != nil && string(proposal.uuid[:]) != string(cmd.uuid) {
 		invariant.Fail("raftstore: %s: entry %d/%d is not the one proposed", p, e.GetIndex(), e.GetTerm())
 	}
@@ -258,6 +296,12 @@ func (p *peer) applyAdmin(a *applier, e *raftpb.Entry, epoch *metapb.RegionEpoch
 		return nil
 	case raft_cmdpb.AdminCmdType_BatchSplit:
 		return p.applySplit(a, epoch, admin.GetSplits())
+	case raft_cmdpb.AdminCmdType_PrepareMerge:
+		return p.applyPrepareMerge(a, e, epoch, admin.GetPrepareMerge())
+	case raft_cmdpb.AdminCmdType_CommitMerge:
+		return p.applyCommitMerge(a, e, epoch, admin.GetCommitMerge())
+	case raft_cmdpb.AdminCmdType_RollbackMerge:
+		return p.applyRollbackMerge(a, epoch, admin.GetRollbackMerge())
 	default:
 		invariant.Fail("raftstore: %s: entry %d is a %s", p, e.GetIndex(), admin.GetCmdType())
 		return nil

@@ -114,6 +114,15 @@ func putRegionState(b *engine.Batch, r *metapb.Region, state raft_serverpb.PeerS
 	b.Put(engine.Raft, regionStateKey(nil, r.GetId()), marshal(&raft_serverpb.RegionLocalState{State: state, Region: r}))
 }
 
+// putState writes the state of an initialised peer that is not removed.
+func (p *peer) putState(b *engine.Batch) {
+	state := &raft_serverpb.RegionLocalState{Region: p.region, MergedRecords: p.merge.records}
+	if p.merging() {
+		state.State, state.MergeState = raft_serverpb.PeerState_Merging, p.merge.state
+	}
+	b.Put(engine.Raft, regionStateKey(nil, p.regionID), marshal(state))
+}
+
 func putApplyState(b *engine.Batch, region uint64, state raft_serverpb.RaftApplyState) {
 	var key [16]byte
 	b.Put(engine.Raft, applyStateKey(key[:0], region), marshal(&state))

@@ -36,6 +36,7 @@ type cluster struct {
 	reads                        [ReadByReplica + 1]int
 	regionHeartbeats             int
 	changes, destroyed           int
+	prepared, merges, rollbacks  int
 	// known are the regions as leaders have reported them, unless pdDown.
 	known  map[uint64]*metapb.Region
 	pdDown bool
@@ -240,11 +241,14 @@ func (c *cluster) TermOpened(region, term uint64) {
 	}
 }
 
-func (c *cluster) ReadServed(_ uint64, way ReadWay)             { c.reads[way]++ }
-func (c *cluster) RegionSplit(uint64, []*metapb.Region)         { c.splits++ }
-func (c *cluster) SnapshotApplied(region, index, store uint64)  { c.snapshots++ }
-func (c *cluster) PeersChanged(_ uint64, region *metapb.Region) { c.changes++; c.report(region) }
-func (c *cluster) PeerDestroyed(uint64, uint64, uint64)         { c.destroyed++ }
+func (c *cluster) ReadServed(_ uint64, way ReadWay)                       { c.reads[way]++ }
+func (c *cluster) RegionSplit(uint64, []*metapb.Region)                   { c.splits++ }
+func (c *cluster) SnapshotApplied(region, index, store uint64)            { c.snapshots++ }
+func (c *cluster) PeersChanged(_ uint64, region *metapb.Region)           { c.changes++; c.report(region) }
+func (c *cluster) MergePrepared(uint64, *metapb.Region, *metapb.Region)   { c.prepared++ }
+func (c *cluster) RegionMerged(uint64, *metapb.Region, *metapb.Region)    { c.merges++ }
+func (c *cluster) MergeRolledBack(uint64, *metapb.Region, *metapb.Region) { c.rollbacks++ }
+func (c *cluster) PeerDestroyed(uint64, uint64, uint64)                   { c.destroyed++ }
 
 // run lets the cluster run for a while.
 func (c *cluster) run(d time.Duration) {

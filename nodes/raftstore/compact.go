@@ -13,7 +13,7 @@ import (
 // called after each apply: a log that does not grow needs no attention.
 func (p *peer) maybeCompact() {
 	length := p.applied - p.log.truncatedIndex
-	if !p.isLeader() || length <= p.s.cfg.LogGCThreshold || p.compacting > p.log.truncatedIndex {
+	if p.lease.preparing || p.merging() || !p.isLeader() || length <= p.s.cfg.LogGCThreshold || p.compacting > p.log.truncatedIndex {
 		return
 	}
 	index := p.compactIndex(length)
@@ -64,6 +64,9 @@ func (p *peer) applyCompactLog(e *raftpb.Entry, req *raft_cmdpb.CompactLogReques
 	}
 	if index <= p.log.truncatedIndex {
 		return // proposed twice, by two leaders
+	}
+	if markMergeKeepsLog.Sometimes(p.merging()) {
+		return // the target may need the entries for peers that lag
 	}
 	invariant.Check(index < e.GetIndex() && index <= p.applied, "raftstore: %s: entry %d compacts up to %d", p, e.GetIndex(), index)
 	have, err := p.log.Term(index)

@@ -8,7 +8,6 @@ import (
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
-	"github.com/pingcap/kvproto/pkg/raft_serverpb"
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/confchange"
 	"go.etcd.io/raft/v3/quorum"
@@ -34,6 +33,9 @@ func (s *Store) ChangePeers(
 	}
 	if regionErr = checkEpoch(p.region, ctx.GetRegionEpoch()); regionErr != nil {
 		markEpochAtPropose.Reached()
+		return nil, regionErr, nil
+	}
+	if regionErr = p.refuseProposal(); regionErr != nil {
 		return nil, regionErr, nil
 	}
 	next, pr, regionErr := p.proposeChange(changes)
@@ -248,12 +250,12 @@ func (p *peer) applyChange(a *applier, e *raftpb.Entry, cc *raftpb.ConfChangeV2,
 	a.changes = append(a.changes, confResult{p, e.GetIndex(), cc, next})
 	if peerByID(next, p.id) == nil {
 		markRemoved.Reached()
-		p.bury(a.batch, next.GetRegionEpoch(), next.GetPeers())
+		p.bury(a.batch, grave{epoch: next.GetRegionEpoch(), others: next.GetPeers(), records: p.merge.records})
 		a.deaths = append(a.deaths, p)
 		return nil
 	}
 	p.s.setRegion(p, next)
-	putRegionState(a.batch, next, raft_serverpb.PeerState_Normal)
+	p.putState(a.batch)
 	if len(changes) > 0 && inJoint(next) {
 		p.jointTerm = p.term()
 	}

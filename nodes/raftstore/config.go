@@ -120,8 +120,9 @@ type Config struct {
 	// Observer, if not nil, is told what happens.
 	Observer Observer
 	// RoleChanged, if not nil, is called when a peer of this store begins or
-	// ceases to lead its region in a term. It runs in the middle of a turn: it
-	// must not call the store, but may start tasks that do.
+	// ceases to lead its region in a term, and again when a region that it leads has
+	// absorbed another one, whose leader may have been elsewhere. It runs in the
+	// middle of a turn: it must not call the store, but may start tasks that do.
 	RoleChanged func(region, term uint64, leads bool)
 	// Witness, if not nil, is told of leases and reads.
 	Witness Witness
@@ -241,6 +242,12 @@ type Observer interface {
 	SnapshotApplied(region, index, store uint64)
 	// PeersChanged: this store has applied a change of a region's members.
 	PeersChanged(store uint64, region *metapb.Region)
+	// MergePrepared: this store has applied that a region is to be merged into
+	// another one, RegionMerged that this has come about, MergeRolledBack that it
+	// has not.
+	MergePrepared(store uint64, source, target *metapb.Region)
+	RegionMerged(store uint64, region, source *metapb.Region)
+	MergeRolledBack(store uint64, source, target *metapb.Region)
 	// PeerDestroyed: a peer of this store was removed, and nothing of it is left.
 	PeerDestroyed(store, region, peer uint64)
 }
@@ -249,8 +256,11 @@ type noObserver struct{}
 
 func noRoleChanged(uint64, uint64, bool) {}
 
-func (noObserver) LeaderElected(uint64, uint64, uint64)   {}
-func (noObserver) RegionSplit(uint64, []*metapb.Region)   {}
-func (noObserver) SnapshotApplied(uint64, uint64, uint64) {}
-func (noObserver) PeersChanged(uint64, *metapb.Region)    {}
-func (noObserver) PeerDestroyed(uint64, uint64, uint64)   {}
+func (noObserver) LeaderElected(uint64, uint64, uint64)                   {}
+func (noObserver) RegionSplit(uint64, []*metapb.Region)                   {}
+func (noObserver) SnapshotApplied(uint64, uint64, uint64)                 {}
+func (noObserver) PeersChanged(uint64, *metapb.Region)                    {}
+func (noObserver) MergePrepared(uint64, *metapb.Region, *metapb.Region)   {}
+func (noObserver) RegionMerged(uint64, *metapb.Region, *metapb.Region)    {}
+func (noObserver) MergeRolledBack(uint64, *metapb.Region, *metapb.Region) {}
+func (noObserver) PeerDestroyed(uint64, uint64, uint64)                   {}

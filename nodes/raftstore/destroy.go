@@ -16,46 +16,72 @@ import (
 // preceded by what the key-value database has to know. A crash in between leaves
 // a log without a peer, which the next start deletes.
 
+// grave is what a tombstone tells.
+type grave struct {
+	// epoch is that of the configuration from which the peer is missing, or of the
+	// region when it was merged.
+	epoch *metapb.RegionEpoch
+	// others are the members of that configuration, if they are known.
+	others []*metapb.Peer
+	// into is the region that has absorbed the peer's, nil if none has. If keepsData,
+	// it has taken over the data here.
+	into      *metapb.Region
+	keepsData bool
+	// records are the regions that the peer's region has absorbed.
+	records []*raft_serverpb.MergedRecord
+}
+
 // bury begins the end of a peer in a batch that is to be made durable, after
-// which the peer is to be erased. The tombstone has the epoch of the
-// configuration from which the peer is missing. It names the peer, so that its id
-// is known, and beside it the members of that configuration, if they are known.
-func (p *peer) bury(b *engine.Batch, epoch *metapb.RegionEpoch, others []*metapb.Peer) {
+// which the peer is to be erased. The tombstone names the peer, so that its id is
+// known.
+func (p *peer) bury(b *engine.Batch, g grave) {
 	invariant.Check(!p.destroyed, "raftstore: %s: destroyed twice", p)
 	s := p.s
 	p.destroyed = true
-	if initialised(p.region) {
+	p.stopWaiting()
+	if waiting := p.merge.target; waiting != nil {
+		waiting.stopWaiting()
+	}
+	if initialised(p.region) && !g.keepsData {
 		clearRange(b, p.region)
 	}
-	version := *epoch
-	grave := &metapb.Region{
+	version := *g.epoch
+	region := &metapb.Region{
 		Id: p.regionID, StartKey: p.region.GetStartKey(), EndKey: p.region.GetEndKey(), RegionEpoch: &version,
 		Peers: []*metapb.Peer{{Id: p.id, StoreId: s.id, Role: p.meta.GetRole()}},
 	}
-	for _, q := range others {
+	for _, q := range g.others {
 		if q.GetStoreId() != s.id {
-			grave.Peers = append(grave.Peers, q)
+			region.Peers = append(region.Peers, q)
 		}
 	}
 	if old := s.tombstones[p.regionID].GetRegion(); old != nil && staleEpoch(&version, old.GetRegionEpoch()) {
 		version.ConfVer = max(version.ConfVer, old.GetRegionEpoch().GetConfVer())
 		version.Version = max(version.Version, old.GetRegionEpoch().GetVersion())
 	}
-	putRegionState(b, grave, raft_serverpb.PeerState_Tombstone)
+	state := &raft_serverpb.RegionLocalState{State: raft_serverpb.PeerState_Tombstone, Region: region, MergedRecords: g.records}
+	if g.into != nil {
+		state.MergeState = &raft_serverpb.MergeState{Target: g.into}
+	}
+	if g.keepsData {
+		p.merge.into = g.into
+	}
+	b.Put(engine.Raft, regionStateKey(nil, p.regionID), marshal(state))
 	b.Delete(engine.Raft, applyStateKey(nil, p.regionID))
 	b.Delete(engine.Raft, snapStateKey(nil, p.regionID))
-	s.tombstones[p.regionID] = &raft_serverpb.RegionLocalState{State: raft_serverpb.PeerState_Tombstone, Region: grave}
+	s.tombstones[p.regionID] = state
 	if s.env.Log.Enabled() {
 		s.env.Log.Logf("region %d: peer %d is removed", p.regionID, p.id)
 	}
 }
 
-// destroy ends a peer of which is known that it is no member any more; others are
-// the members, if they are known.
-func (s *Store) destroy(p *peer, epoch *metapb.RegionEpoch, others []*metapb.Peer) {
+// destroy ends a peer of which is known, though not from its own log, that it is
+// no member any more.
+func (s *Store) destroy(p *peer, g grave) {
 	b := s.eng.KV.NewBatch()
 	defer b.Close()
-	p.bury(b, epoch, others)
+	g.records = unknownRecords()
+	p.bury(b, g)
 	if s.failed(s.eng.KV.Write(b)) {
 		return
 	}
@@ -100,6 +126,15 @@ func (p *peer) abandon() {
 	markDestroyedBusy.Sometimes(len(queued)+len(logged) > 0)
 	for _, pr := range queued {
 		pr.result.Resolve(errRegionNotFound(p.regionID), nil)
+	}
+	if p.merge.into != nil {
+		// All that the region has carried out, it has carried out here as well; what
+		// was proposed afterwards, on an epoch that is gone, can have no effect.
+		for _, pr := range logged {
+			markMergeDecided.Reached()
+			pr.result.Resolve(errEpochNotMatch(p.merge.into), nil)
+		}
+		logged = nil
 	}
 	for _, pr := range logged {
 		markFateUnknown.Reached()

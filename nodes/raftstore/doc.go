@@ -68,6 +68,13 @@
 // are split without being asked (splitcheck.go). A store tells how slow its disk is
 // (slow.go).
 //
+// # Merges
+//
+// MergeRegion makes two neighbours one region: merge.go tells the three steps,
+// merge_catchup.go what happens to a peer that lags, merge_records.go and
+// merge_rollback.go how a store knows what has become of a merge that its peer has
+// missed.
+//
 // # Being watched
 //
 // An Observer hears what happens, for reports; a Witness hears of leases and

@@ -73,6 +73,13 @@ func errReadIndexNotReady(region uint64, reason string) *errorpb.Error {
 	}
 }
 
+func errMerging(region uint64) *errorpb.Error {
+	return &errorpb.Error{
+		Message:               fmt.Sprintf("region %d is merging", region),
+		ProposalInMergingMode: &errorpb.ProposalInMergingMode{RegionId: region},
+	}
+}
+
 func errEntryTooLarge(region uint64, size int) *errorpb.Error {
 	return &errorpb.Error{
 		Message:           fmt.Sprintf("entry of %d bytes is too large for region %d", size, region),

@@ -134,7 +134,7 @@ func (p *peer) restless() bool {
 // committed and applied, in the term of its leader, and nobody waits for it.
 func (p *peer) settled() bool {
 	p.forgetReads()
-	return initialised(p.region) && !p.sleep.active &&
+	return initialised(p.region) && !p.sleep.active && !p.merging() &&
 		p.applied == p.log.lastIndex && p.commit() == p.log.lastIndex && p.appliedTerm == p.term() &&
 		len(p.proposals.queued)+len(p.proposals.logged) == 0 &&
 		p.reads.next == nil && len(p.reads.rounds) == 0 &&

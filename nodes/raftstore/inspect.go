@@ -26,6 +26,9 @@ type RegionInfo struct {
 	AppliedTerm uint64
 	// First and Last are the indexes of the log's entries.
 	First, Last uint64
+	// Merging: the region is to be merged into another one, the region of id Into.
+	Merging bool
+	Into    uint64
 	// Undecided is the number of proposals of this process whose fate is open.
 	Undecided int
 }
@@ -41,6 +44,7 @@ func (s *Store) Regions() []RegionInfo {
 			Region: p.region, Peer: p.id, Leader: p.leader, IsLeader: p.isLeader(),
 			Term: p.term(), Commit: p.commit(), Applied: p.applied, AppliedTerm: p.appliedTerm,
 			First: p.log.truncatedIndex + 1, Last: p.log.lastIndex,
+			Merging: p.merging(), Into: p.merge.state.GetTarget().GetId(),
 			Undecided: len(p.proposals.queued) + len(p.proposals.logged),
 		})
 	}
@@ -87,7 +91,7 @@ func DumpRegions(eng *engine.Engines) ([]string, error) {
 	lines := make([]string, len(states))
 	for i, state := range states {
 		var st localStates // of a removed peer nothing is left
-		if state.GetState() == raft_serverpb.PeerState_Normal {
+		if state.GetState() != raft_serverpb.PeerState_Tombstone {
 			if st, err = loadStates(eng, state.GetRegion()); err != nil {
 				return nil, err
 			}
@@ -197,6 +201,8 @@ func describeAdmin(epoch *metapb.RegionEpoch, admin *raft_cmdpb.AdminRequest) []
 			texts = append(texts, text+fmt.Sprintf(" epoch=%d/%d", epoch.GetConfVer(), epoch.GetVersion()))
 		}
 		return texts
+	case raft_cmdpb.AdminCmdType_PrepareMerge, raft_cmdpb.AdminCmdType_CommitMerge, raft_cmdpb.AdminCmdType_RollbackMerge:
+		return []string{describeMerge(admin) + fmt.Sprintf(" epoch=%d/%d", epoch.GetConfVer(), epoch.GetVersion())}
 	case raft_cmdpb.AdminCmdType_ChangePeer, raft_cmdpb.AdminCmdType_ChangePeerV2:
 		return describeChange(epoch, admin)
 	default:
@@ -220,6 +226,19 @@ func describeChange(epoch *metapb.RegionEpoch, admin *raft_cmdpb.AdminRequest) [
 			c.GetPeer().GetId(), c.GetPeer().GetStoreId(), epoch.GetConfVer(), epoch.GetVersion()))
 	}
 	return texts
+}
+
+func describeMerge(admin *raft_cmdpb.AdminRequest) string {
+	switch admin.GetCmdType() {
+	case raft_cmdpb.AdminCmdType_PrepareMerge:
+		m := admin.GetPrepareMerge()
+		return fmt.Sprintf("PREPARE_MERGE into=%d from=%d", m.GetTarget().GetId(), m.GetMinIndex())
+	case raft_cmdpb.AdminCmdType_CommitMerge:
+		m := admin.GetCommitMerge()
+		return fmt.Sprintf("COMMIT_MERGE source=%d commit=%d entries=%d", m.GetSource().GetId(), m.GetCommit(), len(m.GetEntries()))
+	default:
+		return fmt.Sprintf("ROLLBACK_MERGE commit=%d", admin.GetRollbackMerge().GetCommit())
+	}
 }
 
 // family names the column family of a command; the empty name is the default.

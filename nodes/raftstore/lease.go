@@ -55,10 +55,13 @@ type lease struct {
 	suspended bool
 	// reshaping is the index of the last entry, proposed in this term, that
 	// changes which keys the region holds: until it is applied there is no reading
-	// under the lease, nor renewal.
+	// under the lease, nor renewal. A region that is merging has none either.
 	reshaping uint64
 	// opened: an entry of this term is committed.
 	opened bool
+	// preparing: the leader has proposed in this term that the region be merged
+	// into another one, and that is not decided.
+	preparing bool
 }
 
 // million is the unit of clock drift.
@@ -164,8 +167,9 @@ func (p *peer) leased() bool {
 	return p.isLeader() && !l.suspended && p.s.env.Clock.Monotonic() < l.until
 }
 
-// reshaping reports whether the region is about to get other keys.
-func (p *peer) reshaping() bool { return p.lease.reshaping > p.applied }
+// reshaping reports whether the region is about to get other keys, or to lose
+// all of them.
+func (p *peer) reshaping() bool { return p.lease.reshaping > p.applied || p.merging() }
 
 // readsLocally reports whether a read may be served under the lease, as soon as
 // what is committed is applied.

@@ -45,6 +45,7 @@ type peer struct {
 	proposals proposals
 	reads     reads
 	lease     lease
+	merge     merge
 	// promise is the instant of the monotonic clock until which the peer grants no
 	// vote.
 	promise time.Duration

@@ -30,7 +30,14 @@ type proposal struct {
 	proposed time.Duration
 	// reshapes: it changes which keys the region holds.
 	reshapes bool
-	result   env.Future[*errorpb.Error]
+	// admin: it is administrative, and so is the command of a merge that it may be:
+	// one that absorbs the region of that id, or one that rolls back.
+	admin     bool
+	absorbs   uint64
+	rollsBack bool
+	// size is that of its entry.
+	size   int
+	result env.Future[*errorpb.Error]
 }
 
 // proposals are those of one peer.
@@ -59,6 +66,9 @@ func (s *Store) Propose(
 	}
 	if term != 0 && term != p.term() {
 		return errStaleCommand("the term has changed"), nil
+	}
+	if regionErr = p.refuseProposal(); regionErr != nil {
+		return regionErr, nil
 	}
 	if regionErr = s.congested(); regionErr != nil {
 		return regionErr, nil
@@ -127,6 +137,9 @@ func (s *Store) leaderPeer(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
 		markEpochAtPropose.Reached()
 		return nil, regionErr
 	}
+	if regionErr := p.refuseMerging(); regionErr != nil {
+		return nil, regionErr
+	}
 	return p, nil
 }
 
@@ -151,7 +164,7 @@ func (p *peer) enqueue(epoch *metapb.RegionEpoch, cmd *raft_cmdpb.RaftCmdRequest
 	if len(p.proposals.queued)+len(p.proposals.logged) >= s.cfg.PendingProposalsMax {
 		return nil, errServerIsBusy("too many undecided proposals")
 	}
-	pr := &proposal{term: p.term()}
+	pr := &proposal{term: p.term(), admin: cmd.AdminRequest != nil}
 	s.nextProposal++
 	binary.BigEndian.PutUint64(pr.uuid[:8], s.boot)
 	binary.BigEndian.PutUint64(pr.uuid[8:], s.nextProposal)
@@ -162,6 +175,7 @@ func (p *peer) enqueue(epoch *metapb.RegionEpoch, cmd *raft_cmdpb.RaftCmdRequest
 		return nil, errEntryTooLarge(p.regionID, size)
 	}
 	pr.data = marshal(cmd)
+	pr.size = len(pr.data)
 	p.proposals.queued = append(p.proposals.queued, pr)
 	markWokenByProposal.Sometimes(p.asleep())
 	p.stir()
@@ -197,6 +211,7 @@ func (p *peer) stepProposals() []*proposal {
 	if !p.isLeader() || p.term() != queued[0].term || p.node.Step(message) != nil {
 		markProposalDropped.Reached()
 		p.compacting = 0
+		p.lease.preparing = false
 		for _, pr := range queued {
 			pr.result.Resolve(p.dropped(), nil)
 		}

@@ -93,6 +93,9 @@ func (p *peer) changeRole(rd raft.Ready) {
 
 // send hands a message to the outbox. A snapshot takes a way of its own.
 func (p *peer) send(m *raftpb.Message) {
+	if p.merge.catchingUp {
+		return // its term is one of its own
+	}
 	if m.GetType() == raftpb.MsgSnap {
 		p.sendSnapshot(m)
 		return

@@ -20,6 +20,9 @@ func (p *peer) replicaReader(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
 		markReplicaRejected.Reached()
 		return nil, regionErr
 	}
+	if regionErr := p.refuseMerging(); regionErr != nil {
+		return nil, regionErr
+	}
 	if p.leader == 0 {
 		markReplicaRejected.Reached()
 		return nil, p.notLeader()
@@ -34,6 +37,9 @@ func (s *Store) replicaSnapshot(ctx *kvrpcpb.Context, round *readRound) (*Region
 	p, regionErr := s.memberPeer(ctx)
 	if regionErr == nil {
 		regionErr = checkVersion(p.region, ctx.GetRegionEpoch())
+	}
+	if regionErr == nil {
+		regionErr = p.refuseMerging()
 	}
 	if regionErr != nil {
 		markReplicaRejected.Reached()
@@ -50,7 +56,7 @@ func (s *Store) replicaSnapshot(ctx *kvrpcpb.Context, round *readRound) (*Region
 // index. Raft would keep it until something is committed in the term and then
 // answer it even if it is leader no longer; so the follower has to ask again.
 func (p *peer) admitsRead(m *raftpb.Message) bool {
-	if !p.isLeader() || !p.committedInTerm() || len(m.GetEntries()) != 1 {
+	if !p.isLeader() || !p.committedInTerm() || p.merging() || len(m.GetEntries()) != 1 {
 		markReplicaDropped.Reached()
 		return false
 	}

@@ -17,11 +17,12 @@ import (
 // (loadLog). Raft hands out no entries to apply meanwhile.
 func (p *peer) applySnapshot(r *receivedSnapshot) {
 	s := p.s
-	other := s.overlappingOther(p, r.region)
-	invariant.Check(other == nil, "raftstore: %s: snapshot of %v overlaps %s", p, r.region, other)
 	invariant.Check(r.index > p.applied, "raftstore: %s: snapshot at %d, applied %d", p, r.index, p.applied)
 	b := s.eng.KV.NewBatch()
 	defer b.Close()
+	p.replaceMerged(b, r)
+	other := s.overlappingOther(p, r.region)
+	invariant.Check(other == nil, "raftstore: %s: snapshot of %v overlaps %s", p, r.region, other)
 	old := p.region
 	if initialised(old) {
 		// The region may have been larger. What is outside of it now must go too:
@@ -37,10 +38,12 @@ func (p *peer) applySnapshot(r *receivedSnapshot) {
 		})
 		invariant.Check(ok, "raftstore: %s: damaged snapshot", p)
 	}
-	putRegionState(b, r.region, raft_serverpb.PeerState_Normal)
 	delete(s.tombstones, p.regionID)
 	p.log.putSnapshotState(b, r)
 	s.setRegion(p, r.region)
+	p.stopWaiting()
+	p.merge.state, p.merge.told, p.merge.records = nil, nil, r.merged
+	p.putState(b)
 	p.applied, p.appliedTerm = r.index, r.term
 	p.size, p.measured = uint64(r.size), false
 	p.proposals.hidden(r.index, r.term)

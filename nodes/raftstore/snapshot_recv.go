@@ -34,6 +34,10 @@ type receivedSnapshot struct {
 	index, term uint64
 	records     [][]byte
 	size        int
+	// merged are the regions that the region has absorbed, replaced the peers of
+	// such regions that this one takes the place of.
+	merged   []*raft_serverpb.MergedRecord
+	replaced []*peer
 }
 
 func (r *receiver) init(s *Store) { r.s = s }
@@ -126,7 +130,8 @@ func (s *Store) receiveSnapshot(p *peer, m *raft_serverpb.RaftMessage, in *incom
 	if peerOnStore(region, s.id).GetId() != p.id {
 		return errEpochNotMatch(region)
 	}
-	if q := s.overlappingOther(p, region); q != nil {
+	r := &receivedSnapshot{region: region, records: in.records, size: in.size, merged: data.GetMergedRecords()}
+	if q := s.obstacle(p, r); q != nil {
 		// The other region has yet to apply the split that makes room, or the
 		// snapshot is from before a split that is applied here.
 		markSnapshotRefused.Reached()
@@ -143,7 +148,8 @@ func (s *Store) receiveSnapshot(p *peer, m *raft_serverpb.RaftMessage, in *incom
 		p.strangers = append(p.strangers, m.GetFromPeer())
 	}
 	meta := message.GetSnapshot().GetMetadata()
-	p.received = append(p.received, &receivedSnapshot{region, meta.GetIndex(), meta.GetTerm(), in.records, in.size})
+	r.index, r.term = meta.GetIndex(), meta.GetTerm()
+	p.received = append(p.received, r)
 	p.heard(message)
 	p.contact = s.ticks
 	p.stirBy(message)

@@ -29,13 +29,18 @@ type generatedSnapshot struct {
 // the index that is applied in it, and the MsgSnap that follows in this turn
 // starts a task that sends it.
 func (p *peer) generateSnapshot() (*raftpb.Snapshot, error) {
+	if markMergeNoSnapshot.Sometimes(p.merging()) {
+		// Who lags will get the entries with the merge, or from here if it is rolled
+		// back.
+		return nil, raft.ErrSnapshotTemporarilyUnavailable
+	}
 	if p.s.sending+len(p.generated) >= p.s.cfg.SnapshotSendsMax {
 		markSnapshotDeferred.Reached()
 		return nil, raft.ErrSnapshotTemporarilyUnavailable
 	}
 	p.generated = append(p.generated, &generatedSnapshot{p.region, p.applied, p.s.eng.KV.NewSnapshot()})
 	return &raftpb.Snapshot{
-		Data: marshal(&raft_serverpb.RaftSnapshotData{Region: p.region}),
+		Data: marshal(&raft_serverpb.RaftSnapshotData{Region: p.region, MergedRecords: p.merge.records}),
 		Metadata: &raftpb.SnapshotMetadata{
 			ConfState: p.confState(), Index: proto.Uint64(p.applied), Term: proto.Uint64(p.appliedTerm),
 		},

@@ -51,6 +51,9 @@ func (s *Store) SplitRegion(
 	if regionErr = checkEpoch(p.region, region.GetRegionEpoch()); regionErr != nil {
 		return nil, regionErr, nil
 	}
+	if regionErr = p.refuseProposal(); regionErr != nil {
+		return nil, regionErr, nil
+	}
 	splits, err := splitRequest(region, keys, ids)
 	if err != nil {
 		return nil, nil, err
@@ -150,7 +153,7 @@ func (p *peer) applySplit(a *applier, epoch *metapb.RegionEpoch, splits *raft_cm
 	p.s.setRegion(p, parts[0])
 	p.size /= uint64(len(parts))
 	p.keys /= uint64(len(parts))
-	putRegionState(a.batch, parts[0], raft_serverpb.PeerState_Normal)
+	p.putState(a.batch)
 	for _, part := range parts[1:] {
 		if p.s.gone(part) {
 			markSplitGone.Reached()
@@ -207,6 +210,9 @@ func (s *Store) bear(b birth) {
 	}
 	written.commit = 0
 	p.loadLog(st)
+	if h := p.log.hard; h.term < written.term || h.term == written.term && h.vote != written.vote && written.vote != 0 {
+		invariant.Fail("raftstore: %s: begins with hard state %+v, has promised %+v", p, h, written)
+	}
 	p.log.written = written
 	p.appliedTerm = initialTerm
 	p.size, p.keys = b.size, b.keys

@@ -44,11 +44,22 @@ func (s *Store) correct(ev *envelope, known *metapb.Region) {
 // onTombstone is told that a peer here was removed.
 func (s *Store) onTombstone(ev *envelope) {
 	p := s.byRegion[ev.regionID]
-	if p == nil || p.destroyed || p.id != ev.to.GetId() || !p.removable(&ev.epoch) {
+	if p == nil {
+		s.targetRemoved(ev)
+		return
+	}
+	if p.destroyed || p.id != ev.to.GetId() {
+		return
+	}
+	if ev.mergedInto != nil {
+		p.onMerged(ev)
+		return
+	}
+	if !p.removable(&ev.epoch) {
 		return
 	}
 	markToldRemoved.Reached()
-	s.destroy(p, &ev.epoch, nil)
+	s.destroy(p, grave{epoch: &ev.epoch})
 }
 
 // removable reports whether a configuration from which the peer is missing
@@ -78,14 +89,20 @@ func (s *Store) onCheckStale(ev *envelope) {
 		return
 	}
 	if state := s.tombstones[ev.regionID]; state != nil {
-		s.correctFromTombstone(ev, state.GetRegion())
+		s.correctFromTombstone(ev, state)
 	}
 }
 
-// correctFromTombstone is correct where nothing but a tombstone is left. That of
-// a peer which was told of its removal does not know who the members were: it
-// names nobody else, and proves nothing about others.
-func (s *Store) correctFromTombstone(ev *envelope, grave *metapb.Region) {
+// correctFromTombstone is correct where nothing but a tombstone is left. Members
+// of a region that was merged are told so. The tombstone of a peer which was told
+// of its removal does not know who the members were: it names nobody else, and
+// proves nothing about others.
+func (s *Store) correctFromTombstone(ev *envelope, state *raft_serverpb.RegionLocalState) {
+	grave := state.GetRegion()
+	if into := state.GetMergeState().GetTarget(); into != nil && peerByID(grave, ev.from.GetId()) != nil {
+		s.tellMerged(ev, grave, into)
+		return
+	}
 	if !markUnknowing.Sometimes(len(grave.GetPeers()) == 1) {
 		s.correct(ev, grave)
 	}
@@ -105,7 +122,7 @@ func (s *Store) succeeded(p *peer, ev *envelope) {
 	if epoch == nil {
 		epoch = &metapb.RegionEpoch{}
 	}
-	s.destroy(p, epoch, nil)
+	s.destroy(p, grave{epoch: epoch})
 }
 
 // checkContact lets a peer that has not heard of a leader for too long ask whether
@@ -137,7 +154,7 @@ func (p *peer) askWhetherRemoved() {
 		}
 		if p.removable(region.GetRegionEpoch()) {
 			markFoundRemoved.Reached()
-			s.destroy(p, region.GetRegionEpoch(), region.GetPeers())
+			s.destroy(p, grave{epoch: region.GetRegionEpoch(), others: region.GetPeers()})
 		}
 	})
 }

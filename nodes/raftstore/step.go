@@ -97,6 +97,8 @@ func (s *Store) stepExtra(ev *envelope) {
 		p.onHibernateRequest(ev)
 	case raft_serverpb.ExtraMessageType_MsgHibernateResponse:
 		p.onHibernateResponse(ev)
+	case raft_serverpb.ExtraMessageType_MsgWantRollbackMerge:
+		p.onWantRollback(ev.extraIndex)
 	default:
 		invariant.Fail("raftstore: %s: message of type %s", p, ev.extraType)
 	}
@@ -136,15 +138,15 @@ func (p *peer) knows(ev *envelope) bool {
 func (s *Store) stranger(ev *envelope, m *raftpb.Message) *peer {
 	if state := s.tombstones[ev.regionID]; state != nil && superseded(state, ev) {
 		markTombstone.Reached()
-		if isVoteRequest(m) {
-			s.correctFromTombstone(ev, state.GetRegion())
+		if isVoteRequest(m) || m.GetType() == raftpb.MsgHeartbeat && state.GetMergeState() != nil {
+			s.correctFromTombstone(ev, state)
 		}
 		return nil
 	}
 	if !isInitial(m) {
 		return nil // the sender will begin anew when it gets no answer
 	}
-	if s.applier.unborn(ev.regionID) || s.overlapping(ev.startKey, ev.endKey) != nil ||
+	if s.applier.unborn(ev.regionID) || s.occupied(ev) ||
 		s.claimed(ev.regionID, ev.startKey, ev.endKey) {
 		// The range is that of another region here, which has yet to apply a split.
 		// To drop the message would delay the new region's first election by a

@@ -140,8 +140,8 @@ func (s *Store) loadPeers() error {
 	for _, state := range states {
 		region := state.GetRegion()
 		switch state.GetState() {
-		case raft_serverpb.PeerState_Normal:
-			p, err := s.loadPeer(region, b)
+		case raft_serverpb.PeerState_Normal, raft_serverpb.PeerState_Merging:
+			p, err := s.loadPeer(state, b)
 			if err != nil {
 				return err
 			}
@@ -172,12 +172,14 @@ func (s *Store) loadPeers() error {
 	return s.eng.RaftLog.Write(b)
 }
 
-func (s *Store) loadPeer(region *metapb.Region, b *engine.Batch) (*peer, error) {
+func (s *Store) loadPeer(state *raft_serverpb.RegionLocalState, b *engine.Batch) (*peer, error) {
+	region := state.GetRegion()
 	st, err := loadStates(s.eng, region)
 	if err != nil {
 		return nil, err
 	}
 	p := s.newPeer(region, peerOnStore(region, s.id))
+	p.merge.load(state)
 	if p.loadLog(st) {
 		p.log.reset(b, p.log.truncatedIndex, p.log.truncatedTerm)
 		p.log.putHardState(b, p.log.hard)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
 
 	"simrun/network"
@@ -95,7 +96,7 @@ func storm(c *cluster, t env.Task, rng *rand.Rand, stop *bool) {
 			s = leader
 		}
 		pause := time.Duration(50+rng.IntN(1500)) * time.Millisecond
-		switch rng.IntN(9) {
+		switch rng.IntN(11) {
 		case 0:
 			heal := c.isolate(s)
 			t.Sleep(pause)
@@ -136,7 +137,28 @@ func storm(c *cluster, t env.Task, rng *rand.Rand, stop *bool) {
 			}
 		case 8:
 			s.node.SetDrift(int64(rng.IntN(2*stormDrift+1) - stormDrift))
+		case 9, 10:
+			mergeSomewhere(c, t, rng)
 		}
+	}
+}
+
+// mergeSomewhere asks for the merge of a region into one of its neighbours.
+func mergeSomewhere(c *cluster, t env.Task, rng *rand.Rand) {
+	key := fmt.Sprintf("k%d%d", rng.IntN(10), rng.IntN(10))
+	leader := c.leaderOf(key)
+	if leader == nil {
+		return
+	}
+	source, _ := leader.RegionOf([]byte(key))
+	var neighbours []*metapb.Region
+	for _, p := range leader.ranges {
+		if siblings(p.region, source) {
+			neighbours = append(neighbours, p.region)
+		}
+	}
+	if len(neighbours) > 0 {
+		_, _ = leader.MergeRegion(t, leader.context(key), neighbours[rng.IntN(len(neighbours))], time.Second)
 	}
 }
 
@@ -234,7 +256,8 @@ func runStormWith(t *testing.T, seed uint64, length time.Duration, change func(c
 		}
 	})
 	c.converged()
-	t.Logf("seed %d: %d acknowledged, %d elections, %d splits, %d snapshots, %d events", seed, acked, c.elections, c.splits, c.snapshots, c.w.Fired())
+	t.Logf("seed %d: %d acknowledged, %d elections, %d splits, %d merges, %d rollbacks, %d snapshots, %d events",
+		seed, acked, c.elections, c.splits, c.merges, c.rollbacks, c.snapshots, c.w.Fired())
 	hash = c.w.Trace.Hash()
 	c.w.Close()
 	return hash

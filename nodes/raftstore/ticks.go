@@ -97,6 +97,7 @@ func (p *peer) onTick() {
 		p.contact = p.s.ticks
 		p.tendMembers()
 	}
+	p.tendMerge()
 	if p.node.HasReady() {
 		p.s.markDirty(p)
 	}
@@ -124,12 +125,13 @@ func (p *peer) giveTick() {
 	p.node.Tick()
 }
 
-// nextTick is the first tick that may have an effect: that of a leader, one at
+// nextTick is the first tick that may have an effect: that of a leader or of a
+// peer whose region is merging, one at
 // which raft's timeout may run out, or at which the peer has gone without a
 // leader for too long.
 func (p *peer) nextTick() int {
 	s := p.s
-	if s.cfg.EagerTicks || p.isLeader() {
+	if s.cfg.EagerTicks || p.isLeader() || p.merging() {
 		return s.ticks + 1
 	}
 	left := min(s.cfg.ElectionTick-p.tick.elapsed, p.contact+s.cfg.leaderMissingTicks()-s.ticks)

@@ -28,6 +28,7 @@ const (
 	fieldEndKey   protowire.Number = 8
 
 	fieldIsTombstone protowire.Number = 6
+	fieldMergeTarget protowire.Number = 9
 	fieldExtra       protowire.Number = 10
 
 	extraFieldType  protowire.Number = 1
@@ -49,6 +50,9 @@ type envelope struct {
 	tombstone, extra bool
 	extraType        raft_serverpb.ExtraMessageType
 	extraIndex       uint64
+	// mergedInto is, of a tombstone, the encoded region that has absorbed the
+	// receiver's, if that is why.
+	mergedInto []byte
 }
 
 // appendHeader appends what all messages from p to one peer have in common.
@@ -150,6 +154,8 @@ func (ev *envelope) set(f field) error {
 		ev.endKey = f.value
 	case fieldIsTombstone:
 		ev.tombstone = f.number != 0
+	case fieldMergeTarget:
+		ev.mergedInto = f.value
 	case fieldExtra:
 		ev.extra = true
 		return eachField(f.value, func(f field) error {

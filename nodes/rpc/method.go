@@ -33,6 +33,7 @@ const (
 	SplitRegion
 	TransferLeader
 	ChangePeers
+	MergeRegion
 	PdTso
 	PdAllocID
 	PdGetRegion
@@ -58,7 +59,7 @@ var methodNames = [numMethods]string{ //nolint:gochecknoglobals // a constant ta
 	"KvCheckTxnStatus", "KvResolveLock", "KvTxnHeartBeat", "KvScanLock",
 	"KvGC", "KvDeleteRange", "CloseSafePoint", "SettleSafePoint",
 	"RawGet", "RawBatchGet", "RawPut", "RawBatchPut", "RawDelete", "RawBatchDelete", "RawScan", "RawCompareAndSwap",
-	"SplitRegion", "TransferLeader", "ChangePeers",
+	"SplitRegion", "TransferLeader", "ChangePeers", "MergeRegion",
 	"PdTso", "PdAllocID", "PdGetRegion", "PdGetRegionByID", "PdScanRegions", "PdGetStore", "PdGetAllStores",
 	"PdPutStore", "PdStoreHeartbeat", "PdRegionHeartbeat", "PdAskBatchSplit", "PdReportBatchSplit", "PdGetMembers",
 	"PdGetGCSafePoint", "PdUpdateGCSafePoint", "PdUpdateServiceGCSafePoint",

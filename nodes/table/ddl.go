@@ -156,8 +156,8 @@ func (tx *Tx) backfill(t env.Task, tb *Table, x *Index, j *Job) error {
 	err = tx.Do(func(s *Statement) error {
 		for _, r := range records {
 			s.Lock(tb, r.Handle)
-			if err := s.addEntry(t, tb, x, r.Row, r.Handle); err != nil {
-				return err
+			if failed := s.addEntry(t, tb, x, r.Row, r.Handle); failed != nil {
+				return failed
 			}
 		}
 		return nil

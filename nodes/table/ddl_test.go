@@ -120,8 +120,8 @@ func (s *storm) write(rt *rapid.T) {
 	err = tx.Do(func(st *Statement) error {
 		switch {
 		case !found:
-			_, err := st.Insert(memory.Idle{}, tb, changed)
-			return err
+			_, failed := st.Insert(memory.Idle{}, tb, changed)
+			return failed
 		case a == 0:
 			return st.Delete(memory.Idle{}, tb, id, row)
 		case b == 0:

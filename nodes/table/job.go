@@ -136,14 +136,14 @@ func (db *DB) DropTable(t env.Task, table string, limit time.Duration) error {
 
 // enqueue puts a job into the queue and works on the queue until the job has
 // ended.
-func (db *DB) enqueue(t env.Task, table string, limit time.Duration, make func(tb *Table) (*Job, error)) error {
+func (db *DB) enqueue(t env.Task, table string, limit time.Duration, build func(tb *Table) (*Job, error)) error {
 	var id int64
 	err := db.change(t, func(tx *Tx) error {
 		tb, err := tx.Table(table)
 		if err != nil {
 			return err
 		}
-		j, err := make(tb)
+		j, err := build(tb)
 		if err != nil {
 			return err
 		}

@@ -36,6 +36,7 @@ func jobKey(id int64) []byte { return codec.MetaHashKey(jobsMap, fmt.Sprintf("%0
 func jobHistoryKey(id int64) []byte {
 	return codec.MetaHashKey(jobHistoryMap, fmt.Sprintf("%016x", id))
 }
+
 func rowIDKey(table int64) []byte { return codec.MetaHashKey(rowIDMap, fmt.Sprintf("%016x", table)) }
 
 // Schema is all tables at one version. It does not change.

@@ -29,8 +29,11 @@ func modelDefinition(key string) Definition {
 	d := Definition{
 		Name: "t",
 		Columns: []Column{
-			{Name: "u", Type: BigInt, Unsigned: true}, modelKeys[key], {Name: "s", Type: VarChar, Length: 12},
-			{Name: "f", Type: Double}, {Name: "d", Type: DateTime},
+			{Name: "u", Type: BigInt, Unsigned: true},
+			modelKeys[key],
+			{Name: "s", Type: VarChar, Length: 12},
+			{Name: "f", Type: Double},
+			{Name: "d", Type: DateTime},
 		},
 		Primary: []string{"id"},
 		Indexes: []IndexDefinition{
@@ -385,8 +388,12 @@ func (m *machine) check(rt *rapid.T) {
 // them.
 func TestRowGolden(t *testing.T) {
 	tb := &Table{ID: 1, Name: "t", PrimaryKey: 0, Columns: []Column{
-		{ID: 1, Name: "id", Type: BigInt}, {ID: 2, Name: "a", Type: BigInt}, {ID: 3, Name: "s", Type: VarChar, Length: 5},
-		{ID: 4, Name: "n", Type: BigInt}, {ID: 5, Name: "u", Type: BigInt, Unsigned: true}, {ID: 6, Name: "f", Type: Double},
+		{ID: 1, Name: "id", Type: BigInt},
+		{ID: 2, Name: "a", Type: BigInt},
+		{ID: 3, Name: "s", Type: VarChar, Length: 5},
+		{ID: 4, Name: "n", Type: BigInt},
+		{ID: 5, Name: "u", Type: BigInt, Unsigned: true},
+		{ID: 6, Name: "f", Type: Double},
 	}}
 	for _, c := range []struct {
 		row  Row

@@ -250,12 +250,13 @@
 
   function glyph(ctx, kind, at, y) {
     if (at < gutter || at > width - right) return;
-    ctx.fillStyle = { election: '#14532d', split: '#1f5fbf', snapshot: '#7a4b00' }[kind] || color.ink;
+    ctx.fillStyle = { election: '#14532d', split: '#1f5fbf', merge: '#6a3d9a', snapshot: '#7a4b00' }[kind] || color.ink;
     ctx.strokeStyle = '#fff';
     ctx.beginPath();
     switch (kind) {
       case 'election': ctx.moveTo(at, y - 6); ctx.lineTo(at + 5.5, y + 5); ctx.lineTo(at - 5.5, y + 5); break;
       case 'split': ctx.moveTo(at, y - 6); ctx.lineTo(at + 5.5, y); ctx.lineTo(at, y + 6); ctx.lineTo(at - 5.5, y); break;
+      case 'merge': ctx.moveTo(at, y + 6); ctx.lineTo(at + 5.5, y - 5); ctx.lineTo(at - 5.5, y - 5); break;
       case 'snapshot': ctx.rect(at - 4, y - 4, 8, 8); break;
       default: ctx.arc(at, y, 4, 0, 7);
     }

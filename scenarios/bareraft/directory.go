@@ -72,6 +72,9 @@ func (c *Cluster) Drain(string, func()) bool { return false }
 // Destroy implements sim.Directory.
 func (c *Cluster) Destroy(string) bool { return false }
 
+// MergeRegions implements sim.Directory: there is one region.
+func (c *Cluster) MergeRegions(string, func()) bool { return false }
+
 // Wipe implements sim.Directory: a member that forgets its votes is none.
 func (c *Cluster) Wipe(string, bool) bool { return false }
 

@@ -150,8 +150,8 @@ func (c *Cluster) changed(n *sim.Node, change sim.Change) {
 	}
 }
 
-func (c *Cluster) event(node string, kind EventKind, text string) {
-	c.tell(Event{Node: node, Kind: kind, Text: text})
+func (c *Cluster) event(node string, kind EventKind, text string, regions ...uint64) {
+	c.tell(Event{Node: node, Kind: kind, Text: text, Regions: regions})
 }
 
 // tell reports an event of now.

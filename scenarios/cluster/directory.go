@@ -43,6 +43,8 @@ func (c *Cluster) Resolve(target faults.Target) []string {
 		}
 	case faults.TargetFollower:
 		return c.follower(target.Key)
+	case faults.TargetMerging, faults.TargetMergeTarget:
+		return c.mergeLeader(target.Kind == faults.TargetMergeTarget)
 	default:
 	}
 	return nil

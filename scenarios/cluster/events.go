@@ -13,7 +13,10 @@ type Event struct {
 	Node string
 	Kind EventKind
 	Text string
-	DB   string // the database of a stall
+	// Regions are the regions that an election or a split is about; of a split, the
+	// one that was split comes first. The placement driver's group is none.
+	Regions []uint64
+	DB      string // the database of a stall
 }
 
 // EventKind is the kind of an Event.
@@ -31,9 +34,12 @@ const (
 	SplitDone EventKind = "split"
 	Snapshot  EventKind = "snapshot"
 	Scheduled EventKind = "scheduled" // an operator of the placement driver begins or ends
-	Stalled   EventKind = "stalled"   // a database slows its writes down or stops them
-	Flowing   EventKind = "flowing"   // it does not any more
-	Members   EventKind = "members"   // of a region have changed, or one of them is gone
+	Prepared  EventKind = "merge prepared"
+	Merged    EventKind = "merge"
+	Revived   EventKind = "merge rolled back"
+	Stalled   EventKind = "stalled" // a database slows its writes down or stops them
+	Flowing   EventKind = "flowing" // it does not any more
+	Members   EventKind = "members" // of a region have changed, or one of them is gone
 )
 
 // observer turns what the raft groups of a node report into events.
@@ -44,16 +50,31 @@ type observer struct {
 
 // LeaderElected implements raftstore.Observer.
 func (o observer) LeaderElected(region, term, _ uint64) {
-	o.c.event(o.node, Elected, fmt.Sprintf("region %d, term %d", region, term))
+	o.c.event(o.node, Elected, fmt.Sprintf("region %d, term %d", region, term), region)
 }
 
 // RegionSplit implements raftstore.Observer.
 func (o observer) RegionSplit(_ uint64, regions []*metapb.Region) {
-	ids := make([]string, len(regions))
+	ids, texts := make([]uint64, len(regions)), make([]string, len(regions))
 	for i, r := range regions {
-		ids[i] = fmt.Sprint(r.Id)
+		ids[i], texts[i] = r.Id, fmt.Sprint(r.Id)
 	}
-	o.c.event(o.node, SplitDone, "regions "+strings.Join(ids, ", "))
+	o.c.event(o.node, SplitDone, "regions "+strings.Join(texts, ", "), ids...)
+}
+
+// MergePrepared implements raftstore.Observer.
+func (o observer) MergePrepared(_ uint64, source, target *metapb.Region) {
+	o.c.event(o.node, Prepared, fmt.Sprintf("region %d, version %d, into region %d", source.Id, source.RegionEpoch.Version, target.Id))
+}
+
+// RegionMerged implements raftstore.Observer.
+func (o observer) RegionMerged(_ uint64, region, source *metapb.Region) {
+	o.c.event(o.node, Merged, fmt.Sprintf("region %d into region %d", source.Id, region.Id))
+}
+
+// MergeRolledBack implements raftstore.Observer.
+func (o observer) MergeRolledBack(_ uint64, source, target *metapb.Region) {
+	o.c.event(o.node, Revived, fmt.Sprintf("region %d, version %d, not into region %d", source.Id, source.RegionEpoch.Version, target.Id))
 }
 
 // PeersChanged implements raftstore.Observer.
@@ -97,6 +118,15 @@ func (o memberObserver) LeaderElected(_, term, _ uint64) {
 
 // RegionSplit implements raftstore.Observer: nobody splits it.
 func (o memberObserver) RegionSplit(uint64, []*metapb.Region) {}
+
+// MergePrepared implements raftstore.Observer: nobody merges it.
+func (o memberObserver) MergePrepared(uint64, *metapb.Region, *metapb.Region) {}
+
+// RegionMerged implements raftstore.Observer.
+func (o memberObserver) RegionMerged(uint64, *metapb.Region, *metapb.Region) {}
+
+// MergeRolledBack implements raftstore.Observer.
+func (o memberObserver) MergeRolledBack(uint64, *metapb.Region, *metapb.Region) {}
 
 // SnapshotApplied implements raftstore.Observer.
 func (o memberObserver) SnapshotApplied(_, index, _ uint64) {

@@ -134,6 +134,8 @@ func unrestOf(replicas []raftstore.RegionInfo) string {
 		return fmt.Sprintf("has %d leaders", leaders)
 	case (view{status: newest}).joint():
 		return "is in a joint configuration"
+	case newest.Merging:
+		return fmt.Sprintf("is merging into region %d", newest.Into)
 	case len(replicas) < len(newest.Region.Peers):
 		return fmt.Sprintf("has %d of %d replicas", len(replicas), len(newest.Region.Peers))
 	}
@@ -209,6 +211,7 @@ func (c *Cluster) replicaOf(node string, r raftstore.RegionInfo) state.Replica {
 		Start: r.Region.StartKey, End: r.Region.EndKey,
 		ConfVer: r.Region.RegionEpoch.ConfVer, Version: r.Region.RegionEpoch.Version,
 		Members:      c.membersOf(r.Region),
+		Merging:      r.Merging,
 		AppliedIndex: r.Applied, AppliedTerm: r.AppliedTerm,
 	}
 }

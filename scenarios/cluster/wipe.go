@@ -47,6 +47,9 @@ func (c *Cluster) dispensable(s *store) bool {
 	if !s.serves() || c.mourned() {
 		return false
 	}
+	if _, merging := c.merging(); merging {
+		return false // its members cannot change, so nobody could take the place of the lost one
+	}
 	for _, other := range c.present() {
 		if other.server == nil {
 			return false // nobody knows what it has

@@ -69,10 +69,14 @@ func (r *run) ownResults() []checker.Result {
 	if r.lost != "" {
 		liveness.Beyond(r.lost)
 	}
-	if raft.Checked == 0 && raft.Verdict == checker.OK {
-		return []checker.Result{assertion, liveness}
+	own := []checker.Result{assertion, liveness}
+	if raft.Checked > 0 || raft.Verdict != checker.OK {
+		own = append(own, raft)
 	}
-	return []checker.Result{assertion, liveness, raft}
+	if births := r.timeline.checkBirths(r.plan); births.Checked > 0 {
+		own = append(own, births)
+	}
+	return own
 }
 
 // stats counts what happened.

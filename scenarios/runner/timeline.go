@@ -14,8 +14,13 @@ type timeline struct {
 	// open holds, for what lasts, the position in events.
 	open    map[openKey]int
 	started map[string]bool // nodes that have had a process
-	splits  map[string]bool // splits that were counted: every peer reports its own
+	applied map[string]bool // what was counted of what every peer reports
 	audit   bool            // crashes are the audit's own and do not count
+	// births and elections are those of regions, in the order of time.
+	births    []birth
+	elections []election
+	// splitsAsked are the positions of the events of splits as faults.
+	splitsAsked []int
 }
 
 // openKey names something that lasts.
@@ -93,9 +98,20 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 		tl.stall(e)
 	case cluster.Elected:
 		tl.counts.Elections++
+		for _, region := range e.Regions {
+			tl.elected(region)
+		}
 		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Election, Text: e.Text})
 	case cluster.SplitDone:
-		tl.split(e)
+		if tl.once(e, reports.Split, &tl.counts.Splits) {
+			tl.split(e.Regions)
+		}
+	case cluster.Prepared:
+		tl.once(e, reports.Merge, &tl.counts.MergesPrepared)
+	case cluster.Merged:
+		tl.once(e, reports.Merge, &tl.counts.Merges)
+	case cluster.Revived:
+		tl.once(e, reports.Merge, &tl.counts.MergeRollbacks)
 	case cluster.Members, cluster.Scheduled:
 		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Note, Text: e.Text})
 	case cluster.Snapshot:
@@ -128,17 +144,24 @@ func (tl *timeline) one() uint64 {
 	return 1
 }
 
-// split counts a split once, though every peer applies it.
-func (tl *timeline) split(e cluster.Event) {
-	if tl.splits == nil {
-		tl.splits = map[string]bool{}
+// once counts what every peer of a region applies when the first one does. The
+// event's text names it.
+func (tl *timeline) once(e cluster.Event, kind reports.EventKind, count *uint64) (first bool) {
+	what := string(e.Kind) + " " + e.Text
+	if tl.applied == nil {
+		tl.applied = map[string]bool{}
 	}
-	if tl.splits[e.Text] {
-		return
+	if tl.applied[what] {
+		return false
 	}
-	tl.splits[e.Text] = true
-	tl.counts.Splits++
-	tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Split, Text: e.Text})
+	tl.applied[what] = true
+	*count++
+	text := e.Text
+	if kind == reports.Merge {
+		text = what
+	}
+	tl.add(reports.Event{At: e.At, Node: e.Node, Kind: kind, Text: text})
+	return true
 }
 
 // fault takes an event of the schedule.
@@ -158,7 +181,10 @@ func (tl *timeline) fault(e faults.Event) {
 		if e.Fault.Kind == faults.TransferLeader {
 			tl.counts.LeaderTransfers++
 		}
-		tl.add(reports.Event{At: e.At, Node: key.node, Kind: reports.Fault, Text: e.Fault.String()})
+		at := tl.add(reports.Event{At: e.At, Node: key.node, Kind: reports.Fault, Text: e.Fault.String()})
+		if e.Fault.Kind == faults.Split {
+			tl.splitsAsked = append(tl.splitsAsked, at)
+		}
 	case faults.Ended:
 		tl.end(openKey{kind: reports.Fault, fault: e.Index})
 	default:

@@ -133,7 +133,7 @@ func (w *sqlLoad) Probe(t env.Task, s *Session) error {
 }
 
 // Audit implements Workload.
-func (w *sqlLoad) Audit(t env.Task, s *Session) error { return w.check(t, s) }
+func (w *sqlLoad) Audit(t env.Task, s *Session) error { return audited(w.check(t, s)) }
 
 // check looks in one transaction whether rows and indexes agree, and whether
 // the sums and subsets of the script hold.

@@ -10,8 +10,8 @@ import (
 	"simrun/nodes/table"
 )
 
-// ErrTransaction: a statement that does not fit the transaction that is under
-// way, or its absence.
+// ErrTransaction is why a statement fails that does not fit the transaction that
+// is under way, or that there is none.
 var ErrTransaction = errors.New("transaction")
 
 // find reads the rows that a statement is about, in its order.
@@ -21,7 +21,7 @@ func (src *source) find(t env.Task, s *Session, tx *table.Tx, tb *table.Table) (
 		return nil, err
 	}
 	for _, o := range src.order {
-		if _, err := tb.Place(o.column); err != nil {
+		if _, err = tb.Place(o.column); err != nil {
 			return nil, err
 		}
 	}
@@ -120,7 +120,7 @@ func (in insert) exec(t env.Task, s *Session) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = tx.Do(func(st *table.Statement) error {
+		return &Result{Affected: len(in.rows)}, tx.Do(func(st *table.Statement) error {
 			for _, list := range in.rows {
 				row, err := in.row(s, tb, places, list)
 				if err != nil {
@@ -132,7 +132,6 @@ func (in insert) exec(t env.Task, s *Session) (*Result, error) {
 			}
 			return nil
 		})
-		return &Result{Affected: len(in.rows)}, err
 	})
 }
 
@@ -162,7 +161,7 @@ func (u update) exec(t env.Task, s *Session) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = tx.Do(func(st *table.Statement) error {
+		return &Result{Affected: len(records)}, tx.Do(func(st *table.Statement) error {
 			for _, r := range records {
 				changed, err := u.apply(s, tb, r.Row)
 				if err != nil {
@@ -174,7 +173,6 @@ func (u update) exec(t env.Task, s *Session) (*Result, error) {
 			}
 			return nil
 		})
-		return &Result{Affected: len(records)}, err
 	})
 }
 
@@ -205,7 +203,7 @@ func (d remove) exec(t env.Task, s *Session) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		err = tx.Do(func(st *table.Statement) error {
+		return &Result{Affected: len(records)}, tx.Do(func(st *table.Statement) error {
 			for _, r := range records {
 				if err := st.Delete(t, tb, r.Handle, r.Row); err != nil {
 					return err
@@ -213,6 +211,5 @@ func (d remove) exec(t env.Task, s *Session) (*Result, error) {
 			}
 			return nil
 		})
-		return &Result{Affected: len(records)}, err
 	})
 }

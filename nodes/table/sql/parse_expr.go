@@ -36,16 +36,16 @@ func (tr *translator) expr(node ast.ExprNode) expr {
 			break
 		}
 		x := tr.expr(n.Expr)
-		var any expr
+		var one expr
 		for _, item := range n.List {
-			one := compared{equal, x, tr.expr(item)}
-			if any == nil {
-				any = one
+			next := compared{equal, x, tr.expr(item)}
+			if one == nil {
+				one = next
 			} else {
-				any = disjunction{any, one}
+				one = disjunction{one, next}
 			}
 		}
-		return negated(any, n.Not)
+		return negated(one, n.Not)
 	case ast.ValueExpr:
 		return tr.constant(n)
 	}

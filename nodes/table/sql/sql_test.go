@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -124,7 +125,8 @@ func FuzzParse(f *testing.F) {
 	f.Add("UPDATE t SET a = -a * 2 WHERE NOT a BETWEEN 1 AND 2 OR b IS NOT NULL; DELETE FROM t")
 	f.Fuzz(func(t *testing.T, text string) {
 		statements, err := Parse(text)
-		if e, ok := err.(*Error); err != nil && (!ok || e.Line < 1 || e.Column < 1) {
+		var e *Error
+		if err != nil && (!errors.As(err, &e) || e.Line < 1 || e.Column < 1) {
 			t.Fatalf("error %v", err)
 		}
 		for _, st := range statements {
