@@ -16,6 +16,7 @@ var (
 	markTruncatedTail    = invariant.NewMark("raftstore: conflicting log tail erased")
 	markGroupCommit      = invariant.NewMark("raftstore: one append for several regions")
 	markColdLogRead      = invariant.NewMark("raftstore: log entries read from disk")
+	markCompactedRead    = invariant.NewMark("raftstore: raft looks at entries that are compacted, of which it does not know that they are applied")
 	markCompacted        = invariant.NewMark("raftstore: log compacted")
 	markSlowFollower     = invariant.NewMark("raftstore: log compacted past a slow follower")
 	markLeftover         = invariant.NewMark("raftstore: compacted entries found at start")
