@@ -13,6 +13,7 @@
 //	at 3s power-loss store2 at-op 17 within 1s for 400ms
 //	at 3s kill leader(k003) for 200ms
 //	at 3s kill placement-leader for 200ms
+//	at 3s power-loss snapshot-receiver for 200ms
 //	at 4s pause store3 for 700ms
 //	at 4s clock-jump pd1 -2s
 //	at 4s clock-drift store1 +2000ppm for 3s
@@ -50,8 +51,11 @@
 // Where a fault names nodes it may name them late: leader(KEY) is the store
 // that leads the region of KEY at the instant of the fault, follower(KEY) the
 // first other store of that region, placement-leader the member that leads the
-// placement driver, merging the store that leads a region which is merging,
-// merge-target the one that leads the region which that goes into; all-stores and placement are what they say. A key that is more than letters, digits and _./:- is quoted as in Go.
+// placement driver, snapshot-receiver and snapshot-sender the first store that is
+// at one end of a snapshot, merging the store that leads a region which is
+// merging, merge-target the one that leads the region which that goes into;
+// all-stores and placement are what they say. A key that is more than letters,
+// digits and _./:- is quoted as in Go.
 //
 // A fault takes effect if it meets something: a message on the links, an
 // operation of the disk, a process that is up. Scheduler.Counts says how many

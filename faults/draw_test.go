@@ -79,7 +79,7 @@ func drawTargets(t *rapid.T) []faults.Target {
 }
 
 func drawTarget(t *rapid.T) faults.Target {
-	switch rapid.IntRange(0, 7).Draw(t, "target") {
+	switch rapid.IntRange(0, 9).Draw(t, "target") {
 	case 0:
 		return faults.AllStores()
 	case 1:
@@ -91,8 +91,12 @@ func drawTarget(t *rapid.T) faults.Target {
 	case 4:
 		return faults.PlacementLeader()
 	case 5:
-		return faults.Merging()
+		return faults.SnapshotReceiver()
 	case 6:
+		return faults.SnapshotSender()
+	case 7:
+		return faults.Merging()
+	case 8:
 		return faults.MergeTarget()
 	}
 	return faults.Node(rapid.StringMatching(`[a-z][A-Za-z0-9_.-]*`).Filter(faults.ValidName).Draw(t, "name"))

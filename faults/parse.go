@@ -166,6 +166,10 @@ func (p parser) target(k Kind) Target {
 		return Placement()
 	case "placement-leader":
 		return PlacementLeader()
+	case "snapshot-receiver":
+		return SnapshotReceiver()
+	case "snapshot-sender":
+		return SnapshotSender()
 	case "merging":
 		return Merging()
 	case "merge-target":
@@ -176,7 +180,7 @@ func (p parser) target(k Kind) Target {
 		return Follower(p.keyInParentheses(at))
 	}
 	if !ValidName(at.text) {
-		p.fail(at, "expected the name of a node, all-stores, placement, placement-leader, merging, merge-target, leader(KEY) or follower(KEY), found %v: %s", at, usage(k))
+		p.fail(at, "expected the name of a node, all-stores, placement, placement-leader, snapshot-receiver, snapshot-sender, merging, merge-target, leader(KEY) or follower(KEY), found %v: %s", at, usage(k))
 	}
 	return Node(at.text)
 }

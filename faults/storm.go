@@ -250,7 +250,7 @@ func (c *StormConfig) storesAmong(targets []Target) []Target {
 			for _, name := range c.Stores {
 				stores = append(stores, Node(name))
 			}
-		case TargetLeader, TargetFollower, TargetMerging, TargetMergeTarget:
+		case TargetLeader, TargetFollower, TargetSnapshotReceiver, TargetSnapshotSender, TargetMerging, TargetMergeTarget:
 			stores = append(stores, t)
 		case TargetPlacement, TargetPlacementLeader, targetEnd:
 		}

@@ -27,7 +27,11 @@ func (c *StormConfig) bursts(seed uint64) [][]Fault {
 		return nil
 	}
 	length := int64(c.Length)
-	period := magnitude(stream.New(seed, "storm bursts period"), max(length/8, int64(resolution)), length)
+	longest := length
+	if c.Snapshots > 0 {
+		longest /= 2 // they are what such a storm is about
+	}
+	period := magnitude(stream.New(seed, "storm bursts period"), max(length/8, int64(resolution)), longest)
 	var list [][]Fault
 	for i := int64(0); i*period < length; i++ {
 		b := burst{draw: draw{stream.New(seed, "storm bursts", uint64(i)), c}}
@@ -49,7 +53,7 @@ type recipe struct {
 
 // recipes returns those of which every kind is allowed and possible.
 func (c *StormConfig) recipes() []recipe {
-	return slices.DeleteFunc([]recipe{
+	all := []recipe{
 		{[]Kind{PowerLoss}, (*burst).oneByOne},
 		{[]Kind{Kill, PowerLoss}, (*burst).killAndLoss},
 		{[]Kind{DiskSlow, PowerLoss}, (*burst).slowAndLoss},
@@ -61,7 +65,11 @@ func (c *StormConfig) recipes() []recipe {
 		{[]Kind{MergeRegions, PowerLoss}, (*burst).mergeAndLoss},
 		{[]Kind{MergeRegions, Isolate}, (*burst).mergeAndCut},
 		{[]Kind{Isolate, MergeRegions, PowerLoss}, (*burst).lateMergeAndLoss},
-	}, func(r recipe) bool {
+	}
+	if c.Snapshots > 0 {
+		all = []recipe{{[]Kind{Isolate, PowerLoss}, (*burst).awayAndLoss}, {[]Kind{Isolate, Kill}, (*burst).awayAndKill}}
+	}
+	return slices.DeleteFunc(all, func(r recipe) bool {
 		return slices.ContainsFunc(r.kinds, func(k Kind) bool { return !slices.Contains(c.Kinds, k) || !c.possible(k) })
 	})
 }
@@ -121,6 +129,22 @@ func (b *burst) leaderLoss(operation Kind) {
 	b.operate(operation, key)
 	b.pass()
 	b.add(PowerLoss, b.usual(), Leader(key))
+}
+
+// awayAndLoss keeps a store away until the others have forgotten what it lacks,
+// and takes the power from it while it gets a snapshot.
+func (b *burst) awayAndLoss() { b.awayAndCrash(PowerLoss) }
+
+func (b *burst) awayAndKill() { b.awayAndCrash(Kill) }
+
+func (b *burst) awayAndCrash(kind Kind) {
+	away := b.between(300*time.Millisecond, 2*time.Second)
+	b.add(Isolate, away, b.victims[0])
+	b.at += away
+	b.at += b.between(50*time.Millisecond, time.Second) // by then it has asked for a snapshot, if it needs one
+	b.add(kind, b.usual(), b.victims[0])
+	crash := &b.faults[len(b.faults)-1]
+	crash.Op, crash.Within = int(magnitude(b.Stream, 1, int64(b.c.OpMax))), 2*armedFor
 }
 
 // mergeAndLoss strikes one of those at work in a merge.

@@ -66,6 +66,12 @@ type StormConfig struct {
 	// quorum. Zero means never.
 	Bursts int `toml:"bursts"`
 
+	// Snapshots is the chance of a fault of one store to be one of the receiver or
+	// the sender of a snapshot, per mille. If there is none at the instant of the
+	// fault, nothing happens. Zero means never. Unless it is zero, bursts keep a store
+	// away until it needs a snapshot, and strike it then.
+	Snapshots int `toml:"snapshots"`
+
 	// LossMax, DuplicateMax and ReorderMax, per mille, and LatencyMax bound
 	// what a network fault adds. Zero means 100, 100, 200 and 50ms.
 	LossMax      int      `toml:"loss-max"`
@@ -142,6 +148,7 @@ func (c StormConfig) Validate() error {
 		{"placement-chance", d.PlacementChance, 0, perMille},
 		{"merging-chance", d.MergingChance, 0, perMille},
 		{"bursts", d.Bursts, 0, perMille},
+		{"snapshots", d.Snapshots, 0, perMille},
 		{"loss-max", d.LossMax, 1, perMille},
 		{"duplicate-max", d.DuplicateMax, 1, perMille},
 		{"reorder-max", d.ReorderMax, 1, perMille},

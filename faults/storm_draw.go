@@ -167,11 +167,17 @@ func (d draw) placement() Target {
 	return Node(d.c.Placement[d.IntN(len(d.c.Placement))])
 }
 
-// store is a store by name, by leadership or by membership, or in its stead a
-// placement member.
+// store is a store by name, by leadership or by membership, one that sends or
+// receives a snapshot, or in its stead a placement member.
 func (d draw) store() Target {
 	if len(d.c.Placement) > 0 && d.c.PlacementChance > 0 && d.PerMille(d.c.PlacementChance) {
 		return d.placement()
+	}
+	if d.c.Snapshots > 0 && d.PerMille(d.c.Snapshots) {
+		if d.PerMille(600) {
+			return SnapshotReceiver()
+		}
+		return SnapshotSender()
 	}
 	if d.c.MergingChance > 0 && d.PerMille(d.c.MergingChance) {
 		return d.merging()

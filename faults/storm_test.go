@@ -107,7 +107,7 @@ func away(f faults.Fault, c faults.StormConfig) []string {
 	stores := func(targets []faults.Target) (names []string) {
 		for _, target := range targets {
 			switch target.Kind {
-			case faults.TargetLeader, faults.TargetFollower:
+			case faults.TargetLeader, faults.TargetFollower, faults.TargetSnapshotReceiver, faults.TargetSnapshotSender:
 				names = append(names, "late")
 			case faults.TargetNode:
 				if slices.Contains(c.Stores, target.Name) {

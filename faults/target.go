@@ -12,16 +12,18 @@ type TargetKind uint8
 
 // The kinds of targets. The zero value is none.
 const (
-	_                     TargetKind = iota
-	TargetNode                       // the node of that name
-	TargetAllStores                  // every store of the cluster
-	TargetPlacement                  // every member of the placement driver
-	TargetPlacementLeader            // the member that leads it
-	TargetLeader                     // the store that leads the region of the key
-	TargetFollower                   // the first store of that region that does not lead it
-	TargetMerging                    // the store that leads a region which is merging
-	TargetMergeTarget                // the store that leads the region which that goes into
-	targetEnd                        // not a kind
+	_                      TargetKind = iota
+	TargetNode                        // the node of that name
+	TargetAllStores                   // every store of the cluster
+	TargetPlacement                   // every member of the placement driver
+	TargetPlacementLeader             // the member that leads it
+	TargetSnapshotReceiver            // the first store that receives a snapshot, or applies one
+	TargetSnapshotSender              // the first store that makes a snapshot, or sends one
+	TargetLeader                      // the store that leads the region of the key
+	TargetFollower                    // the first store of that region that does not lead it
+	TargetMerging                     // the store that leads a region which is merging
+	TargetMergeTarget                 // the store that leads the region which that goes into
+	targetEnd                         // not a kind
 )
 
 func (k TargetKind) String() string {
@@ -34,6 +36,10 @@ func (k TargetKind) String() string {
 		return "placement"
 	case TargetPlacementLeader:
 		return "placement-leader"
+	case TargetSnapshotReceiver:
+		return "snapshot-receiver"
+	case TargetSnapshotSender:
+		return "snapshot-sender"
 	case TargetLeader:
 		return "leader"
 	case TargetFollower:
@@ -67,6 +73,14 @@ func Placement() Target { return Target{Kind: TargetPlacement} }
 // PlacementLeader is the member that leads the placement driver.
 func PlacementLeader() Target { return Target{Kind: TargetPlacementLeader} }
 
+// SnapshotReceiver is the first store, by name, that is receiving a snapshot or
+// applying one.
+func SnapshotReceiver() Target { return Target{Kind: TargetSnapshotReceiver} }
+
+// SnapshotSender is the first store, by name, that is making a snapshot or sending
+// one.
+func SnapshotSender() Target { return Target{Kind: TargetSnapshotSender} }
+
 // Merging is the store that leads a region which is merging, the first one if
 // there are several.
 func Merging() Target { return Target{Kind: TargetMerging} }
@@ -88,7 +102,7 @@ func (t Target) String() string {
 		return t.Name
 	case TargetLeader, TargetFollower:
 		return t.Kind.String() + "(" + formatKey(t.Key) + ")"
-	case TargetAllStores, TargetPlacement, TargetPlacementLeader, TargetMerging, TargetMergeTarget, targetEnd:
+	case TargetAllStores, TargetPlacement, TargetPlacementLeader, TargetSnapshotReceiver, TargetSnapshotSender, TargetMerging, TargetMergeTarget, targetEnd:
 	}
 	return t.Kind.String()
 }
@@ -127,7 +141,7 @@ func ValidName(name string) bool {
 // reserved are the words that may follow a list of targets or stand for one.
 func reserved() []string {
 	return []string{
-		"all-stores", "placement", "placement-leader", "merging", "merge-target", "leader", "follower",
+		"all-stores", "placement", "placement-leader", "snapshot-receiver", "snapshot-sender", "merging", "merge-target", "leader", "follower",
 		"for", "on", "at-op", "within", "read", "write",
 	}
 }

@@ -114,6 +114,10 @@ func (w *world) Resolve(t faults.Target) []string {
 		if w.leader != "" {
 			return []string{w.leader}
 		}
+	case faults.TargetSnapshotReceiver:
+		return []string{"store3"}
+	case faults.TargetSnapshotSender:
+		return []string{"store2"}
 	case faults.TargetFollower:
 		for _, name := range w.stores() {
 			if name != w.leader {

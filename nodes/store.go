@@ -120,6 +120,15 @@ func (s *Store) Regions() []raftstore.RegionInfo {
 	return s.raft.Regions()
 }
 
+// SnapshotTraffic counts the snapshots that the store sends and receives; see
+// raftstore.Store.
+func (s *Store) SnapshotTraffic() (outgoing, incoming int) {
+	if s.raft == nil {
+		return 0, 0
+	}
+	return s.raft.SnapshotTraffic()
+}
+
 // Leased reports whether the store is leader of a region for certain; see
 // raftstore.Store.
 func (s *Store) Leased(region uint64) (term uint64, leased bool) {

@@ -2,10 +2,8 @@ package nodes
 
 import (
 	"errors"
-	"fmt"
 	"time"
 
-	"github.com/pingcap/kvproto/pkg/errorpb"
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/pdpb"
 	"github.com/pingcap/kvproto/pkg/raft_serverpb"
@@ -42,11 +40,8 @@ func newTransport(e *env.Env, ep *rpc.Endpoint, pd *placement.Client) *transport
 // register hands what other stores send to the store.
 func (tr *transport) register(s *raftstore.Store) {
 	tr.ep.HandleRaw(rpc.Raft, func(_ env.Addr, body []byte) { s.OnRaftBatch(body) })
-	rpc.HandleFast(tr.ep, rpc.RaftSnapshot, func(_ env.Addr, chunk *raft_serverpb.SnapshotChunk) *errorpb.Error {
-		if refusal := s.OnSnapshotChunk(chunk); refusal != nil {
-			return refusal
-		}
-		return &errorpb.Error{} // accepted
+	rpc.Handle(tr.ep, rpc.RaftSnapshot, func(t env.Task, _ env.Addr, chunk *raft_serverpb.SnapshotChunk) *raftstore.SnapshotAnswer {
+		return s.OnSnapshotChunk(t, chunk)
 	})
 }
 
@@ -59,19 +54,13 @@ func (tr *transport) Send(toStore uint64, batch []byte) {
 }
 
 // SendSnapshotChunk implements raftstore.Transport.
-func (tr *transport) SendSnapshotChunk(t env.Task, toStore uint64, chunk *raft_serverpb.SnapshotChunk) error {
+func (tr *transport) SendSnapshotChunk(t env.Task, toStore uint64, chunk *raft_serverpb.SnapshotChunk) (*raftstore.SnapshotAnswer, error) {
 	addr, ok := tr.address(toStore)
 	if !ok {
-		return errNoAddress
+		return nil, errNoAddress
 	}
-	refusal := &errorpb.Error{}
-	if err := rpc.Call(t, tr.ep, addr, rpc.RaftSnapshot, chunk, refusal, snapshotTimeout); err != nil {
-		return err
-	}
-	if refusal.Message != "" {
-		return fmt.Errorf("store %d refuses the snapshot: %s", toStore, refusal.Message)
-	}
-	return nil
+	answer := &raftstore.SnapshotAnswer{}
+	return answer, rpc.Call(t, tr.ep, addr, rpc.RaftSnapshot, chunk, answer, snapshotTimeout)
 }
 
 // address returns a store's address; if it is not known it asks for it.

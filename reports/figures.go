@@ -39,6 +39,8 @@ func pageTables(r *Result) []pageTable {
 			figure{"elections", s.Cluster.Elections}, figure{"leader transfers", s.Cluster.LeaderTransfers},
 			figure{"splits", s.Cluster.Splits}, figure{"merges", s.Cluster.Merges},
 			figure{"merges rolled back", s.Cluster.MergeRollbacks}, figure{"snapshots applied", s.Cluster.Snapshots},
+			figure{"snapshots sent", s.Cluster.SnapshotsSent}, figure{"snapshots resumed", s.Cluster.SnapshotsResumed},
+			figure{"chunks of snapshots refused", s.Cluster.SnapshotsRefused},
 			figure{"crashes", s.Cluster.Crashes}, figure{"restarts", s.Cluster.Restarts}),
 		figures("Reads of regions",
 			figure{"by lease", s.Reads.Lease}, figure{"by read index", s.Reads.Index}, figure{"by followers", s.Reads.Replica}),

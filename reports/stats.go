@@ -68,6 +68,10 @@ type ClusterStats struct {
 	Snapshots       uint64 `json:"snapshots"` // applied
 	Crashes         uint64 `json:"crashes"`
 	Restarts        uint64 `json:"restarts"`
+
+	SnapshotsSent    uint64 `json:"snapshots_sent"`    // and accepted by the receiver
+	SnapshotsResumed uint64 `json:"snapshots_resumed"` // after what the receiver had from an earlier stream
+	SnapshotsRefused uint64 `json:"snapshots_refused"` // chunks that a receiver did not take
 }
 
 // ReadStats counts the reads of regions by how they were confirmed.

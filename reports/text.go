@@ -264,6 +264,10 @@ func (t *text) cluster() {
 		{c.Crashes, "crash"},
 		{c.Restarts, "restart"},
 	}))
+	if c.SnapshotsSent+c.SnapshotsResumed+c.SnapshotsRefused > 0 {
+		t.labelled("snapshots", fmt.Sprintf("%s sent, %s resumed, %s applied, %s",
+			grouped(c.SnapshotsSent), grouped(c.SnapshotsResumed), grouped(c.Snapshots), plural(c.SnapshotsRefused, "chunk")+" refused"))
+	}
 	if c.MergesPrepared > 0 {
 		t.labelled("merges", fmt.Sprintf("%s prepared, %s committed, %s rolled back",
 			grouped(c.MergesPrepared), grouped(c.Merges), grouped(c.MergeRollbacks)))

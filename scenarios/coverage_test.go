@@ -56,6 +56,7 @@ func TestScenariosDoWhatTheyAreFor(t *testing.T) {
 // What may happen is counted by where it is seen and by its name.
 const (
 	faultSeen    = "a fault that took effect:"
+	targetSeen   = "a fault that took effect, of the"
 	clusterSeen  = "in the cluster:"
 	trafficSeen  = "on a network or disk:"
 	markSeen     = "the branch"
@@ -215,6 +216,9 @@ func (c *coverage) promise() {
 			c.want(markSeen, hibernationPromises()...)
 		}
 	}
+	if s.Faults.Snapshots > 0 {
+		c.snapshots()
+	}
 	c.want(workloadSeen, workloadPromises[s.Workload.Name]...)
 	if s.Workload.Name == "table" {
 		c.want(markSeen, "table: committed one schema version behind", "table: refused to commit two schema versions behind",
@@ -258,6 +262,21 @@ func (c *coverage) promiseScheduling() {
 	}
 }
 
+// snapshots promises what a scenario is for that strikes at their senders and
+// receivers.
+func (c *coverage) snapshots() {
+	c.want(clusterSeen, "snapshots sent", "snapshots resumed", "snapshots refused")
+	c.want(targetSeen, faults.SnapshotReceiver().String(), faults.SnapshotSender().String())
+	for _, mark := range []string{
+		"sender of a snapshot throttled", "sender of a snapshot waits for a busy receiver", "snapshot stream broken",
+		"snapshot given up by its sender", "snapshot deferred, too many under way", "snapshot of an earlier process offered again",
+		"half a received snapshot found at start", "half a snapshot superseded by a newer one",
+		"entries stored while a snapshot was applied", "application of a snapshot completed after a crash",
+	} {
+		c.want(markSeen, "raftstore: "+mark)
+	}
+}
+
 // hibernationPromises are the ways in which regions that hibernate are woken, and
 // in which they are kept awake.
 func hibernationPromises() []string {
@@ -281,6 +300,13 @@ func (c *coverage) add(o *runner.Outcome) {
 	r := o.Result
 	for _, f := range r.Stats.Faults {
 		c.count(faultSeen, f.Kind, uint64(f.Effective))
+	}
+	for _, e := range r.Timeline {
+		for _, target := range []faults.Target{faults.SnapshotReceiver(), faults.SnapshotSender()} {
+			if e.Kind == reports.Fault && strings.Contains(e.Text, " "+target.String()) {
+				c.count(targetSeen, target.String(), 1)
+			}
+		}
 	}
 	for _, m := range r.Marks {
 		c.count(markSeen, m.Name, m.Count)
@@ -307,7 +333,9 @@ func (c *coverage) addStats(s *reports.Stats) {
 	for what, n := range map[string]uint64{
 		"elections": s.Cluster.Elections, "leader transfers": s.Cluster.LeaderTransfers, "splits": s.Cluster.Splits,
 		"merges": s.Cluster.Merges, "merge rollbacks": s.Cluster.MergeRollbacks,
-		"snapshots": s.Cluster.Snapshots, "crashes": s.Cluster.Crashes, "restarts": s.Cluster.Restarts,
+		"snapshots": s.Cluster.Snapshots, "snapshots sent": s.Cluster.SnapshotsSent,
+		"snapshots resumed": s.Cluster.SnapshotsResumed, "snapshots refused": s.Cluster.SnapshotsRefused,
+		"crashes": s.Cluster.Crashes, "restarts": s.Cluster.Restarts,
 	} {
 		c.count(clusterSeen, what, n)
 	}

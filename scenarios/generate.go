@@ -100,6 +100,9 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k.LeaderLease = choose(g, "leader-lease", s.Knobs.LeaderLease, k.LeaderLease)
 	k.ReplicaRead = choose(g, "replica-read", s.Knobs.ReplicaRead, k.ReplicaRead)
 	k.RaftLogGCLimit = choose(g, "raft-log-gc-limit", s.Knobs.RaftLogGCLimit, k.RaftLogGCLimit)
+	k.SnapshotChunkBytes = choose(g, "snapshot-chunk", s.Knobs.SnapshotChunkBytes, k.SnapshotChunkBytes)
+	k.SnapshotRate = choose(g, "snapshot-rate", s.Knobs.SnapshotRate, k.SnapshotRate)
+	k.SnapshotsMax = choose(g, "snapshots-max", s.Knobs.SnapshotsMax, k.SnapshotsMax)
 	k.MemtableBytes = choose(g, "memtable", s.Knobs.MemtableBytes, k.MemtableBytes)
 	if len(s.Knobs.L0SlowdownFiles) > 0 {
 		k.L0SlowdownFiles = choose(g, "l0-slowdown", s.Knobs.L0SlowdownFiles, k.L0SlowdownFiles)

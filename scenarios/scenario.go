@@ -78,6 +78,9 @@ type Knobs struct {
 	LeaderLease        []bool          `toml:"leader-lease"`
 	ReplicaRead        []int           `toml:"replica-read"`
 	RaftLogGCLimit     []int           `toml:"raft-log-gc-limit"`
+	SnapshotChunkBytes []int           `toml:"snapshot-chunk-bytes"`
+	SnapshotRate       []int           `toml:"snapshot-rate"`
+	SnapshotsMax       []int           `toml:"snapshots-max"`
 	MemtableBytes      []int           `toml:"memtable-bytes"`
 	L0SlowdownFiles    []int           `toml:"l0-slowdown-files"` // writes stop at 8 more
 	PendingBytes       []int           `toml:"pending-compaction-bytes"`

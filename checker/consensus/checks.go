@@ -180,7 +180,7 @@ func (l *Ledger) Restored(name Peer, at Position) {
 	l.commit(g, p, at)
 	p.log.reset(at)
 	p.hard.Commit = at.Index
-	p.cut = min(p.cut, at.Index)
+	p.cut = min(p.cut, at.Index-1) // the log on disk may have another entry at its index until the snapshot is there
 }
 
 // ReadBegan returns up to where a group is committed in truth, as a read of it

@@ -252,6 +252,14 @@ func TestPromises(t *testing.T) {
 			s.Appended(of(1), Entry{2, 2, 7})
 			s.start(1, HardState{1, 0, 1}, 1)
 		}, ""},
+		{"a snapshot that the power has taken, instead of which there is another entry", func(s *story) {
+			s.write(2, 2, 0, Entry{2, 2, 8})
+			s.write(1, 3, 0, Entry{2, 3, 7})
+			s.Committed(of(1), 2)
+			s.Promised(of(2), 3, 0)
+			s.Restored(of(2), Position{2, 3})
+			s.start(2, HardState{2, 0, 1}, 2, Entry{2, 2, 8})
+		}, ""},
 		{"a replacing write that the power has taken, and one that it has not", func(s *story) {
 			s.write(1, 2, 0, Entry{2, 2, 7}, Entry{3, 2, 8})
 			s.write(2, 2, 0, Entry{2, 2, 7}, Entry{3, 2, 8})

@@ -15,6 +15,7 @@ const (
 	ReplicasName  = "replicas"
 	RegionsName   = "regions"
 	DirectoryName = "directory"
+	SnapshotsName = "snapshots"
 )
 
 // Replicas checks that replicas of a region that applied the same entries hold

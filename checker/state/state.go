@@ -12,6 +12,7 @@
 //	state.Regions(replicas, strays...)             the regions cover the key space once, and hold all that is stored
 //	state.Placement(replicas, state.Wanted{...})   every region has its replicas, where they should be, evenly
 //	state.Directory(listing, stores, replicas)     what the placement driver tells of them is so
+//	state.Snapshots(nodes)                         nothing is left of snapshots
 //	state.MVCC(rows, state.Options{...})           one consistent fate for each transaction
 //	state.Index(rows)                              rows and index entries of tables, one to one
 //	state.Acknowledged(h, rows)                    what clients were told is what is stored

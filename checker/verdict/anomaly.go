@@ -64,6 +64,7 @@ const (
 	Misplaced       Anomaly = "misplaced"        // a region has too few or too many replicas, or one where none should be
 	Unbalanced      Anomaly = "unbalanced"       // one store has much more to do than another that could help
 	StaleDirectory  Anomaly = "stale-directory"  // what the placement driver tells of stores and regions is not so
+	SnapshotLeft    Anomaly = "snapshot-left"    // a snapshot that nobody needs is still there, or still being applied
 )
 
 // Anomalies of consensus.
@@ -130,6 +131,7 @@ func describe() map[Anomaly]string {
 		Resurrected:        "a peer comes back that was removed, or an id is given twice",
 		ConfigConflict:     "peers disagree on the range or the members of their group",
 		StaleRead:          "a read misses what was committed before it began",
+		SnapshotLeft:       "a snapshot that nobody needs, or that is applied for ever",
 		Misplaced:          "replicas that are missing, left over or on stores that should hold nothing",
 		Unbalanced:         "leaders or replicas that are spread unevenly",
 		StaleDirectory:     "a directory of stores and regions that is not what the stores hold",

@@ -1,10 +1,8 @@
 package placement
 
 import (
-	"fmt"
 	"time"
 
-	"github.com/pingcap/kvproto/pkg/errorpb"
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/pdpb"
 	"github.com/pingcap/kvproto/pkg/raft_serverpb"
@@ -38,11 +36,8 @@ func newTransport(e *env.Env, ep *rpc.Endpoint, members []string) *transport {
 // register hands what the other members send to the store.
 func (tr *transport) register(s *raftstore.Store) {
 	tr.ep.HandleRaw(rpc.Raft, func(_ env.Addr, body []byte) { s.OnRaftBatch(body) })
-	rpc.HandleFast(tr.ep, rpc.RaftSnapshot, func(_ env.Addr, chunk *raft_serverpb.SnapshotChunk) *errorpb.Error {
-		if refusal := s.OnSnapshotChunk(chunk); refusal != nil {
-			return refusal
-		}
-		return &errorpb.Error{} // accepted
+	rpc.Handle(tr.ep, rpc.RaftSnapshot, func(t env.Task, _ env.Addr, chunk *raft_serverpb.SnapshotChunk) *raftstore.SnapshotAnswer {
+		return s.OnSnapshotChunk(t, chunk)
 	})
 }
 
@@ -50,15 +45,9 @@ func (tr *transport) register(s *raftstore.Store) {
 func (tr *transport) Send(to uint64, batch []byte) { tr.ep.Send(tr.addrs[to-1], rpc.Raft, batch) }
 
 // SendSnapshotChunk implements raftstore.Transport.
-func (tr *transport) SendSnapshotChunk(t env.Task, to uint64, chunk *raft_serverpb.SnapshotChunk) error {
-	refusal := &errorpb.Error{}
-	if err := rpc.Call(t, tr.ep, tr.addrs[to-1], rpc.RaftSnapshot, chunk, refusal, snapshotTimeout); err != nil {
-		return err
-	}
-	if refusal.Message != "" {
-		return fmt.Errorf("placement: member %d refuses the snapshot: %s", to, refusal.Message)
-	}
-	return nil
+func (tr *transport) SendSnapshotChunk(t env.Task, to uint64, chunk *raft_serverpb.SnapshotChunk) (*raftstore.SnapshotAnswer, error) {
+	answer := &raftstore.SnapshotAnswer{}
+	return answer, rpc.Call(t, tr.ep, tr.addrs[to-1], rpc.RaftSnapshot, chunk, answer, snapshotTimeout)
 }
 
 // nobody is the placement driver of the members' own raft group: there is none.

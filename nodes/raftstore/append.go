@@ -73,7 +73,7 @@ func (a *appender) run() {
 	for i := range a.current {
 		t := &a.current[i]
 		if t.snapshot != nil && !t.p.destroyed {
-			t.p.applySnapshot(t.snapshot)
+			t.p.beginSnapshot(t.snapshot)
 			snapshots = true
 		}
 	}
@@ -113,7 +113,7 @@ func (a *appender) write() {
 		}
 		l := &t.p.log
 		if t.snapshot != nil {
-			l.reset(a.batch, t.snapshot.index, t.snapshot.term)
+			l.reset(a.batch, t.snapshot.id.index, t.snapshot.id.term)
 		}
 		l.append(a.batch, t.msg.GetEntries())
 		l.putHardState(a.batch, t.hard)
@@ -172,16 +172,29 @@ func (a *appender) finish() {
 			case m.GetTo() != t.p.id:
 				t.p.send(m)
 			case !t.p.destroyed:
-				t.p.stepLocal(m)
+				t.p.stored(m)
 			}
 		}
 		if t.snapshot != nil && !t.p.destroyed {
-			t.p.snapshotApplied(t.snapshot)
+			t.p.fillRegion(t.snapshot)
 		}
 		a.current[i] = appendTask{}
 	}
 	a.current = a.current[:0]
 	a.busy = false
+}
+
+// stored gives raft the news that something is stable, unless it comes after a
+// snapshot that is not applied yet: then it has to wait for that. Were entries
+// after a snapshot reported first, raft would take its log to end at the
+// snapshot.
+func (p *peer) stored(m *raftpb.Message) {
+	if r := p.restored; r != nil {
+		markSnapshotHeld.Sometimes(len(r.held) > 0)
+		r.held = append(r.held, m)
+		return
+	}
+	p.stepLocal(m)
 }
 
 // stepLocal gives raft an answer of its own storage.

@@ -199,6 +199,9 @@ func (p *peer) applyTask(a *applier, t *applyTask) (progress bool) {
 			invariant.Fail("raftstore: %s: applying %s %d/%d after %d/%d, committed %d",
 				p, e.GetType(), e.GetIndex(), e.GetTerm(), p.applied, p.appliedTerm, p.commit())
 		}
+		if r := p.restored; r != nil && e.GetIndex() > r.id.index {
+			invariant.Fail("raftstore: %s: applying %d while a snapshot is being applied", p, e.GetIndex())
+		}
 		var cc *raftpb.ConfChangeV2
 		if len(e.GetData()) > 0 {
 			cc = p.decodeCommand(a, e)

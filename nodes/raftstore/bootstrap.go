@@ -123,6 +123,13 @@ func (p *peer) putState(b *engine.Batch) {
 	b.Put(engine.Raft, regionStateKey(nil, p.regionID), marshal(state))
 }
 
+// putApplying writes the state of a peer whose data is that of a snapshot, which
+// the database does not have yet.
+func (p *peer) putApplying(b *engine.Batch) {
+	state := &raft_serverpb.RegionLocalState{State: raft_serverpb.PeerState_Applying, Region: p.region, MergedRecords: p.merge.records}
+	b.Put(engine.Raft, regionStateKey(nil, p.regionID), marshal(state))
+}
+
 func putApplyState(b *engine.Batch, region uint64, state raft_serverpb.RaftApplyState) {
 	var key [16]byte
 	b.Put(engine.Raft, applyStateKey(key[:0], region), marshal(&state))

@@ -135,7 +135,7 @@ func (c *cluster) converged() {
 				return false
 			}
 			for _, r := range s.Regions() {
-				if peers[r.Region.GetId()] > 0 && applied[r.Region.GetId()] != r.Applied || r.Applied != r.Last || !initialised(r.Region) {
+				if peers[r.Region.GetId()] > 0 && applied[r.Region.GetId()] != r.Applied || r.Applied != r.Last || r.Applying || !initialised(r.Region) {
 					return false
 				}
 				applied[r.Region.GetId()] = r.Applied

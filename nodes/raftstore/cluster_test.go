@@ -6,7 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/pingcap/kvproto/pkg/errorpb"
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/pdpb"
 	"github.com/pingcap/kvproto/pkg/raft_serverpb"
@@ -40,8 +39,10 @@ type cluster struct {
 	// known are the regions as leaders have reported them, unless pdDown.
 	known  map[uint64]*metapb.Region
 	pdDown bool
-	// dropChunks makes the network lose snapshots.
-	dropChunks bool
+	// dropChunk says which chunks of snapshots the network loses.
+	dropChunk func(to *testStore, chunk *raft_serverpb.SnapshotChunk) bool
+	// steps are the steps of snapshots by kind.
+	steps [SnapshotRefused + 1]int
 }
 
 type testStore struct {
@@ -140,14 +141,11 @@ func (s *testStore) start(e *env.Env, regions []*metapb.Region) func() {
 	}
 	store := s.Store
 	ep.HandleRaw(rpc.Raft, func(_ env.Addr, body []byte) { store.OnRaftBatch(body) })
-	rpc.HandleFast(ep, rpc.RaftSnapshot, func(_ env.Addr, chunk *raft_serverpb.SnapshotChunk) *errorpb.Error {
-		if s.c.dropChunks {
+	rpc.Handle(ep, rpc.RaftSnapshot, func(t env.Task, _ env.Addr, chunk *raft_serverpb.SnapshotChunk) *SnapshotAnswer {
+		if s.c.dropChunk != nil && s.c.dropChunk(s, chunk) {
 			return nil
 		}
-		if err := store.OnSnapshotChunk(chunk); err != nil {
-			return err
-		}
-		return &errorpb.Error{}
+		return store.OnSnapshotChunk(t, chunk)
 	})
 	return eng.Close
 }
@@ -159,15 +157,9 @@ type testTransport struct {
 
 func (tr *testTransport) Send(to uint64, batch []byte) { tr.ep.Send(env.Addr(to), rpc.Raft, batch) }
 
-func (tr *testTransport) SendSnapshotChunk(t env.Task, to uint64, chunk *raft_serverpb.SnapshotChunk) error {
-	refusal := &errorpb.Error{}
-	if err := rpc.Call(t, tr.ep, env.Addr(to), rpc.RaftSnapshot, chunk, refusal, 500*time.Millisecond); err != nil {
-		return err
-	}
-	if refusal.Message != "" {
-		return errors.New(refusal.Message)
-	}
-	return nil
+func (tr *testTransport) SendSnapshotChunk(t env.Task, to uint64, chunk *raft_serverpb.SnapshotChunk) (*SnapshotAnswer, error) {
+	answer := &SnapshotAnswer{}
+	return answer, rpc.Call(t, tr.ep, env.Addr(to), rpc.RaftSnapshot, chunk, answer, 500*time.Millisecond)
 }
 
 func (c *cluster) RegionHeartbeat(req *pdpb.RegionHeartbeatRequest) {
@@ -249,6 +241,7 @@ func (c *cluster) MergePrepared(uint64, *metapb.Region, *metapb.Region)   { c.pr
 func (c *cluster) RegionMerged(uint64, *metapb.Region, *metapb.Region)    { c.merges++ }
 func (c *cluster) MergeRolledBack(uint64, *metapb.Region, *metapb.Region) { c.rollbacks++ }
 func (c *cluster) PeerDestroyed(uint64, uint64, uint64)                   { c.destroyed++ }
+func (c *cluster) SnapshotMoved(_, _ uint64, step SnapshotStep)           { c.steps[step]++ }
 
 // run lets the cluster run for a while.
 func (c *cluster) run(d time.Duration) {

@@ -49,10 +49,7 @@ func (p *peer) compactIndex(length uint64) uint64 {
 			index = half
 		}
 	}
-	for _, pinned := range p.pinned {
-		index = min(index, pinned)
-	}
-	return index
+	return p.pins(index)
 }
 
 // applyCompactLog moves the beginning of the log. The entries are deleted

@@ -87,6 +87,8 @@ func (p *peer) proposeChange(changes []*raft_cmdpb.ChangePeerRequest) (*metapb.R
 // change is applied, for it is applied only if the epoch is still the same.
 func (p *peer) checkChange(changes []*raft_cmdpb.ChangePeerRequest) (next *metapb.Region, why string) {
 	switch {
+	case markMergeRefuses.Sometimes(p.lease.preparing || p.merging()):
+		return nil, "the region is merging"
 	case p.appliedTerm != p.term():
 		// What other leaders have left may hold a change of members.
 		return nil, "nothing is applied in this term"
@@ -243,6 +245,7 @@ func (p *peer) applyChange(a *applier, e *raftpb.Entry, cc *raftpb.ConfChangeV2,
 		markChangeStale.Reached()
 		return stale
 	}
+	invariant.Check(!p.merging(), "raftstore: %s: change of members %v while the region is merging", p, admin)
 	changes, ok := changesOf(admin)
 	next, err := changeMembers(p.region, changes)
 	invariant.Check(ok && err == nil, "raftstore: %s: change of members %v: %v", p, admin, err)

@@ -95,12 +95,17 @@ type Config struct {
 	// Default 4 each.
 	SnapshotSendsMax    int
 	SnapshotReceivesMax int
-	// SnapshotBytesMax bounds one received snapshot, which is held in memory.
-	// Default 64 MiB.
-	SnapshotBytesMax int
-	// SnapshotIdle is how long a half received snapshot is kept without another
-	// chunk. Default 4 times ElectionTick.
+	// SnapshotRate bounds the bytes of snapshots that a store sends in a second,
+	// over all of them. Default 100 MiB.
+	SnapshotRate int
+	// SnapshotIdle is how long a snapshot of which nothing is heard counts as under
+	// way: its receiver admits no other in its place, its sender keeps the log for
+	// it. Default 4 times ElectionTick.
 	SnapshotIdle time.Duration
+	// SnapshotKeep is how long the file of such a snapshot is kept, for a sender or
+	// a receiver that comes back. It must not be less than SnapshotIdle. Default
+	// SnapshotKeepTicks times ElectionTick.
+	SnapshotKeep time.Duration
 
 	// RegionMaxSize and RegionMaxKeys are the bytes and entries above which a region
 	// is split into parts of two thirds of that. Zero: at any size.
@@ -130,6 +135,9 @@ type Config struct {
 	Auditor Auditor
 }
 
+// SnapshotKeepTicks is the default of Config.SnapshotKeep in units of ElectionTick.
+const SnapshotKeepTicks = 40
+
 func setDefault[T int | uint64 | time.Duration](field *T, value T) {
 	if *field == 0 {
 		*field = value
@@ -158,8 +166,9 @@ func (c Config) withDefaults() Config {
 	setDefault(&c.SnapshotChunkSize, 64<<10)
 	setDefault(&c.SnapshotSendsMax, 4)
 	setDefault(&c.SnapshotReceivesMax, 4)
-	setDefault(&c.SnapshotBytesMax, 64<<20)
+	setDefault(&c.SnapshotRate, 100<<20)
 	setDefault(&c.SnapshotIdle, 4*time.Duration(c.ElectionTick)*c.TickInterval)
+	setDefault(&c.SnapshotKeep, SnapshotKeepTicks*time.Duration(c.ElectionTick)*c.TickInterval)
 	setDefault(&c.SplitCheckInterval, time.Second)
 	setDefault(&c.SlowWrite, 100*time.Millisecond)
 	setDefault(&c.RegionHeartbeatInterval, time.Second)
@@ -171,10 +180,10 @@ func (c Config) validate() error {
 	switch {
 	case c.StoreID == 0:
 		return errors.New("raftstore: a store needs an id")
-	case c.TickInterval < 0 || c.StallDelayMax < 0 || c.ReadIndexRetry < 0 || c.ReadIndexTimeout < 0 || c.SnapshotIdle < 0 ||
+	case c.TickInterval < 0 || c.StallDelayMax < 0 || c.ReadIndexRetry < 0 || c.ReadIndexTimeout < 0 || c.SnapshotIdle < 0 || c.SnapshotKeep < c.SnapshotIdle ||
 		c.MaxLeaderMissing < 0 || c.HibernateTimeout < 0 || c.HibernateReports < 0 || c.SplitCheckInterval < 0 || c.SlowWrite < 0 ||
 		c.RegionHeartbeatInterval < 0 || c.StoreHeartbeatInterval < 0:
-		return errors.New("raftstore: durations must not be negative")
+		return errors.New("raftstore: durations must not be negative, and SnapshotKeep not less than SnapshotIdle")
 	case c.HeartbeatTick < 1 || c.ElectionTick <= c.HeartbeatTick:
 		return errors.New("raftstore: ElectionTick must be greater than HeartbeatTick, which must be positive")
 	case c.ClockDriftBound < 0 || c.ClockDriftBound >= million:
@@ -186,7 +195,7 @@ func (c Config) validate() error {
 		return errors.New("raftstore: MaxInflightBytes must not be less than MaxSizePerMsg")
 	case c.LogGCCountLimit < c.LogGCThreshold:
 		return errors.New("raftstore: LogGCCountLimit must not be less than LogGCThreshold")
-	case c.SnapshotChunkSize < 1 || c.SnapshotSendsMax < 1 || c.SnapshotReceivesMax < 1 || c.SnapshotBytesMax < 1:
+	case c.SnapshotChunkSize < 1 || c.SnapshotSendsMax < 1 || c.SnapshotReceivesMax < 1 || c.SnapshotRate < 1:
 		return errors.New("raftstore: bounds on snapshots must be positive")
 	}
 	return nil
@@ -214,8 +223,8 @@ type Transport interface {
 	// lost, duplicated and reordered. Send must not keep the slice.
 	Send(toStore uint64, batch []byte)
 	// SendSnapshotChunk carries a chunk to OnSnapshotChunk and waits for its
-	// answer. It returns nil only if the other store has accepted the chunk.
-	SendSnapshotChunk(t env.Task, toStore uint64, chunk *raft_serverpb.SnapshotChunk) error
+	// answer. An error says that there was none.
+	SendSnapshotChunk(t env.Task, toStore uint64, chunk *raft_serverpb.SnapshotChunk) (*SnapshotAnswer, error)
 }
 
 // PD is the placement driver, as far as a store needs it.
@@ -240,6 +249,8 @@ type Observer interface {
 	RegionSplit(store uint64, regions []*metapb.Region)
 	// SnapshotApplied: a peer of this store was restored from a snapshot.
 	SnapshotApplied(region, index, store uint64)
+	// SnapshotMoved: a step of the way of a snapshot to another store.
+	SnapshotMoved(store, region uint64, step SnapshotStep)
 	// PeersChanged: this store has applied a change of a region's members.
 	PeersChanged(store uint64, region *metapb.Region)
 	// MergePrepared: this store has applied that a region is to be merged into
@@ -251,6 +262,16 @@ type Observer interface {
 	// PeerDestroyed: a peer of this store was removed, and nothing of it is left.
 	PeerDestroyed(store, region, peer uint64)
 }
+
+// SnapshotStep is what an Observer is told of the transfer of a snapshot.
+type SnapshotStep uint8
+
+// The steps of a transfer.
+const (
+	SnapshotSent    SnapshotStep = iota // by this store, and accepted by the other
+	SnapshotResumed                     // by this store, after what the other has from an earlier stream
+	SnapshotRefused                     // by this store: a chunk was not taken
+)
 
 type noObserver struct{}
 
@@ -264,3 +285,4 @@ func (noObserver) MergePrepared(uint64, *metapb.Region, *metapb.Region)   {}
 func (noObserver) RegionMerged(uint64, *metapb.Region, *metapb.Region)    {}
 func (noObserver) MergeRolledBack(uint64, *metapb.Region, *metapb.Region) {}
 func (noObserver) PeerDestroyed(uint64, uint64, uint64)                   {}
+func (noObserver) SnapshotMoved(uint64, uint64, SnapshotStep)             {}

@@ -104,6 +104,7 @@ func (p *peer) erase() {
 		return
 	}
 	s.removePeer(p)
+	p.dropSnapshots()
 	p.abandon()
 	markDestroyed.Reached()
 	s.cfg.Observer.PeerDestroyed(s.id, p.regionID, p.id)

@@ -84,9 +84,15 @@
 //
 // # Snapshots
 //
-// A snapshot is generated from a consistent view of the engine, sent chunk by
-// chunk (snapshot_send.go), collected in the memory of the receiver
-// (snapshot_recv.go) and applied as one atomic batch (snapshot_apply.go). This is
-// meant for regions that splits keep small: Config.SnapshotBytesMax bounds what a
-// store is ready to receive at a time, and larger snapshots are refused.
+// A snapshot is a file. The leader makes it from a consistent view of the engine
+// (snapshot_make.go; snapshot_file.go has the format) and sends it frame by frame,
+// no faster than Config.SnapshotRate (snapshot_send.go). The receiver appends the
+// frames to a file of its own and says at which offset it wants the next one
+// (snapshot_recv.go); so a transfer goes on after lost messages and restarts of
+// either side, and even with another leader that has made the same. The whole file
+// is checked and made durable before raft gets the snapshot. Then the peer is
+// recorded as Applying, the log is reset, the data is read from the file into the
+// database, and the peer is recorded as Normal (snapshot_apply.go). A start
+// completes what it finds half done, and deletes what is of no use
+// (snapshot_load.go).
 package raftstore

@@ -88,7 +88,7 @@ func (s *Store) reportStore() {
 		StoreId:            s.id,
 		RegionCount:        uint32(len(s.ranges)),
 		SendingSnapCount:   uint32(s.sending),
-		ReceivingSnapCount: uint32(len(s.receiver.streams)),
+		ReceivingSnapCount: uint32(s.receiver.live()),
 		StartTime:          uint32(s.start),
 		SlowScore:          s.slowness.report(s.env.Clock.Monotonic(), s.cfg.SlowWrite),
 	}})

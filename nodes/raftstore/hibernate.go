@@ -117,7 +117,7 @@ func (p *peer) requestSleep(index uint64) {
 // restless reports whether a leader has a reason to stay awake.
 func (p *peer) restless() bool {
 	if markSleepUnsettled.Sometimes(!p.settled() || inJoint(p.region) || !staysVoter(p.meta)) ||
-		markSleepSending.Sometimes(len(p.generated)+len(p.pinned) > 0) ||
+		markSleepSending.Sometimes(p.sendsSnapshot()) ||
 		markSleepTransfer.Sometimes(p.node.BasicStatus().LeadTransferee != raft.None) {
 		return true
 	}
@@ -138,7 +138,7 @@ func (p *peer) settled() bool {
 		p.applied == p.log.lastIndex && p.commit() == p.log.lastIndex && p.appliedTerm == p.term() &&
 		len(p.proposals.queued)+len(p.proposals.logged) == 0 &&
 		p.reads.next == nil && len(p.reads.rounds) == 0 &&
-		len(p.received) == 0
+		len(p.received) == 0 && p.restored == nil
 }
 
 // forgetReads drops rounds of which no answer can be waited for any more.

@@ -24,6 +24,8 @@ type RegionInfo struct {
 	// Applied is the index of the last applied entry, AppliedTerm its term.
 	Applied     uint64
 	AppliedTerm uint64
+	// Applying: a snapshot at that index is being applied.
+	Applying bool
 	// First and Last are the indexes of the log's entries.
 	First, Last uint64
 	// Merging: the region is to be merged into another one, the region of id Into.
@@ -42,13 +44,25 @@ func (s *Store) Regions() []RegionInfo {
 		}
 		infos = append(infos, RegionInfo{
 			Region: p.region, Peer: p.id, Leader: p.leader, IsLeader: p.isLeader(),
-			Term: p.term(), Commit: p.commit(), Applied: p.applied, AppliedTerm: p.appliedTerm,
+			Term: p.term(), Commit: p.commit(), Applied: p.applied, AppliedTerm: p.appliedTerm, Applying: p.restored != nil,
 			First: p.log.truncatedIndex + 1, Last: p.log.lastIndex,
 			Merging: p.merging(), Into: p.merge.state.GetTarget().GetId(),
 			Undecided: len(p.proposals.queued) + len(p.proposals.logged),
 		})
 	}
 	return infos
+}
+
+// SnapshotTraffic counts the snapshots that the store is making or sending, and
+// those that it is receiving or applying.
+func (s *Store) SnapshotTraffic() (outgoing, incoming int) {
+	incoming = s.receiver.live()
+	for _, p := range s.peers {
+		if p.restored != nil {
+			incoming++
+		}
+	}
+	return s.sending, incoming
 }
 
 // RegionOf returns the region that holds key, as far as this store knows, and
@@ -104,6 +118,22 @@ func DumpRegions(eng *engine.Engines) ([]string, error) {
 			st.raft.GetLastIndex(), hard.commit, st.apply.GetAppliedIndex())
 	}
 	return lines, nil
+}
+
+// ApplyingRegions returns the regions that the databases of a store record as
+// being restored from a snapshot, in order.
+func ApplyingRegions(eng *engine.Engines) ([]uint64, error) {
+	states, err := regionStates(eng)
+	if err != nil {
+		return nil, err
+	}
+	var regions []uint64
+	for _, state := range states {
+		if state.GetState() == raft_serverpb.PeerState_Applying {
+			regions = append(regions, state.GetRegion().GetId())
+		}
+	}
+	return regions, nil
 }
 
 // DumpLog reads the raft log of a region from the databases of a store that may

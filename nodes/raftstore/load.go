@@ -82,7 +82,7 @@ func (p *peer) loadLog(st localStates) (reset bool) {
 		// The snapshot is in the key-value database but the log was not reset.
 		// Nothing of the log is of use: it ends before the snapshot, or its tail may
 		// contradict it.
-		markSnapshotResumed.Reached()
+		markSnapshotLogReset.Reached()
 		l.raise(snap.GetHardState().GetTerm(), snap.GetLastIndex())
 		reset = true
 	}

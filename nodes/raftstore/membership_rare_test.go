@@ -1,12 +1,14 @@
 package raftstore
 
 import (
+	"errors"
 	"testing"
 	"time"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
 	"github.com/pingcap/kvproto/pkg/raft_serverpb"
+	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 	"google.golang.org/protobuf/proto"
 
@@ -45,13 +47,17 @@ func TestSnapshotToRemovedPeer(t *testing.T) {
 	dropped := reached("snapshot to a removed peer dropped")
 	c := newCluster(t, clusterOptions{seed: 2})
 	p := c.waitLeader("").byRegion[1]
+	if _, err := p.generateSnapshot(); !errors.Is(err, raft.ErrSnapshotTemporarilyUnavailable) {
+		t.Fatal(err)
+	}
+	c.until("snapshot", func() bool { return p.outgoing.ready })
 	snapshot, err := p.generateSnapshot()
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.sendSnapshot(&raftpb.Message{Type: raftpb.MsgSnap.Enum(), To: proto.Uint64(99), Snapshot: snapshot})
-	if dropped() != 1 || len(p.generated) != 0 || p.s.sending != 0 || len(p.pinned) != 0 {
-		t.Errorf("%d dropped, %d generated, %d being sent", dropped(), len(p.generated), p.s.sending)
+	if dropped() != 1 || len(p.offered) != 0 || p.s.sending != 0 {
+		t.Errorf("%d dropped, %d offered, %d being sent", dropped(), len(p.offered), p.s.sending)
 	}
 }
 

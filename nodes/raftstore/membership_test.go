@@ -141,7 +141,7 @@ func (c *cluster) agreed() {
 			}
 			for _, r := range s.Regions() {
 				id := r.Region.GetId()
-				if !initialised(r.Region) || inJoint(r.Region) || r.Applied != r.Last || peers[id] > 0 && applied[id] != r.Applied {
+				if !initialised(r.Region) || inJoint(r.Region) || r.Applied != r.Last || r.Applying || peers[id] > 0 && applied[id] != r.Applied {
 					return false
 				}
 				regions[id], applied[id] = r.Region, r.Applied

@@ -251,6 +251,27 @@ func TestMergeOfWhatRemovedPeersBelongTo(t *testing.T) {
 	c.until("end of the removed peer", func() bool { return len(late.Regions()) == 0 })
 }
 
+// A peer that was removed before it had any data, and whose region was merged,
+// knows no members whom it could ask, and the placement driver knows nothing of
+// the region any more. It asks those from whom it has heard.
+func TestMergeOfWhatPeersWithoutDataBelongTo(t *testing.T) {
+	c := newCluster(t, clusterOptions{seed: 61, stores: 4, regions: testRegions(3, "m")})
+	c.waitLeader("a")
+	c.waitLeader("z")
+	late := c.stores[3]
+	c.dropChunk = func(*testStore, *raft_serverpb.SnapshotChunk) bool { return true }
+	c.do(func(t env.Task) { c.change(t, "z", learner(900, late.id)) })
+	c.until("a peer without data", func() bool { return len(late.Regions()) == 1 })
+	heal := c.isolate(late)
+	c.do(func(t env.Task) {
+		c.change(t, "z", removal(900, late.id))
+		c.merge(t, "z", "a")
+	})
+	c.pdDown = true
+	heal()
+	c.until("end of the removed peer", func() bool { return len(late.Regions()) == 0 })
+}
+
 // Records are bounded, and say how far back they reach.
 func TestMergeRecords(t *testing.T) {
 	var records []*raft_serverpb.MergedRecord

@@ -1,10 +1,14 @@
 package raftstore
 
 import (
+	"time"
+
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/pdpb"
 	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
 
+	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 )
 
@@ -15,6 +19,7 @@ var (
 	markOrderChange   = invariant.NewMark("raftstore: members changed by order of the placement driver")
 	markOrderRefused  = invariant.NewMark("raftstore: order of the placement driver cannot be carried out now")
 	markOrderSplit    = invariant.NewMark("raftstore: split by order of the placement driver")
+	markOrderMerge    = invariant.NewMark("raftstore: merge begun by order of the placement driver")
 )
 
 // OnRegionHeartbeatResponse carries out what the placement driver wants of a
@@ -23,7 +28,8 @@ var (
 // was decided for. Nobody waits for the outcome; the next reports show it.
 func (s *Store) OnRegionHeartbeatResponse(resp *pdpb.RegionHeartbeatResponse) {
 	transfer, change, changes, split := resp.GetTransferLeader(), resp.GetChangePeer(), resp.GetChangePeerV2(), resp.GetSplitRegion()
-	if s.dead || transfer == nil && change == nil && changes == nil && split == nil {
+	merge := resp.GetMerge()
+	if s.dead || transfer == nil && change == nil && changes == nil && split == nil && merge == nil {
 		return
 	}
 	p := s.byRegion[resp.GetRegionId()]
@@ -44,7 +50,23 @@ func (s *Store) OnRegionHeartbeatResponse(resp *pdpb.RegionHeartbeatResponse) {
 	case split != nil:
 		markOrderSplit.Reached()
 		s.splitter.order(p)
+	case merge != nil:
+		p.obeyMerge(merge.GetTarget())
 	}
+}
+
+// mergeOrderLimit is how long an ordered merge may take to be prepared. If it takes
+// longer, the outcome shows in the reports all the same.
+const mergeOrderLimit = 2 * time.Second
+
+// obeyMerge begins to merge the region into a neighbour.
+func (p *peer) obeyMerge(target *metapb.Region) {
+	s, ctx := p.s, p.context()
+	s.env.Sched.Go("ordered merge", func(t env.Task) {
+		refusal, err := s.MergeRegion(t, ctx, target, mergeOrderLimit)
+		markOrderMerge.Sometimes(refusal == nil && err == nil)
+		markOrderRefused.Sometimes(refusal != nil)
+	})
 }
 
 // obeyChanges proposes changes of members.

@@ -49,13 +49,16 @@ type peer struct {
 	// promise is the instant of the monotonic clock until which the peer grants no
 	// vote.
 	promise time.Duration
-	// generated are snapshots that raft has asked for in this turn, received are
-	// those that raft was given in this turn.
-	generated []*generatedSnapshot
-	received  []*receivedSnapshot
-	// pinned are the indexes of snapshots that are being sent: the log from there
-	// on will be needed.
-	pinned []uint64
+	// offered are snapshots that raft was given in this turn to send, received are
+	// those that it was given to accept.
+	offered  []*outgoing
+	received []*receivedSnapshot
+	// outgoing is the snapshot that is offered when raft asks for one, restored the
+	// one that raft has accepted and that is not applied yet. completing names the
+	// one that an earlier process had begun to apply.
+	outgoing   *outgoing
+	restored   *receivedSnapshot
+	completing snapshotID
 	// compacting is the index up to which a compaction was proposed.
 	compacting uint64
 

@@ -106,7 +106,7 @@ func (p *peer) startRead(local bool) *readRound {
 		return p.joinRead()
 	}
 	round := &readRound{term: p.term(), index: p.commit()}
-	if p.applied >= round.index {
+	if p.readable() >= round.index {
 		round.result.Resolve(nil, nil)
 	} else {
 		markReadWaited.Reached()
@@ -218,7 +218,7 @@ func (p *peer) confirmRead(rs raft.ReadState) {
 			p.renewLease(round.asked)
 		}
 		round.index = rs.Index
-		if p.applied >= round.index {
+		if p.readable() >= round.index {
 			round.result.Resolve(nil, nil)
 			p.reads.rounds = slices.Delete(p.reads.rounds, i, i+1)
 		} else {
@@ -234,7 +234,7 @@ func (p *peer) releaseReads() {
 		return
 	}
 	p.reads.rounds = slices.DeleteFunc(p.reads.rounds, func(round *readRound) bool {
-		if round.index == 0 || round.index > p.applied {
+		if round.index == 0 || round.index > p.readable() {
 			return false
 		}
 		round.result.Resolve(nil, nil)

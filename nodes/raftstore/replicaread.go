@@ -45,7 +45,7 @@ func (s *Store) replicaSnapshot(ctx *kvrpcpb.Context, round *readRound) (*Region
 		markReplicaRejected.Reached()
 		return nil, regionErr
 	}
-	if p.applied < round.index || round.index == 0 {
+	if p.readable() < round.index || round.index == 0 {
 		return nil, errStaleCommand("another peer has taken the place of the one that was asked")
 	}
 	markReplicaRead.Reached()

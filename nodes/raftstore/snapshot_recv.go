@@ -4,134 +4,121 @@ import (
 	"slices"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/pingcap/kvproto/pkg/errorpb"
-	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/raft_serverpb"
-	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 
-	"simrun/nodes/invariant"
+	"simrun/nodes/env"
 )
 
-// receiver collects the chunks of snapshots in memory.
+// receiver collects the chunks of snapshots in files, one for each region. What
+// it has survives the process, and as far as the disk has kept it also the power;
+// a file is synced only when it is complete.
 type receiver struct {
 	s       *Store
 	streams []*incoming // in the order in which they began
 }
 
-// incoming is a snapshot of which not all chunks have come.
+// incoming is a snapshot that raft has not got yet, because chunks are missing or
+// because there is no room for it.
 type incoming struct {
-	region, stream uint64
-	next           uint32
-	records        [][]byte
-	size           int
-	seen           time.Duration // when the last chunk came
+	id   snapshotID
+	term uint64 // of the message that came last
+	file vfs.File
+	have uint64 // bytes of whole frames
+	sum  uint32 // of these
+	seen time.Duration
+	// live: a sender has spoken of it not long ago. Of others the file is kept for
+	// a while, but they do not count.
+	live bool
+	// syncing: it is complete and being made durable; synced: it is durable.
+	syncing, synced bool
+	// discarded: somebody has deleted it, who need not wait for the sync.
+	discarded bool
 }
-
-// receivedSnapshot is a complete snapshot.
-type receivedSnapshot struct {
-	region      *metapb.Region
-	index, term uint64
-	records     [][]byte
-	size        int
-	// merged are the regions that the region has absorbed, replaced the peers of
-	// such regions that this one takes the place of.
-	merged   []*raft_serverpb.MergedRecord
-	replaced []*peer
-}
-
-func (r *receiver) init(s *Store) { r.s = s }
 
 // OnSnapshotChunk takes a chunk that another store's SendSnapshotChunk carried.
-// It returns nil if it has accepted it; otherwise the sender should give up. The
-// last chunk is accepted when raft has got the snapshot, which is before it is
-// applied.
-func (s *Store) OnSnapshotChunk(chunk *raft_serverpb.SnapshotChunk) *errorpb.Error {
+// The answer says where to go on. The whole snapshot is accepted when raft has
+// got it, which is before it is applied.
+func (s *Store) OnSnapshotChunk(t env.Task, chunk *raft_serverpb.SnapshotChunk) *SnapshotAnswer {
+	answer := s.takeChunk(t, chunk)
+	if answer.Refusal != nil {
+		s.cfg.Observer.SnapshotMoved(s.id, chunk.GetMessage().GetRegionId(), SnapshotRefused)
+		s.logf("region %d: snapshot refused: %s", chunk.GetMessage().GetRegionId(), answer.Refusal.GetMessage())
+	}
+	return answer
+}
+
+func (s *Store) takeChunk(t env.Task, chunk *raft_serverpb.SnapshotChunk) *SnapshotAnswer {
 	if s.dead {
-		return errServerIsBusy("shutting down")
+		return refused(errServerIsBusy("shutting down"))
 	}
 	m := chunk.GetMessage()
-	region := m.GetRegionId()
-	p := s.byRegion[region]
+	p := s.byRegion[m.GetRegionId()]
 	if p == nil || p.destroyed || p.id != m.GetToPeer().GetId() || m.GetToPeer().GetStoreId() != s.id {
-		return errRegionNotFound(region)
+		return refused(errRegionNotFound(m.GetRegionId()))
 	}
-	h, records, ok := openChunk(chunk.GetData())
-	invariant.Check(ok, "raftstore: %s: damaged snapshot chunk", p)
-	in, regionErr := s.receiver.admit(region, h)
-	if regionErr != nil {
-		return regionErr
+	o, err := openOffer(m)
+	offset, frame, ok := openChunk(chunk.GetData())
+	if err != nil || !ok {
+		markSnapshotDamaged.Reached()
+		return refused(errStaleCommand("damaged chunk of a snapshot"))
 	}
-	if h.sequence < in.next {
-		return nil // a duplicate
+	if o.term() < p.term() {
+		markSnapshotDeposed.Reached()
+		return refused(errStaleCommand("snapshot of a leader that was deposed"))
 	}
-	in.records = append(in.records, slices.Clone(records))
-	in.size += len(records)
-	in.next++
-	in.seen = s.env.Clock.Monotonic()
-	if in.size > s.cfg.SnapshotBytesMax {
-		s.receiver.remove(in)
-		return errServerIsBusy("snapshot too large")
+	if o.id.index <= p.commit() {
+		markSnapshotKnown.Reached()
+		p.acceptSnapshot(o) // raft ignores it, and tells the leader where to go on
+		return &SnapshotAnswer{Next: o.id.size}
 	}
-	if !h.last {
-		return nil
+	if refusal := s.admitSnapshot(p, o); refusal != nil {
+		return refused(refusal)
 	}
-	s.receiver.remove(in)
-	return s.receiveSnapshot(p, m, in)
+	in, refusal := s.receiver.admit(o)
+	if refusal != nil {
+		return refused(refusal)
+	}
+	if frame != nil && offset == in.have {
+		if err := in.append(frame); err != nil {
+			markSnapshotUnwritten.Reached()
+			s.logf("region %d: %v", o.id.region, err)
+			s.receiver.discard(in)
+			return refused(errServerIsBusy("the snapshot cannot be written"))
+		}
+	}
+	if in.have < in.id.size {
+		return &SnapshotAnswer{Next: in.have}
+	}
+	return s.receiver.complete(t, p, o, in)
 }
 
-// admit finds or begins the stream of a chunk.
-func (r *receiver) admit(region uint64, h chunkHeader) (*incoming, *errorpb.Error) {
-	i := slices.IndexFunc(r.streams, func(in *incoming) bool { return in.region == region })
-	if i >= 0 && r.streams[i].stream != h.stream && h.sequence == 0 {
-		r.streams = slices.Delete(r.streams, i, i+1) // the sender, or a new leader, begins anew
-		i = -1
+// append writes a frame after the others.
+func (in *incoming) append(frame []byte) error {
+	if uint64(len(frame)) > in.id.size-in.have {
+		return errDamagedFrame
 	}
+	if _, err := in.file.WriteAt(frame, int64(in.have)); err != nil {
+		return err
+	}
+	in.have += uint64(len(frame))
+	in.sum = addSum(in.sum, frame)
+	return nil
+}
+
+// admitSnapshot decides whether a snapshot could be accepted now.
+func (s *Store) admitSnapshot(p *peer, o *snapshotOffer) *errorpb.Error {
 	switch {
-	case i >= 0 && r.streams[i].stream == h.stream && h.sequence <= r.streams[i].next:
-		return r.streams[i], nil
-	case i >= 0 || h.sequence != 0:
-		return nil, errStaleCommand("chunk of another snapshot")
-	case len(r.streams) >= r.s.cfg.SnapshotReceivesMax:
-		return nil, errServerIsBusy("too many snapshots")
+	case p.destroyed:
+		return errRegionNotFound(p.regionID)
+	case peerOnStore(o.region, s.id).GetId() != p.id:
+		return errEpochNotMatch(o.region)
+	case p.restored != nil:
+		markSnapshotApplying.Reached()
+		return errServerIsBusy("another snapshot is being applied")
 	}
-	in := &incoming{region: region, stream: h.stream}
-	r.streams = append(r.streams, in)
-	return in, nil
-}
-
-func (r *receiver) remove(in *incoming) {
-	r.streams = slices.DeleteFunc(r.streams, func(other *incoming) bool { return other == in })
-}
-
-// expire discards snapshots whose sender has fallen silent.
-func (r *receiver) expire() {
-	if len(r.streams) == 0 {
-		return
-	}
-	now := r.s.env.Clock.Monotonic()
-	r.streams = slices.DeleteFunc(r.streams, func(in *incoming) bool {
-		return markSnapshotExpired.Sometimes(now-in.seen > r.s.cfg.SnapshotIdle)
-	})
-}
-
-// receiveSnapshot gives a complete snapshot to raft, if there is room for its
-// region.
-func (s *Store) receiveSnapshot(p *peer, m *raft_serverpb.RaftMessage, in *incoming) *errorpb.Error {
-	message := &raftpb.Message{}
-	err := proto.Unmarshal(marshal(m.GetMessage()), message)
-	data := &raft_serverpb.RaftSnapshotData{}
-	if err == nil {
-		err = data.Unmarshal(message.GetSnapshot().GetData())
-	}
-	region := data.GetRegion()
-	invariant.Check(err == nil && message.GetType() == raftpb.MsgSnap && region.GetId() == p.regionID,
-		"raftstore: %s: damaged snapshot message: %v", p, err)
-	if peerOnStore(region, s.id).GetId() != p.id {
-		return errEpochNotMatch(region)
-	}
-	r := &receivedSnapshot{region: region, records: in.records, size: in.size, merged: data.GetMergedRecords()}
-	if q := s.obstacle(p, r); q != nil {
+	if q := s.obstacle(p, &receivedSnapshot{region: o.region, merged: o.merged}); q != nil {
 		// The other region has yet to apply the split that makes room, or the
 		// snapshot is from before a split that is applied here.
 		markSnapshotRefused.Reached()
@@ -140,41 +127,145 @@ func (s *Store) receiveSnapshot(p *peer, m *raft_serverpb.RaftMessage, in *incom
 	if s.applier.unborn(p.regionID) {
 		return errServerIsBusy("the region is being made by a split")
 	}
-	if s.claimed(p.regionID, region.GetStartKey(), region.GetEndKey()) {
+	if s.claimed(p.regionID, o.region.GetStartKey(), o.region.GetEndKey()) {
 		markSnapshotRefused.Reached()
 		return errServerIsBusy("another region is about to take a part of the range")
 	}
-	if p.member(m.GetFromPeer().GetId()) == nil {
-		p.strangers = append(p.strangers, m.GetFromPeer())
-	}
-	meta := message.GetSnapshot().GetMetadata()
-	r.index, r.term = meta.GetIndex(), meta.GetTerm()
-	p.received = append(p.received, r)
-	p.heard(message)
-	p.contact = s.ticks
-	p.stirBy(message)
-	p.catchUp()
-	_ = p.node.Step(message)
-	// At once, since raft has the members of the snapshot from now on, and entries
-	// that are about to be applied may change those of before.
-	p.handleReady()
-	s.markDirty(p)
 	return nil
 }
 
-// takeReceived returns the data of a snapshot that raft has accepted.
-func (p *peer) takeReceived(snapshot *raftpb.Snapshot) *receivedSnapshot {
-	if snapshot == nil {
+func (r *receiver) find(region uint64) *incoming {
+	i := slices.IndexFunc(r.streams, func(in *incoming) bool { return in.id.region == region })
+	if i < 0 {
 		return nil
 	}
-	meta := snapshot.GetMetadata()
-	for i, r := range p.received {
-		if r.index == meta.GetIndex() && r.term == meta.GetTerm() {
-			p.received = slices.Delete(p.received, i, i+1)
-			p.restoring = r.index
-			return r
+	return r.streams[i]
+}
+
+// live counts the snapshots that are being received.
+func (r *receiver) live() int {
+	n := 0
+	for _, in := range r.streams {
+		if in.live {
+			n++
 		}
 	}
-	invariant.Fail("raftstore: %s: raft accepted a snapshot at %d that was not received", p, meta.GetIndex())
-	return nil
+	return n
+}
+
+// admit finds or begins what a chunk belongs to. A region has one snapshot at a
+// time: that of a newer leader, or a newer one of the same leader, takes the
+// place of another; an older one has to wait until its like is forgotten.
+func (r *receiver) admit(o *snapshotOffer) (*incoming, *errorpb.Error) {
+	s := r.s
+	in := r.find(o.id.region)
+	switch {
+	case in == nil:
+	case in.syncing:
+		return nil, errServerIsBusy("the snapshot is being made durable")
+	case in.id != o.id && in.live && (o.term() < in.term || o.term() == in.term && o.id.index <= in.id.index):
+		markSnapshotOlder.Reached()
+		return nil, errStaleCommand("chunk of an older snapshot")
+	case in.id != o.id:
+		markSnapshotSuperseded.Reached()
+		r.discard(in)
+		in = nil
+	}
+	if (in == nil || !in.live) && r.live() >= s.cfg.SnapshotReceivesMax {
+		markSnapshotBusy.Reached()
+		return nil, errServerIsBusy("too many snapshots")
+	}
+	if in == nil {
+		if !s.snaps.hasRoom(o.id.size) {
+			markSnapshotNoSpace.Reached()
+			return nil, errServerIsBusy("the disk is full")
+		}
+		file, err := s.snaps.create(o.id.name(incomingFile))
+		if err == nil {
+			err = s.snaps.dir.Sync() // or nothing of it would survive the power
+		}
+		if err != nil {
+			markSnapshotUnwritten.Reached()
+			return nil, errServerIsBusy("the snapshot cannot be written")
+		}
+		in = &incoming{id: o.id, file: file}
+		r.streams = append(r.streams, in)
+	}
+	in.live, in.term, in.seen = true, max(in.term, o.term()), s.env.Clock.Monotonic()
+	return in, nil
+}
+
+// complete makes a complete file durable, and then gives it to raft. Only what is
+// durable may be recorded as the source of the region's data.
+func (r *receiver) complete(t env.Task, p *peer, o *snapshotOffer, in *incoming) *SnapshotAnswer {
+	s := r.s
+	if in.sum != in.id.sum {
+		markSnapshotDamaged.Reached()
+		r.discard(in)
+		return refused(errStaleCommand("the snapshot is damaged"))
+	}
+	if !in.synced {
+		if err := s.snaps.sync(in.file); err != nil {
+			// What the disk has of it is not known any more.
+			markSnapshotUnwritten.Reached()
+			r.discard(in)
+			return refused(errServerIsBusy("the snapshot cannot be written"))
+		}
+		in.syncing = true
+		if !s.durable(t) || in.discarded {
+			return refused(errRegionNotFound(o.id.region))
+		}
+		in.syncing, in.synced = false, true
+		markSnapshotStored.Reached()
+		// Time has passed.
+		if refusal := s.admitSnapshot(p, o); refusal != nil {
+			return refused(refusal)
+		}
+	}
+	r.remove(in)
+	p.received = append(p.received, &receivedSnapshot{id: in.id, region: o.region, merged: o.merged})
+	p.acceptSnapshot(o)
+	return &SnapshotAnswer{Next: o.id.size}
+}
+
+// remove forgets a snapshot whose file stays.
+func (r *receiver) remove(in *incoming) {
+	_ = in.file.Close() // an error would have shown at its sync
+	r.streams = slices.DeleteFunc(r.streams, func(other *incoming) bool { return other == in })
+}
+
+// discard forgets a snapshot, and its file.
+func (r *receiver) discard(in *incoming) {
+	in.discarded = true
+	r.remove(in)
+	r.s.snaps.remove(in.id.name(incomingFile))
+}
+
+// forget discards what there is of a region's snapshot, since its peer is gone.
+func (r *receiver) forget(region uint64) {
+	if in := r.find(region); in != nil {
+		r.discard(in)
+	}
+}
+
+// collect looks for snapshots whose sender has fallen silent, and deletes those
+// that are of no use any more.
+func (r *receiver) collect() {
+	now := r.s.env.Clock.Monotonic()
+	for i := 0; i < len(r.streams); i++ {
+		in := r.streams[i]
+		if in.syncing {
+			continue
+		}
+		if in.live && now-in.seen > r.s.cfg.SnapshotIdle {
+			markSnapshotExpired.Reached()
+			in.live = false
+		}
+		p := r.s.byRegion[in.id.region]
+		if overtaken := p != nil && in.id.index <= p.applied; overtaken || now-in.seen > r.s.cfg.SnapshotKeep {
+			markSnapshotErased.Reached()
+			r.discard(in)
+			i--
+		}
+	}
 }

@@ -1,108 +1,47 @@
 package raftstore
 
 import (
-	"encoding/binary"
-	"slices"
+	"errors"
+	"time"
 
-	"github.com/cespare/xxhash/v2"
-	"github.com/pingcap/kvproto/pkg/eraftpb"
-	"github.com/pingcap/kvproto/pkg/metapb"
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/pingcap/kvproto/pkg/raft_serverpb"
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
-	"google.golang.org/protobuf/proto"
 
-	"simrun/nodes/engine"
 	"simrun/nodes/env"
-	"simrun/nodes/invariant"
 )
 
-// generatedSnapshot is a consistent view of a region at an applied index.
-type generatedSnapshot struct {
-	region *metapb.Region
-	index  uint64
-	data   *engine.Snapshot
-}
+// snapshotTries is how often in a row a sender gets no further until it gives
+// up, and tells raft so.
+const snapshotTries = 4
 
-// generateSnapshot is called by raft when a follower needs entries that are no
-// longer in the log. The data is not read now: a view of the engine is taken, at
-// the index that is applied in it, and the MsgSnap that follows in this turn
-// starts a task that sends it.
-func (p *peer) generateSnapshot() (*raftpb.Snapshot, error) {
-	if markMergeNoSnapshot.Sometimes(p.merging()) {
-		// Who lags will get the entries with the merge, or from here if it is rolled
-		// back.
-		return nil, raft.ErrSnapshotTemporarilyUnavailable
-	}
-	if p.s.sending+len(p.generated) >= p.s.cfg.SnapshotSendsMax {
-		markSnapshotDeferred.Reached()
-		return nil, raft.ErrSnapshotTemporarilyUnavailable
-	}
-	p.generated = append(p.generated, &generatedSnapshot{p.region, p.applied, p.s.eng.KV.NewSnapshot()})
-	return &raftpb.Snapshot{
-		Data: marshal(&raft_serverpb.RaftSnapshotData{Region: p.region, MergedRecords: p.merge.records}),
-		Metadata: &raftpb.SnapshotMetadata{
-			ConfState: p.confState(), Index: proto.Uint64(p.applied), Term: proto.Uint64(p.appliedTerm),
-		},
-	}, nil
-}
-
-// discardSnapshots frees what was generated or received and not used.
-func (p *peer) discardSnapshots() {
-	for _, g := range p.generated {
-		g.data.Close()
-	}
-	p.generated = p.generated[:0]
-	if len(p.received) > 0 {
-		markSnapshotIgnored.Reached()
-		p.received = nil
-	}
-}
+var errSnapshotVoid = errors.New("the peer leads no more, or the receiver was removed")
 
 // sendSnapshot starts to send the snapshot of a MsgSnap.
 func (p *peer) sendSnapshot(m *raftpb.Message) {
-	index := m.GetSnapshot().GetMetadata().GetIndex()
+	s := p.s
+	o := p.takeOffered(m.GetSnapshot().GetMetadata().GetIndex())
 	to := peerByID(p.region, m.GetTo())
-	i := slices.IndexFunc(p.generated, func(g *generatedSnapshot) bool { return g.index == index })
-	invariant.Check(i >= 0, "raftstore: %s: MsgSnap to %d at %d was not generated", p, m.GetTo(), index)
-	g := p.generated[i]
-	p.generated = slices.Delete(p.generated, i, i+1)
 	if markSnapshotRemoved.Sometimes(to == nil) {
-		g.data.Close() // it was removed since raft has asked for the snapshot
-		return
+		return // it was removed since raft has asked for the snapshot
 	}
-	p.s.nextStream++
 	out := &snapshotStream{
-		s: p.s, message: p.snapshotMessage(m, to), snapshot: g, store: to.GetStoreId(),
-		header: chunkHeader{stream: p.s.boot ^ p.s.nextStream},
+		s: s, p: p, snapshot: o, term: m.GetTerm(), to: m.GetTo(), store: to.GetStoreId(), message: p.snapshotMessage(m, to),
 	}
-	p.s.sending++
-	p.pinned = append(p.pinned, index)
-	p.s.env.Sched.Go("snapshot", func(t env.Task) {
-		defer g.data.Close()
+	s.sending++
+	o.sends++
+	s.env.Sched.Go("send snapshot", func(t env.Task) {
 		err := out.send(t)
-		p.snapshotSent(m.GetTo(), index, err)
+		s.sending--
+		o.sends--
+		o.used = s.env.Clock.Monotonic()
+		p.snapshotSent(out, err)
 	})
 }
 
-// snapshotMessage returns the message that accompanies each chunk.
-func (p *peer) snapshotMessage(m *raftpb.Message, to *metapb.Peer) *raft_serverpb.RaftMessage {
-	buf, err := proto.Marshal(m)
-	inner := &eraftpb.Message{}
-	if err == nil {
-		err = inner.Unmarshal(buf)
-	}
-	invariant.Check(err == nil, "raftstore: %s: cannot encode MsgSnap: %v", p, err)
-	return &raft_serverpb.RaftMessage{
-		RegionId: p.regionID, FromPeer: p.meta, ToPeer: to, Message: inner, RegionEpoch: p.region.GetRegionEpoch(),
-	}
-}
-
 // snapshotSent tells raft what became of a snapshot, so that it goes on.
-func (p *peer) snapshotSent(to, index uint64, err error) {
-	p.s.sending--
-	i := slices.Index(p.pinned, index)
-	p.pinned = slices.Delete(p.pinned, i, i+1)
+func (p *peer) snapshotSent(out *snapshotStream, err error) {
 	if p.destroyed || p.s.dead {
 		return
 	}
@@ -112,138 +51,111 @@ func (p *peer) snapshotSent(to, index uint64, err error) {
 	if err != nil {
 		markSnapshotFailed.Reached()
 		status = raft.SnapshotFailure
-		p.node.ReportUnreachable(to)
-		if p.s.env.Log.Enabled() {
-			p.s.env.Log.Logf("region %d: snapshot at %d to peer %d: %v", p.regionID, index, to, err)
-		}
+		p.node.ReportUnreachable(out.to)
+		p.s.logf("region %d: snapshot at %d to peer %d: %v", p.regionID, out.snapshot.id.index, out.to, err)
 	} else {
 		markSnapshotSent.Reached()
+		p.s.cfg.Observer.SnapshotMoved(p.s.id, p.regionID, SnapshotSent)
 	}
-	p.node.ReportSnapshot(to, status)
+	p.node.ReportSnapshot(out.to, status)
 	p.s.markDirty(p)
 }
 
-// A chunk is a header and a sequence of records: column family, key, value. The
-// checksum covers the rest of the header and the records.
-//
-//	checksum 8, stream 8, sequence 4, last 1
-const chunkHeaderSize = 8 + 8 + 4 + 1
-
-type chunkHeader struct {
-	stream   uint64 // distinguishes attempts
-	sequence uint32
-	last     bool
-}
-
-// sealChunk fills in the header of a chunk whose records begin after it.
-func sealChunk(chunk []byte, h chunkHeader) {
-	binary.LittleEndian.PutUint64(chunk[8:], h.stream)
-	binary.LittleEndian.PutUint32(chunk[16:], h.sequence)
-	chunk[20] = 0
-	if h.last {
-		chunk[20] = 1
-	}
-	binary.LittleEndian.PutUint64(chunk, xxhash.Sum64(chunk[8:]))
-}
-
-// openChunk checks a chunk and splits it.
-func openChunk(chunk []byte) (h chunkHeader, records []byte, ok bool) {
-	if len(chunk) < chunkHeaderSize || binary.LittleEndian.Uint64(chunk) != xxhash.Sum64(chunk[8:]) {
-		return h, nil, false
-	}
-	h.stream = binary.LittleEndian.Uint64(chunk[8:])
-	h.sequence = binary.LittleEndian.Uint32(chunk[16:])
-	h.last = chunk[20] == 1
-	return h, chunk[chunkHeaderSize:], true
-}
-
-func appendRecord(buf []byte, cf engine.CF, key, value []byte) []byte {
-	buf = append(buf, byte(cf))
-	buf = append(binary.AppendUvarint(buf, uint64(len(key))), key...)
-	return append(binary.AppendUvarint(buf, uint64(len(value))), value...)
-}
-
-// eachRecord calls fn for every record; it reports whether all were well formed.
-func eachRecord(records []byte, fn func(cf engine.CF, key, value []byte)) bool {
-	for len(records) > 0 {
-		cf := engine.CF(records[0])
-		key, rest, ok := cutString(records[1:])
-		if !ok {
-			return false
-		}
-		value, rest, ok := cutString(rest)
-		if !ok {
-			return false
-		}
-		fn(cf, key, value)
-		records = rest
-	}
-	return true
-}
-
-func cutString(buf []byte) (value, rest []byte, ok bool) {
-	n, size := binary.Uvarint(buf)
-	if size <= 0 || n > uint64(len(buf)-size) {
-		return nil, nil, false
-	}
-	buf = buf[size:]
-	return buf[:n], buf[n:], true
-}
-
-// snapshotStream sends one snapshot, a chunk at a time.
+// snapshotStream sends one snapshot to one peer. The receiver says where to go
+// on: at the beginning, or after what it has from an earlier stream.
 type snapshotStream struct {
-	s        *Store
-	store    uint64
-	message  *raft_serverpb.RaftMessage
-	snapshot *generatedSnapshot
-	header   chunkHeader
-	chunk    []byte
+	s         *Store
+	p         *peer
+	snapshot  *outgoing
+	term      uint64 // in which it was sent
+	to, store uint64
+	message   *raft_serverpb.RaftMessage
+	f         vfs.File
+	tries     int // in a row without progress
 }
 
+// send asks the receiver what it has and sends what is missing. A lost chunk or
+// answer makes it ask again, a busy receiver makes it wait before.
 func (o *snapshotStream) send(t env.Task) error {
-	o.begin()
-	for _, cf := range dataCFs() {
-		if err := o.sendFamily(t, cf); err != nil {
-			return err
-		}
-	}
-	o.header.last = true
-	return o.flush(t)
-}
-
-// sendFamily sends the region's keys in one column family. The iterator is
-// closed also when the task is unwound.
-func (o *snapshotStream) sendFamily(t env.Task, cf engine.CF) error {
-	region := o.snapshot.region
-	it, err := o.snapshot.data.NewIter(cf, engine.IterOptions{Lower: region.GetStartKey(), Upper: orNil(region.GetEndKey())})
-	if err != nil {
+	id := o.snapshot.id
+	var err error
+	if o.f, err = o.s.snaps.read(id.name(outgoingFile)); err != nil {
 		return err
 	}
-	defer it.Close()
-	for ok := it.First(); ok; ok = it.Next() {
-		o.chunk = appendRecord(o.chunk, cf, it.Key(), it.Value())
-		if len(o.chunk) < o.s.cfg.SnapshotChunkSize {
+	defer o.f.Close() //nolint:errcheck // it was read only
+	var frame []byte
+	for at := uint64(0); ; {
+		chunk := &raft_serverpb.SnapshotChunk{Message: o.message, Data: chunkData(at, frame)}
+		answer, err := o.s.transport.SendSnapshotChunk(t, o.store, chunk)
+		if o.void() {
+			markSnapshotVoid.Reached()
+			return errSnapshotVoid
+		}
+		if err != nil || answer.Refusal != nil {
+			if err = o.backOff(t, err, answer); err != nil {
+				return err
+			}
+			frame = nil
 			continue
 		}
-		if err := o.flush(t); err != nil {
+		if answer.Next >= id.size {
+			return nil
+		}
+		if frame == nil && answer.Next > 0 {
+			markSnapshotResumed.Reached()
+			o.s.cfg.Observer.SnapshotMoved(o.s.id, id.region, SnapshotResumed)
+		}
+		if answer.Next > at {
+			o.tries = 0
+		}
+		at = answer.Next
+		if frame, err = readFrame(o.f, at, id.size); err != nil {
+			markSnapshotUnreadable.Reached()
+			o.snapshot.stale = true
 			return err
 		}
+		if wait := o.s.throttle.reserve(o.s.env.Clock.Monotonic(), len(frame)); wait > 0 {
+			markSnapshotThrottled.Reached()
+			t.Sleep(wait)
+		}
 	}
-	return it.Error()
 }
 
-func (o *snapshotStream) begin() { o.chunk = make([]byte, chunkHeaderSize, o.s.cfg.SnapshotChunkSize) }
-
-func (o *snapshotStream) flush(t env.Task) error {
-	sealChunk(o.chunk, o.header)
-	chunk := &raft_serverpb.SnapshotChunk{Message: o.message, Data: o.chunk}
-	if err := o.s.transport.SendSnapshotChunk(t, o.store, chunk); err != nil {
+// backOff decides what follows on a chunk that was not taken, or not answered:
+// another attempt, or an error.
+func (o *snapshotStream) backOff(t env.Task, err error, answer *SnapshotAnswer) error {
+	o.tries++
+	if err != nil {
+		if o.tries < snapshotTries {
+			markSnapshotBroken.Reached()
+			return nil
+		}
 		return err
 	}
-	o.header.sequence++
-	o.begin()
+	if answer.Refusal.GetServerIsBusy() == nil || o.tries >= snapshotTries {
+		return errors.New("refused: " + answer.Refusal.GetMessage())
+	}
+	markSnapshotBackedOff.Reached()
+	t.Sleep(o.s.cfg.TickInterval << o.tries)
 	return nil
 }
 
-// dataCFs are the column families that belong to regions.
-func dataCFs() []engine.CF { return []engine.CF{engine.Default, engine.Lock, engine.Write} }
+// void reports whether the snapshot need not be sent any more.
+func (o *snapshotStream) void() bool {
+	p := o.p
+	return o.s.dead || p.destroyed || !p.isLeader() || p.term() != o.term || peerByID(p.region, o.to) == nil
+}
+
+// throttle bounds the bytes that a store sends a second, over all its snapshots,
+// so that they do not take the network from those who are served.
+type throttle struct {
+	rate int           // bytes a second
+	free time.Duration // when all that was reserved is sent
+}
+
+// reserve returns how long to wait before n bytes may be sent.
+func (l *throttle) reserve(now time.Duration, n int) (wait time.Duration) {
+	wait = max(l.free-now, 0)
+	l.free = now + wait + time.Duration(int64(n)*int64(time.Second)/int64(l.rate))
+	return wait
+}

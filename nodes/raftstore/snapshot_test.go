@@ -3,15 +3,13 @@ package raftstore
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/pingcap/kvproto/pkg/eraftpb"
-	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
 	"github.com/pingcap/kvproto/pkg/raft_serverpb"
+	"go.etcd.io/raft/v3"
 
 	"simrun/nodes/engine"
 	"simrun/nodes/env"
@@ -38,6 +36,43 @@ func lag(c *cluster, n int) map[string]string {
 	return data
 }
 
+// coming returns what store n has of the snapshot of region 1, nil if nothing.
+func (c *cluster) coming(n int) *incoming {
+	if !c.stores[n].node.Up() {
+		return nil
+	}
+	return c.stores[n].receiver.find(1)
+}
+
+// half waits until store n has a part of the snapshot of region 1 and lacks
+// another.
+func (c *cluster) half(n int) *incoming {
+	c.t.Helper()
+	c.soon("half a snapshot", func() bool {
+		in := c.coming(n)
+		return in != nil && in.have > in.id.size/3
+	})
+	in := c.coming(n)
+	if in.have == in.id.size {
+		c.t.Fatal("the snapshot is complete already")
+	}
+	return in
+}
+
+// tidy waits until no store has a snapshot file.
+func (c *cluster) tidy() {
+	c.t.Helper()
+	c.until("no snapshot files", func() bool {
+		for _, s := range c.stores {
+			files, err := SnapshotFiles(s.node.Disk().FS())
+			if err != nil || len(files) > 0 {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // A follower that has fallen behind the leader's log is restored from a
 // snapshot of many chunks, also if the first attempts are lost.
 func TestSnapshot(t *testing.T) {
@@ -46,13 +81,14 @@ func TestSnapshot(t *testing.T) {
 			failed := reached("snapshot not delivered")
 			c := newCluster(t, clusterOptions{seed: 3, raft: eagerGC()})
 			lag(c, 2)
-			c.dropChunks = lossy
+			c.dropChunk = func(*testStore, *raft_serverpb.SnapshotChunk) bool { return lossy }
 			c.stores[2].node.Start()
 			c.run(3 * time.Second)
-			c.dropChunks = false
+			c.dropChunk = nil
 			c.converged()
-			if c.snapshots == 0 {
-				t.Error("no snapshot was applied")
+			c.tidy()
+			if c.snapshots == 0 || c.steps[SnapshotSent] == 0 {
+				t.Errorf("%d snapshots applied, %d sent", c.snapshots, c.steps[SnapshotSent])
 			}
 			if lossy != (failed() > 0) {
 				t.Errorf("%d snapshots failed", failed())
@@ -61,48 +97,118 @@ func TestSnapshot(t *testing.T) {
 	}
 }
 
-// At whatever point of the application of a snapshot the power fails, or the
-// process is killed, the next process completes it or begins anew.
-func TestSnapshotCrash(t *testing.T) {
-	resumed := reached("log reset completed after a crash")
-	for _, kind := range []disk.CrashKind{disk.PowerLoss, disk.ProcessKill} {
-		for step := range steps(40) {
-			c := newCluster(t, clusterOptions{seed: 4, raft: eagerGC()})
-			lag(c, 2)
-			applied := reached("snapshot applied")
-			c.stores[2].node.Start()
-			c.soon("first chunk", func() bool { return len(c.stores[2].receiver.streams) > 0 })
-			c.soon("last chunk", func() bool { return len(c.stores[2].receiver.streams) == 0 })
-			c.run(time.Duration(step) * 150 * time.Microsecond)
-			c.stores[2].node.Crash(kind)
-			before := applied()
-			c.stores[2].node.Start()
-			c.converged()
-			if step == 0 && before > 0 {
-				t.Fatalf("%v: the snapshot was applied before the first crash", kind)
+// slowSnapshots makes snapshots take a while: a chunk every few milliseconds.
+func slowSnapshots() Config {
+	cfg := eagerGC()
+	cfg.SnapshotRate = 2_000
+	return cfg
+}
+
+// A transfer that was interrupted goes on from what the receiver has: after lost
+// chunks, after a restart of the receiver or of the sender, whether the power
+// was lost or not. What the receiver has is not sent again.
+func TestSnapshotResumes(t *testing.T) {
+	for name, interrupt := range map[string]func(c *cluster, leader *testStore){
+		"lost chunks": func(c *cluster, _ *testStore) {
+			n, watch := 0, c.dropChunk
+			c.dropChunk = func(to *testStore, chunk *raft_serverpb.SnapshotChunk) bool {
+				n++
+				return n <= 2 || watch(to, chunk)
 			}
-			c.w.Close()
-		}
+		},
+		"receiver killed": func(c *cluster, _ *testStore) { c.restart(c.stores[2], disk.ProcessKill) },
+		"sender killed": func(c *cluster, leader *testStore) {
+			c.crashThird(leader)
+			c.restart(leader, disk.ProcessKill)
+		},
+		"sender loses power": func(c *cluster, leader *testStore) {
+			c.crashThird(leader)
+			c.restart(leader, disk.PowerLoss)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if have, lowest, resumed := interrupted(t, 5, interrupt); resumed == 0 || lowest < have {
+				t.Errorf("resumed %d times, at %d; the receiver had %d", resumed, lowest, have)
+			}
+		})
 	}
-	if resumed() == 0 {
-		t.Error("no crash fell between the data and the log")
+	t.Run("receiver loses power", func(t *testing.T) {
+		resumed := 0
+		for seed := range uint64(8) { // it depends on what the disk has kept
+			_, _, n := interrupted(t, seed, func(c *cluster, _ *testStore) { c.restart(c.stores[2], disk.PowerLoss) })
+			resumed += n
+		}
+		if resumed == 0 {
+			t.Error("never resumed")
+		}
+	})
+}
+
+// interrupted interrupts a transfer. It returns how much the receiver had, the
+// lowest offset that was sent after that, and how often the transfer was resumed.
+func interrupted(t *testing.T, seed uint64, interrupt func(c *cluster, leader *testStore)) (have, lowest uint64, resumed int) {
+	t.Helper()
+	c := newCluster(t, clusterOptions{seed: seed, raft: slowSnapshots()})
+	defer c.w.Close()
+	lag(c, 2)
+	leader := c.waitLeader("")
+	c.stores[2].node.Start()
+	in := c.half(2)
+	lowest = in.id.size
+	c.dropChunk = func(_ *testStore, chunk *raft_serverpb.SnapshotChunk) bool {
+		if offset, frame, _ := openChunk(chunk.GetData()); frame != nil {
+			lowest = min(lowest, offset)
+		}
+		return false
+	}
+	have = in.have
+	interrupt(c, leader)
+	c.until("snapshot", func() bool { return c.snapshots > 0 })
+	resumed = c.steps[SnapshotResumed]
+	c.w.StartAll()
+	c.converged()
+	c.tidy()
+	return have, lowest, resumed
+}
+
+// crashThird ends the store that neither leads nor lags, lest it take over with a
+// snapshot of its own.
+func (c *cluster) crashThird(leader *testStore) {
+	for _, s := range c.stores[:2] {
+		if s != leader {
+			s.node.Crash(disk.ProcessKill)
+		}
 	}
 }
 
-// A receiver forgets the half of a snapshot whose other half does not come.
-func TestSnapshotExpires(t *testing.T) {
-	expired := reached("half a snapshot discarded")
-	c := newCluster(t, clusterOptions{seed: 5, raft: eagerGC()})
+// A new leader that has applied the same goes on with the snapshot of the old
+// one.
+func TestSnapshotOfAnotherLeader(t *testing.T) {
+	c := newCluster(t, clusterOptions{seed: 5, raft: slowSnapshots()})
 	lag(c, 2)
+	old := c.waitLeader("")
 	c.stores[2].node.Start()
-	c.soon("first chunk", func() bool { return len(c.stores[2].receiver.streams) > 0 })
-	heal := c.isolate(c.stores[2])
-	c.run(5 * time.Second)
-	if expired() != 1 || len(c.stores[2].receiver.streams) != 0 {
-		t.Errorf("%d expired, %d left", expired(), len(c.stores[2].receiver.streams))
+	in := c.half(2)
+	for _, s := range c.stores[:2] {
+		p := s.byRegion[1]
+		if s == old || p.applied != in.id.index {
+			continue
+		}
+		p.outgoing = nil
+		p.makeSnapshot()
+		c.soon("snapshot", func() bool { return p.outgoing.ready })
+		if p.outgoing.id != in.id {
+			t.Errorf("snapshot %+v of store %d, %+v of store %d", in.id, old.id, p.outgoing.id, s.id)
+		}
+		return
 	}
-	heal()
-	c.converged()
+	t.Fatal("no replica has applied the same")
+}
+
+// restart ends a store's process and starts another.
+func (c *cluster) restart(s *testStore, kind disk.CrashKind) {
+	s.node.Crash(kind)
+	s.node.Start()
 }
 
 // If many followers need a snapshot at once, they get it one after another.
@@ -120,8 +226,146 @@ func TestSnapshotsDeferred(t *testing.T) {
 	})
 	c.stores[2].node.Start()
 	c.converged()
+	c.tidy()
 	if deferred() == 0 || c.snapshots < 5 {
 		t.Errorf("%d snapshots, %d deferred", c.snapshots, deferred())
+	}
+}
+
+// A receiver that has its hands full says so, and the sender comes again.
+func TestSnapshotReceiverBusy(t *testing.T) {
+	busy, waited := reached("snapshot refused, too many are coming"), reached("sender of a snapshot waits for a busy receiver")
+	cfg := slowSnapshots()
+	cfg.SnapshotReceivesMax = 1
+	c := newCluster(t, clusterOptions{seed: 6, regions: testRegions(3, "k1", "k2"), raft: cfg})
+	c.waitLeader("k0")
+	c.stores[2].node.Crash(disk.ProcessKill)
+	c.do(func(t env.Task) {
+		for i := range 3 * 50 {
+			c.put(t, fmt.Sprintf("k%d", i%3), fmt.Sprintf("v%0500d", i))
+		}
+	})
+	c.stores[2].node.Start()
+	c.converged()
+	c.tidy()
+	if busy() == 0 || waited() == 0 || c.snapshots < 3 || c.steps[SnapshotRefused] == 0 {
+		t.Errorf("%d refused, %d waited, %d applied", busy(), waited(), c.snapshots)
+	}
+}
+
+// All snapshots of a store together take no more than their share of a second.
+func TestSnapshotThrottle(t *testing.T) {
+	throttled := reached("sender of a snapshot throttled")
+	c := newCluster(t, clusterOptions{seed: 3, raft: slowSnapshots()})
+	lag(c, 2)
+	c.stores[2].node.Start()
+	in := c.half(2)
+	begun, had := c.w.Now(), in.have
+	c.soon("the rest", func() bool { return c.coming(2) == nil || in.have == in.id.size })
+	rest := in.id.size - had
+	if took := time.Duration(c.w.Now() - begun); took < time.Duration(rest)*time.Second/2_000*9/10 || throttled() == 0 {
+		t.Errorf("%d bytes took %v, %d waits", rest, took, throttled())
+	}
+	var l throttle
+	l.rate = 1000
+	for i, want := range []time.Duration{0, time.Second / 10, 0} {
+		now := []time.Duration{0, 0, time.Second}[i]
+		if got := l.reserve(now, 100); got != want {
+			t.Errorf("wait %d: %v, want %v", i, got, want)
+		}
+	}
+}
+
+// A new leader's snapshot takes the place of half of the old one's, and the old
+// leader gives its own up.
+func TestSnapshotSuperseded(t *testing.T) {
+	superseded, void := reached("half a snapshot superseded by a newer one"), reached("snapshot given up by its sender")
+	c := newCluster(t, clusterOptions{seed: 5, raft: slowSnapshots()})
+	lag(c, 2)
+	old := c.waitLeader("")
+	c.stores[2].node.Start()
+	in := c.half(2)
+	c.do(func(t env.Task) {
+		for i := range 20 {
+			c.put(t, fmt.Sprintf("k%d", i%20), fmt.Sprintf("w%d", i))
+		}
+	})
+	to := peerOnStore(old.byRegion[1].region, 3-old.id)
+	if regionErr := old.TransferLeader(1, to.GetId()); regionErr != nil {
+		t.Fatal(regionErr)
+	}
+	c.until("another leader", func() bool { s := c.leaderOf(""); return s != nil && s != old })
+	c.converged()
+	c.tidy()
+	if superseded() == 0 || void() == 0 || !in.discarded {
+		t.Errorf("%d superseded, %d given up, discarded: %v", superseded(), void(), in.discarded)
+	}
+}
+
+// A change of the region makes its snapshot useless: the next one that is asked
+// for is made anew.
+func TestSnapshotMadeAnew(t *testing.T) {
+	stale := reached("snapshot made anew, the region or its log has changed")
+	c := newCluster(t, clusterOptions{seed: 5, raft: eagerGC()})
+	p := c.waitLeader("").byRegion[1]
+	p.makeSnapshot()
+	old := p.outgoing
+	c.soon("snapshot", func() bool { return old.ready })
+	region, later := *p.region, *p.region.GetRegionEpoch()
+	later.Version++
+	region.RegionEpoch = &later
+	p.region = &region
+	if _, err := p.generateSnapshot(); !errors.Is(err, raft.ErrSnapshotTemporarilyUnavailable) || stale() != 1 || p.outgoing == old || !old.stale {
+		t.Errorf("%v, %d stale", err, stale())
+	}
+	c.tidy()
+}
+
+// A file to be sent that was damaged on the disk is noticed before it is sent, and
+// another is made.
+func TestSnapshotToSendDamaged(t *testing.T) {
+	unreadable := reached("snapshot to be sent is damaged")
+	c := newCluster(t, clusterOptions{seed: 5, raft: slowSnapshots()})
+	lag(c, 2)
+	leader := c.waitLeader("")
+	c.stores[2].node.Start()
+	in := c.half(2)
+	f, err := leader.snaps.reopen(in.id.name(outgoingFile))
+	if err == nil {
+		_, err = f.WriteAt([]byte{0xff}, int64(in.id.size-1))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.converged()
+	c.tidy()
+	if unreadable() == 0 || c.snapshots == 0 {
+		t.Errorf("%d unreadable, %d applied", unreadable(), c.snapshots)
+	}
+}
+
+// A snapshot that is larger than what the engine can take at once is applied at
+// the engine's pace.
+func TestSnapshotIntoStalledEngine(t *testing.T) {
+	stalled := reached("application of a snapshot waits for a stalled engine")
+	cfg := eagerGC()
+	cfg.SnapshotChunkSize = 4 << 10
+	c := newCluster(t, clusterOptions{seed: 3, raft: cfg, engine: engine.Options{
+		MemTableSize: 16 << 10, RateBytesPerSec: 128 << 10, L0SlowdownFiles: 4, L0StopFiles: 6,
+		PendingBytesSlowdown: 64 << 10, PendingBytesStop: 256 << 10,
+	}})
+	c.waitLeader("")
+	c.stores[2].node.Crash(disk.PowerLoss)
+	c.do(func(t env.Task) {
+		for i := range 500 {
+			c.put(t, fmt.Sprintf("k%03d", i), strings.Repeat("v", 1000))
+		}
+	})
+	c.stores[2].node.Start()
+	c.converged()
+	c.tidy()
+	if stalled() == 0 || c.snapshots == 0 {
+		t.Errorf("%d waits, %d applied", stalled(), c.snapshots)
 	}
 }
 
@@ -159,119 +403,6 @@ func TestFateHiddenBySnapshot(t *testing.T) {
 	}
 }
 
-// chunkOf returns a snapshot of region to its peer on a store, in one chunk.
-func chunkOf(region *metapb.Region, store, index, term uint64, records []byte) *raft_serverpb.SnapshotChunk {
-	to := peerOnStore(region, store)
-	from := region.Peers[0]
-	voters := []uint64{}
-	for _, p := range region.Peers {
-		voters = append(voters, p.Id)
-	}
-	chunk := append(make([]byte, chunkHeaderSize), records...)
-	sealChunk(chunk, chunkHeader{stream: 1, last: true})
-	return &raft_serverpb.SnapshotChunk{
-		Data: chunk,
-		Message: &raft_serverpb.RaftMessage{
-			RegionId: region.Id, FromPeer: from, ToPeer: to, RegionEpoch: region.RegionEpoch,
-			Message: &eraftpb.Message{
-				MsgType: eraftpb.MessageType_MsgSnapshot, From: from.Id, To: to.Id, Term: term,
-				Snapshot: &eraftpb.Snapshot{
-					Data:     marshal(&raft_serverpb.RaftSnapshotData{Region: region}),
-					Metadata: &eraftpb.SnapshotMetadata{Index: index, Term: term, ConfState: &eraftpb.ConfState{Voters: voters}},
-				},
-			},
-		},
-	}
-}
-
-// A snapshot is refused as long as its range belongs to another region, and
-// ignored if it is not ahead of what is applied.
-func TestSnapshotRefused(t *testing.T) {
-	refused, ignored := reached("snapshot refused, its range is not free"), reached("snapshot ignored by raft")
-	c := newCluster(t, clusterOptions{seed: 8, regions: testRegions(3, "m")})
-	c.waitLeader("a")
-	c.waitLeader("z")
-	s := c.stores[2]
-	if leader := c.leaderOf("a"); leader == s {
-		s = c.stores[1]
-	}
-	region, _ := s.RegionOf([]byte("a"))
-	wide := *region
-	wide.EndKey = nil
-	if err := s.OnSnapshotChunk(chunkOf(&wide, s.id, 1000, 50, nil)); err.GetEpochNotMatch() == nil {
-		t.Errorf("a snapshot over two regions: %v", err)
-	}
-	if err := s.OnSnapshotChunk(chunkOf(region, s.id, 3, 50, nil)); err != nil {
-		t.Errorf("an old snapshot: %v", err)
-	}
-	c.run(time.Second)
-	c.converged()
-	if refused() != 1 || ignored() != 1 {
-		t.Errorf("%d refused, %d ignored", refused(), ignored())
-	}
-	stranger := *region
-	stranger.Id = 77
-	if err := s.OnSnapshotChunk(chunkOf(&stranger, s.id, 1000, 50, nil)); err.GetRegionNotFound() == nil {
-		t.Errorf("a snapshot for an unknown region: %v", err)
-	}
-}
-
-// Chunks are taken in order and once; a new stream replaces an old one.
-func TestChunkOrder(t *testing.T) {
-	c := newCluster(t, clusterOptions{seed: 9, raft: Config{SnapshotReceivesMax: 1, SnapshotBytesMax: 100}})
-	s := c.waitLeader("")
-	region, _ := s.RegionOf(nil)
-	give := func(stream uint64, sequence uint32, size int) string {
-		chunk := chunkOf(region, s.id, 1000, 50, make([]byte, size))
-		sealChunk(chunk.Data, chunkHeader{stream: stream, sequence: sequence})
-		if err := s.OnSnapshotChunk(chunk); err != nil {
-			return err.Message
-		}
-		return "ok"
-	}
-	var got []string
-	for _, step := range [][3]int{{1, 1, 10}, {1, 0, 10}, {1, 0, 10}, {1, 2, 10}, {1, 1, 10}, {2, 1, 10}, {2, 0, 10}, {1, 2, 10}, {2, 1, 95}, {2, 2, 1}} {
-		got = append(got, fmt.Sprintf("%d.%d %s", step[0], step[1], give(uint64(step[0]), uint32(step[1]), step[2])))
-	}
-	const other = "stale command: chunk of another snapshot"
-	want := []string{
-		"1.1 " + other, "1.0 ok", "1.0 ok", "1.2 " + other, "1.1 ok", "2.1 " + other, "2.0 ok", "1.2 " + other,
-		"2.1 server is busy: snapshot too large", "2.2 " + other,
-	}
-	if !slices.Equal(got, want) {
-		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-	}
-}
-
-// Records survive the way through a chunk, and a damaged chunk is recognised.
-func TestChunkRecords(t *testing.T) {
-	chunk := make([]byte, chunkHeaderSize)
-	chunk = appendRecord(chunk, engine.Lock, []byte("key"), []byte("value"))
-	chunk = appendRecord(chunk, engine.Default, []byte("k"), nil)
-	sealChunk(chunk, chunkHeader{stream: 7, sequence: 3, last: true})
-	h, records, ok := openChunk(chunk)
-	if !ok || h != (chunkHeader{7, 3, true}) {
-		t.Fatalf("header %+v, %v", h, ok)
-	}
-	var got []string
-	ok = eachRecord(records, func(cf engine.CF, key, value []byte) { got = append(got, fmt.Sprintf("%s %s=%s", cf, key, value)) })
-	if want := []string{"lock key=value", "default k="}; !ok || !slices.Equal(got, want) {
-		t.Errorf("records %q, %v", got, ok)
-	}
-	for n := range records {
-		if n > 0 && eachRecord(records[:n], func(engine.CF, []byte, []byte) {}) && n != 11 {
-			t.Errorf("%d of %d bytes are well formed", n, len(records))
-		}
-	}
-	for i := range chunk {
-		chunk[i] ^= 0x40
-		if _, _, ok := openChunk(chunk); ok {
-			t.Errorf("a flipped bit in byte %d went unnoticed", i)
-		}
-		chunk[i] ^= 0x40
-	}
-}
-
 // A snapshot may overtake entries that were committed and not yet applied. They
 // are in the snapshot and must not be applied to it again.
 func TestSnapshotSupersedesEntries(t *testing.T) {
@@ -300,5 +431,40 @@ func TestSnapshotSupersedesEntries(t *testing.T) {
 	c.converged()
 	if superseded() == 0 {
 		t.Error("no entry was superseded")
+	}
+}
+
+// While a snapshot is applied, entries that follow it come, are durable and are
+// acknowledged; none is applied before the snapshot is, and no read is served.
+func TestNothingAppliedBesideSnapshot(t *testing.T) {
+	c := newCluster(t, clusterOptions{seed: 11, raft: eagerGC()})
+	lag(c, 2)
+	s := c.stores[2]
+	s.node.Start()
+	c.soon("application", func() bool { return s.Store != nil && s.byRegion[1] != nil && s.byRegion[1].restored != nil })
+	p := s.byRegion[1]
+	index := p.restored.id.index
+	seen := false
+	c.w.Go("writer", func(t env.Task) {
+		for i := range 30 {
+			c.put(t, fmt.Sprintf("k%d", i%20), fmt.Sprintf("after%d", i))
+		}
+	})
+	for p.restored != nil {
+		c.run(20 * time.Microsecond)
+		if p.restored != nil && p.applied == index {
+			seen = seen || p.log.lastIndex > index
+			if p.readable() != 0 {
+				t.Fatal("readable while a snapshot is applied")
+			}
+		}
+		if p.restored != nil && p.applied > index {
+			t.Fatalf("applied %d beside the snapshot at %d", p.applied, index)
+		}
+	}
+	c.run(2 * time.Second)
+	c.converged()
+	if !seen {
+		t.Error("no entry came while the snapshot was applied")
 	}
 }

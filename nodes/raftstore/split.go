@@ -195,6 +195,7 @@ func (s *Store) bear(b birth) {
 		written = old.log.written
 		p.promise = old.promise
 		s.removePeer(old)
+		old.dropSnapshots()
 	} else {
 		// It may have done so in an earlier process.
 		var err error

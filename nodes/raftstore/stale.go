@@ -136,15 +136,18 @@ func (p *peer) checkContact() {
 }
 
 func (p *peer) askWhetherRemoved() {
-	s := p.s
-	if initialised(p.region) {
-		for _, q := range p.region.GetPeers() {
-			if q.GetId() != p.id {
-				s.outbox.addMessage(q.GetStoreId(), &raft_serverpb.RaftMessage{
-					RegionId: p.regionID, FromPeer: p.meta, ToPeer: q, RegionEpoch: p.region.GetRegionEpoch(),
-					ExtraMsg: &raft_serverpb.ExtraMessage{Type: raft_serverpb.ExtraMessageType_MsgCheckStalePeer},
-				})
-			}
+	s, others := p.s, p.region.GetPeers()
+	if !initialised(p.region) {
+		// Those who have sent it messages. The placement driver knows nothing of a
+		// region that was merged since.
+		others = p.strangers
+	}
+	for _, q := range others {
+		if q.GetId() != p.id {
+			s.outbox.addMessage(q.GetStoreId(), &raft_serverpb.RaftMessage{
+				RegionId: p.regionID, FromPeer: p.meta, ToPeer: q, RegionEpoch: p.region.GetRegionEpoch(),
+				ExtraMsg: &raft_serverpb.ExtraMessage{Type: raft_serverpb.ExtraMessageType_MsgCheckStalePeer},
+			})
 		}
 	}
 	s.env.Sched.Go("validate peer", func(t env.Task) {

@@ -53,13 +53,15 @@ type Store struct {
 	applier  applier
 	logGC    logGC
 	receiver receiver
-	sending  int // snapshots being sent
+	snaps    snapshotDir
+	throttle throttle
+	sending  int         // snapshots being made or sent
+	outgoing []*outgoing // in the order in which they were begun
 	splitter splitter
 	slowness slowness
 
 	nextProposal uint64
 	nextRead     uint64
-	nextStream   uint64
 
 	// dead is set after a storage error has ended the process.
 	dead bool
@@ -112,10 +114,11 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	s.applier.init(s)
 	s.logGC.s = s
 	s.splitter.s = s
-	s.receiver.init(s)
+	s.receiver.s = s
+	s.throttle.rate = cfg.SnapshotRate
 	s.outbox.init(s)
 	s.calendar.init(max(cfg.ElectionTick, 1))
-	if err := s.loadPeers(); err != nil {
+	if err := s.load(); err != nil {
 		return nil, err
 	}
 	s.scheduleTick()
@@ -129,6 +132,17 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 // ID returns the store's id.
 func (s *Store) ID() uint64 { return s.id }
 
+// load takes over what is on the disk.
+func (s *Store) load() error {
+	if err := s.snaps.open(s.env.Disk.FS()); err != nil {
+		return err
+	}
+	if err := s.loadPeers(); err != nil {
+		return err
+	}
+	return s.loadSnapshots()
+}
+
 func (s *Store) loadPeers() error {
 	states, err := regionStates(s.eng)
 	if err != nil {
@@ -140,7 +154,7 @@ func (s *Store) loadPeers() error {
 	for _, state := range states {
 		region := state.GetRegion()
 		switch state.GetState() {
-		case raft_serverpb.PeerState_Normal, raft_serverpb.PeerState_Merging:
+		case raft_serverpb.PeerState_Normal, raft_serverpb.PeerState_Applying, raft_serverpb.PeerState_Merging:
 			p, err := s.loadPeer(state, b)
 			if err != nil {
 				return err
@@ -183,6 +197,9 @@ func (s *Store) loadPeer(state *raft_serverpb.RegionLocalState, b *engine.Batch)
 	if p.loadLog(st) {
 		p.log.reset(b, p.log.truncatedIndex, p.log.truncatedTerm)
 		p.log.putHardState(b, p.log.hard)
+	}
+	if state.GetState() == raft_serverpb.PeerState_Applying {
+		return p, p.completeSnapshot(st)
 	}
 	return p, nil
 }
@@ -319,6 +336,13 @@ func (s *Store) turn() {
 	}
 	s.turnDue = false
 	s.outbox.flush()
+}
+
+// logf tells people something.
+func (s *Store) logf(format string, args ...any) {
+	if s.env.Log.Enabled() {
+		s.env.Log.Logf(format, args...)
+	}
 }
 
 // failed ends the work of the store after a storage error. The engine has

@@ -87,7 +87,8 @@ func (s *Store) tick() {
 		}
 	}
 	s.watchNeighbours()
-	s.receiver.expire()
+	s.receiver.collect()
+	s.collectOutgoing()
 }
 
 // onTick is what a peer does at a tick that may have an effect.

@@ -198,16 +198,19 @@ func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region
 func (c *Cluster) raftConfig(node string, group *promises) raftstore.Config {
 	k := &c.plan.Knobs
 	return raftstore.Config{
-		TickInterval:      time.Duration(k.TickInterval),
-		ElectionTick:      k.ElectionTick,
-		HeartbeatTick:     k.HeartbeatTick,
-		MaxInflightMsgs:   k.MaxInflightMsgs,
-		MaxSizePerMsg:     uint64(k.MaxSizePerMsg),
-		LogGCThreshold:    uint64(k.RaftLogGCThreshold),
-		LogGCCountLimit:   uint64(k.RaftLogGCLimit) * uint64(k.RaftLogGCThreshold),
-		SnapshotChunkSize: k.SnapshotChunkBytes,
-		Observer:          observer{c, node},
-		Auditor:           &auditor{promises: group, node: node},
+		TickInterval:        time.Duration(k.TickInterval),
+		ElectionTick:        k.ElectionTick,
+		HeartbeatTick:       k.HeartbeatTick,
+		MaxInflightMsgs:     k.MaxInflightMsgs,
+		MaxSizePerMsg:       uint64(k.MaxSizePerMsg),
+		LogGCThreshold:      uint64(k.RaftLogGCThreshold),
+		LogGCCountLimit:     uint64(k.RaftLogGCLimit) * uint64(k.RaftLogGCThreshold),
+		SnapshotChunkSize:   k.SnapshotChunkBytes,
+		SnapshotRate:        k.SnapshotRate,
+		SnapshotSendsMax:    k.SnapshotsMax,
+		SnapshotReceivesMax: k.SnapshotsMax,
+		Observer:            observer{c, node},
+		Auditor:             &auditor{promises: group, node: node},
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/pingcap/kvproto/pkg/metapb"
 
 	"simrun/faults"
+	"simrun/nodes"
 	"simrun/nodes/env"
 	"simrun/nodes/placement"
 	"simrun/nodes/raftstore"
@@ -37,6 +38,10 @@ func (c *Cluster) Resolve(target faults.Target) []string {
 		if m := c.placementLeader(); m != nil {
 			return []string{m.node.Name()}
 		}
+	case faults.TargetSnapshotReceiver:
+		return c.firstStore(func(s *nodes.Store) bool { _, incoming := s.SnapshotTraffic(); return incoming > 0 })
+	case faults.TargetSnapshotSender:
+		return c.firstStore(func(s *nodes.Store) bool { outgoing, _ := s.SnapshotTraffic(); return outgoing > 0 })
 	case faults.TargetLeader:
 		if s, _ := c.leader(target.Key); s != nil {
 			return []string{s.node.Name()}
@@ -46,6 +51,17 @@ func (c *Cluster) Resolve(target faults.Target) []string {
 	case faults.TargetMerging, faults.TargetMergeTarget:
 		return c.mergeLeader(target.Kind == faults.TargetMergeTarget)
 	default:
+	}
+	return nil
+}
+
+// firstStore returns the name of the first store that is up and for which is
+// holds.
+func (c *Cluster) firstStore(is func(*nodes.Store) bool) []string {
+	for _, s := range c.stores {
+		if s.server != nil && is(s.server) {
+			return []string{s.node.Name()}
+		}
 	}
 	return nil
 }

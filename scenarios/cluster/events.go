@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
+
+	"simrun/nodes/raftstore"
 )
 
 // Event is something that happened in the cluster, for reports.
@@ -40,6 +42,10 @@ const (
 	Stalled   EventKind = "stalled" // a database slows its writes down or stops them
 	Flowing   EventKind = "flowing" // it does not any more
 	Members   EventKind = "members" // of a region have changed, or one of them is gone
+
+	SnapshotSent    EventKind = "snapshot sent"    // to another node, which has accepted it
+	SnapshotResumed EventKind = "snapshot resumed" // by its sender, after what the receiver had
+	SnapshotRefused EventKind = "snapshot refused" // a chunk of it, by its receiver
 )
 
 // observer turns what the raft groups of a node report into events.
@@ -104,6 +110,23 @@ func (o observer) SnapshotApplied(region, index, _ uint64) {
 	o.c.event(o.node, Snapshot, fmt.Sprintf("region %d at index %d", region, index))
 }
 
+// SnapshotMoved implements raftstore.Observer.
+func (o observer) SnapshotMoved(_, region uint64, step raftstore.SnapshotStep) {
+	o.c.event(o.node, moved(step), fmt.Sprintf("region %d", region))
+}
+
+// moved is the event of a step of a snapshot.
+func moved(step raftstore.SnapshotStep) EventKind {
+	switch step {
+	case raftstore.SnapshotResumed:
+		return SnapshotResumed
+	case raftstore.SnapshotRefused:
+		return SnapshotRefused
+	case raftstore.SnapshotSent:
+	}
+	return SnapshotSent
+}
+
 // memberObserver turns what the raft group of the placement driver reports into
 // events. Its one region is of another cluster than the stores' ones.
 type memberObserver struct {
@@ -131,6 +154,11 @@ func (o memberObserver) MergeRolledBack(uint64, *metapb.Region, *metapb.Region) 
 // SnapshotApplied implements raftstore.Observer.
 func (o memberObserver) SnapshotApplied(_, index, _ uint64) {
 	o.c.event(o.node, Snapshot, fmt.Sprintf("placement driver at index %d", index))
+}
+
+// SnapshotMoved implements raftstore.Observer.
+func (o memberObserver) SnapshotMoved(_, _ uint64, step raftstore.SnapshotStep) {
+	o.c.event(o.node, moved(step), "placement driver")
 }
 
 // PeersChanged implements raftstore.Observer: the members never change.

@@ -29,7 +29,7 @@ func (c *Cluster) Unrest() string {
 	if c.mourned() {
 		return "a region has a member on a store that is lost"
 	}
-	text := c.storesUnrest()
+	text := c.storesUnrest(false)
 	if text == "" {
 		text = c.schedulingUnrest()
 	}
@@ -39,6 +39,12 @@ func (c *Cluster) Unrest() string {
 	}
 	if c.resting == 0 {
 		c.resting = c.World.Now()
+	}
+	if text := c.storesUnrest(true); text != "" {
+		return text // garbage is collected, say: nobody need begin anew to wait for the rest
+	}
+	if text := c.snapshotUnrest(); text != "" {
+		return text
 	}
 	rested := c.World.Now() - c.resting
 	if rested < c.deliberation() {
@@ -77,8 +83,9 @@ func (c *Cluster) reportLimit() int64 {
 	return int64(10*max(k.StoreHeartbeat, k.RegionHeartbeat)) + 5*c.deliberation()
 }
 
-// storesUnrest tells why the stores are not at rest.
-func (c *Cluster) storesUnrest() string {
+// storesUnrest tells why the stores are not at rest. Whether entries are under way
+// counts only if asked for.
+func (c *Cluster) storesUnrest(entries bool) string {
 	replicas := map[uint64][]raftstore.RegionInfo{}
 	for _, s := range c.stores {
 		switch {
@@ -94,15 +101,15 @@ func (c *Cluster) storesUnrest() string {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(replicas)) {
-		if text := unrestOf(replicas[id]); text != "" {
+		if text := unrestOf(replicas[id], entries); text != "" {
 			return fmt.Sprintf("region %d %s", id, text)
 		}
 	}
-	return c.placementUnrest()
+	return c.placementUnrest(entries)
 }
 
 // placementUnrest tells why the placement driver is not at rest.
-func (c *Cluster) placementUnrest() string {
+func (c *Cluster) placementUnrest(entries bool) string {
 	var replicas []raftstore.RegionInfo
 	for _, m := range c.members {
 		r, ok := m.replica()
@@ -111,14 +118,14 @@ func (c *Cluster) placementUnrest() string {
 		}
 		replicas = append(replicas, r)
 	}
-	if text := unrestOf(replicas); text != "" {
+	if text := unrestOf(replicas, entries); text != "" {
 		return "the placement driver " + text
 	}
 	return ""
 }
 
 // unrestOf tells why the replicas of a region are not at rest.
-func unrestOf(replicas []raftstore.RegionInfo) string {
+func unrestOf(replicas []raftstore.RegionInfo, entries bool) string {
 	newest := slices.MaxFunc(replicas, func(a, b raftstore.RegionInfo) int {
 		x, y := a.Region.GetRegionEpoch(), b.Region.GetRegionEpoch()
 		return cmp.Or(cmp.Compare(x.GetVersion(), y.GetVersion()), cmp.Compare(x.GetConfVer(), y.GetConfVer()))
@@ -134,6 +141,8 @@ func unrestOf(replicas []raftstore.RegionInfo) string {
 		return fmt.Sprintf("has %d leaders", leaders)
 	case (view{status: newest}).joint():
 		return "is in a joint configuration"
+	case slices.ContainsFunc(replicas, func(r raftstore.RegionInfo) bool { return r.Applying }):
+		return "is being restored from a snapshot"
 	case newest.Merging:
 		return fmt.Sprintf("is merging into region %d", newest.Into)
 	case len(replicas) < len(newest.Region.Peers):
@@ -146,6 +155,7 @@ func unrestOf(replicas []raftstore.RegionInfo) string {
 			return fmt.Sprintf("has peer %d alive, which is no member", r.Peer)
 		case len(r.Region.Peers) == 0:
 			return fmt.Sprintf("has peer %d, which has no data yet", r.Peer)
+		case !entries:
 		case r.Applied != newest.Applied:
 			return fmt.Sprintf("has applied index %d on one store and %d on another", r.Applied, newest.Applied)
 		case r.Applied != r.Last:
@@ -164,6 +174,7 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 		state.Members(replicas),
 		state.Regions(replicas, strays...),
 		state.Directory(listing, c.storeNames(), replicas),
+		state.Snapshots(c.snapshotRemains()),
 	}
 	if c.plan.Scheduling.Repairs() {
 		results = append(results, c.placed(replicas))

@@ -7,7 +7,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/pingcap/kvproto/pkg/metapb"
+	"github.com/pingcap/kvproto/pkg/raft_serverpb"
 
 	"simrun/checker"
 	"simrun/checker/state"
@@ -122,6 +124,20 @@ func TestStateChecksBite(t *testing.T) {
 			if err := c.EditPlacement(1, func(b *engine.Batch) { b.Put(engine.Default, []byte("timestamp"), []byte{1}) }); err != nil {
 				t.Fatal(err)
 			}
+		}},
+		{"a snapshot file is left", state.SnapshotsName, verdict.SnapshotLeft, func(t *testing.T, c *cluster.Cluster) {
+			if _, err := c.World.Node("store2").Disk().FS().Create("snap/in-1-2-3-4-00000005.snap", vfs.WriteCategoryUnspecified); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"a region is recorded as applying a snapshot", state.SnapshotsName, verdict.SnapshotLeft, func(t *testing.T, c *cluster.Cluster) {
+			applying := &raft_serverpb.RegionLocalState{State: raft_serverpb.PeerState_Applying, Region: &metapb.Region{Id: 99}}
+			value, err := applying.Marshal()
+			if err != nil {
+				t.Fatal(err)
+			}
+			key := []byte{1, 3, 0, 0, 0, 0, 0, 0, 0, 99, 1}
+			edit(t, c, []int{1}, func(b *engine.Batch) { b.Put(engine.Raft, key, value) })
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -117,6 +117,13 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 	case cluster.Snapshot:
 		tl.counts.Snapshots++
 		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Snapshot, Text: e.Text})
+	case cluster.SnapshotSent:
+		tl.counts.SnapshotsSent++
+	case cluster.SnapshotResumed:
+		tl.counts.SnapshotsResumed++
+		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Note, Text: "snapshot resumed: " + e.Text})
+	case cluster.SnapshotRefused:
+		tl.counts.SnapshotsRefused++
 	}
 }
 

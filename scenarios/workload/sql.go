@@ -77,8 +77,20 @@ type watched struct{ *history.TxnRecord }
 
 // Setup implements Workload.
 func (w *sqlLoad) Setup(t env.Task, s *Session) error {
-	session, _ := w.session(s)
-	defer session.Close(t)
+	return w.withSession(t, s, func(session *sql.Session, _ *watched) error { return w.prepare(t, session) })
+}
+
+// withSession runs fn with a session and closes it. That is not deferred: a client
+// that is killed inside has not given up, and what becomes of its transaction is
+// not known.
+func (w *sqlLoad) withSession(t env.Task, s *Session, fn func(session *sql.Session, record *watched) error) error {
+	session, record := w.session(s)
+	err := fn(session, record)
+	session.Close(t)
+	return err
+}
+
+func (w *sqlLoad) prepare(t env.Task, session *sql.Session) error {
 	for w.done < len(w.script.setup) {
 		_, err := session.Exec(t, w.script.setup[w.done].Statement)
 		// What perhaps succeeded before and now cannot be done again has succeeded.
@@ -100,25 +112,28 @@ func (w *sqlLoad) Step(t env.Task, s *Session, r *stream.Stream) {
 		_ = w.check(t, s)
 		return
 	}
-	session, record := w.session(s)
-	defer session.Close(t)
-	g := w.script.draw(r)
-	g.set(session, r, int64(s.ID)<<32|int64(s.Steps()))
-	for _, step := range g.steps {
-		result, err := session.Exec(t, step.Statement)
-		if errors.Is(err, table.ErrInconsistent) && record.TxnRecord != nil {
-			record.Problem = err.Error()
+	_ = w.withSession(t, s, func(session *sql.Session, record *watched) error {
+		g := w.script.draw(r)
+		g.set(session, r, int64(s.ID)<<32|int64(s.Steps()))
+		for _, step := range g.steps {
+			result, err := session.Exec(t, step.Statement)
+			if errors.Is(err, table.ErrInconsistent) && record.TxnRecord != nil {
+				record.Problem = err.Error()
+			}
+			if err != nil || step.rows >= 0 && result.Affected != step.rows {
+				return err
+			}
 		}
-		if err != nil || step.rows >= 0 && result.Affected != step.rows {
-			return
-		}
-	}
+		return nil
+	})
 }
 
 // Probe implements Workload: it writes every row as it is.
 func (w *sqlLoad) Probe(t env.Task, s *Session) error {
-	session, _ := w.session(s)
-	defer session.Close(t)
+	return w.withSession(t, s, func(session *sql.Session, _ *watched) error { return w.touch(t, session) })
+}
+
+func (w *sqlLoad) touch(t env.Task, session *sql.Session) error {
 	names, columns := w.script.tables()
 	for i, name := range names {
 		statements, err := sql.Parse(fmt.Sprintf("UPDATE `%s` SET `%s` = `%s`", name, columns[i], columns[i]))
@@ -138,8 +153,10 @@ func (w *sqlLoad) Audit(t env.Task, s *Session) error { return audited(w.check(t
 // check looks in one transaction whether rows and indexes agree, and whether
 // the sums and subsets of the script hold.
 func (w *sqlLoad) check(t env.Task, s *Session) error {
-	session, record := w.session(s)
-	defer session.Close(t)
+	return w.withSession(t, s, func(session *sql.Session, record *watched) error { return w.compare(t, session, record) })
+}
+
+func (w *sqlLoad) compare(t env.Task, session *sql.Session, record *watched) error {
 	run := func(text string) error {
 		statements, err := sql.Parse(text)
 		if err == nil {

@@ -165,8 +165,16 @@ func (w *tables) transaction(t env.Task, s *Session, body func(x *tableTx) error
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback(t) // does nothing after the commit
+	// Not deferred: a client that is killed here has not given up, and what becomes
+	// of its transaction is not known.
 	record = tx.KV().(*tableTxn).op.Txn
+	err = w.within(t, tx, record, body)
+	tx.Rollback(t) // does nothing after the commit
+	return err
+}
+
+// within runs the body of a transaction, and commits it.
+func (w *tables) within(t env.Task, tx *table.Tx, record *history.TxnRecord, body func(x *tableTx) error) error {
 	tb, err := tx.Table(itemsTable)
 	if err != nil {
 		return err

@@ -69,8 +69,8 @@ func (m *mount) tables(dir *node, found []*node) []*node {
 }
 
 // SetCapacity sets the size of the disk in bytes; zero has no limit. To fill a
-// disk, set what is Used. A write of a table that does not fit fails; any other
-// is the death of the process.
+// disk, set what is Used. A write of a table or a snapshot that does not fit
+// fails; any other is the death of the process.
 func (d *Disk) SetCapacity(bytes int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -97,13 +97,16 @@ func (d *Disk) strike(op *Op, class Class, growth int64, used int64) fate {
 	}
 	if f.single.strikeWrite(op.Kind, class) {
 		d.stats.WriteErrors++
-		if class == ClassTable {
+		if class == ClassTable || class == ClassSnapshot {
 			return fate{err: &os.PathError{Op: op.Kind.String(), Path: op.Name, Err: errInjected}}
 		}
 		return fate{reason: "disk error on " + class.String(), kind: PowerLoss}
 	}
 	if f.capacity > 0 && growth > 0 && used+growth > f.capacity {
 		d.stats.SpaceErrors++
+		if class == ClassSnapshot {
+			return fate{err: &os.PathError{Op: op.Kind.String(), Path: op.Name, Err: errNoSpace}}
+		}
 		if class == ClassTable && f.noSpace < d.cfg.SpaceErrors {
 			f.noSpace++
 			return fate{err: &os.PathError{Op: op.Kind.String(), Path: op.Name, Err: errNoSpace}}

@@ -112,7 +112,7 @@ func (f *file) writeAt(p []byte, off int64) (int, error) {
 	case ClassOptions:
 		op.Offset, op.Length = 0, 0
 	case ClassManifest:
-	case ClassOther, ClassLog, ClassTable, ClassDir, numClasses:
+	case ClassOther, ClassLog, ClassTable, ClassDir, ClassSnapshot, numClasses:
 		op.Hash = f.mount.hash(p)
 	}
 	if err := f.mount.admit(&op, f.node.class, end-int64(len(f.node.data))); err != nil {

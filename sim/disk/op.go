@@ -61,7 +61,8 @@ var outcomeNames = [numOutcomes]string{"done", "failed", "fatal"} //nolint:goche
 
 func (o Outcome) String() string { return outcomeNames[o] }
 
-// Class is what a file is to Pebble, by its name.
+// Class is what a file is to those who write it, by its name: to Pebble, or, of
+// ClassSnapshot, to a store that keeps snapshots in files of its own.
 type Class uint8
 
 // The classes of files.
@@ -72,6 +73,7 @@ const (
 	ClassManifest
 	ClassOptions // the OPTIONS file, also under its temporary name
 	ClassDir     // directories: syncs and entry operations
+	ClassSnapshot
 	numClasses
 )
 
@@ -82,6 +84,7 @@ var classNames = [numClasses]string{ //nolint:gochecknoglobals // constant table
 	ClassManifest: "manifest",
 	ClassOptions:  "options",
 	ClassDir:      "directory",
+	ClassSnapshot: "snapshot",
 }
 
 func (c Class) String() string { return classNames[c] }
@@ -98,6 +101,8 @@ func ClassOf(name string) Class {
 		return ClassManifest
 	case strings.HasPrefix(base, "OPTIONS-"), strings.HasSuffix(base, ".dbtmp"):
 		return ClassOptions
+	case strings.HasSuffix(base, ".snap"):
+		return ClassSnapshot
 	}
 	return ClassOther
 }

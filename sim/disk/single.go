@@ -60,8 +60,8 @@ func (s *singleErrors) strikeWrite(kind Kind, class Class) bool {
 const AnyClass = numClasses
 
 // FailWriteAt makes the n-th write or sync of files of a class from now fail (n
-// counts from 1): that of a table returns an error to the process, any other is
-// the death of the process. It stays armed when the process ends before.
+// counts from 1): that of a table or a snapshot returns an error to the process,
+// any other is the death of the process. It stays armed when the process ends before.
 func (d *Disk) FailWriteAt(class Class, n int) ErrorID {
 	d.mu.Lock()
 	defer d.mu.Unlock()

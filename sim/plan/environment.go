@@ -74,8 +74,13 @@ type Knobs struct {
 	// sake of a slow follower, which then gets a snapshot: 1 to 1000.
 	RaftLogGCLimit int `toml:"raft-log-gc-limit"`
 	// SnapshotChunkBytes is the size of the pieces in which a snapshot is sent:
-	// 256 to 16777216.
+	// 64 to 16777216.
 	SnapshotChunkBytes int `toml:"snapshot-chunk-bytes"`
+	// SnapshotRate is how many bytes of snapshots a node sends in a second, over
+	// all of them: 1024 to 1073741824. SnapshotsMax is how many it sends, and how
+	// many it receives, at a time: 1 to 1000.
+	SnapshotRate int `toml:"snapshot-rate"`
+	SnapshotsMax int `toml:"snapshots-max"`
 
 	// MemtableBytes is the size of a memtable of the engine: 16384 to 262144. Small
 	// ones make flushes and compactions frequent. The sizes of levels and tables
@@ -198,7 +203,7 @@ func Default() Plan {
 			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2, Ticks: Lazy,
 			MaxInflightMsgs: 256, MaxSizePerMsg: 1 << 20, MaxUncommittedBytes: 8 << 20,
 			LeaderLease:        true,
-			RaftLogGCThreshold: 128, RaftLogGCLimit: 4, SnapshotChunkBytes: 64 << 10, MemtableBytes: 64 << 10,
+			RaftLogGCThreshold: 128, RaftLogGCLimit: 4, SnapshotChunkBytes: 64 << 10, SnapshotRate: 16 << 20, SnapshotsMax: 4, MemtableBytes: 64 << 10,
 			L0SlowdownFiles: 20, L0StopFiles: 36, PendingCompactionBytes: 4 << 20, BackgroundRate: 16 << 20,
 			LockTTL: ms(3_000), RequestTimeout: ms(500), OperationTimeout: ms(10_000),
 			ScanPage: 256, BatchBytes: 16 << 10,
