@@ -20,10 +20,6 @@ import (
 // regressions are the plans that once failed, hung or had two traces. Each
 // names the rare branch by which it did, without which it proves nothing.
 var regressions = map[string]string{
-	// A region has applied the compaction of its log, and waits for the source of a
-	// merge before raft is told. It campaigned, and raft looked among entries that
-	// were gone for changes of members.
-	"compacted-while-applying.toml": "raftstore: raft looks at entries that are compacted, of which it does not know that they are applied",
 	// A full disk made every flush fail while a store opened its database; the
 	// loop waited for Pebble, and Pebble for the loop.
 	"disk-full-while-opening.toml": "engine: storage error while a database was opened",
