@@ -244,6 +244,10 @@ func (c *coverage) promiseScheduling() {
 	if slices.ContainsFunc(s.SplitKeys, func(n int64) bool { return n > 0 }) {
 		c.want(markSeen, "raftstore: region found too large and split", "raftstore: region smaller than it was taken for")
 	}
+	if slices.ContainsFunc(s.MergeKeys, func(n int64) bool { return n > 0 }) {
+		c.want(operatorSeen, placement.MergeRegions.String())
+		c.want(markSeen, "raftstore: merge begun by order of the placement driver")
+	}
 	for _, k := range c.scenario.Faults.Kinds {
 		switch k {
 		case faults.Wipe:
