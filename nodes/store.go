@@ -101,7 +101,7 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 	if err != nil {
 		return err
 	}
-	d.answered = store.OnRegionHeartbeatResponse
+	d.answered, d.reported, d.awaken = store.OnRegionHeartbeatResponse, store.OnRegionReported, store.OnAwakenRegions
 	s.raft = store
 	sched = txn.NewScheduler(e, regionStore{store}, txn.Config{
 		Timestamp:       func(t env.Task) (uint64, error) { return pd.GetTS(t, timestampTimeout) },

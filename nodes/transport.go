@@ -98,12 +98,17 @@ type driver struct {
 	// store turns out to have been removed from the cluster.
 	answered func(*pdpb.RegionHeartbeatResponse)
 	removed  func()
+	// reported is told of reports that have arrived, and awaken is called when the
+	// placement driver wants to hear of all regions.
+	reported func(*pdpb.RegionHeartbeatRequest)
+	awaken   func()
 }
 
 // RegionHeartbeat implements raftstore.PD.
 func (d *driver) RegionHeartbeat(req *pdpb.RegionHeartbeatRequest) {
 	d.env.Sched.Go("region heartbeat", func(t env.Task) {
 		if resp, err := d.pd.RegionHeartbeat(t, req); err == nil {
+			d.reported(req)
 			d.answered(resp)
 		}
 	})
@@ -112,8 +117,12 @@ func (d *driver) RegionHeartbeat(req *pdpb.RegionHeartbeatRequest) {
 // StoreHeartbeat implements raftstore.PD.
 func (d *driver) StoreHeartbeat(req *pdpb.StoreHeartbeatRequest) {
 	d.env.Sched.Go("store heartbeat", func(t env.Task) {
-		if placement.IsTombstone(d.pd.StoreHeartbeat(t, req.Stats)) {
+		resp, err := d.pd.StoreHeartbeat(t, req.Stats)
+		if placement.IsTombstone(err) {
 			d.removed()
+		}
+		if resp.GetAwakenRegions() != nil {
+			d.awaken()
 		}
 	})
 }

@@ -279,6 +279,10 @@ func (c *coverage) promiseScheduling() {
 	if slices.ContainsFunc(s.SplitKeys, func(n int64) bool { return n > 0 }) {
 		c.want(markSeen, "raftstore: region found too large and split", "raftstore: region smaller than it was taken for")
 	}
+	if slices.ContainsFunc(s.MergeKeys, func(n int64) bool { return n > 0 }) {
+		c.want(operatorSeen, placement.MergeRegions.String())
+		c.want(markSeen, "raftstore: merge begun by order of the placement driver")
+	}
 	for _, k := range c.scenario.Faults.Kinds {
 		switch k {
 		case faults.Wipe:
@@ -323,6 +327,7 @@ func hibernationPromises() []string {
 		"followers woken, the store of their leader is silent",
 		"leader does not sleep, a member is behind or silent", "leader does not sleep, a follower does not agree",
 		"leader does not sleep, something is under way", "follower does not agree to sleep",
+		"sleeping region reported again, the placement driver has forgotten it",
 	} {
 		marks = append(marks, "raftstore: "+what)
 	}

@@ -126,9 +126,7 @@ func (g *Collector) Round(t env.Task) error {
 
 // prepare makes sure that nobody needs anything below the safe point.
 func (g *Collector) prepare(t env.Task, b *backoff, safePoint uint64) error {
-	if err := g.tellStores(t, b, rpc.CloseSafePoint, func() rpc.Message {
-		return &pdpb.UpdateServiceGCSafePointRequest{SafePoint: safePoint}
-	}, safePoint); err != nil {
+	if err := g.tellStores(t, b, safePoint, g.closeStore); err != nil {
 		return err
 	}
 	if err := g.eachRegion(t, b, func(p part) error { return g.resolveLocks(t, b, p, safePoint) }); err != nil {
@@ -137,53 +135,63 @@ func (g *Collector) prepare(t env.Task, b *backoff, safePoint uint64) error {
 	if _, err := g.points.UpdateGCSafePoint(t, safePoint); err != nil {
 		return err
 	}
-	return g.tellStores(t, b, rpc.SettleSafePoint, func() rpc.Message {
-		return &pdpb.UpdateGCSafePointRequest{SafePoint: safePoint}
-	}, safePoint)
+	return g.tellStores(t, b, safePoint, g.settleStore)
+}
+
+// teller has one store move a bound, and returns where it is then.
+type teller func(t env.Task, addr env.Addr, safePoint uint64, limit time.Duration) (uint64, error)
+
+func (g *Collector) closeStore(t env.Task, addr env.Addr, safePoint uint64, limit time.Duration) (uint64, error) {
+	resp := &pdpb.UpdateServiceGCSafePointResponse{}
+	req := &pdpb.UpdateServiceGCSafePointRequest{SafePoint: safePoint}
+	err := g.client.transport.Call(t, addr, rpc.CloseSafePoint, req, resp, limit)
+	return resp.MinSafePoint, err
+}
+
+func (g *Collector) settleStore(t env.Task, addr env.Addr, safePoint uint64, limit time.Duration) (uint64, error) {
+	resp := &pdpb.UpdateGCSafePointResponse{}
+	req := &pdpb.UpdateGCSafePointRequest{SafePoint: safePoint}
+	err := g.client.transport.Call(t, addr, rpc.SettleSafePoint, req, resp, limit)
+	return resp.NewSafePoint, err
 }
 
 // tellStores has every store move a bound to the safe point at least.
-func (g *Collector) tellStores(t env.Task, b *backoff, m rpc.Method, request func() rpc.Message, safePoint uint64) error {
+func (g *Collector) tellStores(t env.Task, b *backoff, safePoint uint64, tell teller) error {
 	stores, err := g.points.GetAllStores(t)
 	if err != nil {
 		return err
 	}
 	var first error
-	g.client.inParallel(t, m.String(), len(stores), func(t env.Task, i int) {
+	g.client.inParallel(t, "move safe point", len(stores), func(t env.Task, i int) {
 		b := b.fork()
-		for first == nil {
-			at, err := g.tell(t, &b, stores[i].Id, m, request())
-			if err == nil {
-				invariant.Check(at >= safePoint, "client: store %d has its safe point at %d, told of %d", stores[i].Id, at, safePoint)
-				return
-			}
-			if err = b.wait(t, causeLost, 0, err); err != nil && first == nil {
-				first = err
-			}
+		if err := g.tellStore(t, &b, stores[i].Id, safePoint, tell, &first); err != nil && first == nil {
+			first = err
 		}
 	})
 	return first
 }
 
-// tell asks one store, and returns the bound that is in force there.
-func (g *Collector) tell(t env.Task, b *backoff, store uint64, m rpc.Method, req rpc.Message) (uint64, error) {
+// tellStore tells one store until it has answered, or another one is given up.
+func (g *Collector) tellStore(t env.Task, b *backoff, store, safePoint uint64, tell teller, givenUp *error) error {
 	c := g.client
-	addr, err := c.address(t, b, store)
-	if err != nil {
-		return 0, err
+	for *givenUp == nil {
+		addr, err := c.address(t, b, store)
+		limit := min(c.cfg.RPCTimeout, b.remaining())
+		if err == nil && limit <= 0 {
+			return ErrDeadline
+		}
+		if err == nil {
+			var at uint64
+			if at, err = tell(t, addr, safePoint, limit); err == nil {
+				invariant.Check(at >= safePoint, "client: store %d has its safe point at %d, told of %d", store, at, safePoint)
+				return nil
+			}
+		}
+		if err = b.wait(t, causeLost, 0, err); err != nil {
+			return err
+		}
 	}
-	limit := min(c.cfg.RPCTimeout, b.remaining())
-	if limit <= 0 {
-		return 0, ErrDeadline
-	}
-	if m == rpc.CloseSafePoint {
-		resp := &pdpb.UpdateServiceGCSafePointResponse{}
-		err = c.transport.Call(t, addr, m, req, resp, limit)
-		return resp.MinSafePoint, err
-	}
-	resp := &pdpb.UpdateGCSafePointResponse{}
-	err = c.transport.Call(t, addr, m, req, resp, limit)
-	return resp.NewSafePoint, err
+	return nil
 }
 
 // errElsewhere says that the keys of a part are not all in its region any more.

@@ -25,9 +25,11 @@ type background struct {
 	// rotations counts the logs that Pebble has begun. It begins one for each
 	// memtable, on the thread of control.
 	rotations uint64
-	// flushing: a flush is under way.
-	flushing   atomic.Bool
-	flushEnded chan struct{} // gets a token when it has ended or failed for good
+	// flushing: a flush is under way. flushFailed: its last attempt has failed, and
+	// Pebble will try it again.
+	flushing    atomic.Bool
+	flushFailed atomic.Bool
+	flushEnded  chan struct{} // gets a token when it has ended or failed for good
 
 	flushArmed, compactionArmed, cleaningArmed bool
 }
@@ -106,12 +108,19 @@ func (db *DB) flushed() error {
 }
 
 // flushTail is called by Pebble after each attempt to flush, with the mutex held
-// from here to the end of the flush. FlushEnd comes too early: Pebble gives up
-// the mutex once more after it.
+// from here to the end of the flush. FlushEnd comes too early, since Pebble gives
+// up the mutex once more after it, and does not tell whether the flush has failed:
+// for Pebble it is an error, but none in the background, that there was nothing
+// to write, as after the deletion of an empty range.
 func (db *DB) flushTail() {
-	if !db.flushing.Load() {
-		db.signalFlush()
+	if db.flushFailed.Load() {
+		return // it is tried again
 	}
+	if db.flushing.Swap(false) {
+		db.inARow.Store(0)
+		db.flushes.Add(1)
+	}
+	db.signalFlush()
 }
 
 // signalFlush lets flushed go on.
@@ -130,15 +139,14 @@ func (db *DB) eventListener() *pebble.EventListener {
 			db.trap("engine: " + db.name + ": " + info.String())
 		},
 		WALCreated: func(pebble.WALCreateInfo) { db.rotations++ },
-		FlushBegin: func(pebble.FlushInfo) { db.flushing.Store(true) },
+		FlushBegin: func(pebble.FlushInfo) {
+			db.flushFailed.Store(false)
+			db.flushing.Store(true)
+		},
 		FlushEnd: func(info pebble.FlushInfo) {
-			if info.Err != nil {
-				return // backgroundError is called next, and then the flush is tried again
+			if info.Err == nil {
+				db.jobs.noteFlush(&info)
 			}
-			db.flushing.Store(false)
-			db.inARow.Store(0)
-			db.flushes.Add(1)
-			db.jobs.noteFlush(&info)
 		},
 		CompactionEnd: func(info pebble.CompactionInfo) {
 			if info.Err == nil {

@@ -85,6 +85,7 @@ func (l *failureLogger) Fatalf(format string, args ...any) {
 // backgroundError is called by Pebble after a failed flush or compaction, with
 // Pebble's mutex held.
 func (db *DB) backgroundError(err error) {
+	db.flushFailed.Store(db.flushing.Load()) // a compaction and a flush never run side by side
 	n := db.inARow.Add(1)
 	if n < maxBackgroundFailures && !pebble.IsCorruptionError(err) && !db.failed() {
 		db.retried.Add(1)

@@ -245,10 +245,10 @@ func (c *Client) GetAllStores(t env.Task) ([]*metapb.Store, error) {
 
 // StoreHeartbeat reports that a store is alive. It is not repeated: the next
 // heartbeat says more.
-func (c *Client) StoreHeartbeat(t env.Task, stats *pdpb.StoreStats) error {
-	_, _, err := once[pdpb.StoreHeartbeatResponse](c, t, rpc.PdStoreHeartbeat,
+func (c *Client) StoreHeartbeat(t env.Task, stats *pdpb.StoreStats) (*pdpb.StoreHeartbeatResponse, error) {
+	resp, _, err := once[pdpb.StoreHeartbeatResponse](c, t, rpc.PdStoreHeartbeat,
 		&pdpb.StoreHeartbeatRequest{Header: c.header, Stats: stats}, c.cfg.RequestTimeout, &tour{})
-	return err
+	return resp, err
 }
 
 // RegionHeartbeat reports a region, as its leader sees it: Region, Leader and

@@ -38,13 +38,14 @@ func (s *Server) register(ep *rpc.Endpoint) {
 	rpc.HandleFast(ep, rpc.PdReportBatchSplit, s.handleReportBatchSplit)
 }
 
-// failure translates what went wrong while a request was served. A request that
-// waited too long gets no answer.
-func (s *Server) failure(err error) *pdpb.Error {
-	if errors.Is(err, errNotLeader) {
-		return s.notLeader()
+// failed answers a request that went wrong while it was served. One that waited
+// too long gets no answer.
+func failed[R any](s *Server, h *pdpb.ResponseHeader, resp *R, err error) *R {
+	if !errors.Is(err, errNotLeader) {
+		return nil
 	}
-	return nil
+	h.Error = s.notLeader()
+	return resp
 }
 
 func (s *Server) handleTso(t env.Task, _ env.Addr, req *pdpb.TsoRequest) *pdpb.TsoResponse {
@@ -59,10 +60,7 @@ func (s *Server) handleTso(t env.Task, _ env.Addr, req *pdpb.TsoRequest) *pdpb.T
 	}
 	physical, logical, err := l.timestamps(t, int64(req.Count))
 	if err != nil {
-		if h.Error = s.failure(err); h.Error == nil {
-			return nil
-		}
-		return resp
+		return failed(s, h, resp, err)
 	}
 	resp.Count = req.Count
 	resp.Timestamp = &pdpb.Timestamp{Physical: physical, Logical: logical}
@@ -87,10 +85,7 @@ func (s *Server) handleAllocID(t env.Task, _ env.Addr, req *pdpb.AllocIDRequest)
 	}
 	id, err := l.newID(t)
 	if err != nil {
-		if h.Error = s.failure(err); h.Error == nil {
-			return nil
-		}
-		return resp
+		return failed(s, h, resp, err)
 	}
 	resp.Id = id
 	return resp
@@ -138,9 +133,7 @@ func (s *Server) handlePutStore(t env.Task, _ env.Addr, req *pdpb.PutStoreReques
 		saved.Resolve(struct{}{}, err)
 	})
 	if _, err := saved.Await(t, saveLimit); err != nil {
-		if h.Error = s.failure(err); h.Error == nil {
-			return nil
-		}
+		return failed(s, h, resp, err)
 	}
 	return resp
 }
@@ -170,10 +163,7 @@ func (s *Server) handleGetAllStores(t env.Task, _ env.Addr, req *pdpb.GetAllStor
 		return resp
 	}
 	if err := l.confirm(t); err != nil {
-		if h.Error = s.failure(err); h.Error == nil {
-			return nil
-		}
-		return resp
+		return failed(s, h, resp, err)
 	}
 	resp.Stores = l.stores.all(!req.ExcludeTombstoneStores)
 	return resp
@@ -184,7 +174,13 @@ func (s *Server) handleStoreHeartbeat(_ env.Addr, req *pdpb.StoreHeartbeatReques
 	if l != nil {
 		h.Error = l.stores.heartbeat(req.Stats, s.env.Clock.Wall().UnixNano(), s.env.Clock.Monotonic())
 	}
-	return &pdpb.StoreHeartbeatResponse{Header: h}
+	resp := &pdpb.StoreHeartbeatResponse{Header: h}
+	if l != nil && h.Error == nil && markAwaken.Sometimes(l.regions.unheard()) {
+		// Regions that sleep are reported rarely, for nothing about them changes. But
+		// this leadership has yet to hear of some for the first time.
+		resp.AwakenRegions = &pdpb.AwakenRegions{}
+	}
+	return resp
 }
 
 func (s *Server) handleGetRegion(_ env.Addr, req *pdpb.GetRegionRequest) *pdpb.GetRegionResponse {
@@ -274,10 +270,7 @@ func (s *Server) handleAskBatchSplit(t env.Task, _ env.Addr, req *pdpb.AskBatchS
 	peers := uint64(len(req.Region.Peers))
 	first, err := l.takeIDs(t, uint64(req.SplitCount)*(1+peers))
 	if err != nil {
-		if h.Error = s.failure(err); h.Error == nil {
-			return nil
-		}
-		return resp
+		return failed(s, h, resp, err)
 	}
 	for range req.SplitCount {
 		id := &pdpb.SplitID{NewRegionId: first}

@@ -17,6 +17,7 @@ var (
 	markStaleOverlap = invariant.NewMark("placement: region older than one that it overlaps rejected")
 	markStaleEpoch   = invariant.NewMark("placement: region of an older epoch rejected")
 	markStaleTerm    = invariant.NewMark("placement: region of an older term rejected")
+	markAwaken       = invariant.NewMark("placement: stores asked to report all regions")
 	markReplaced     = invariant.NewMark("placement: region replaced by newer ones that overlap it")
 )
 
@@ -171,6 +172,12 @@ func (d *regionDirectory) check(r *regionInfo) error {
 		}
 	}
 	return nil
+}
+
+// unheard reports whether there is a region of which this leadership has heard
+// nothing.
+func (d *regionDirectory) unheard() bool {
+	return slices.ContainsFunc(d.byStart, func(r *regionInfo) bool { return !r.heard })
 }
 
 // put takes up a region that was checked. It reports whether its meta is new,

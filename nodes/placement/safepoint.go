@@ -162,9 +162,7 @@ func (s *Server) handleUpdateServiceGCSafePoint(
 	records := l.safePoints.update(string(req.ServiceId), req.SafePoint, req.TTL, l.oracle.physical)
 	resp.MinSafePoint = l.safePoints.least()
 	if err := l.saved(t, records); err != nil {
-		if h.Error = s.failure(err); h.Error == nil {
-			return nil
-		}
+		return failed(s, h, resp, err)
 	}
 	return resp
 }
@@ -179,9 +177,7 @@ func (s *Server) handleUpdateGCSafePoint(t env.Task, _ env.Addr, req *pdpb.Updat
 	records := l.safePoints.settle(req.SafePoint)
 	resp.NewSafePoint = l.safePoints.settled
 	if err := l.saved(t, records); err != nil {
-		if h.Error = s.failure(err); h.Error == nil {
-			return nil
-		}
+		return failed(s, h, resp, err)
 	}
 	return resp
 }
@@ -194,9 +190,7 @@ func (s *Server) handleGetGCSafePoint(t env.Task, _ env.Addr, req *pdpb.GetGCSaf
 	}
 	resp.SafePoint = l.safePoints.settled
 	if err := l.confirm(t); err != nil {
-		if h.Error = s.failure(err); h.Error == nil {
-			return nil
-		}
+		return failed(s, h, resp, err)
 	}
 	return resp
 }

@@ -100,7 +100,8 @@ func request(t *testing.T, task env.Task, pd *Client, d *datadriven.TestData, ou
 		}
 		return err
 	case "store-heartbeat":
-		return pd.StoreHeartbeat(task, &pdpb.StoreStats{StoreId: number(t, d, 0)})
+		_, err := pd.StoreHeartbeat(task, &pdpb.StoreStats{StoreId: number(t, d, 0)})
+		return err
 	case "service", "settle", "safe-points":
 		return requestSafePoint(t, task, pd, d, out)
 	default:
@@ -271,7 +272,7 @@ func TestDeadline(t *testing.T) {
 		if took := e.Clock.Monotonic() - before; took > 1100*time.Millisecond {
 			t.Errorf("took %v", took)
 		}
-		if err := pd.StoreHeartbeat(task, &pdpb.StoreStats{StoreId: 1}); err == nil {
+		if _, err := pd.StoreHeartbeat(task, &pdpb.StoreStats{StoreId: 1}); err == nil {
 			t.Error("a heartbeat was answered")
 		}
 	})

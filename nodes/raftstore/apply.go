@@ -155,6 +155,7 @@ func (a *applier) finish() {
 			for _, m := range t.msg.GetResponses() {
 				t.p.stepLocal(m)
 			}
+			t.p.log.tellCompacted()
 			t.p.releaseReads()
 			t.p.maybeCompact()
 		}

@@ -165,6 +165,9 @@ func (tr *testTransport) SendSnapshotChunk(t env.Task, to uint64, chunk *raft_se
 func (c *cluster) RegionHeartbeat(req *pdpb.RegionHeartbeatRequest) {
 	c.regionHeartbeats++
 	c.report(req.GetRegion())
+	if !c.pdDown {
+		c.stores[req.GetLeader().GetStoreId()-1].OnRegionReported(req)
+	}
 }
 
 func (c *cluster) report(region *metapb.Region) {

@@ -68,10 +68,8 @@ func (p *peer) applyCompactLog(e *raftpb.Entry, req *raft_cmdpb.CompactLogReques
 	invariant.Check(index < e.GetIndex() && index <= p.applied, "raftstore: %s: entry %d compacts up to %d", p, e.GetIndex(), index)
 	have, err := p.log.Term(index)
 	invariant.Check(err != nil || have == term, "raftstore: %s: compaction says term %d of entry %d, log says %d", p, term, index, have)
-	lo := p.log.truncatedIndex + 1
 	p.log.compact(index, term)
 	markCompacted.Reached()
-	p.s.logGC.add(erasure{p, lo, index + 1})
 }
 
 // logGC deletes compacted log entries. They are the only way to restore the

@@ -34,7 +34,8 @@ type Config struct {
 	HibernateTimeout time.Duration
 	// HibernateReports is how many of the regions that sleep a leading store
 	// reports to the placement driver in each RegionHeartbeatInterval, by turns;
-	// so that what they cost together does not depend on their number. Default 4.
+	// so that what they cost together does not depend on their number. Those of
+	// which the placement driver does not know yet are reported each time. Default 4.
 	HibernateReports int
 	// LeaderLease lets leaders serve reads from their own state as long as they
 	// are certain that there is no other leader. It has to be the same on all
@@ -233,7 +234,8 @@ type Transport interface {
 // PD is the placement driver, as far as a store needs it.
 type PD interface {
 	// RegionHeartbeat and StoreHeartbeat report without waiting; a report may be
-	// lost. What is answered to the first is for OnRegionHeartbeatResponse.
+	// lost. One of a region that was answered is for OnRegionReported, the answer
+	// for OnRegionHeartbeatResponse.
 	RegionHeartbeat(req *pdpb.RegionHeartbeatRequest)
 	StoreHeartbeat(req *pdpb.StoreHeartbeatRequest)
 	// AskBatchSplit returns ids for count new regions and their peers.

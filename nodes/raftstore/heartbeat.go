@@ -21,7 +21,7 @@ func (s *Store) reportRegions() {
 	for _, p := range s.peers {
 		switch {
 		case !p.isLeader() || p.destroyed:
-		case p.asleep():
+		case p.asleep() && p.told == p.report():
 			sleepers = append(sleepers, p)
 		default:
 			p.reportRegion()
@@ -32,9 +32,36 @@ func (s *Store) reportRegions() {
 	s.env.Sched.After(s.cfg.RegionHeartbeatInterval, s.reportRegions)
 }
 
+// report is what has to be told of a leader once. The placement driver is known
+// to know it when told is the same.
+type report struct{ term, confVer, version uint64 }
+
+func (p *peer) report() report {
+	epoch := p.region.GetRegionEpoch()
+	return report{p.term(), epoch.GetConfVer(), epoch.GetVersion()}
+}
+
+// OnRegionReported is told that a report has reached the placement driver.
+func (s *Store) OnRegionReported(req *pdpb.RegionHeartbeatRequest) {
+	if p := s.byRegion[req.GetRegion().GetId()]; p != nil && p.id == req.GetLeader().GetId() {
+		epoch := req.GetRegion().GetRegionEpoch()
+		p.told = report{req.GetTerm(), epoch.GetConfVer(), epoch.GetVersion()}
+	}
+}
+
+// OnAwakenRegions is told that the placement driver has forgotten what it knew of
+// regions: its leader is another one. All are reported again, until it knows
+// them. Those that sleep need not wake for that.
+func (s *Store) OnAwakenRegions() {
+	for _, p := range s.peers {
+		markReportedAgain.Sometimes(p.asleep() && p.isLeader())
+		p.told = report{}
+	}
+}
+
 // reportSleepers reports the next ones of the regions that sleep. Nothing about
-// them changes; the placement driver has to hear of them all the same, for it may
-// have forgotten, and so that it can give orders.
+// them changes, and the placement driver knows them; it has to hear of them all
+// the same, so that it can give orders.
 func (s *Store) reportSleepers() {
 	n := len(s.sleepers)
 	first, _ := slices.BinarySearchFunc(s.sleepers, s.reported+1, func(p *peer, id uint64) int { return cmp.Compare(p.regionID, id) })

@@ -85,6 +85,43 @@ func TestSleepersCostNothing(t *testing.T) {
 	}
 }
 
+// A region that falls asleep before the placement driver has heard of its leader
+// is reported until it has; and all are, once, when it has forgotten them.
+func TestSleepersAreReportedUntilHeard(t *testing.T) {
+	const regions = 20
+	var keys []string
+	for i := 1; i < regions; i++ {
+		keys = append(keys, fmt.Sprintf("k%02d", i))
+	}
+	c := newCluster(t, clusterOptions{seed: 9, regions: testRegions(3, keys...), raft: Config{HibernateTimeout: time.Second, HibernateReports: 1}})
+	c.pdDown = true
+	c.dozed()
+	reports := func(d time.Duration) int {
+		before := c.regionHeartbeats
+		c.run(d)
+		return c.regionHeartbeats - before
+	}
+	reports(time.Second)
+	if n := reports(5 * time.Second); n != 5*regions {
+		t.Errorf("%d reports of %d regions in five intervals, while nobody hears them", n, regions)
+	}
+	c.pdDown = false
+	reports(time.Second)
+	if n := reports(5 * time.Second); n > 5*3 {
+		t.Errorf("%d reports of regions that are known", n)
+	}
+	again := reached("sleeping region reported again, the placement driver has forgotten it")
+	for _, s := range c.stores {
+		s.OnAwakenRegions()
+	}
+	if n := reports(time.Second); n != regions || again() != regions {
+		t.Errorf("%d reports of %d regions that were forgotten", n, regions)
+	}
+	if n := c.awake(); n != 0 {
+		t.Errorf("%d peers woke up", n)
+	}
+}
+
 // Whatever a region is wanted for wakes it, and afterwards it sleeps again.
 func TestWakesOnDemand(t *testing.T) {
 	c := hibernating(t, clusterOptions{seed: 2, stores: 4, regions: onStores(1, 2, 3), raft: Config{LeaderLease: true}})

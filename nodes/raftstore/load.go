@@ -76,6 +76,7 @@ func (p *peer) loadLog(st localStates) (reset bool) {
 	}
 	truncated := st.apply.GetTruncatedState()
 	l.truncatedIndex, l.truncatedTerm = truncated.GetIndex(), truncated.GetTerm()
+	l.knownIndex, l.knownTerm = l.truncatedIndex, l.truncatedTerm
 	p.applied = st.apply.GetAppliedIndex()
 	if snap := st.snapshot; snap != nil && snap.GetLastIndex() > l.hard.commit {
 		// The snapshot is in the key-value database but the log was not reset.

@@ -79,6 +79,9 @@ type peer struct {
 	// restoring is the index of the last snapshot that raft has accepted.
 	restoring uint64
 
+	// told is what the placement driver was last told of the peer, and has heard.
+	told report
+
 	tick  tickCount
 	sleep sleep
 

@@ -26,6 +26,11 @@ type logStorage struct {
 	// truncatedIndex and truncatedTerm are those of the entry before the first,
 	// as in the apply state.
 	truncatedIndex, truncatedTerm uint64
+	// knownIndex and knownTerm are the truncated state as raft knows it. It stays
+	// behind while entries were applied of which raft has not been told: raft may
+	// still look at those that it takes for unapplied, to see whether one of them
+	// changes the members.
+	knownIndex, knownTerm uint64
 
 	// hard is the newest hard state that raft has handed out, written the one in
 	// the database or on its way there.
@@ -49,7 +54,7 @@ func (l *logStorage) InitialState() (*raftpb.HardState, *raftpb.ConfState, error
 }
 
 // FirstIndex implements raft.Storage.
-func (l *logStorage) FirstIndex() (uint64, error) { return l.truncatedIndex + 1, nil }
+func (l *logStorage) FirstIndex() (uint64, error) { return l.knownIndex + 1, nil }
 
 // LastIndex implements raft.Storage.
 func (l *logStorage) LastIndex() (uint64, error) { return l.lastIndex, nil }
@@ -61,7 +66,9 @@ func (l *logStorage) Term(index uint64) (uint64, error) {
 		return l.lastTerm, nil
 	case index == l.truncatedIndex:
 		return l.truncatedTerm, nil
-	case index < l.truncatedIndex:
+	case index == l.knownIndex:
+		return l.knownTerm, nil
+	case index < l.knownIndex:
 		return 0, raft.ErrCompacted
 	case index > l.lastIndex:
 		return 0, raft.ErrUnavailable
@@ -78,9 +85,10 @@ func (l *logStorage) Term(index uint64) (uint64, error) {
 
 // Entries implements raft.Storage.
 func (l *logStorage) Entries(lo, hi, sizeMax uint64) ([]*raftpb.Entry, error) {
-	if lo <= l.truncatedIndex {
+	if lo <= l.knownIndex {
 		return nil, raft.ErrCompacted
 	}
+	markCompactedRead.Sometimes(lo <= l.truncatedIndex)
 	if hi > l.lastIndex+1 {
 		return nil, raft.ErrUnavailable
 	}
@@ -156,15 +164,27 @@ func (l *logStorage) erase(b *engine.Batch, lo, hi uint64) {
 func (l *logStorage) reset(b *engine.Batch, index, term uint64) {
 	l.erase(b, 0, l.lastIndex+1)
 	l.truncatedIndex, l.truncatedTerm = index, term
+	l.knownIndex, l.knownTerm = index, term
 	l.lastIndex, l.lastTerm = index, term
 	l.cache.reset()
 }
 
 // compact moves the beginning of the log. The entries stay in the database
-// until it is safe to delete them.
+// until raft knows, and until it is safe to delete them.
 func (l *logStorage) compact(index, term uint64) {
 	l.truncatedIndex, l.truncatedTerm = index, term
-	l.cache.compact(index)
+}
+
+// tellCompacted is called when raft was told of applied entries. It lets raft see
+// the beginning of the log, unless raft takes some before it for unapplied yet.
+func (l *logStorage) tellCompacted() {
+	if l.knownIndex == l.truncatedIndex || l.p.node.BasicStatus().Applied < l.truncatedIndex {
+		return
+	}
+	lo := l.knownIndex + 1
+	l.knownIndex, l.knownTerm = l.truncatedIndex, l.truncatedTerm
+	l.cache.compact(l.truncatedIndex)
+	l.p.s.logGC.add(erasure{l.p, lo, l.truncatedIndex + 1})
 }
 
 // putHardState writes a hard state that refers to the log as it is, and with

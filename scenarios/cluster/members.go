@@ -195,17 +195,23 @@ func (c *Cluster) toLost(v view, changes []*raft_cmdpb.ChangePeerRequest) bool {
 // propose asks the leader for changes. Whether they have come about is seen in
 // the region.
 func (c *Cluster) propose(t env.Task, leader *store, status raftstore.RegionInfo, changes []*raft_cmdpb.ChangePeerRequest) {
+	c.command(t, rpc.ChangePeers, leader, status, &raft_cmdpb.AdminRequest{
+		CmdType:      raft_cmdpb.AdminCmdType_ChangePeerV2,
+		ChangePeerV2: &raft_cmdpb.ChangePeerV2Request{Changes: changes},
+	})
+}
+
+// command sends an administrator's command to the leader of a region, in the
+// epoch in which it was seen.
+func (c *Cluster) command(t env.Task, m rpc.Method, leader *store, status raftstore.RegionInfo, admin *raft_cmdpb.AdminRequest) {
 	req := &raft_cmdpb.RaftCmdRequest{
 		Header: &raft_cmdpb.RaftRequestHeader{
 			RegionId: status.Region.Id, RegionEpoch: status.Region.RegionEpoch,
 			Peer: &metapb.Peer{Id: status.Peer, StoreId: leader.id},
 		},
-		AdminRequest: &raft_cmdpb.AdminRequest{
-			CmdType:      raft_cmdpb.AdminCmdType_ChangePeerV2,
-			ChangePeerV2: &raft_cmdpb.ChangePeerV2Request{Changes: changes},
-		},
+		AdminRequest: admin,
 	}
-	_ = rpc.Call(t, c.admin.ep, leader.node.Addr(), rpc.ChangePeers, req, &raft_cmdpb.RaftCmdResponse{}, adminTimeout)
+	_ = rpc.Call(t, c.admin.ep, leader.node.Addr(), m, req, &raft_cmdpb.RaftCmdResponse{}, adminTimeout)
 }
 
 // AddPeer implements sim.Directory.

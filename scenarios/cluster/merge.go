@@ -168,15 +168,8 @@ func misplaced(source, target *metapb.Region) (from, to uint64) {
 
 // proposeMerge asks the leader of the source.
 func (c *Cluster) proposeMerge(t env.Task, leader *store, status raftstore.RegionInfo, target *metapb.Region) {
-	req := &raft_cmdpb.RaftCmdRequest{
-		Header: &raft_cmdpb.RaftRequestHeader{
-			RegionId: status.Region.Id, RegionEpoch: status.Region.RegionEpoch,
-			Peer: &metapb.Peer{Id: status.Peer, StoreId: leader.id},
-		},
-		AdminRequest: &raft_cmdpb.AdminRequest{
-			CmdType:      raft_cmdpb.AdminCmdType_PrepareMerge,
-			PrepareMerge: &raft_cmdpb.PrepareMergeRequest{Target: target},
-		},
-	}
-	_ = rpc.Call(t, c.admin.ep, leader.node.Addr(), rpc.MergeRegion, req, &raft_cmdpb.RaftCmdResponse{}, adminTimeout)
+	c.command(t, rpc.MergeRegion, leader, status, &raft_cmdpb.AdminRequest{
+		CmdType:      raft_cmdpb.AdminCmdType_PrepareMerge,
+		PrepareMerge: &raft_cmdpb.PrepareMergeRequest{Target: target},
+	})
 }
