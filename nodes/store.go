@@ -136,7 +136,12 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 // timestampTimeout limits one question for the timestamp that a new leader needs.
 const timestampTimeout = 500 * time.Millisecond
 
-// Regions describes the store's peers, in the order of region ids.
+// Opened reports whether the store has loaded its regions. Until then nothing is
+// known of what it has.
+func (s *Store) Opened() bool { return s.raft != nil }
+
+// Regions describes the store's peers, in the order of region ids; none before it
+// is opened.
 func (s *Store) Regions() []raftstore.RegionInfo {
 	if s.raft == nil {
 		return nil
