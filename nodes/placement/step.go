@@ -191,7 +191,8 @@ func (splitRegion) command(_ *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
 // afterwards, so that no heartbeat of it shows the end; see operators.merged.
 type mergeRegion struct {
 	noConfChange
-	target *metapb.Region
+	target  *metapb.Region
+	version uint64 // that the region has before
 }
 
 func (s mergeRegion) String() string { return fmt.Sprintf("merge into %d", s.target.Id) }
@@ -200,8 +201,13 @@ func (mergeRegion) finished(*regionInfo) bool { return false }
 
 func (mergeRegion) needs() uint64 { return 0 }
 
-func (s mergeRegion) command(_ *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
-	resp.Merge = &pdpb.Merge{Target: s.target}
+// prepared reports whether the region waits for its neighbour to take it in.
+func (s mergeRegion) prepared(r *regionInfo) bool { return r.version() == s.version+1 }
+
+func (s mergeRegion) command(r *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
+	if !s.prepared(r) {
+		resp.Merge = &pdpb.Merge{Target: s.target}
+	}
 }
 
 func one(yes bool) uint64 {

@@ -35,7 +35,7 @@ func (c *Cluster) Wipe(node string, regardless bool) bool {
 }
 
 // serves reports whether there is a store that has its identity and is up.
-func (s *store) serves() bool { return !s.absent() && s.id != 0 && s.opened() }
+func (s *store) serves() bool { return !s.absent() && s.id != 0 && s.server != nil }
 
 // opened reports whether the store is up and has loaded its regions, so that it is
 // known what it has.
