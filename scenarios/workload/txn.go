@@ -122,12 +122,14 @@ func (x *txn) insert(t env.Task, key, value string) error {
 const existing = "exists, by the word of an insert"
 
 // learned returns what a commit has told of the keys that it was to insert: that
-// they were absent from the transaction's snapshot, if the commit went as far as
-// to its primary key, or that one was not, whose value is then read from there.
+// they were absent from the transaction's snapshot, if all prewrites were answered,
+// or that one was not, whose value is then read from there. An outcome that is unknown
+// tells the first only of the second phase; of a commit that the stores were to decide
+// on (Chosen), what is unknown is whether every key was even looked at.
 func (s *Session) learned(t env.Task, x *txn, err error) []history.TxnOp {
 	var exists *client.KeyExistsError
 	switch {
-	case err == nil, errors.Is(err, client.ErrUndetermined):
+	case err == nil, errors.Is(err, client.ErrUndetermined) && !x.Chosen():
 		var absent []history.TxnOp
 		for _, key := range x.inserted {
 			absent = append(absent, history.TxnOp{Kind: history.TxnRead, Key: key})
