@@ -122,10 +122,9 @@ func (x *txn) insert(t env.Task, key, value string) error {
 const existing = "exists, by the word of an insert"
 
 // learned returns what a commit has told of the keys that it was to insert: that
-// they were absent from the transaction's snapshot, if all prewrites were answered,
-// or that one was not, whose value is then read from there. An outcome that is unknown
-// tells the first only of the second phase; of a commit that the stores were to decide
-// on (Chosen), what is unknown is whether every key was even looked at.
+// they were absent from the transaction's snapshot, if all its locks were granted,
+// or that one was not, whose value is then read from there. A commit without a
+// second phase is of unknown outcome because it is not known which locks were.
 func (s *Session) learned(t env.Task, x *txn, err error) []history.TxnOp {
 	var exists *client.KeyExistsError
 	switch {
