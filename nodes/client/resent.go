@@ -5,7 +5,7 @@ import (
 	"simrun/nodes/rpc"
 )
 
-// resentMarks count, for each kind of request to a store, those that were sent
+// resentMarks count, for each kind of request of a user's operations, those that were sent
 // again after one of unknown outcome: the store may have executed that one, or may
 // execute it yet.
 //
@@ -13,9 +13,9 @@ import (
 var resentMarks = func() (marks [rpc.RawCompareAndSwap + 1]*invariant.Mark) {
 	for _, m := range []rpc.Method{
 		rpc.KvGet, rpc.KvBatchGet, rpc.KvScan, rpc.KvPrewrite, rpc.KvCommit, rpc.KvBatchRollback, rpc.KvCheckTxnStatus,
-		rpc.KvResolveLock, rpc.KvTxnHeartBeat, rpc.KvScanLock, rpc.KvPessimisticLock, rpc.KVPessimisticRollback,
-		rpc.KvCheckSecondaryLocks, rpc.KvGC,
-		rpc.RawGet, rpc.RawBatchGet, rpc.RawPut, rpc.RawBatchPut, rpc.RawDelete, rpc.RawBatchDelete, rpc.RawScan,
+		rpc.KvResolveLock, rpc.KvTxnHeartBeat, rpc.KvPessimisticLock, rpc.KVPessimisticRollback,
+		rpc.KvCheckSecondaryLocks,
+		rpc.RawGet, rpc.RawBatchGet, rpc.RawScan, // a raw write is not repeated unless it was not executed
 	} {
 		marks[m] = invariant.NewMark("client: " + m.String() + " sent again after no answer")
 	}
