@@ -103,5 +103,6 @@ func (p *peer) send(m *raftpb.Message) {
 	if m.GetType() == raftpb.MsgTimeoutNow {
 		p.suspendLease()
 	}
+	p.nameApplied(m)
 	p.s.outbox.add(p, m)
 }
