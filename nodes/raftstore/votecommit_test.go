@@ -55,9 +55,25 @@ func TestDemotedHasLongerLog(t *testing.T) {
 // log, and who has it does not know so and asks for the vote of one that is gone
 // (the first example of etcd issue 12359).
 func TestLongestLogKnowsLess(t *testing.T) {
-	told := reached("committed change of members learned from a vote")
-	c := newCluster(t, clusterOptions{seed: 2, stores: 4, regions: onStores(1, 2, 3), disk: slowSync()})
-	c.waitLeader("")
+	told, met := reached("committed change of members learned from a vote"), uint64(0)
+	for seed := range uint64(12) {
+		c := newCluster(t, clusterOptions{seed: seed, stores: 4, regions: onStores(1, 2, 3), disk: slowSync()})
+		c.waitLeader("")
+		if longestLogKnowsLess(c) {
+			met++
+		}
+		c.w.Network.HealAll()
+		c.do(func(t env.Task) { c.put(t, "b", "2") })
+		c.w.Close()
+	}
+	if met == 0 || told() < met {
+		t.Errorf("of %d who needed it %d were told", met, told())
+	}
+}
+
+// longestLogKnowsLess leaves out the leader of a joint configuration, and reports
+// whether the others are as they have to be.
+func longestLogKnowsLess(c *cluster) bool {
 	id := c.newID()
 	c.do(func(t env.Task) {
 		c.notLed(t, "", 3)
@@ -76,19 +92,12 @@ func TestLongestLogKnowsLess(t *testing.T) {
 	c.w.Go("write", func(t env.Task) { _, _ = c.tryPut(t, "a", "1", time.Second) })
 	c.run(time.Millisecond)
 	c.w.Network.Cut(a.node.Addr(), incoming.node.Addr())
-	c.soon("the entry", func() bool { return incoming.byRegion[1].log.lastIndex == joint+1 })
+	c.soon("the entry", func() bool { return incoming.byRegion[1].log.lastIndex > joint })
 	c.soon("the commit", func() bool { return a.byRegion[1].commit() >= joint })
 	c.run(2 * time.Millisecond)
 	c.w.Network.Heal(a.node.Addr(), demoted.node.Addr()) // a heartbeat comes first
 	c.soon("the joint configuration", func() bool { return inJoint(demoted.byRegion[1].region) })
 	a.node.Crash(disk.PowerLoss)
-	if p, q := incoming.byRegion[1], demoted.byRegion[1]; inJoint(p.region) || q.log.lastIndex != joint {
-		t.Fatalf("%d entries, members %v; %d entries, members %v", p.log.lastIndex, p.region, q.log.lastIndex, q.region)
-	}
 	b.node.Start()
-	c.w.Network.HealAll()
-	c.do(func(t env.Task) { c.put(t, "b", "2") })
-	if told() == 0 {
-		t.Error("nobody was told")
-	}
+	return !inJoint(incoming.byRegion[1].region) && demoted.byRegion[1].log.lastIndex < incoming.byRegion[1].log.lastIndex
 }
