@@ -186,7 +186,7 @@ func (s *scheduler) merge() *operator {
 			continue
 		}
 		markMerge.Reached()
-		op := newOperator(MergeRegions, right, append(steps, mergeRegion{target: left.meta})...)
+		op := newOperator(MergeRegions, right, append(steps, mergeRegion{right.version(), left.meta})...)
 		op.absorbing = left.meta.Id
 		return op
 	}

@@ -138,14 +138,18 @@ func (o *operator) advance(r *regionInfo) (done bool) {
 // stale reports whether the region has changed in a way that the steps so far do
 // not explain: then they were planned for a region that is no more. The version of
 // the configuration tells (PD, server/schedule/operator_controller.go,
-// checkStaleOperator); and no step but the last one of a split or a merge, which
-// ends the operator, changes the version of the range.
+// checkStaleOperator); and no step but the last one of a split, which ends the
+// operator, or of a merge, while it is prepared, changes the version of the range.
 func (o *operator) stale(r *regionInfo) bool {
 	explained := uint64(0)
 	for _, s := range o.steps[:min(o.current+1, len(o.steps))] {
 		explained += s.confVerChanged(r)
 	}
-	return r.version() != o.meta.RegionEpoch.Version || r.confVer() > o.meta.RegionEpoch.ConfVer+explained
+	version := o.meta.RegionEpoch.Version
+	if m, ok := o.steps[min(o.current, len(o.steps)-1)].(mergeRegion); ok && markMergePrepared.Sometimes(m.prepared(r)) {
+		version++
+	}
+	return r.version() != version || r.confVer() > o.meta.RegionEpoch.ConfVer+explained
 }
 
 // command puts the step that is next into the answer to a heartbeat of the

@@ -66,6 +66,7 @@ type modelRegion struct {
 	pending    []uint64 // peers that never catch up
 	size, keys uint64
 	term       uint64
+	into       uint64 // it is merging into that region, 0 if it is not
 }
 
 // OperatorBegun implements Observer.
@@ -307,6 +308,10 @@ func (m *model) heartbeat(s *Server, r *modelRegion) {
 		r.change(m)
 		return
 	}
+	if r.into != 0 {
+		m.merge(r, r.into)
+		return
+	}
 	m.obey(r, resp)
 }
 
@@ -347,6 +352,6 @@ func (m *model) obey(r *modelRegion, resp *pdpb.RegionHeartbeatResponse) {
 		m.split(r, string(r.meta.StartKey)+"a")
 	case resp.Merge != nil:
 		fmt.Fprintf(&m.out, "  region %d: merge into %d\n", r.meta.Id, resp.Merge.Target.Id)
-		m.merge(r, resp.Merge.Target.Id)
+		m.prepare(r, resp.Merge.Target.Id)
 	}
 }

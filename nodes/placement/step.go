@@ -188,11 +188,16 @@ func (splitRegion) command(_ *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
 }
 
 // mergeRegion merges the region into its neighbour. The region is gone
-// afterwards, so that no heartbeat of it shows the end; see operators.merged.
+// afterwards, so that no heartbeat of it shows the end; see operators.merged. What
+// one may show is that the merge is prepared, which raises both parts of the epoch.
 type mergeRegion struct {
-	noConfChange
-	target *metapb.Region
+	version uint64 // that the region has before
+	target  *metapb.Region
 }
+
+func (s mergeRegion) prepared(r *regionInfo) bool { return r.version() == s.version+1 }
+
+func (s mergeRegion) confVerChanged(r *regionInfo) uint64 { return one(s.prepared(r)) }
 
 func (s mergeRegion) String() string { return fmt.Sprintf("merge into %d", s.target.Id) }
 
@@ -200,7 +205,10 @@ func (mergeRegion) finished(*regionInfo) bool { return false }
 
 func (mergeRegion) needs() uint64 { return 0 }
 
-func (s mergeRegion) command(_ *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
+func (s mergeRegion) command(r *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
+	if s.prepared(r) {
+		return // it is up to the stores now
+	}
 	resp.Merge = &pdpb.Merge{Target: s.target}
 }
 
