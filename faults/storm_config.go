@@ -33,6 +33,11 @@ type StormConfig struct {
 	// half of the time.
 	PlacementChance int `toml:"placement-chance"`
 
+	// ClientChance is the chance of a fault that may hit any node to hit a client,
+	// per mille, before the others are drawn from. Zero means that clients are among
+	// the others only.
+	ClientChance int `toml:"client-chance"`
+
 	// MergingChance is the chance of a fault that would hit one store to hit the
 	// leader of a region that is merging, or of the one that it goes into, should
 	// there be one, per mille. Zero means never.
@@ -146,6 +151,7 @@ func (c StormConfig) Validate() error {
 		{"replicas", d.Replicas, 1, 1000},
 		{"blackout", d.Blackout, 0, perMille},
 		{"placement-chance", d.PlacementChance, 0, perMille},
+		{"client-chance", d.ClientChance, 0, perMille},
 		{"merging-chance", d.MergingChance, 0, perMille},
 		{"bursts", d.Bursts, 0, perMille},
 		{"snapshots", d.Snapshots, 0, perMille},

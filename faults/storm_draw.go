@@ -141,6 +141,9 @@ const armedFor = 500 * time.Millisecond
 
 // anyNode is a store in seven cases of ten, else one of the others.
 func (d draw) anyNode() Target {
+	if len(d.c.Clients) > 0 && d.c.ClientChance > 0 && d.PerMille(d.c.ClientChance) {
+		return Node(d.c.Clients[d.IntN(len(d.c.Clients))])
+	}
 	others := slices.Concat(d.c.Placement, d.c.Clients)
 	if len(others) > 0 && d.PerMille(300) {
 		if i := d.IntN(len(others)); i >= len(d.c.Placement) {

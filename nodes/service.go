@@ -27,6 +27,9 @@ func serve(ep *rpc.Endpoint, s *txn.Scheduler, store *raftstore.Store) {
 	handle(ep, rpc.KvResolveLock, s.ResolveLock)
 	handle(ep, rpc.KvTxnHeartBeat, s.TxnHeartBeat)
 	handle(ep, rpc.KvScanLock, s.ScanLock)
+	handle(ep, rpc.KvPessimisticLock, s.PessimisticLock)
+	handle(ep, rpc.KVPessimisticRollback, s.PessimisticRollback)
+	handle(ep, rpc.KvCheckSecondaryLocks, s.CheckSecondaryLocks)
 	handle(ep, rpc.KvGC, s.GC)
 	handle(ep, rpc.KvDeleteRange, s.DeleteRange)
 	handle(ep, rpc.RawGet, s.RawGet)
@@ -127,6 +130,24 @@ func (r regionStore) ReadSnapshot(t env.Task, ctx *kvrpcpb.Context) (txn.Snapsho
 		return nil, err
 	}
 	return s, nil
+}
+
+// ReplicaSnapshot implements txn.RegionStore.
+func (r regionStore) ReplicaSnapshot(
+	t env.Task, ctx *kvrpcpb.Context, guard []byte,
+) (txn.Snapshot, *kvrpcpb.LockInfo, *errorpb.Error) {
+	s, refusal, regionErr := r.GuardedSnapshot(t, ctx, guard)
+	switch {
+	case regionErr != nil:
+		return nil, nil, regionErr
+	case refusal == nil:
+		return s, nil, nil
+	}
+	lock := &kvrpcpb.LockInfo{}
+	if err := lock.Unmarshal(refusal); err != nil {
+		return nil, nil, &errorpb.Error{Message: "the leader's refusal is malformed", StaleCommand: &errorpb.StaleCommand{}}
+	}
+	return nil, lock, nil
 }
 
 // message is a pointer to a message type.

@@ -3,6 +3,7 @@ package nodes
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
 
@@ -24,6 +25,11 @@ type StoreConfig struct {
 	Regions []*metapb.Region
 	Engine  engine.Options
 	Raft    raftstore.Config
+	// PendingWrites bounds the write commands under way; see txn.Config. Zero is
+	// the default.
+	PendingWrites int
+	// Proposed, if not nil, is told of every proposal of a client's command.
+	Proposed func()
 }
 
 // RemovedReason is in the reason with which the process of a store ends that was
@@ -82,20 +88,35 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 	pd := placement.NewClient(e, ep, placement.ClientConfig{ClusterID: ClusterID, Members: cfg.Placement})
 	transport := newTransport(e, ep, pd)
 	removed := func() { e.Exit(fmt.Sprintf("store %d was %s", cfg.Raft.StoreID, RemovedReason)) }
+	var sched *txn.Scheduler
+	raft := cfg.Raft
+	raft.Guard = func(guard []byte) []byte { return sched.GuardRead(guard) }
+	raft.RoleChanged = func(region, term uint64, leads bool) {
+		if leads {
+			sched.RequireMaxTS(region, term)
+		}
+	}
 	d := &driver{env: e, pd: pd, removed: removed}
-	store, err := raftstore.Open(e, cfg.Raft, s.engines, transport, d)
+	store, err := raftstore.Open(e, raft, s.engines, transport, d)
 	if err != nil {
 		return err
 	}
 	d.answered, d.reported, d.awaken = store.OnRegionHeartbeatResponse, store.OnRegionReported, store.OnAwakenRegions
 	s.raft = store
+	sched = txn.NewScheduler(e, regionStore{store}, txn.Config{
+		Timestamp:       func(t env.Task) (uint64, error) { return pd.GetTS(t, timestampTimeout) },
+		Detector:        &detector{env: e, ep: ep, pd: pd, transport: transport},
+		PendingTasksMax: cfg.PendingWrites,
+		Proposed:        cfg.Proposed,
+	})
 	transport.register(store)
-	sched := txn.NewScheduler(e, regionStore{store})
 	safe := &safePoints{e, s.engines.KV, sched}
 	if err := safe.load(); err != nil {
 		return err
 	}
 	serve(ep, sched, store)
+	detection := &detection{env: e, store: store, table: txn.NewDetectTable(edgeTTL)}
+	handle(ep, rpc.DetectDeadlock, detection.serve)
 	safe.serve(ep)
 	e.Sched.Go("register store", func(t env.Task) {
 		for {
@@ -112,7 +133,15 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 	return nil
 }
 
-// Regions describes the store's peers, in the order of region ids.
+// timestampTimeout limits one question for the timestamp that a new leader needs.
+const timestampTimeout = 500 * time.Millisecond
+
+// Opened reports whether the store has loaded its regions. Until then nothing is
+// known of what it has.
+func (s *Store) Opened() bool { return s.raft != nil }
+
+// Regions describes the store's peers, in the order of region ids; none before it
+// is opened.
 func (s *Store) Regions() []raftstore.RegionInfo {
 	if s.raft == nil {
 		return nil

@@ -116,6 +116,11 @@ func describeTxn(op *history.Op) string {
 }
 
 func describeTxnOp(op *history.TxnOp) string {
+	if op.TS != 0 {
+		plain := *op
+		plain.TS = 0
+		return fmt.Sprintf("%s at %d", describeTxnOp(&plain), op.TS)
+	}
 	switch op.Kind {
 	case history.TxnRead:
 		return "read " + op.Key + "=" + value(op.Value)

@@ -14,6 +14,7 @@ type Stats struct {
 	Faults     []FaultCount     `json:"faults"`
 	Cluster    ClusterStats     `json:"cluster"`
 	Reads      ReadStats        `json:"reads"`
+	Commits    CommitStats      `json:"commits"`
 	Operators  []OperatorCount  `json:"operators,omitempty"`
 	Engines    []EngineStats    `json:"engines"`
 	Network    NetworkStats     `json:"network"`
@@ -79,6 +80,22 @@ type ReadStats struct {
 	Lease   uint64 `json:"lease"`   // by a leader under its lease
 	Index   uint64 `json:"index"`   // by a leader that has asked a quorum
 	Replica uint64 `json:"replica"` // by a follower that has asked its leader
+}
+
+// CommitStats counts how transactions were committed and what it took.
+type CommitStats struct {
+	TwoPhase CommitMode `json:"two_phase"`
+	Async    CommitMode `json:"async"`
+	OnePhase CommitMode `json:"one_phase"`
+	// Proposals are those of all commands of clients, also of those that failed.
+	Proposals uint64 `json:"proposals"`
+}
+
+// CommitMode counts the transactions that were committed in one way, and the
+// rounds of requests until their clients had the answer.
+type CommitMode struct {
+	Transactions uint64 `json:"transactions"`
+	Rounds       uint64 `json:"rounds"`
 }
 
 // OperatorCount counts the operators of the placement driver of one kind by how

@@ -276,7 +276,25 @@ func (t *text) cluster() {
 		t.labelled("reads", fmt.Sprintf("%s by lease, %s by read index, %s by followers",
 			grouped(r.Lease), grouped(r.Index), grouped(r.Replica)))
 	}
+	t.commits(&t.r.Stats.Commits)
 	t.operators()
+}
+
+// commits tells how many transactions were committed in which way, and in how many
+// rounds of requests.
+func (t *text) commits(c *CommitStats) {
+	var words []string
+	for _, m := range []struct {
+		name string
+		n    CommitMode
+	}{{"in two phases", c.TwoPhase}, {"asynchronously", c.Async}, {"in one phase", c.OnePhase}} {
+		if m.n.Transactions > 0 {
+			words = append(words, fmt.Sprintf("%s %s in %s", grouped(m.n.Transactions), m.name, plural(m.n.Rounds, "round")))
+		}
+	}
+	if len(words) > 0 {
+		t.labelled("commits", strings.Join(words, ", ")+"; "+plural(c.Proposals, "proposal"))
+	}
 }
 
 // operators tells what the placement driver has had done: of each kind how many

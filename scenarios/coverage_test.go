@@ -199,6 +199,7 @@ func (c *coverage) promise() {
 			"raftstore: read waited for apply", "raftstore: reads shared one confirmation", "raftstore: read dropped on a change of leader",
 			"raftstore: start with unapplied committed entries")
 	}
+	c.promiseCommits()
 	if s.Name == "slow-disk" {
 		c.want(markSeen, "engine: writes slowed down", "engine: writes stopped by immutable memtables",
 			"engine: writes stopped by files of level 0", "engine: writes stopped by pending compaction bytes",
@@ -224,6 +225,40 @@ func (c *coverage) promise() {
 		c.want(markSeen, "table: committed one schema version behind", "table: refused to commit two schema versions behind",
 			"table: backfill went on after the first batch", "table: an index could not be added, for its values are not unique",
 			"table: wrote no entry of an index that is delete-only", "table: two clients took row ids at the same time")
+	}
+	if s.Name == "for-update" { // whose pairs are all locked
+		c.wanted = slices.DeleteFunc(c.wanted, func(w string) bool {
+			return strings.HasSuffix(w, ", which is allowed") || strings.HasSuffix(w, "without locks")
+		})
+	}
+}
+
+// promiseCommits lists what the ways in which a scenario's transactions lock and
+// commit are dangerous for.
+func (c *coverage) promiseCommits() {
+	k := &c.scenario.Knobs
+	if slices.Contains(k.CommitMode, plan.AsyncCommit) {
+		c.want(markSeen, "client: committed asynchronously", "client: async commit fell back to two phases",
+			"client: lock of an async-commit transaction met",
+			"txn: minimal commit timestamp above the maximal one, fell back")
+	}
+	if slices.Contains(k.CommitMode, plan.OnePhase) {
+		c.want(markSeen, "client: committed in one phase", "client: transaction too large for one request, no one-phase commit")
+	}
+	if len(k.Pessimistic) > 0 {
+		c.want(markSeen, "txn: pessimistic lock met the lock of another transaction", "txn: wait for a pessimistic lock ended with its release",
+			"client: statement repeated at a later timestamp", "client: locks of a failed statement released")
+	}
+	switch c.scenario.Name {
+	case "bank":
+		c.want(markSeen, "txn: commit timestamp not chosen, max_ts is not synchronised")
+	case "deadlock":
+		c.want(markSeen, "txn: deadlock found", "client: statement ended by a deadlock", "txn: wait for a pessimistic lock timed out",
+			"txn: several requests waited for one lock")
+	case "client-crash":
+		c.want(markSeen, "client: async-commit transaction found committed by its locks",
+			"client: async-commit transaction rolled back, a secondary key had no lock",
+			"client: transaction rolled back by us on expiry of its lock", "client: lock met of a committed transaction")
 	}
 }
 
@@ -430,7 +465,7 @@ func txnCounts(h *history.History, x *history.TxnRecord) []string {
 	}
 	writes, locks := written(x, history.TxnWrite), written(x, history.TxnLock)
 	switch {
-	case h.Bank != nil && len(writes) == 2:
+	case h.Bank != nil && (len(writes) == 2 || len(writes) == 4): // with notes or without
 		found = append(found, "a transfer")
 	case len(writes) > 0 && len(locks) > 0:
 		found = append(found, "a pair changed under locks")

@@ -71,36 +71,41 @@ type Workload struct {
 // Knobs are the parts of the configuration that a seed varies. An empty list
 // leaves the default.
 type Knobs struct {
-	Order              []plan.Order    `toml:"order"`
-	MaxUncommitted     []int           `toml:"max-uncommitted-bytes"`
-	Hibernate          []plan.Duration `toml:"hibernate"`
-	RaftLogGCThreshold []int           `toml:"raft-log-gc-threshold"`
-	LeaderLease        []bool          `toml:"leader-lease"`
-	ReplicaRead        []int           `toml:"replica-read"`
-	RaftLogGCLimit     []int           `toml:"raft-log-gc-limit"`
-	SnapshotChunkBytes []int           `toml:"snapshot-chunk-bytes"`
-	SnapshotRate       []int           `toml:"snapshot-rate"`
-	SnapshotsMax       []int           `toml:"snapshots-max"`
-	MemtableBytes      []int           `toml:"memtable-bytes"`
-	L0SlowdownFiles    []int           `toml:"l0-slowdown-files"` // writes stop at 8 more
-	PendingBytes       []int           `toml:"pending-compaction-bytes"`
-	BackgroundRate     []int           `toml:"background-rate"`
-	LockTTL            []plan.Duration `toml:"lock-ttl"`
-	RequestTimeout     []plan.Duration `toml:"request-timeout"`
-	OperationTimeout   []plan.Duration `toml:"operation-timeout"`
-	ScanPage           []int           `toml:"scan-page"`
-	BatchBytes         []int           `toml:"batch-bytes"`
-	SyncMax            []plan.Duration `toml:"sync-max"`
-	Loss               []int           `toml:"loss"`
-	Duplicate          []int           `toml:"duplicate"`
-	Reorder            []int           `toml:"reorder"`
-	TSOWindow          []plan.Duration `toml:"tso-window"`
-	GCInterval         []plan.Duration `toml:"gc-interval"`
-	GCLifetime         []plan.Duration `toml:"gc-lifetime"`
-	ClockOffset        []plan.Duration `toml:"clock-offset"`
-	ClockDrift         []int           `toml:"clock-drift"`
-	StoreHeartbeat     []plan.Duration `toml:"store-heartbeat"`
-	RegionHeartbeat    []plan.Duration `toml:"region-heartbeat"`
+	Order              []plan.Order      `toml:"order"`
+	MaxUncommitted     []int             `toml:"max-uncommitted-bytes"`
+	Hibernate          []plan.Duration   `toml:"hibernate"`
+	RaftLogGCThreshold []int             `toml:"raft-log-gc-threshold"`
+	LeaderLease        []bool            `toml:"leader-lease"`
+	ReplicaRead        []int             `toml:"replica-read"`
+	RaftLogGCLimit     []int             `toml:"raft-log-gc-limit"`
+	SnapshotChunkBytes []int             `toml:"snapshot-chunk-bytes"`
+	SnapshotRate       []int             `toml:"snapshot-rate"`
+	SnapshotsMax       []int             `toml:"snapshots-max"`
+	MemtableBytes      []int             `toml:"memtable-bytes"`
+	L0SlowdownFiles    []int             `toml:"l0-slowdown-files"` // writes stop at 8 more
+	PendingBytes       []int             `toml:"pending-compaction-bytes"`
+	BackgroundRate     []int             `toml:"background-rate"`
+	LockTTL            []plan.Duration   `toml:"lock-ttl"`
+	RequestTimeout     []plan.Duration   `toml:"request-timeout"`
+	OperationTimeout   []plan.Duration   `toml:"operation-timeout"`
+	ScanPage           []int             `toml:"scan-page"`
+	BatchBytes         []int             `toml:"batch-bytes"`
+	CommitMode         []plan.CommitMode `toml:"commit-mode"`
+	CommitWindow       []plan.Duration   `toml:"commit-window"`
+	Pessimistic        []int             `toml:"pessimistic"`
+	ReadCommitted      []int             `toml:"read-committed"`
+	PendingWrites      []int             `toml:"pending-writes"`
+	SyncMax            []plan.Duration   `toml:"sync-max"`
+	Loss               []int             `toml:"loss"`
+	Duplicate          []int             `toml:"duplicate"`
+	Reorder            []int             `toml:"reorder"`
+	TSOWindow          []plan.Duration   `toml:"tso-window"`
+	GCInterval         []plan.Duration   `toml:"gc-interval"`
+	GCLifetime         []plan.Duration   `toml:"gc-lifetime"`
+	ClockOffset        []plan.Duration   `toml:"clock-offset"`
+	ClockDrift         []int             `toml:"clock-drift"`
+	StoreHeartbeat     []plan.Duration   `toml:"store-heartbeat"`
+	RegionHeartbeat    []plan.Duration   `toml:"region-heartbeat"`
 }
 
 // Scheduling are the parts of a plan's scheduling that a seed varies. An empty list

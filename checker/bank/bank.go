@@ -59,7 +59,8 @@ func (c *checker) addAccount(a string) {
 	c.accounts[a] = struct{}{}
 }
 
-// read checks one transaction if what it read covers all accounts.
+// read checks one transaction if what it read covers all accounts at one instant:
+// under read committed each read is of another.
 func (c *checker) read(op *history.Op) {
 	view := map[string]string{}
 	asked := question{}
@@ -68,6 +69,8 @@ func (c *checker) read(op *history.Op) {
 		switch {
 		case o.Kind.Writes():
 			return // what it reads afterwards is its own
+		case o.TS != op.Txn.Ops[0].TS:
+			return
 		case o.Kind == history.TxnScan:
 			for _, p := range o.Pairs {
 				view[p.Key] = p.Value

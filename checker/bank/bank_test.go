@@ -50,6 +50,8 @@ func build(ops ...[]history.TxnOp) *history.History {
 	return h
 }
 
+func at(ts uint64, op history.TxnOp) history.TxnOp { op.TS = ts; return op }
+
 func TestCheck(t *testing.T) {
 	type ops = []history.TxnOp
 	for _, c := range []struct {
@@ -72,6 +74,8 @@ func TestCheck(t *testing.T) {
 		{"the last page is missing", verdict.Unknown, "", ops{scan(1, "a", "3")}},
 		{"not a full read", verdict.Unknown, "", ops{read("a", "3")}},
 		{"a limit that leaves accounts out", verdict.Unknown, "", ops{scan(1, "a", "3")}},
+		{"each read at an instant of its own", verdict.Unknown, "", ops{at(5, read("a", "3")), at(6, read("b", "8"))}},
+		{"total, at one later instant", verdict.Violation, verdict.BankTotal, ops{at(5, read("a", "3")), at(5, read("b", "8"))}},
 		{"its own writes", verdict.Unknown, "", ops{{Kind: history.TxnWrite, Key: "a", Value: p("9")}, scan(0, "a", "9", "b", "7")}},
 	} {
 		got := bank.Check(build(c.ops))

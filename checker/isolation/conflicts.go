@@ -16,7 +16,7 @@ type writer struct {
 }
 
 // conflicts checks first committer wins: in the order of commit, each writer of
-// a key must have started after the one before it had committed. A lock counts
+// a key must have started, or locked it, after the one before it had committed. A lock counts
 // as a write, for that is what SELECT FOR UPDATE is for.
 func (c *checker) conflicts() {
 	var ws []writer
@@ -30,11 +30,31 @@ func (c *checker) conflicts() {
 		ws = c.writers(k, ws[:0])
 		for j := 1; j < len(ws); j++ {
 			a, b := ws[j-1], ws[j]
-			if a.txn != b.txn && c.ix.txns[b.txn].rec.StartTS < c.ix.txns[a.txn].lo {
+			if a.txn != b.txn && c.ix.heldFrom(b.txn, k.name) < c.ix.txns[a.txn].lo {
 				c.conflict(int32(i), a, b) //nolint:gosec // fewer than 2^31 keys
 			}
 		}
 	}
+}
+
+// heldFrom returns the timestamp from which on nobody else may have committed the
+// key that a transaction writes. An optimistic one looks for that since it
+// started. A pessimistic one takes care since it locked the key; of a key that it
+// did not lock, since its last statement, whose locks stand for it.
+func (ix *index) heldFrom(n int32, key string) uint64 {
+	t := ix.txns[n].rec
+	if !t.Pessimistic {
+		return t.StartTS
+	}
+	last := t.StartTS
+	for i := range t.Ops {
+		op := &t.Ops[i]
+		if op.Kind == history.TxnLock && op.Key == key && op.TS != 0 {
+			return op.TS
+		}
+		last = max(last, op.TS)
+	}
+	return last
 }
 
 // writers returns who wrote the key, in the order of commit, appending to ws.

@@ -384,3 +384,98 @@ func TestJudged(t *testing.T) {
 		t.Errorf("with one that was committed: %+v", got)
 	}
 }
+
+// at gives a read or a lock a timestamp of its own.
+func at(ts uint64, op history.TxnOp) history.TxnOp { op.TS = ts; return op }
+
+// pessimistic marks some transactions of a history as such, by their ids.
+func pessimistic(h *history.History, ids ...int) *history.History {
+	for _, id := range ids {
+		h.Ops[id].Txn.Pessimistic = true
+	}
+	return h
+}
+
+// TestPessimistic: reads for update see what is newest at their own timestamp, and
+// nobody changes a key between its lock and the commit; what others commit before
+// the lock is no conflict.
+func TestPessimistic(t *testing.T) {
+	meanwhile := ok(11, 15, w("x", "1"))
+	for _, c := range []struct {
+		name string
+		want verdict.Anomaly
+		h    *history.History
+	}{
+		{"locked after the other's commit", "", pessimistic(build(meanwhile,
+			ok(10, 30, at(20, lock("x")), at(20, r("x", "1")), w("x", "2"))), 1)},
+		{"read what was there when it started", verdict.LostUpdate, pessimistic(build(meanwhile,
+			ok(10, 30, at(20, lock("x")), at(20, r("x", "")), w("x", "2"))), 1)},
+		{"committed by another under the lock", verdict.LostUpdate, pessimistic(build(ok(11, 25, w("x", "1")),
+			ok(10, 30, at(20, lock("x")), at(20, r("x", "")), w("x", "2"))), 1)},
+		{"optimistic, so that it is a conflict", verdict.LostUpdate, build(meanwhile,
+			ok(10, 30, r("x", ""), w("x", "2")))},
+		{"locked again later", verdict.LostUpdate, pessimistic(build(ok(11, 25, w("x", "1")),
+			ok(10, 30, at(20, lock("x")), at(20, r("x", "")), at(27, lock("x")), w("x", "2"))), 1)},
+		{"not locked, its last statement counts", "", pessimistic(build(meanwhile,
+			ok(10, 30, at(20, lock("y")), w("y", "1"), w("x", "2"))), 1)},
+		{"not locked, and changed after its last statement", verdict.GSIa, pessimistic(build(ok(11, 25, w("x", "1")),
+			ok(10, 30, at(20, lock("y")), w("y", "1"), w("x", "2"))), 1)},
+		{"each statement sees what is newest", "", pessimistic(build(meanwhile, ok(14, 25, w("y", "1")),
+			ok(10, 0, at(12, r("x", "")), at(20, r("x", "1")), at(21, r("y", "")), at(26, scan("x", "z", 0, false, "x", "1", "y", "1")))), 2)},
+		{"a statement misses what was committed before it", verdict.GSIb, pessimistic(build(meanwhile,
+			ok(10, 0, at(16, r("x", "")))), 1)},
+		{"a statement sees what was committed after it", verdict.GSIa, pessimistic(build(meanwhile,
+			ok(10, 0, at(14, r("x", "1")))), 1)},
+		{"of an unknown outcome, seen by a statement", "", pessimistic(build(unknown(11, 15, w("x", "1"), w("y", "1")),
+			ok(10, 0, at(16, r("x", "1"))), ok(9, 0, r("x", "")), ok(17, 0, r("y", "1"))), 1)},
+		{"of an unknown outcome, seen in part", verdict.GSIb, pessimistic(build(unknown(11, 15, w("x", "1"), w("y", "1")),
+			ok(10, 0, at(16, r("x", "1"))), ok(9, 0, at(18, r("y", "")))), 1, 2)},
+	} {
+		got := isolation.Check(c.h)
+		switch {
+		case c.want == "" && got.Verdict != verdict.OK:
+			t.Errorf("%s: %+v", c.name, got.Findings)
+		case c.want != "" && !slices.ContainsFunc(got.Findings, func(f verdict.Finding) bool { return f.Anomaly == c.want }):
+			t.Errorf("%s: no %s in %+v", c.name, c.want, got.Findings)
+		}
+	}
+}
+
+// TestCalculated: a commit timestamp that the stores have chosen may be that of
+// another, and a transaction that begins after the answer may start at it; it must
+// not start below.
+func TestCalculated(t *testing.T) {
+	calculated := func(txs ...tx) *history.History {
+		h := build(txs...)
+		for i := range h.Ops {
+			h.Ops[i].Txn.Calculated = true
+		}
+		return h
+	}
+	same := calculated(ok(10, 20, w("x", "1")).at(100, 110), ok(11, 20, w("y", "1")).at(101, 110), ok(20, 0, r("x", "1"), r("y", "1")).at(120, 130))
+	if got := isolation.Check(same); got.Verdict != verdict.OK {
+		t.Errorf("%+v", got.Findings)
+	}
+	below := calculated(ok(10, 20, w("x", "1")).at(100, 110), ok(18, 0, r("x", "")).at(120, 130))
+	if got := isolation.Check(below); got.Verdict != verdict.Violation || got.Findings[0].Anomaly != verdict.RealTimeOrder {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestSerializable: where it is promised, write skew is a violation; a transaction
+// that reads at two timestamps makes cycles that mean nothing elsewhere.
+func TestSerializable(t *testing.T) {
+	skew := build(ok(10, 20, r("x", ""), w("y", "1")), ok(11, 21, r("y", ""), w("x", "1")))
+	skew.Consistency = history.Serializable
+	if got := isolation.Skew(skew); got.Verdict != verdict.Violation || got.Findings[0].Anomaly != verdict.G2Item {
+		t.Errorf("%+v", got)
+	}
+	twice := pessimistic(build(ok(11, 15, w("x", "1"), w("y", "1")), ok(10, 0, r("x", ""), at(20, r("y", "1")))), 1)
+	if got := isolation.Skew(twice); got.Verdict != verdict.OK || len(got.Observations) != 1 {
+		t.Errorf("%+v", got)
+	}
+	twice.Consistency = history.Serializable
+	if got := isolation.Skew(twice); got.Verdict != verdict.Violation {
+		t.Errorf("%+v", got)
+	}
+}

@@ -32,7 +32,7 @@ func (c *checker) wrong(t int32, _ int, k int32, problem string, scan bool) {
 // start timestamp. Where that is certain it takes a comparison.
 func (c *checker) snapshot(r read) {
 	k := &c.ix.keys[r.key]
-	n := c.ix.advance(k, r.start(c.ix))
+	n := c.ix.seen(k, &r)
 	if !k.unsure {
 		if v := &k.versions[n-1]; !k.same(v, &r) && !c.free(v) {
 			c.explain(&r, v)

@@ -72,7 +72,7 @@ func newResolver(ix *index) *resolver {
 			s = ix.newShelf(k)
 			r.shelves[rd.key] = s
 		}
-		a := answer{read: rd, n: int32(ix.advance(k, rd.start(ix)))} //nolint:gosec // fewer than 2^31 versions
+		a := answer{read: rd, n: int32(ix.seen(k, &rd))} //nolint:gosec // fewer than 2^31 versions
 		r.found.search(ix, s, &a)
 		if r.found.tell(s, &a) {
 			r.answers = append(r.answers, a)
@@ -81,6 +81,7 @@ func newResolver(ix *index) *resolver {
 	for _, t := range ix.byStart {
 		w.walk(t)
 	}
+	slices.SortStableFunc(r.answers, func(a, b answer) int { return cmp.Compare(a.start(ix), b.start(ix)) })
 	r.seen, r.unseen = newWorklist(len(r.answers)), newWorklist(len(r.answers))
 	return r
 }

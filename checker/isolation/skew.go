@@ -1,11 +1,13 @@
 package isolation
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
 	"simrun/checker/verdict"
+	"simrun/sim/history"
 )
 
 // dependency is the kind of an edge of Adya's direct serialization graph.
@@ -80,7 +82,7 @@ func (g *graph) read(r read) {
 	if k.unsure {
 		return // which version was read is not certain
 	}
-	n := g.ix.advance(k, r.start(g.ix))
+	n := g.ix.seen(k, &r)
 	g.add(k.versions[n-1].txn, edge{to: r.txn, kind: wr, key: r.key})
 	if n < len(k.versions) {
 		g.add(r.txn, edge{to: k.versions[n].txn, kind: rw, key: r.key})
@@ -232,7 +234,12 @@ func (g *graph) report(r *verdict.Result, component []int32, components int) {
 	path := strings.Join(parts, " ") + " the first"
 	var allowed bool
 	f.Anomaly, allowed = classify(cycle)
-	if !allowed {
+	switch {
+	case g.ix.h.Consistency == history.Serializable:
+		f.Message = "a cycle that serializability does not allow: " + path
+		r.Add(f)
+		return
+	case !allowed && !g.ix.readsTwice(cycle):
 		f.Message = "a cycle that snapshot isolation does not allow: " + path
 		r.Add(f)
 		return
@@ -245,6 +252,27 @@ func (g *graph) report(r *verdict.Result, component []int32, components int) {
 		f.Message += fmt.Sprintf("; one of %d such groups", components)
 	}
 	r.Observe(f)
+}
+
+// readsTwice says whether a transaction of the cycle has read at more than one
+// timestamp: its snapshot and, for update, what was newest; or under read
+// committed. What it saw is of no single instant, and that is what it asked for.
+func (ix *index) readsTwice(cycle []step) bool {
+	for _, s := range cycle {
+		t := ix.txns[s.txn].rec
+		var first uint64
+		for i := range t.Ops {
+			op := &t.Ops[i]
+			if op.Kind != history.TxnRead && op.Kind != history.TxnScan {
+				continue
+			}
+			ts := cmp.Or(op.TS, t.StartTS)
+			if first = cmp.Or(first, ts); ts != first {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // classify names a cycle by its anti-dependencies.

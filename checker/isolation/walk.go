@@ -18,7 +18,25 @@ type read struct {
 	scan  bool
 }
 
-func (r *read) start(ix *index) uint64 { return ix.txns[r.txn].rec.StartTS }
+// start returns the timestamp of the read: that of its transaction, unless it is a
+// read for update or of a statement of its own.
+func (r *read) start(ix *index) uint64 {
+	t := ix.txns[r.txn].rec
+	if ts := t.Ops[r.op].TS; ts != 0 {
+		return ts
+	}
+	return t.StartTS
+}
+
+// seen returns how many versions of the key the read sees, in a sweep by start
+// timestamp. A read with a timestamp of its own is out of order there.
+func (ix *index) seen(k *key, r *read) int {
+	t := ix.txns[r.txn].rec
+	if ts := t.Ops[r.op].TS; ts != 0 {
+		return ix.upTo(k, ts)
+	}
+	return ix.advance(k, t.StartTS)
+}
 
 // visitor is told what a transaction read. Either function may be nil.
 type visitor struct {

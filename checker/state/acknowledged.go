@@ -118,6 +118,14 @@ func wants(h *history.Header, t *history.TxnRecord) []want {
 	return out
 }
 
+// decided says whether a transaction of which every key has a lock or a record is
+// committed: the primary has its commit record, or a lock that says that all locks
+// together are as good.
+func (a *acknowledged) decided(primary string, start uint64) bool {
+	s := a.find(primary, start)
+	return s.record != nil || s.lock != nil && s.lock.async
+}
+
 func (a *acknowledged) check(op *history.Op) {
 	t := op.Txn
 	found, missing, primary := "", "", ""
@@ -128,7 +136,7 @@ func (a *acknowledged) check(op *history.Op) {
 		case s.record != nil:
 			found = w.key
 			a.compare(op, &w, s.record)
-		case s.lock == nil || op.Outcome == history.Failed:
+		case s.lock == nil || s.lock.kind == 'S' || op.Outcome == history.Failed:
 			missing = w.key
 		default:
 			primary = string(s.lock.primary)
@@ -137,7 +145,7 @@ func (a *acknowledged) check(op *history.Op) {
 	switch {
 	case op.Outcome == history.OK && missing != "":
 		a.add(verdict.LostCommit, op, fmt.Sprintf("it was acknowledged, and has no record on %q", missing))
-	case op.Outcome == history.OK && primary != "" && a.find(primary, t.StartTS).record == nil:
+	case op.Outcome == history.OK && primary != "" && !a.decided(primary, t.StartTS):
 		a.add(verdict.LostCommit, op, fmt.Sprintf("it was acknowledged, and has no commit record on its primary %q", primary))
 	case op.Outcome == history.Failed && found != "":
 		a.add(verdict.UndeadAbort, op, fmt.Sprintf("it failed, and is committed on %q", found))

@@ -360,6 +360,8 @@ func TestAcknowledged(t *testing.T) {
 	locked := Rows{Write: one.Write, Lock: []Row{putL("y", "x", 10, shortA...)}}
 	prewritten := Rows{Lock: []Row{putL("x", "x", 10, shortA...), putL("y", "x", 10, shortA...)}}
 	inverted := Rows{Write: one.Write, Lock: []Row{putL("y", "y", 10, shortA...)}}
+	async := Rows{Lock: []Row{putL("x", "x", 10, append(shortA, 'a', 1, 2, 'y')...), putL("y", "x", 10, append(shortA, 'a', 0)...)}}
+	waiting := Rows{Lock: []Row{async.Lock[0], {async.Lock[1].Key, append([]byte{'S'}, async.Lock[1].Value[1:]...)}}}
 	foreign := Rows{Lock: []Row{putL("x", "z", 10, shortA...), putL("y", "z", 10, shortA...)}}
 	elsewhere := Rows{Lock: foreign.Lock, Write: []Row{putW("z", 10, 11, shortA...)}}
 	other := Rows{Write: []Row{putW("x", 10, 11, 'v', 1, 'b'), putW("y", 10, 11, shortA...)}}
@@ -383,6 +385,8 @@ func TestAcknowledged(t *testing.T) {
 		{"failed and there", verdict.UndeadAbort, op(history.Failed, 0), both},
 		{"unknown and there", "", op(history.Unknown, 0), both},
 		{"unknown and gone", "", op(history.Unknown, 0), Rows{}},
+		{"committed by its locks", "", op(history.OK, 11), async},
+		{"one of them pessimistic only", verdict.LostCommit, op(history.OK, 11), waiting},
 		{"unknown and half", verdict.RecordConflict, op(history.Unknown, 11), one},
 	} {
 		got := Acknowledged(c.h, c.rows, 0)
@@ -438,4 +442,41 @@ func FuzzRecords(f *testing.F) {
 		_, _ = decodeWrite(b)
 		_, _, _ = decodeVersion(b)
 	})
+}
+
+// TestAsyncLocks: whoever recovers an async-commit transaction asks the keys that
+// its primary lists, so all that it has locked or written has to be among them. A
+// pessimistic lock that is late means nothing.
+func TestAsyncLocks(t *testing.T) {
+	lists := func(keys ...byte) Row {
+		rest := append([]byte{}, shortA...)
+		rest = append(rest, 'a', byte(len(keys)))
+		for _, k := range keys {
+			rest = append(rest, 2, k)
+		}
+		return putL("x", "x", 10, rest...)
+	}
+	secondary := func(key string) Row { return putL(key, "x", 10, append(append([]byte{}, shortA...), 'a', 0)...) }
+	late := secondary("z")
+	late.Value[0] = 'S'
+	for _, c := range []struct {
+		name string
+		want verdict.Anomaly
+		rows Rows
+	}{
+		{"listed", "", Rows{Lock: []Row{lists('y'), secondary("y")}}},
+		{"committed, and the primary not yet", "", Rows{Lock: []Row{lists('y')}, Write: []Row{putW("y", 10, 11, shortA...)}}},
+		{"not listed", verdict.RecordConflict, Rows{Lock: []Row{lists('y'), secondary("y"), secondary("z")}}},
+		{"committed and not listed", verdict.RecordConflict, Rows{Lock: []Row{lists('y')}, Write: []Row{putW("z", 10, 11, shortA...)}}},
+		{"a late pessimistic lock", "", Rows{Lock: []Row{lists('y'), secondary("y"), late}}},
+		{
+			"a late pessimistic lock of one that is committed", "",
+			Rows{Lock: []Row{late}, Write: []Row{putW("x", 10, 11, shortA...), putW("y", 10, 11, shortA...)}},
+		},
+	} {
+		got := MVCC(c.rows, Options{})
+		if c.want == "" && got.Verdict != verdict.OK || c.want != "" && (got.Verdict != verdict.Violation || got.Findings[0].Anomaly != c.want) {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
 }

@@ -24,6 +24,7 @@ const (
 	causeNotReady                 // the region is in transition
 	causeDiskFull                 // the store has no space
 	causeLocked                   // a lock of a living transaction is in the way
+	causeConflict                 // a statement met a newer commit
 	causeTxnNotFound              // a transaction's primary has not arrived yet
 	causePlacement                // the placement driver does not answer
 	causeRejected                 // the store does not say why
@@ -49,6 +50,7 @@ var backoffs = [numCauses]struct {
 	causeNotReady:    {"not ready", 4 * time.Millisecond, 300 * time.Millisecond, 0},
 	causeDiskFull:    {"disk full", 200 * time.Millisecond, 2 * time.Second, 0},
 	causeLocked:      {"locked", 10 * time.Millisecond, 500 * time.Millisecond, 0},
+	causeConflict:    {"write conflict", 2 * time.Millisecond, 100 * time.Millisecond, 1},
 	causeTxnNotFound: {"transaction not found", 10 * time.Millisecond, 500 * time.Millisecond, 0},
 	causePlacement:   {"placement", 20 * time.Millisecond, 500 * time.Millisecond, 0},
 	causeRejected:    {"rejected", 20 * time.Millisecond, 500 * time.Millisecond, 0},

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -43,7 +44,7 @@ func BenchmarkTransfer(b *testing.B) {
 			tx.Set(to, value)
 			x := newCommitter(tx)
 			_ = x.prewrite(t)
-			x.heartbeat.stop()
+			tx.heartbeat.stop()
 			_, _ = x.commitPrimary(t)
 		}
 	})
@@ -70,4 +71,53 @@ func BenchmarkLocate(b *testing.B) {
 			_, _ = c.client.locate(t, &bo, key)
 		}
 	})
+}
+
+// BenchmarkCommit counts what a transaction of two keys costs in each mode, in one
+// region or two: rounds until the answer, timestamps, and proposals in all.
+func BenchmarkCommit(b *testing.B) {
+	for _, mode := range []CommitMode{TwoPhase, AsyncCommit, OnePhase} {
+		for _, pessimistic := range []bool{false, true} {
+			for _, regions := range []int{1, 2} {
+				name := fmt.Sprintf("%v/pessimistic=%v/regions=%d", mode, pessimistic, regions)
+				b.Run(name, func(b *testing.B) { benchmarkCommit(b, TxnOptions{Commit: mode, Pessimistic: pessimistic}, regions) })
+			}
+		}
+	}
+}
+
+func benchmarkCommit(b *testing.B, options TxnOptions, regions int) {
+	var splits []string
+	if regions == 2 {
+		splits = []string{"m"}
+	}
+	rounds := 0
+	cfg := Config{Txn: options, Committed: func(_ CommitMode, n int) { rounds += n }}
+	c := newCluster(b, 1, cfg, false, splits...)
+	var timestamps, proposals uint64
+	c.run(func(t env.Task) {
+		for range b.N {
+			tx, _ := c.client.Begin(t)
+			keys := [][]byte{[]byte("a"), []byte("z")}
+			if err := tx.Lock(t, keys...); options.Pessimistic && err != nil {
+				b.Fatal(err)
+			}
+			for _, key := range keys {
+				tx.Set(key, []byte("1"))
+			}
+			c.settle(t)
+			before := c.client.Stats().Timestamps
+			c.proposals = 0
+			if err := tx.Commit(t); err != nil {
+				b.Fatal(err)
+			}
+			c.settle(t)
+			timestamps += c.client.Stats().Timestamps - before
+			proposals += c.proposals
+		}
+	})
+	n := float64(b.N)
+	b.ReportMetric(float64(rounds)/n, "rounds/commit")
+	b.ReportMetric(float64(timestamps)/n, "timestamps/commit")
+	b.ReportMetric(float64(proposals)/n, "proposals/commit")
 }

@@ -39,6 +39,9 @@ type cluster struct {
 	client *Client
 	db     *engine.DB
 	sched  *txn.Scheduler
+	waits  *txn.DetectTable
+	// proposals counts what was replicated.
+	proposals uint64
 
 	stores  []env.Addr // of store i+1
 	regions []*hosted  // in the order of keys
@@ -110,7 +113,10 @@ func newCluster(tb testing.TB, seed uint64, cfg Config, raw bool, splits ...stri
 		if c.db, err = engine.OpenDB(e, "kv", engine.Options{}); err != nil {
 			tb.Fatal(err)
 		}
-		c.sched = txn.NewScheduler(e, c)
+		c.waits = txn.NewDetectTable(time.Second)
+		c.sched = txn.NewScheduler(e, c, txn.Config{
+			Detector: c, Timestamp: func(t env.Task) (uint64, error) { return c.tick(), nil },
+		})
 		c.sched.SetSafePoints(txn.SafePoints{})
 		c.client = NewWithTransport(e, c, c, cfg)
 		return c.db.Close
@@ -133,6 +139,7 @@ func (c *cluster) addRegion(start, end []byte) *hosted {
 	for i := range c.stores {
 		r.meta.Peers = append(r.meta.Peers, &metapb.Peer{Id: c.nextID*10 + uint64(i) + 1, StoreId: uint64(i + 1)})
 	}
+	c.sched.RequireMaxTS(c.nextID, 1) // a leader is there from the beginning
 	c.nextID++
 	c.regions = append(c.regions, r)
 	slices.SortFunc(c.regions, func(a, b *hosted) int { return bytes.Compare(a.meta.StartKey, b.meta.StartKey) })

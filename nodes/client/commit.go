@@ -43,6 +43,7 @@ func (x *committer) commitPrimary(t env.Task) (int, error) {
 		n := x.reach(r, span{0, len(x.keys)})
 		req.Keys, req.CommitVersion = x.keys[:n], x.commitTS
 		markCommitRetried.Sometimes(x.unaccounted != nil)
+		x.rounds++
 		v := c.attempt(t, b, r, call{rpc.KvCommit, ctx, req, resp})
 		switch {
 		case v.fate == answered && resp.Error == nil:

@@ -21,6 +21,9 @@ import (
 //     decides; whoever meets another lock of the transaction looks here.
 //  4. The other keys are committed in the background.
 //
+// With async commit and one-phase commit (asynccommit.go) step 1 decides, and the
+// stores choose the timestamp.
+//
 // The primary is the first key. Each region's keys go with one request, as long
 // as that does not grow too large; the first request has the primary.
 type committer struct {
@@ -28,21 +31,33 @@ type committer struct {
 	tx      *Txn
 	startTS uint64
 
-	// One entry for each key, in the order of keys.
+	// One entry for each key, in the order of keys from the primary on, and then from
+	// the smallest.
 	mutations []*kvrpcpb.Mutation
+	actions   []kvrpcpb.PrewriteRequest_PessimisticAction // nil: an optimistic transaction
 	keys      [][]byte
 	bounds    [][]byte // the keys in the form of region bounds
 	// locked tells where a lock may have been left: a prewrite succeeded, or its
 	// outcome is unknown.
 	locked []bool
+	// held tells where a pessimistic lock was taken before.
+	held []bool
 
-	backoff   backoff // its deadline is that of the whole commit
-	heartbeat heartbeat
+	backoff backoff // its deadline is that of the whole commit
 	// failure is why the transaction cannot commit. It stops the prewrites that
 	// run at the same time.
 	failure error
 
+	choice choice
+
 	commitTS uint64
+	// chosen: it was chosen by the stores.
+	chosen bool
+	// blockedSince is when the lock of a pessimistic transaction was met first, on the
+	// monotonic clock; 0: never.
+	blockedSince time.Duration
+	// rounds counts the requests to stores that had to follow one another.
+	rounds int
 	// unaccounted is set while an attempt to commit the primary may have been
 	// executed, or may be yet.
 	unaccounted error
@@ -59,7 +74,17 @@ func newCommitter(tx *Txn) *committer {
 		keys:      make([][]byte, n),
 		bounds:    make([][]byte, n),
 		locked:    make([]bool, n),
+		held:      make([]bool, n),
 		backoff:   tx.client.newBackoff(tx.client.cfg.CommitTimeout),
+	}
+	first := 0
+	if tx.primary != nil {
+		first, _ = tx.buffer.search(tx.primary)
+	} else {
+		tx.primary = writes[0].key
+	}
+	if tx.options.Pessimistic {
+		x.actions = make([]kvrpcpb.PrewriteRequest_PessimisticAction, n)
 	}
 	size := 0
 	for i := range writes {
@@ -68,15 +93,31 @@ func newCommitter(tx *Txn) *committer {
 	arena := make([]byte, 0, size)
 	mutations := make([]kvrpcpb.Mutation, n)
 	for i := range writes {
-		w := &writes[i]
+		w := &writes[(first+i)%n]
 		from := len(arena)
 		arena = codec.AppendBytes(arena, w.key)
 		x.bounds[i] = arena[from:len(arena):len(arena)]
-		x.keys[i] = w.key
+		x.keys[i], x.held[i] = w.key, w.locked
 		mutations[i] = kvrpcpb.Mutation{Op: w.op(), Key: w.key, Value: w.value}
 		x.mutations[i] = &mutations[i]
+		if x.actions != nil {
+			x.actions[i] = w.action()
+		}
 	}
 	return x
+}
+
+// action returns what the prewrite of a pessimistic transaction is to make sure
+// of.
+func (w *write) action() kvrpcpb.PrewriteRequest_PessimisticAction {
+	switch {
+	case w.locked:
+		return kvrpcpb.PrewriteRequest_DO_PESSIMISTIC_CHECK
+	case w.derived && !w.mustNotExist:
+		return kvrpcpb.PrewriteRequest_SKIP_PESSIMISTIC_CHECK
+	default:
+		return kvrpcpb.PrewriteRequest_DO_CONSTRAINT_CHECK
+	}
 }
 
 // op returns what prewrite is asked to do with the key.
@@ -98,7 +139,19 @@ func (x *committer) primary() []byte { return x.keys[0] }
 func (x *committer) run(t env.Task) error {
 	err := x.checkInserted(t)
 	if err == nil {
+		err = x.prepare(t)
+	}
+	if err == nil {
 		err = x.prewrite(t)
+	}
+	if x.decided(err) {
+		x.tx.heartbeat.stop()
+		x.committed()
+		return nil
+	}
+	if err != nil && x.mayBeCommitted(err) {
+		x.tx.heartbeat.stop()
+		return undetermined("commit", err)
 	}
 	if err == nil {
 		err = x.takeCommitTS(t)
@@ -106,15 +159,21 @@ func (x *committer) run(t env.Task) error {
 	if err != nil {
 		// Nobody was asked to commit the primary, and nobody but us can: the
 		// transaction has definitely failed, whatever locks it has left.
-		x.heartbeat.stop()
+		x.tx.heartbeat.stop()
 		x.rollback()
 		return failed("commit", err)
 	}
+	return x.secondPhase(t)
+}
+
+// secondPhase commits the primary at commitTS, and with it the transaction.
+func (x *committer) secondPhase(t env.Task) error {
 	invariant.Check(x.commitTS > x.startTS, "client: commit timestamp %d is not after start timestamp %d", x.commitTS, x.startTS)
 	n, err := x.commitPrimary(t)
-	x.heartbeat.stop()
+	x.tx.heartbeat.stop()
 	switch {
 	case err == nil:
+		x.committed()
 		x.commitSecondaries(n)
 	case errors.Is(err, ErrUndetermined):
 		// The locks stay: the primary decides, for us as for everybody else.
@@ -123,6 +182,21 @@ func (x *committer) run(t env.Task) error {
 		x.rollback()
 	}
 	return err
+}
+
+// committed tells how the transaction was committed.
+func (x *committer) committed() {
+	if x.client.cfg.Committed == nil {
+		return
+	}
+	mode := TwoPhase
+	switch {
+	case x.chosen && x.choice.onePC:
+		mode = OnePhase
+	case x.chosen:
+		mode = AsyncCommit
+	}
+	x.client.cfg.Committed(mode, x.rounds)
 }
 
 // takeCommitTS takes a commit timestamp and asks whoever wants to be asked before
@@ -168,7 +242,7 @@ func (x *committer) checkInserted(t env.Task) error {
 func (x *committer) reach(r *region, s span) int {
 	size := len(x.keys[s.lo]) + len(x.mutations[s.lo].Value)
 	hi := s.lo + 1
-	for hi < s.hi && r.endsAfter(x.bounds[hi]) {
+	for hi < s.hi && r.contains(x.bounds[hi]) {
 		size += len(x.keys[hi]) + len(x.mutations[hi].Value)
 		if size > x.client.cfg.BatchBytes {
 			break
@@ -191,11 +265,4 @@ func (x *committer) requests(t env.Task, b *backoff, s span) ([]span, error) {
 		s.lo = hi
 	}
 	return parts, nil
-}
-
-// lockTTL returns the TTL in milliseconds, counted from the start timestamp, of
-// a lock that is to be respected for Config.LockTTL from now on.
-func (x *committer) lockTTL() uint64 {
-	age := x.client.env.Clock.Monotonic() - x.tx.began
-	return uint64((age + x.client.cfg.LockTTL) / time.Millisecond)
 }

@@ -30,6 +30,21 @@ type Config struct {
 	// secondary lock whose primary is not there yet.
 	PrimaryFirst bool
 
+	// Txn are the options of transactions that are begun without any.
+	Txn TxnOptions
+	// CommitWindow bounds the commit timestamp that the stores may choose (async
+	// commit, one-phase commit): so long after the start of the commit. Beyond it
+	// they ask for a timestamp of the oracle. Default 2 s.
+	CommitWindow time.Duration
+	// AsyncKeys and AsyncBytes are the most keys, and the most bytes of them, of a
+	// transaction that is committed asynchronously: the primary's lock lists all of
+	// them. Defaults 256 and 4 KiB.
+	AsyncKeys, AsyncBytes int
+
+	// Committed, if not nil, is told of every transaction that was committed: how, and
+	// how many rounds of requests to stores its Commit took until the answer.
+	Committed func(mode CommitMode, rounds int)
+
 	// ReplicaRead is the chance of a read to be sent to a follower first, per mille,
 	// if it fails there it goes to the leader. Default 0.
 	ReplicaRead int
@@ -63,6 +78,9 @@ func (cfg *Config) setDefaults() {
 	orDuration(&cfg.BackgroundTimeout, 10*time.Second)
 	orDuration(&cfg.LockTTL, 3*time.Second)
 	orDuration(&cfg.SuspectFor, cfg.RPCTimeout)
+	orDuration(&cfg.CommitWindow, 2*time.Second)
+	orInt(&cfg.AsyncKeys, 256)
+	orInt(&cfg.AsyncBytes, 4<<10)
 	orInt(&cfg.BatchBytes, 16<<10)
 	orInt(&cfg.ScanPage, 256)
 }

@@ -47,7 +47,11 @@ func (s *story) command(t *testing.T, d *datadriven.TestData) string {
 			}
 		})
 	case "outcomes":
-		return outcomes(t)
+		var options TxnOptions
+		for _, arg := range d.CmdArgs {
+			options.set(arg.Key)
+		}
+		return outcomes(t, options)
 	default:
 		d.Fatalf(t, "unknown command %s", d.Cmd)
 	}
@@ -70,6 +74,10 @@ func (s *story) newCluster(t *testing.T, d *datadriven.TestData) {
 				d.Fatalf(t, "%v", err)
 			}
 			cfg.OpTimeout, cfg.CommitTimeout = limit, limit
+		case "window":
+			cfg.CommitWindow, _ = time.ParseDuration(arg.Vals[0])
+		case "async-keys":
+			cfg.AsyncKeys = 2
 		case "raw", "primary-first":
 		default:
 			d.Fatalf(t, "unknown argument %s", arg.Key)
@@ -103,10 +111,25 @@ func (s *story) line(t env.Task, f []string) {
 		t.Sleep(d)
 	case "settle":
 		s.c.settle(t)
+	case "meanwhile":
+		// The rest of the line runs beside what follows, after a time.
+		d, err := time.ParseDuration(f[1])
+		if err != nil {
+			panic(err)
+		}
+		s.c.env.Sched.Go("meanwhile", func(t env.Task) {
+			t.Sleep(d)
+			fmt.Fprintf(&s.out, "  meanwhile, %s\n", strings.Join(f[2:], " "))
+			if outcome := s.txnOp(t, f[2], f[3:]); outcome != "" {
+				fmt.Fprintf(&s.out, "  meanwhile = %s\n", outcome)
+			}
+		})
 	case "locks":
 		result = "[" + s.c.lockedKeys() + "]"
 	case "orphan":
 		s.orphan(t, f[1], f[2:])
+	case "orphan-async":
+		s.orphanAsync(t, f[1], f[2], f[3])
 	case "raw":
 		result = s.rawOp(t, f[1:])
 	default:
@@ -154,6 +177,14 @@ func (s *story) fault(f []string) {
 		case "split":
 			key := f[1]
 			r.before = func(env.Task) { s.c.split(key, s.raw) }
+			f = f[1:]
+		case "before-read":
+			// A reader comes first, with a timestamp of the time of its arrival.
+			key := []byte(f[1])
+			r.before = func(t env.Task) {
+				t.Sleep(10 * time.Millisecond)
+				s.c.sched.Get(t, &kvrpcpb.GetRequest{Context: s.c.anywhere(), Key: key, Version: s.c.tick()})
+			}
 			f = f[1:]
 		case "expire", "push":
 			r.before = s.checker(f[0], f[1], f[2])
@@ -236,6 +267,23 @@ func (s *story) orphan(t env.Task, name string, f []string) {
 	}
 }
 
+// orphanAsync leaves the locks of an async commit of two keys of which the second
+// fell back to two phases.
+func (s *story) orphanAsync(t env.Task, name, primary, secondary string) {
+	c := s.c
+	start := c.tick()
+	c.tsNames[start] = name
+	for i, key := range []string{primary, secondary} {
+		req := &kvrpcpb.PrewriteRequest{
+			Context: c.anywhere(), StartVersion: start, LockTtl: 3000, MinCommitTs: start + 1, PrimaryLock: []byte(primary),
+			Mutations: []*kvrpcpb.Mutation{{Key: []byte(key), Value: []byte(name)}}, UseAsyncCommit: i == 0, Secondaries: [][]byte{[]byte(secondary)},
+		}
+		for resp := c.sched.Prewrite(t, req); resp.RegionError != nil; resp = c.sched.Prewrite(t, req) {
+			t.Sleep(time.Millisecond)
+		}
+	}
+}
+
 func (s *story) rawOp(t env.Task, f []string) string {
 	c := s.c.client
 	switch f[0] {
@@ -284,7 +332,11 @@ func (s *story) txnOp(t env.Task, name string, f []string) string {
 	switch f[0] {
 	case "begin":
 		var err error
-		if tx, err = s.c.client.Begin(t); err != nil {
+		var options TxnOptions
+		for _, word := range f[1:] {
+			options.set(word)
+		}
+		if tx, err = s.c.client.BeginWith(t, options); err != nil {
 			return s.c.describeError(err)
 		}
 		s.c.tsNames[tx.StartTS()] = name
@@ -311,7 +363,14 @@ func (s *story) txnOp(t env.Task, name string, f []string) string {
 	case "insert":
 		return s.c.describeError(tx.Insert([]byte(f[1]), []byte(f[2])))
 	case "lock":
-		tx.LockKeys(keysIn(f[1:])...)
+		return s.c.describeError(tx.Lock(t, keysIn(f[1:])...))
+	case "get-for-update":
+		pairs, err := tx.BatchGetForUpdate(t, keysIn(f[1:]))
+		return s.pairs(pairs, err)
+	case "insert-now":
+		return s.c.describeError(tx.InsertForUpdate(t, []byte(f[1]), []byte(f[2])))
+	case "set-derived":
+		tx.SetDerived([]byte(f[1]), []byte(f[2]))
 	case "rollback":
 		tx.Rollback(t)
 	case "commit":
@@ -324,6 +383,22 @@ func (s *story) txnOp(t env.Task, name string, f []string) string {
 		panic("unknown operation " + f[0])
 	}
 	return ""
+}
+
+// set chooses an option by its name.
+func (o *TxnOptions) set(word string) {
+	switch word {
+	case "pessimistic":
+		o.Pessimistic = true
+	case "read-committed":
+		o.ReadCommitted = true
+	case "async":
+		o.Commit = AsyncCommit
+	case "one-phase":
+		o.Commit = OnePhase
+	default:
+		panic("unknown option " + word)
+	}
 }
 
 func (s *story) value(value []byte, found bool, err error) string {

@@ -29,6 +29,10 @@ var (
 	// ErrRolledBack: somebody who was waiting for the transaction's locks rolled it
 	// back after their TTL.
 	ErrRolledBack = errors.New("transaction was rolled back by another one")
+	// ErrDeadlock: a pessimistic transaction and others wait for each other's locks.
+	// It is to be rolled back, so that the others can go on. Errors of type
+	// *DeadlockError say which.
+	ErrDeadlock = errors.New("deadlock")
 	// ErrKeyExists: Insert of a key that exists. Errors of type *KeyExistsError
 	// say which.
 	ErrKeyExists = errors.New("key exists")
@@ -37,6 +41,8 @@ var (
 	// ErrPartial: some regions executed their part of a raw batch, others did not.
 	ErrPartial = errors.New("executed in part")
 )
+
+var errOptimisticReadCommitted = errors.New("read committed needs a pessimistic transaction")
 
 // Error is the type of all errors that operations return.
 type Error struct {
@@ -82,7 +88,7 @@ type WriteConflictError struct {
 
 func (e *WriteConflictError) Error() string {
 	if e.ConflictCommitTS == 0 {
-		return fmt.Sprintf("write conflict: %q is locked by %d, which began after %d", e.Key, e.ConflictStartTS, e.StartTS)
+		return fmt.Sprintf("write conflict: %q is locked by %d, to which %d gives way", e.Key, e.ConflictStartTS, e.StartTS)
 	}
 	return fmt.Sprintf("write conflict: %q was written by %d at %d, after %d began",
 		e.Key, e.ConflictStartTS, e.ConflictCommitTS, e.StartTS)
@@ -98,6 +104,22 @@ func (e *KeyExistsError) Error() string { return fmt.Sprintf("key exists: %q", e
 
 // Is makes the error an ErrKeyExists.
 func (e *KeyExistsError) Is(target error) bool { return target == ErrKeyExists }
+
+// DeadlockError says for whose lock a transaction waited, and by whom it was
+// waited for. It is ErrDeadlock.
+type DeadlockError struct {
+	Key     []byte // that is locked
+	StartTS uint64 // of the transaction that holds it
+	// Chain are the transactions that wait, each for the next one, from that one on.
+	Chain []uint64
+}
+
+func (e *DeadlockError) Error() string {
+	return fmt.Sprintf("deadlock: %q is locked by %d, and in turn wait %v", e.Key, e.StartTS, e.Chain)
+}
+
+// Is makes the error an ErrDeadlock.
+func (e *DeadlockError) Is(target error) bool { return target == ErrDeadlock }
 
 // regionErr wraps a region error as a Go error.
 type regionErr struct {
@@ -123,6 +145,12 @@ func keyError(ke *kvrpcpb.KeyError) error {
 			Key: ke.Conflict.Key, StartTS: ke.Conflict.StartTs,
 			ConflictStartTS: ke.Conflict.ConflictTs, ConflictCommitTS: ke.Conflict.ConflictCommitTs,
 		}
+	case ke.Deadlock != nil:
+		d := &DeadlockError{Key: ke.Deadlock.LockKey, StartTS: ke.Deadlock.LockTs}
+		for _, e := range ke.Deadlock.WaitChain {
+			d.Chain = append(d.Chain, e.Txn)
+		}
+		return d
 	case ke.AlreadyExist != nil:
 		return &KeyExistsError{ke.AlreadyExist.Key}
 	case ke.TxnNotFound != nil:

@@ -230,16 +230,19 @@ func (g *Collector) resolveLocks(t env.Task, b *backoff, p part, safePoint uint6
 		if err := g.ask(t, b, p, call{rpc.KvScanLock, ctx, req, resp}); err != nil {
 			return err
 		}
-		if resp.Error != nil {
+		locks := resp.Locks
+		switch {
+		case resp.Error.GetLocked() != nil:
+			locks = []*kvrpcpb.LockInfo{resp.Error.Locked} // in the memory of the leader, about to be applied
+		case resp.Error != nil:
 			return fmt.Errorf("scan locks: %w", keyError(resp.Error))
-		}
-		if len(resp.Locks) == 0 {
+		case len(locks) == 0:
 			return nil
 		}
 		markGCResolved.Reached()
 		// Its own start comes after all of them, so that none is too young to be
 		// waited for.
-		blocked, err := c.resolveForWrite(t, b, codec.MaxTS, resp.Locks)
+		blocked, err := c.resolveForWrite(t, b, codec.MaxTS, locks)
 		if err != nil {
 			return err
 		}

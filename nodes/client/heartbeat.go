@@ -1,6 +1,8 @@
 package client
 
 import (
+	"bytes"
+
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 
 	"simrun/nodes/env"
@@ -14,18 +16,19 @@ var (
 	markHeartbeatGone = invariant.NewMark("client: primary lock gone at heartbeat")
 )
 
-// heartbeat keeps the primary lock of a transaction alive while its commit
-// takes long. Only the primary's TTL counts.
+// heartbeat keeps the primary lock of a transaction alive: of a pessimistic one
+// from its first lock on, of an optimistic one while its commit takes long. Only
+// the primary's TTL counts.
 type heartbeat struct {
 	started, stopped bool
 	timer            env.Timer
 }
 
-// start begins to keep x alive once its primary is locked.
-func (h *heartbeat) start(x *committer) {
+// start begins to keep tx alive once its primary is locked.
+func (h *heartbeat) start(tx *Txn) {
 	if !h.started {
 		h.started = true
-		h.arm(x)
+		h.arm(tx)
 	}
 }
 
@@ -35,34 +38,40 @@ func (h *heartbeat) stop() {
 }
 
 // arm makes the next heartbeat follow when half of the TTL has passed.
-func (h *heartbeat) arm(x *committer) {
+func (h *heartbeat) arm(tx *Txn) {
 	if h.stopped {
 		return
 	}
-	c := x.client
+	c := tx.client
 	h.timer = c.env.Sched.After(c.cfg.LockTTL/2, func() {
-		c.env.Sched.Go("heartbeat", func(t env.Task) { h.beat(t, x) })
+		c.env.Sched.Go("heartbeat", func(t env.Task) { h.beat(t, tx) })
 	})
 }
 
-// beat extends the TTL once, unless the commit has ended meanwhile.
-func (h *heartbeat) beat(t env.Task, x *committer) {
-	if h.stopped {
+// beat extends the TTL once, unless the transaction has ended meanwhile.
+func (h *heartbeat) beat(t env.Task, tx *Txn) {
+	primary := tx.primary
+	if h.stopped || primary == nil {
 		return
 	}
-	c := x.client
+	c := tx.client
 	b := c.newBackoff(c.cfg.LockTTL / 2)
 	ctx := &kvrpcpb.Context{}
 	resp := &kvrpcpb.TxnHeartBeatResponse{}
 	req := &kvrpcpb.TxnHeartBeatRequest{
-		Context: ctx, PrimaryLock: x.primary(), StartVersion: x.startTS, AdviseLockTtl: x.lockTTL(),
+		Context: ctx, PrimaryLock: primary, StartVersion: tx.snapshot.ts, AdviseLockTtl: tx.lockTTL(),
 	}
 	markHeartbeat.Reached()
-	err := c.send(t, &b, x.bounds[0], call{rpc.KvTxnHeartBeat, ctx, req, resp})
-	if err == nil && resp.Error != nil {
+	err := c.send(t, &b, txnBounds(primary), call{rpc.KvTxnHeartBeat, ctx, req, resp})
+	if err == nil && resp.Error != nil && !tx.unlockedYet() {
 		// Committed or rolled back; the commit will find out which.
 		markHeartbeatGone.Reached()
 		return
 	}
-	h.arm(x)
+	if bytes.Equal(tx.primary, primary) {
+		h.arm(tx)
+	}
 }
+
+// unlockedYet reports whether the primary's lock may only be on its way.
+func (tx *Txn) unlockedYet() bool { return tx.options.Pessimistic && tx.lockCount == 0 }

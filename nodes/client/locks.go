@@ -28,7 +28,7 @@ var (
 	markPushed         = invariant.NewMark("client: commit timestamp of a lock's owner pushed past the reader")
 	markStatusCached   = invariant.NewMark("client: fate of a lock's owner was known")
 	markNotPrimary     = invariant.NewMark("client: lock names a primary that denies it")
-	markAsyncLock      = invariant.NewMark("client: lock of an async-commit transaction left alone")
+	markAsyncLock      = invariant.NewMark("client: lock of an async-commit transaction met")
 	markYounger        = invariant.NewMark("client: gave way to the lock of a younger transaction")
 )
 
@@ -63,6 +63,12 @@ func (sc *statusCache) add(startTS, commitTS uint64) {
 type txnStatus struct {
 	ended    bool
 	commitTS uint64 // if it has ended; 0: rolled back
+	// unlock: the pessimistic lock in hand may be released, whatever becomes of the
+	// transaction.
+	unlock bool
+	// async is the lock of the primary if the transaction may be committed by its
+	// locks alone.
+	async *kvrpcpb.LockInfo
 	// If it has not ended: how long its lock is respected from now on, and
 	// whether it can only commit after the timestamp of the reader who asked.
 	left   time.Duration
@@ -73,6 +79,9 @@ type txnStatus struct {
 type blockage struct {
 	left time.Duration // the shortest rest of a TTL; 0: not known
 	key  []byte
+	// pessimistic is the lock of a pessimistic transaction among them, nil if there
+	// is none.
+	pessimistic *kvrpcpb.LockInfo
 }
 
 // wait sleeps, but not much beyond the end of the TTL.
@@ -86,8 +95,14 @@ func (bl *blockage) wait(t env.Task, b *backoff) error {
 
 // join returns the blockage that is over first.
 func (bl *blockage) join(status txnStatus, lock *kvrpcpb.LockInfo) *blockage {
-	if bl == nil || status.left < bl.left {
-		return &blockage{status.left, lock.Key}
+	if bl == nil {
+		bl = &blockage{left: status.left, key: lock.Key}
+	}
+	if status.left < bl.left {
+		bl.left, bl.key = status.left, lock.Key
+	}
+	if lock.LockForUpdateTs != 0 {
+		bl.pessimistic = lock
 	}
 	return bl
 }
@@ -126,8 +141,8 @@ func (c *Client) resolveForRead(t env.Task, b *backoff, s *Snapshot, locks []*kv
 	return blocked, c.resolve(t, b, visible)
 }
 
-// resolveForWrite deals with locks that are in the way of the prewrite of the
-// transaction that began at startTS.
+// resolveForWrite deals with locks that are in the way of the prewrite of a
+// transaction, which gives way to those that began after startTS.
 func (c *Client) resolveForWrite(t env.Task, b *backoff, startTS uint64, locks []*kvrpcpb.LockInfo) (*blockage, error) {
 	var blocked *blockage
 	var ended resolutions
@@ -145,13 +160,19 @@ func (c *Client) resolveForWrite(t env.Task, b *backoff, startTS uint64, locks [
 		if err != nil {
 			return nil, err
 		}
-		if status.ended {
+		if status.ended || status.unlock {
 			ended.add(lock, status)
 		} else {
 			blocked = blocked.join(status, lock)
 		}
 	}
 	return blocked, c.resolve(t, b, ended)
+}
+
+// resolveForLock deals with locks that are in the way of a statement that locks
+// its keys. Nobody gives way: the detector finds those who wait in a circle.
+func (c *Client) resolveForLock(t env.Task, b *backoff, locks []*kvrpcpb.LockInfo) (*blockage, error) {
+	return c.resolveForWrite(t, b, codec.MaxTS, locks)
 }
 
 // inquiry is what one operation finds out about the locks that it has met.
@@ -164,6 +185,10 @@ type inquiry struct {
 	// alive holds what was learnt of transactions that have not ended: good for
 	// this moment only.
 	alive []aliveTxn
+
+	// How the primary of one transaction is asked: on behalf of a pessimistic lock,
+	// and whether the primary alone decides although its lock is one of async commit.
+	pessimistic, forceSync bool
 }
 
 type aliveTxn struct {
@@ -196,18 +221,24 @@ func (c *Client) statusOf(t env.Task, b *backoff, lock *kvrpcpb.LockInfo, inq *i
 	// leaves a record, so that a prewrite of the primary that is still under way
 	// finds it.
 	expired := left < 0
+	inq.pessimistic, inq.forceSync = lock.LockType == kvrpcpb.Op_PessimisticLock, false
 	status, err := c.checkTxnStatus(t, b, lock.PrimaryLock, lock.LockVersion, inq, expired)
+	if err == nil && status.async != nil && status.left <= 0 {
+		status, err = c.recoverAsync(t, b, status.async, inq)
+	}
 	switch {
 	case errors.Is(err, errTxnNotFound):
 		markPrimaryLate.Reached()
-		status = txnStatus{left: time.Duration(left+1) * time.Millisecond}
+		status = txnStatus{left: time.Duration(max(left, 0)+1) * time.Millisecond}
 	case errors.Is(err, errNotPrimary):
 		markNotPrimary.Reached()
-		status = txnStatus{}
+		// A pessimistic lock of an earlier statement, which nobody will prewrite.
+		status = txnStatus{unlock: inq.pessimistic && expired}
 	case err != nil:
 		return status, err
 	}
-	if !status.ended {
+	status.left = max(status.left, 0)
+	if !status.ended && !status.unlock {
 		inq.alive = append(inq.alive, aliveTxn{lock.LockVersion, status})
 	}
 	return status, nil
@@ -229,6 +260,7 @@ func (c *Client) checkTxnStatus(
 	req := &kvrpcpb.CheckTxnStatusRequest{
 		Context: ctx, PrimaryKey: primary, LockTs: startTS, CallerStartTs: inq.callerTS, CurrentTs: inq.now,
 		RollbackIfNotExist: rollbackIfNotExist, VerifyIsPrimary: true,
+		ResolvingPessimisticLock: inq.pessimistic, ForceSyncCommit: inq.forceSync,
 	}
 	if err := c.send(t, b, codec.EncodeBytes(primary), call{rpc.KvCheckTxnStatus, ctx, req, resp}); err != nil {
 		return txnStatus{}, err
@@ -249,14 +281,16 @@ func (c *Client) checkTxnStatus(
 func (c *Client) readStatus(resp *kvrpcpb.CheckTxnStatusResponse, startTS, now uint64) txnStatus {
 	switch {
 	case resp.LockTtl > 0:
-		// The end of an async-commit transaction is not decided by its primary
-		// alone. Clients of this package do not write any.
-		markAsyncLock.Sometimes(resp.LockInfo.GetUseAsyncCommit())
 		left := int64(codec.PhysicalTS(startTS)+resp.LockTtl) - int64(codec.PhysicalTS(now))
-		return txnStatus{
-			left:   time.Duration(max(left, 0)+1) * time.Millisecond,
+		status := txnStatus{
+			left:   time.Duration(left+1) * time.Millisecond,
 			pushed: resp.Action == kvrpcpb.Action_MinCommitTSPushed,
 		}
+		if markAsyncLock.Sometimes(resp.LockInfo.GetUseAsyncCommit()) {
+			// The end of such a transaction is not decided by its primary alone.
+			status.async = resp.LockInfo
+		}
+		return status
 	case resp.CommitVersion > 0:
 		markFoundCommitted.Reached()
 		c.statuses.add(startTS, resp.CommitVersion)
@@ -270,8 +304,9 @@ func (c *Client) readStatus(resp *kvrpcpb.CheckTxnStatusResponse, startTS, now u
 	case kvrpcpb.Action_NoAction, kvrpcpb.Action_MinCommitTSPushed:
 		markFoundRollback.Reached()
 	case kvrpcpb.Action_TTLExpirePessimisticRollback, kvrpcpb.Action_LockNotExistDoNothing:
-		// The lock is gone, but the transaction goes on: nothing is determined.
-		return txnStatus{}
+		// The lock in hand means nothing any more, but the transaction may go on:
+		// nothing is determined.
+		return txnStatus{unlock: true}
 	}
 	c.statuses.add(startTS, 0)
 	return txnStatus{ended: true}
@@ -281,16 +316,18 @@ func (c *Client) readStatus(resp *kvrpcpb.CheckTxnStatusResponse, startTS, now u
 type resolution struct {
 	startTS, commitTS uint64 // commitTS 0: rolled back
 	keys              [][]byte
+	pessimistic       bool // the locks were never prewritten: they are just released
 }
 
 // resolutions are locks to remove, a resolution for each transaction.
 type resolutions []resolution
 
 func (rs *resolutions) add(lock *kvrpcpb.LockInfo, status txnStatus) {
-	i := slices.IndexFunc(*rs, func(r resolution) bool { return r.startTS == lock.LockVersion })
+	pessimistic := lock.LockType == kvrpcpb.Op_PessimisticLock
+	i := slices.IndexFunc(*rs, func(r resolution) bool { return r.startTS == lock.LockVersion && r.pessimistic == pessimistic })
 	if i < 0 {
 		i = len(*rs)
-		*rs = append(*rs, resolution{startTS: lock.LockVersion, commitTS: status.commitTS})
+		*rs = append(*rs, resolution{startTS: lock.LockVersion, commitTS: status.commitTS, pessimistic: pessimistic})
 	}
 	(*rs)[i].keys = append((*rs)[i].keys, lock.Key)
 }
@@ -300,6 +337,13 @@ func (rs *resolutions) add(lock *kvrpcpb.LockInfo, status txnStatus) {
 func (c *Client) resolve(t env.Task, b *backoff, rs resolutions) error {
 	for _, r := range rs {
 		slices.SortFunc(r.keys, bytes.Compare)
+		if r.pessimistic {
+			if err := c.unlock(t, b, r.keys, r.startTS, codec.MaxTS); err != nil {
+				return err
+			}
+			c.stats.LocksResolved += uint64(len(r.keys))
+			continue
+		}
 		for len(r.keys) > 0 {
 			n, err := c.resolvePart(t, b, r)
 			if err != nil {

@@ -13,6 +13,10 @@ type write struct {
 	// mustNotExist: the key must not exist in the transaction's snapshot, nor be
 	// written by others before it commits (Insert).
 	mustNotExist bool
+	// locked: a pessimistic transaction holds its lock.
+	locked bool
+	// derived: whoever writes the key locks another one first (SetDerived).
+	derived bool
 }
 
 // writeKind is what becomes of the key.

@@ -63,7 +63,10 @@ func TestOwnWritesModel(t *testing.T) {
 	split := key.Filter(func(k string) bool { return k != "" }) // the first region begins there anyway
 	rapid.Check(t, func(rt *rapid.T) {
 		splits := rapid.SliceOfNDistinct(split, 0, 4, rapid.ID).Draw(rt, "splits")
-		c := newCluster(t, 1, Config{ScanPage: rapid.IntRange(1, 5).Draw(rt, "page")}, false, splits...)
+		cfg := Config{ScanPage: rapid.IntRange(1, 5).Draw(rt, "page"), Txn: TxnOptions{
+			Pessimistic: rapid.Bool().Draw(rt, "pessimistic"), Commit: CommitMode(rapid.IntRange(0, 2).Draw(rt, "commit")),
+		}}
+		c := newCluster(t, 1, cfg, false, splits...)
 		defer c.world.Close()
 		c.run(func(task env.Task) {
 			m := modelTxn{rt, key, nil, model{}}
@@ -112,7 +115,9 @@ func (m *modelTxn) step(task env.Task) {
 		delete(m.model, k)
 		m.tx.Delete([]byte(k))
 	case 2:
-		m.tx.LockKeys([]byte(m.key.Draw(m.T, "key")))
+		if err := m.tx.Lock(task, []byte(m.key.Draw(m.T, "key"))); err != nil {
+			m.Fatal(err)
+		}
 	case 3:
 		m.get(task, m.key.Draw(m.T, "key"))
 	case 4:

@@ -1,8 +1,11 @@
 package client
 
 import (
+	"fmt"
+
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 
+	"simrun/nodes/codec"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 	"simrun/nodes/rpc"
@@ -13,6 +16,7 @@ var (
 	markPrewriteLost    = invariant.NewMark("client: prewrite of unknown outcome")
 	markPrewriteResent  = invariant.NewMark("client: prewrite sent again")
 	markPrewriteBlocked = invariant.NewMark("client: prewrite waited for a lock")
+	markImpatient       = invariant.NewMark("client: optimistic transaction gave way to a pessimistic one")
 	markPrewriteSplit   = invariant.NewMark("client: keys of one prewrite found in several regions")
 )
 
@@ -23,18 +27,23 @@ func (x *committer) prewrite(t env.Task) error {
 		return err
 	}
 	if x.client.cfg.PrimaryFirst {
-		x.prewritePart(t, parts[0])
+		x.rounds += x.prewritePart(t, parts[0])
 		parts = parts[1:]
 	}
+	longest := 0
 	if len(parts) > 0 && x.failure == nil {
-		x.client.inParallel(t, "prewrite", len(parts), func(t env.Task, i int) { x.prewritePart(t, parts[i]) })
+		x.client.inParallel(t, "prewrite", len(parts), func(t env.Task, i int) {
+			longest = max(longest, x.prewritePart(t, parts[i]))
+		})
 	}
+	x.rounds += longest
 	return x.failure
 }
 
 // prewritePart locks the keys of s, with one request if they still lie in one
-// region. It stops when another part has failed.
-func (x *committer) prewritePart(t env.Task, s span) {
+// region. It stops when another part has failed. It returns the number of
+// requests.
+func (x *committer) prewritePart(t env.Task, s span) (rounds int) {
 	b := x.backoff.fork()
 	ctx := &kvrpcpb.Context{}
 	resp := &kvrpcpb.PrewriteResponse{}
@@ -43,21 +52,22 @@ func (x *committer) prewritePart(t env.Task, s span) {
 		r, err := x.client.locate(t, &b, x.bounds[s.lo])
 		if err != nil {
 			x.fail(err)
-			return
+			return rounds
 		}
+		rounds++
 		now := span{s.lo, x.reach(r, s)}
+		x.spread(now)
 		markPrewriteSplit.Sometimes(now.hi < s.hi && sent > now.hi)
 		// Whatever was the fate of the earlier attempt, a store that has to be
 		// asked again must first look whether it has executed it.
 		ctx.IsRetryRequest = markPrewriteResent.Sometimes(sent > now.lo)
 		sent = max(sent, now.hi)
-		v := x.client.attempt(t, &b, r, call{rpc.KvPrewrite, ctx, x.prewriteRequest(ctx, now), resp})
+		req := x.prewriteRequest(ctx, now)
+		v := x.client.attempt(t, &b, r, call{rpc.KvPrewrite, ctx, req, resp})
 		switch {
 		case v.fate == answered && len(resp.Errors) == 0:
-			// Set without async commit only if there is a commit record already.
-			invariant.Check(resp.MinCommitTs == 0, "client: transaction %d, which nobody was asked to commit, is committed at %d",
-				x.startTS, resp.MinCommitTs)
 			x.noteLocks(now)
+			x.accept(req, resp)
 			s.lo = now.hi
 			continue
 		case v.fate == answered:
@@ -65,6 +75,7 @@ func (x *committer) prewritePart(t env.Task, s span) {
 		case v.fate == lost:
 			markPrewriteLost.Reached()
 			x.noteLocks(now)
+			x.lostPrewrite()
 			err = b.pause(t, v)
 		default:
 			err = b.pause(t, v)
@@ -73,20 +84,35 @@ func (x *committer) prewritePart(t env.Task, s span) {
 			x.fail(err)
 		}
 	}
+	return rounds
 }
 
 func (x *committer) prewriteRequest(ctx *kvrpcpb.Context, s span) *kvrpcpb.PrewriteRequest {
-	return &kvrpcpb.PrewriteRequest{
+	c := &x.choice
+	req := &kvrpcpb.PrewriteRequest{
 		Context:      ctx,
 		Mutations:    x.mutations[s.lo:s.hi],
 		PrimaryLock:  x.primary(),
 		StartVersion: x.startTS,
-		LockTtl:      x.lockTTL(),
+		LockTtl:      x.ttl(),
 		TxnSize:      uint64(s.hi - s.lo),
+		ForUpdateTs:  x.tx.forUpdateTS,
 		// Not 0, so that readers can push the commit beyond their timestamp instead
 		// of waiting for it.
-		MinCommitTs: x.startTS + 1,
+		MinCommitTs: max(x.startTS, x.tx.forUpdateTS) + 1,
 	}
+	if x.actions != nil {
+		req.PessimisticActions = x.actions[s.lo:s.hi]
+	}
+	if c.async || c.onePC {
+		c.attempted = true
+		req.MinCommitTs, req.MaxCommitTs = max(req.MinCommitTs, c.floor), c.max
+		req.TryOnePc, req.UseAsyncCommit = c.onePC, c.async && !c.onePC
+	}
+	if req.UseAsyncCommit && s.lo == 0 {
+		req.Secondaries = x.keys[1:]
+	}
+	return req
 }
 
 // fail notes why the transaction cannot commit. The first reason counts.
@@ -101,8 +127,8 @@ func (x *committer) noteLocks(s span) {
 	for i := s.lo; i < s.hi; i++ {
 		x.locked[i] = true
 	}
-	if s.lo == 0 {
-		x.heartbeat.start(x)
+	if s.lo == 0 && !x.choice.onePC {
+		x.tx.heartbeat.start(x.tx)
 	}
 }
 
@@ -112,14 +138,54 @@ func (x *committer) onPrewriteErrors(t env.Task, b *backoff, errs []*kvrpcpb.Key
 	locks := make([]*kvrpcpb.LockInfo, 0, len(errs))
 	for _, ke := range errs {
 		if ke.Locked == nil {
-			return keyError(ke)
+			return prewriteError(ke)
 		}
 		locks = append(locks, ke.Locked)
 	}
-	blocked, err := x.client.resolveForWrite(t, b, x.startTS, locks)
+	giveWay := x.startTS
+	if x.tx.options.Pessimistic {
+		giveWay = codec.MaxTS
+	}
+	blocked, err := x.client.resolveForWrite(t, b, giveWay, locks)
 	if err != nil || blocked == nil {
+		return err
+	}
+	if err := x.patience(blocked); err != nil {
 		return err
 	}
 	markPrewriteBlocked.Reached()
 	return blocked.wait(t, b)
+}
+
+// patience makes an optimistic transaction give way, after a while, to a
+// pessimistic one. That one may wait for a lock of this one on its store, where
+// nobody knows that this one waits too: it is no part of the wait-for graph, and
+// both are kept alive by their heartbeats.
+func (x *committer) patience(blocked *blockage) error {
+	now := x.client.env.Clock.Monotonic()
+	switch lock := blocked.pessimistic; {
+	case x.tx.options.Pessimistic || lock == nil:
+		return nil
+	case x.blockedSince == 0:
+		x.blockedSince = now
+		return nil
+	case now-x.blockedSince < x.client.cfg.RPCTimeout/2:
+		return nil
+	default:
+		markImpatient.Reached()
+		return &WriteConflictError{Key: lock.Key, StartTS: x.startTS, ConflictStartTS: lock.LockVersion}
+	}
+}
+
+// prewriteError translates what a store says about a key of a prewrite.
+func prewriteError(ke *kvrpcpb.KeyError) error {
+	err := keyError(ke)
+	if ke.Retryable != "" {
+		// A pessimistic lock is gone: others have found it expired.
+		err = fmt.Errorf("%w: %s", ErrRolledBack, ke.Retryable)
+	}
+	if ke.Conflict == nil && ke.AlreadyExist == nil && ke.Retryable == "" {
+		return err // no statement about the key, and what was sent before
+	}
+	return &refusedError{err}
 }

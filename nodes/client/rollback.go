@@ -21,7 +21,7 @@ func (x *committer) rollback() {
 	var left []span
 	for i, locked := range x.locked {
 		switch n := len(left); {
-		case !locked:
+		case !locked && !x.held[i]:
 		case n > 0 && left[n-1].hi == i:
 			left[n-1].hi++
 		default:

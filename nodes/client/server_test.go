@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/pingcap/kvproto/pkg/deadlock"
 	"github.com/pingcap/kvproto/pkg/errorpb"
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 	"github.com/pingcap/kvproto/pkg/metapb"
@@ -127,6 +128,12 @@ func (c *cluster) execute(t env.Task, id uint64, m rpc.Method, body []byte, r *r
 		return served(t, id, body, s.ResolveLock)
 	case rpc.KvTxnHeartBeat:
 		return served(t, id, body, s.TxnHeartBeat)
+	case rpc.KvPessimisticLock:
+		return served(t, id, body, s.PessimisticLock)
+	case rpc.KVPessimisticRollback:
+		return served(t, id, body, s.PessimisticRollback)
+	case rpc.KvCheckSecondaryLocks:
+		return served(t, id, body, s.CheckSecondaryLocks)
 	case rpc.KvScanLock:
 		return served(t, id, body, s.ScanLock)
 	case rpc.KvGC:
@@ -203,10 +210,32 @@ func (c *cluster) ReadSnapshot(_ env.Task, ctx *kvrpcpb.Context) (txn.Snapshot, 
 	return c.LeaderSnapshot(ctx)
 }
 
+func (c *cluster) ReplicaSnapshot(_ env.Task, ctx *kvrpcpb.Context, _ []byte) (txn.Snapshot, *kvrpcpb.LockInfo, *errorpb.Error) {
+	s, e := c.LeaderSnapshot(ctx) // all stores are one process
+	return s, nil, e
+}
+
+// Detect and Forget implement txn.Detector.
+func (c *cluster) Detect(t env.Task, edge deadlock.WaitForEntry) (*deadlock.DeadlockResponse, error) {
+	t.Sleep(latency)
+	resp := &deadlock.DeadlockResponse{Entry: edge}
+	if chain := c.waits.Detect(c.env.Clock.Monotonic(), edge); len(chain) > 0 {
+		last := chain[len(chain)-1]
+		resp.WaitChain, resp.DeadlockKey, resp.DeadlockKeyHash = chain, last.Key, last.KeyHash
+	}
+	return resp, nil
+}
+
+func (c *cluster) Forget(t env.Task, edge deadlock.WaitForEntry) {
+	t.Sleep(latency)
+	c.waits.Forget(edge)
+}
+
 func (c *cluster) Propose(t env.Task, ctx *kvrpcpb.Context, _ uint64, reqs []*raft_cmdpb.Request, _ time.Duration) (*errorpb.Error, error) {
 	if _, e := c.check(ctx); e != nil {
 		return e, nil
 	}
+	c.proposals++
 	t.Sleep(latency)
 	if _, e := c.check(ctx); e != nil {
 		return e, nil

@@ -67,6 +67,7 @@ func TestStatusCache(t *testing.T) {
 func TestReadStatus(t *testing.T) {
 	c := newCluster(t, 1, Config{}, false).client
 	start, now := codec.ComposeTS(1000, 0), codec.ComposeTS(1400, 0)
+	async := &kvrpcpb.LockInfo{UseAsyncCommit: true}
 	left := 601 * time.Millisecond // of a TTL of one second, and the millisecond in which it ends
 	for i, tc := range []struct {
 		resp *kvrpcpb.CheckTxnStatusResponse
@@ -74,13 +75,13 @@ func TestReadStatus(t *testing.T) {
 	}{
 		{&kvrpcpb.CheckTxnStatusResponse{LockTtl: 1000}, txnStatus{left: left}},
 		{&kvrpcpb.CheckTxnStatusResponse{LockTtl: 1000, Action: kvrpcpb.Action_MinCommitTSPushed}, txnStatus{left: left, pushed: true}},
-		{&kvrpcpb.CheckTxnStatusResponse{LockTtl: 1000, LockInfo: &kvrpcpb.LockInfo{UseAsyncCommit: true}}, txnStatus{left: left}},
+		{&kvrpcpb.CheckTxnStatusResponse{LockTtl: 1000, LockInfo: async}, txnStatus{left: left, async: async}},
 		{&kvrpcpb.CheckTxnStatusResponse{CommitVersion: 7}, txnStatus{ended: true, commitTS: 7}},
 		{&kvrpcpb.CheckTxnStatusResponse{}, txnStatus{ended: true}},
 		{&kvrpcpb.CheckTxnStatusResponse{Action: kvrpcpb.Action_TTLExpireRollback}, txnStatus{ended: true}},
 		{&kvrpcpb.CheckTxnStatusResponse{Action: kvrpcpb.Action_LockNotExistRollback}, txnStatus{ended: true}},
-		{&kvrpcpb.CheckTxnStatusResponse{Action: kvrpcpb.Action_TTLExpirePessimisticRollback}, txnStatus{}},
-		{&kvrpcpb.CheckTxnStatusResponse{Action: kvrpcpb.Action_LockNotExistDoNothing}, txnStatus{}},
+		{&kvrpcpb.CheckTxnStatusResponse{Action: kvrpcpb.Action_TTLExpirePessimisticRollback}, txnStatus{unlock: true}},
+		{&kvrpcpb.CheckTxnStatusResponse{Action: kvrpcpb.Action_LockNotExistDoNothing}, txnStatus{unlock: true}},
 	} {
 		ts := start + uint64(i)
 		if got := c.readStatus(tc.resp, ts, now); got != tc.want {

@@ -59,9 +59,9 @@ const (
 // its transaction's lists if that was ok, in none if it failed, and in all or
 // none if that was unknown. A lost update shows as a lost number.
 func TestStormTransactions(t *testing.T) {
-	seeds := uint64(30)
+	seeds := uint64(48)
 	if testing.Short() {
-		seeds = 5
+		seeds = 12
 	}
 	var total tally
 	for seed := range seeds {
@@ -89,12 +89,27 @@ func stormTransactions(t *testing.T, seed uint64, total *tally) {
 		CommitTimeout: time.Duration(1+seed%4) * 200 * time.Millisecond,
 		LockTTL:       500 * time.Millisecond, PrimaryFirst: seed%3 == 0,
 		ReplicaRead: int(seed%5) * 100,
+		// Each way of committing, by optimistic clients, pessimistic ones, and both.
+		Txn:          TxnOptions{Commit: CommitMode(seed % 3)},
+		CommitWindow: time.Duration(1+seed%7*40) * 10 * time.Millisecond,
 	}
-	c := newCluster(t, seed, cfg, false, "e", "j")
+	splits := []string{"e", "j"}
+	if seed%2 == 0 {
+		splits = nil
+	}
+	c := newCluster(t, seed, cfg, false, splits...)
 	storm(c, seed, false, keys)
 	var all []*appended
 	for i := range stormClients {
 		r := stream.New(seed, "workload", uint64(i))
+		cfg := cfg
+		switch seed / 3 % 4 {
+		case 0:
+		case 1, 2:
+			cfg.Txn.Pessimistic = true
+		default:
+			cfg.Txn.Pessimistic = i%2 == 0
+		}
 		client := NewWithTransport(c.env, c, c, cfg)
 		c.env.Sched.Go("client", func(t env.Task) {
 			for n := range stormOps {
@@ -176,11 +191,16 @@ func appendTo(t env.Task, c *Client, a *appended, pause time.Duration) error {
 	}
 	defer tx.Rollback(t)
 	for _, key := range a.keys {
-		value, _, err := tx.Get(t, []byte(key))
+		get := tx.Get
+		if tx.Options().Pessimistic {
+			get = tx.GetForUpdate
+		}
+		value, _, err := get(t, []byte(key))
 		if err != nil {
 			return err
 		}
 		tx.Set([]byte(key), []byte(string(value)+" "+a.id))
+		tx.SetDerived([]byte("last/"+key), []byte(a.id))
 	}
 	t.Sleep(pause)
 	return tx.Commit(t)

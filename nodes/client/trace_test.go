@@ -69,7 +69,17 @@ func (c *cluster) describeRequest(req rpc.Message) string {
 		for _, m := range r.Mutations {
 			muts = append(muts, fmt.Sprintf("%v %s", m.Op, m.Key))
 		}
-		return fmt.Sprintf("%s [%s] primary %s", c.name(r.StartVersion), strings.Join(muts, ", "), r.PrimaryLock)
+		return fmt.Sprintf("%s [%s] primary %s%s", c.name(r.StartVersion), strings.Join(muts, ", "), r.PrimaryLock, describeMode(r))
+	case *kvrpcpb.PessimisticLockRequest:
+		var keys [][]byte
+		for _, m := range r.Mutations {
+			keys = append(keys, m.Key)
+		}
+		return fmt.Sprintf("%s %s primary %s at %s", c.name(r.StartVersion), joined(keys), r.PrimaryLock, c.name(r.ForUpdateTs))
+	case *kvrpcpb.PessimisticRollbackRequest:
+		return fmt.Sprintf("%s %s up to %s", c.name(r.StartVersion), joined(r.Keys), c.name(r.ForUpdateTs))
+	case *kvrpcpb.CheckSecondaryLocksRequest:
+		return fmt.Sprintf("%s %s", c.name(r.StartVersion), joined(r.Keys))
 	case *kvrpcpb.CommitRequest:
 		return fmt.Sprintf("%s %s at %s", c.name(r.StartVersion), joined(r.Keys), c.name(r.CommitVersion))
 	case *kvrpcpb.BatchRollbackRequest:
@@ -78,6 +88,12 @@ func (c *cluster) describeRequest(req rpc.Message) string {
 		missing := ""
 		if r.RollbackIfNotExist {
 			missing = " or roll back"
+		}
+		if r.ResolvingPessimisticLock {
+			missing += " (pessimistic)"
+		}
+		if r.ForceSyncCommit {
+			missing += " (it alone decides)"
 		}
 		return fmt.Sprintf("%s %s for %s%s", c.name(r.LockTs), r.PrimaryKey, c.name(r.CallerStartTs), missing)
 	case *kvrpcpb.ResolveLockRequest:
@@ -105,6 +121,26 @@ func (c *cluster) describeRequest(req rpc.Message) string {
 		return fmt.Sprintf("%s: %s -> %s", r.Key, r.PreviousValue, r.Value)
 	}
 	panic(fmt.Sprintf("%T", req))
+}
+
+func describeMode(r *kvrpcpb.PrewriteRequest) string {
+	var mode string
+	for _, a := range r.PessimisticActions {
+		mode += map[kvrpcpb.PrewriteRequest_PessimisticAction]string{
+			kvrpcpb.PrewriteRequest_SKIP_PESSIMISTIC_CHECK: " free",
+			kvrpcpb.PrewriteRequest_DO_PESSIMISTIC_CHECK:   " locked",
+			kvrpcpb.PrewriteRequest_DO_CONSTRAINT_CHECK:    " checked",
+		}[a]
+	}
+	switch {
+	case r.TryOnePc:
+		mode += ", in one phase"
+	case r.UseAsyncCommit && len(r.Secondaries) > 0:
+		mode += ", async with " + joined(r.Secondaries)
+	case r.UseAsyncCommit:
+		mode += ", async"
+	}
+	return mode
 }
 
 func describeRange(start, end []byte, reverse bool) string {
@@ -145,6 +181,24 @@ func (c *cluster) describeResponse(resp rpc.Message) string {
 		if len(r.Errors) > 0 {
 			return c.describeKeyError(r.Errors[0])
 		}
+		switch {
+		case r.OnePcCommitTs != 0:
+			return "committed at " + c.name(r.OnePcCommitTs)
+		case r.MinCommitTs != 0:
+			return "locked, " + c.name(r.MinCommitTs) + " or later"
+		}
+	case *kvrpcpb.PessimisticLockResponse:
+		if len(r.Errors) > 0 {
+			return c.describeKeyError(r.Errors[0])
+		}
+	case *kvrpcpb.CheckSecondaryLocksResponse:
+		switch {
+		case r.CommitTs != 0:
+			return "committed at " + c.name(r.CommitTs)
+		case len(r.Locks) == 0:
+			return "rolled back"
+		}
+		return fmt.Sprintf("%d locked", len(r.Locks))
 	case *kvrpcpb.CheckTxnStatusResponse:
 		switch {
 		case r.LockTtl > 0:
@@ -186,6 +240,8 @@ func (c *cluster) describeKeyError(ke *kvrpcpb.KeyError) string {
 		return "transaction not found"
 	case ke.PrimaryMismatch != nil:
 		return "not the primary"
+	case ke.Deadlock != nil:
+		return fmt.Sprintf("deadlock with %s at %s", c.name(ke.Deadlock.LockTs), ke.Deadlock.LockKey)
 	case ke.Retryable != "":
 		return "lock not found"
 	}
@@ -196,7 +252,7 @@ func (c *cluster) describeKeyError(ke *kvrpcpb.KeyError) string {
 func (c *cluster) describeError(err error) string {
 	reason := ""
 	for _, known := range []error{
-		ErrWriteConflict, ErrRolledBack, ErrKeyExists, ErrPartial, ErrRejected, ErrDeadline,
+		ErrWriteConflict, ErrDeadlock, ErrRolledBack, ErrKeyExists, ErrPartial, ErrRejected, ErrDeadline,
 	} {
 		if errors.Is(err, known) {
 			reason = ": " + known.Error()

@@ -9,33 +9,58 @@ import (
 	"simrun/nodes/invariant"
 )
 
-// Txn is an optimistic transaction under snapshot isolation: it reads the
-// database as of its start timestamp, keeps its writes to itself, and at Commit
-// either all of them take effect at one later timestamp or none does. Two
-// transactions that overlap in time and write (or lock) the same key do not both
-// commit.
+// Txn is a transaction. It keeps its writes to itself, and at Commit either all of
+// them take effect at one timestamp or none does.
+//
+// Under snapshot isolation, the default, it reads the database as of its start
+// timestamp. Two optimistic transactions that overlap in time and write (or lock)
+// the same key do not both commit. A pessimistic one also locks and reads what is
+// newest (BatchGetForUpdate); what it writes should be derived from such reads,
+// for others may have committed since it began. Under read committed, every read
+// sees what is committed as it begins.
 //
 // A transaction belongs to one task.
 type Txn struct {
 	client   *Client
+	options  TxnOptions
 	snapshot Snapshot
 	buffer   membuffer
 	began    time.Duration // monotonic; the age that the TTL of its locks must cover
 	ended    bool
 	commitTS uint64
+	readTS   uint64 // see ReadTS
+	// chosen: commitTS was chosen by the stores.
+	chosen bool
+
+	// What only a pessimistic transaction has: the key whose lock decides its fate,
+	// nil as long as it holds none; the timestamp of its last statement; how many
+	// keys it has locked.
+	primary     []byte
+	forUpdateTS uint64
+	lockCount   int
+	heartbeat   heartbeat
 	// beforeCommit is asked when the commit timestamp is known; see BeforeCommit.
 	beforeCommit func(t env.Task, commitTS uint64) error
 }
 
-// Begin starts a transaction.
-func (c *Client) Begin(t env.Task) (*Txn, error) {
+// Begin starts a transaction with the client's own options.
+func (c *Client) Begin(t env.Task) (*Txn, error) { return c.BeginWith(t, c.cfg.Txn) }
+
+// BeginWith starts a transaction.
+func (c *Client) BeginWith(t env.Task, options TxnOptions) (*Txn, error) {
+	if options.ReadCommitted && !options.Pessimistic {
+		return nil, failed("begin", errOptimisticReadCommitted)
+	}
 	b := c.newBackoff(c.cfg.OpTimeout)
 	began := c.env.Clock.Monotonic()
 	ts, err := c.timestamp(t, &b)
 	if err != nil {
 		return nil, failed("begin", err)
 	}
-	tx := &Txn{client: c, snapshot: Snapshot{client: c, ts: ts}, began: began}
+	tx := &Txn{client: c, options: options, snapshot: Snapshot{client: c, ts: ts}, began: began, readTS: ts}
+	if options.Pessimistic {
+		tx.forUpdateTS = ts
+	}
 	c.opened(tx)
 	return tx, nil
 }
@@ -48,6 +73,13 @@ func (tx *Txn) StartTS() uint64 { return tx.snapshot.ts }
 // Otherwise, and if it wrote nothing, it is 0.
 func (tx *Txn) CommitTS() uint64 { return tx.commitTS }
 
+// Chosen reports whether the stores have chosen the commit timestamp (async
+// commit, one-phase commit), so that it need not be the only one of its value.
+func (tx *Txn) Chosen() bool { return tx.chosen }
+
+// Options returns the transaction's options.
+func (tx *Txn) Options() TxnOptions { return tx.options }
+
 func (tx *Txn) use() {
 	invariant.Check(!tx.ended, "client: transaction %d used after its end", tx.snapshot.ts)
 }
@@ -58,7 +90,11 @@ func (tx *Txn) Get(t env.Task, key []byte) (value []byte, found bool, err error)
 	if w := tx.buffer.find(key); w != nil && w.kind != writeLock {
 		return w.visible(), w.kind == writePut, nil
 	}
-	return tx.snapshot.Get(t, key)
+	snapshot, err := tx.statementSnapshot(t)
+	if err != nil {
+		return nil, false, failed("get", err)
+	}
+	return snapshot.Get(t, key)
 }
 
 // visible returns a copy of what a read of the transaction sees.
@@ -82,7 +118,11 @@ func (tx *Txn) BatchGet(t env.Task, keys [][]byte) ([]Pair, error) {
 			}
 		}
 	}
-	stored, err := tx.snapshot.BatchGet(t, rest)
+	snapshot, err := tx.statementSnapshot(t)
+	if err != nil {
+		return nil, failed("batch get", err)
+	}
+	stored, err := snapshot.BatchGet(t, rest)
 	if err != nil || len(own) == 0 {
 		return stored, err
 	}
@@ -104,7 +144,11 @@ func (tx *Txn) BatchGet(t env.Task, keys [][]byte) ([]Pair, error) {
 // 0 none.
 func (tx *Txn) Scan(t env.Task, start, end []byte, limit int) ([]Pair, error) {
 	tx.use()
-	pairs, err := tx.snapshot.scan(t, tx.buffer.within(start, end), start, end, limit, false)
+	snapshot, err := tx.statementSnapshot(t)
+	if err != nil {
+		return nil, failed("scan", err)
+	}
+	pairs, err := snapshot.scan(t, tx.buffer.within(start, end), start, end, limit, false)
 	return pairs, failed("scan", err)
 }
 
@@ -112,7 +156,11 @@ func (tx *Txn) Scan(t env.Task, start, end []byte, limit int) ([]Pair, error) {
 // the last key.
 func (tx *Txn) ReverseScan(t env.Task, start, end []byte, limit int) ([]Pair, error) {
 	tx.use()
-	pairs, err := tx.snapshot.scan(t, tx.buffer.within(start, end), start, end, limit, true)
+	snapshot, err := tx.statementSnapshot(t)
+	if err != nil {
+		return nil, failed("reverse scan", err)
+	}
+	pairs, err := snapshot.scan(t, tx.buffer.within(start, end), start, end, limit, true)
 	return pairs, failed("reverse scan", err)
 }
 
@@ -144,34 +192,65 @@ func (tx *Txn) Insert(key, value []byte) error {
 	return nil
 }
 
-// LockKeys makes the transaction fail to commit if another one writes or locks
-// one of the keys after this one began, as if it wrote them itself (SELECT FOR
-// UPDATE). The locks are taken by Commit.
-func (tx *Txn) LockKeys(keys ...[]byte) {
-	tx.use()
-	for _, key := range keys {
-		tx.buffer.lock(key)
-	}
-}
-
 // BeforeCommit has check called by Commit when the commit timestamp is known and
 // all keys are locked, and nothing is decided yet: it can read at that timestamp
 // what the transaction's writes will meet. It must not read keys that the
 // transaction writes or locks. If it fails, the transaction fails, for its
 // reason. It is called again for each further timestamp that is tried, because a
 // reader has excluded the one before; a transaction that writes nothing does not
-// call it.
+// call it. Such a transaction is committed in two phases, whatever its options say:
+// the stores would decide before it could be asked.
 func (tx *Txn) BeforeCommit(check func(t env.Task, commitTS uint64) error) {
 	tx.use()
 	tx.beforeCommit = check
 }
 
 // Rollback ends the transaction without effect. Before Commit it has none
-// anyway: this only forgets its writes. After Commit it does nothing.
+// anyway: this only forgets its writes and, in the background, releases its
+// pessimistic locks. After Commit it does nothing.
 func (tx *Txn) Rollback(env.Task) {
+	if !tx.ended {
+		tx.release()
+	}
 	tx.ended = true
 	tx.buffer = membuffer{}
 	tx.client.closed(tx)
+}
+
+// release gives up all pessimistic locks.
+func (tx *Txn) release() {
+	tx.heartbeat.stop()
+	var keys [][]byte
+	for i := range tx.buffer.sorted {
+		if w := &tx.buffer.sorted[i]; w.locked {
+			keys = append(keys, w.key)
+		}
+	}
+	if len(keys) > 0 {
+		tx.client.unlockInBackground(keys, tx.snapshot.ts, tx.forUpdateTS)
+	}
+}
+
+// writes reports whether the transaction is to change or lock anything. Locks that
+// a pessimistic transaction holds without writing anything have done their
+// service.
+func (tx *Txn) writes() bool {
+	if !tx.options.Pessimistic {
+		return len(tx.buffer.sorted) > 0
+	}
+	for i := range tx.buffer.sorted {
+		if tx.buffer.sorted[i].kind != writeLock {
+			return true
+		}
+	}
+	return false
+}
+
+// lockTTL returns the TTL in milliseconds, counted from the start timestamp, of
+// a lock that is to be respected for Config.LockTTL from now on.
+func (tx *Txn) lockTTL() uint64 {
+	age := tx.client.env.Clock.Monotonic() - tx.began
+	return uint64((age + tx.client.cfg.LockTTL) / time.Millisecond)
 }
 
 // Commit brings the writes of the transaction into the database and ends it.
@@ -185,11 +264,13 @@ func (tx *Txn) Commit(t env.Task) error {
 	tx.use()
 	tx.ended = true
 	defer tx.client.closed(tx)
-	if len(tx.buffer.sorted) == 0 {
+	if !tx.writes() {
+		tx.release()
 		return nil
 	}
 	x := newCommitter(tx)
 	err := x.run(t)
+	tx.chosen = x.chosen
 	stats := &tx.client.stats
 	switch {
 	case err == nil:

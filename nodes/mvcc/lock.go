@@ -70,6 +70,9 @@ type Lock struct {
 	// are locked. The primary lists the other keys in Secondaries.
 	UseAsyncCommit bool
 	Secondaries    [][]byte
+	// UseOnePC says that the transaction is committed by one entry of the log, of
+	// which this lock stands in memory only; it is never stored.
+	UseOnePC bool
 	// RollbackTS holds the start timestamps of other transactions that were
 	// rolled back under this lock and whose Rollback record the commit of this
 	// one could overwrite.

@@ -19,8 +19,8 @@ type ReadOptions struct {
 	// after TS. It is short.
 	Bypass []uint64
 	// SkipPrimary lets a read of a single key at codec.MaxTS pass the lock on a
-	// primary key, for the transaction is not committed before that lock is
-	// gone. A read of several keys would not be of one instant.
+	// primary key, for the transaction is not committed before that lock is gone -
+	// unless it needs no second phase (async commit, one-phase commit). A read of several keys would not be of one instant.
 	SkipPrimary bool
 }
 
@@ -44,7 +44,7 @@ func (l *Lock) Blocks(key []byte, o ReadOptions) bool {
 	if l.StartTS > o.TS || l.MinCommitTS > o.TS || slices.Contains(o.Bypass, l.StartTS) {
 		return false
 	}
-	if o.SkipPrimary && o.TS == codec.MaxTS && !l.UseAsyncCommit {
+	if o.SkipPrimary && o.TS == codec.MaxTS && !l.UseAsyncCommit && !l.UseOnePC {
 		return !bytes.Equal(codec.EncodeBytes(l.Primary), key)
 	}
 	return true

@@ -19,6 +19,7 @@ var (
 	markBalanceRegion  = invariant.NewMark("placement: peer moved to a store with fewer")
 	markBalanceBlocked = invariant.NewMark("placement: stores differ, but nothing can be moved between them")
 	markMerge          = invariant.NewMark("placement: merge of two small regions begun")
+	markMergePrepared  = invariant.NewMark("placement: region that is to be merged waits for its neighbour")
 )
 
 // The scores are whole numbers, and what is moved from a store to another never
@@ -186,7 +187,7 @@ func (s *scheduler) merge() *operator {
 			continue
 		}
 		markMerge.Reached()
-		op := newOperator(MergeRegions, right, append(steps, mergeRegion{right.version(), left.meta})...)
+		op := newOperator(MergeRegions, right, append(steps, mergeRegion{target: left.meta, version: right.version()})...)
 		op.absorbing = left.meta.Id
 		return op
 	}

@@ -139,17 +139,17 @@ func (o *operator) advance(r *regionInfo) (done bool) {
 // not explain: then they were planned for a region that is no more. The version of
 // the configuration tells (PD, server/schedule/operator_controller.go,
 // checkStaleOperator); and no step but the last one of a split, which ends the
-// operator, or of a merge, while it is prepared, changes the version of the range.
+// operator, or of a merge changes the version of the range. PrepareMerge changes
+// both by one.
 func (o *operator) stale(r *regionInfo) bool {
-	explained := uint64(0)
+	version, confVer := o.meta.RegionEpoch.Version, o.meta.RegionEpoch.ConfVer
 	for _, s := range o.steps[:min(o.current+1, len(o.steps))] {
-		explained += s.confVerChanged(r)
+		confVer += s.confVerChanged(r)
 	}
-	version := o.meta.RegionEpoch.Version
-	if m, ok := o.steps[min(o.current, len(o.steps)-1)].(mergeRegion); ok && markMergePrepared.Sometimes(m.prepared(r)) {
-		version++
+	if m, ok := o.steps[o.current].(mergeRegion); ok && markMergePrepared.Sometimes(m.prepared(r)) {
+		version, confVer = version+1, confVer+1
 	}
-	return r.version() != version || r.confVer() > o.meta.RegionEpoch.ConfVer+explained
+	return r.version() != version || r.confVer() > confVer
 }
 
 // command puts the step that is next into the answer to a heartbeat of the

@@ -14,7 +14,6 @@ import (
 var (
 	markOperatorFinished  = invariant.NewMark("placement: operator finished")
 	markOperatorTimedOut  = invariant.NewMark("placement: operator timed out")
-	markMergePrepared     = invariant.NewMark("placement: merge that was ordered seen to be prepared")
 	markOperatorStale     = invariant.NewMark("placement: operator cancelled, somebody else has changed the region")
 	markOperatorStore     = invariant.NewMark("placement: operator cancelled, its store is not usable any more")
 	markOperatorGone      = invariant.NewMark("placement: operator cancelled, the region is gone")

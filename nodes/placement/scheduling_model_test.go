@@ -161,14 +161,6 @@ func (m *model) split(r *modelRegion, key string) {
 	m.regions = slices.Insert(m.regions, i+1, &modelRegion{meta: &right, leader: leader, size: r.size, keys: r.keys, term: 1})
 }
 
-// prepare begins the merge of a region, which its next heartbeat shows, into its
-// neighbour.
-func (m *model) prepare(r *modelRegion, target uint64) {
-	meta := *r.meta
-	meta.RegionEpoch = &metapb.RegionEpoch{Version: meta.RegionEpoch.Version + 1, ConfVer: meta.RegionEpoch.ConfVer + 1}
-	r.meta, r.into = &meta, target
-}
-
 // merge gives the range of a region to its neighbour.
 func (m *model) merge(r *modelRegion, target uint64) {
 	i := slices.IndexFunc(m.regions, func(r *modelRegion) bool { return r.meta.Id == target })

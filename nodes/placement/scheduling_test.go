@@ -66,7 +66,7 @@ type modelRegion struct {
 	pending    []uint64 // peers that never catch up
 	size, keys uint64
 	term       uint64
-	into       uint64 // it is merging into that region, 0 if it is not
+	into       uint64 // the region that takes it in: it has applied PrepareMerge
 }
 
 // OperatorBegun implements Observer.
@@ -308,10 +308,6 @@ func (m *model) heartbeat(s *Server, r *modelRegion) {
 		r.change(m)
 		return
 	}
-	if r.into != 0 {
-		m.merge(r, r.into)
-		return
-	}
 	m.obey(r, resp)
 }
 
@@ -352,6 +348,11 @@ func (m *model) obey(r *modelRegion, resp *pdpb.RegionHeartbeatResponse) {
 		m.split(r, string(r.meta.StartKey)+"a")
 	case resp.Merge != nil:
 		fmt.Fprintf(&m.out, "  region %d: merge into %d\n", r.meta.Id, resp.Merge.Target.Id)
-		m.prepare(r, resp.Merge.Target.Id)
+		r.into = resp.Merge.Target.Id
+		meta := *r.meta
+		meta.RegionEpoch = &metapb.RegionEpoch{Version: meta.RegionEpoch.Version + 1, ConfVer: meta.RegionEpoch.ConfVer + 1}
+		r.meta = &meta
+	case r.into != 0:
+		m.merge(r, r.into)
 	}
 }

@@ -188,16 +188,12 @@ func (splitRegion) command(_ *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
 }
 
 // mergeRegion merges the region into its neighbour. The region is gone
-// afterwards, so that no heartbeat of it shows the end; see operators.merged. What
-// one may show is that the merge is prepared, which raises both parts of the epoch.
+// afterwards, so that no heartbeat of it shows the end; see operators.merged.
 type mergeRegion struct {
-	version uint64 // that the region has before
+	noConfChange
 	target  *metapb.Region
+	version uint64 // that the region has before
 }
-
-func (s mergeRegion) prepared(r *regionInfo) bool { return r.version() == s.version+1 }
-
-func (s mergeRegion) confVerChanged(r *regionInfo) uint64 { return one(s.prepared(r)) }
 
 func (s mergeRegion) String() string { return fmt.Sprintf("merge into %d", s.target.Id) }
 
@@ -205,11 +201,13 @@ func (mergeRegion) finished(*regionInfo) bool { return false }
 
 func (mergeRegion) needs() uint64 { return 0 }
 
+// prepared reports whether the region waits for its neighbour to take it in.
+func (s mergeRegion) prepared(r *regionInfo) bool { return r.version() == s.version+1 }
+
 func (s mergeRegion) command(r *regionInfo, resp *pdpb.RegionHeartbeatResponse) {
-	if s.prepared(r) {
-		return // it is up to the stores now
+	if !s.prepared(r) {
+		resp.Merge = &pdpb.Merge{Target: s.target}
 	}
-	resp.Merge = &pdpb.Merge{Target: s.target}
 }
 
 func one(yes bool) uint64 {

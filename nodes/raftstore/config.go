@@ -122,6 +122,10 @@ type Config struct {
 	RegionHeartbeatInterval time.Duration
 	StoreHeartbeatInterval  time.Duration
 
+	// Guard, if not nil, is given what a follower is about to read of a region that
+	// this store leads, as GuardedSnapshot got it there, and returns why it must not,
+	// or nil.
+	Guard func(guard []byte) (refusal []byte)
 	// Observer, if not nil, is told what happens.
 	Observer Observer
 	// RoleChanged, if not nil, is called when a peer of this store begins or

@@ -48,6 +48,7 @@ var (
 	markLeaseLost        = invariant.NewMark("raftstore: read under a lease refused after its snapshot")
 	markVotePromised     = invariant.NewMark("raftstore: vote request ignored, the leader was heard of")
 	markReplicaRead      = invariant.NewMark("raftstore: follower read served")
+	markReplicaRefused   = invariant.NewMark("raftstore: follower's read refused by its leader")
 	markReplicaLeased    = invariant.NewMark("raftstore: follower's read index given under a lease")
 	markReplicaRejected  = invariant.NewMark("raftstore: follower read rejected")
 	markReplicaDropped   = invariant.NewMark("raftstore: follower's request for the read index dropped")

@@ -21,6 +21,10 @@ type readRound struct {
 	term    uint64
 	// replica: it is a follower's, who asks its leader.
 	replica bool
+	// guard is what the leader has to look at before it lets the follower read,
+	// nil if nothing; such a round is not shared. refusal is its answer, if it does
+	// not.
+	guard, refusal []byte
 	// asked is when it was handed to raft, on the monotonic clock; see lease.
 	asked time.Duration
 	// index must be applied before the reads go on. It is 0 until raft has
@@ -32,8 +36,9 @@ type readRound struct {
 
 // reads are the rounds of one peer.
 type reads struct {
-	next   *readRound   // to be asked for in the next turn
-	rounds []*readRound // asked for and not finished, oldest first
+	next    *readRound   // to be asked for in the next turn
+	guarded []*readRound // likewise, each with a guard of its own
+	rounds  []*readRound // asked for and not finished, oldest first
 }
 
 // ReadSnapshot returns a view of a region that holds everything that was
@@ -42,19 +47,30 @@ type reads struct {
 // after the call began that it was; and all that was committed then is applied.
 // If the context asks for it, a follower serves the read too.
 func (s *Store) ReadSnapshot(t env.Task, ctx *kvrpcpb.Context) (*RegionSnapshot, *errorpb.Error) {
+	snap, _, regionErr := s.GuardedSnapshot(t, ctx, nil)
+	return snap, regionErr
+}
+
+// GuardedSnapshot is ReadSnapshot for reads of which the leader has to know, even
+// if a follower serves them. The leader's Config.Guard is given what stands in
+// guard, and may refuse the read; if so there is no view, and refusal is what it
+// said.
+func (s *Store) GuardedSnapshot(
+	t env.Task, ctx *kvrpcpb.Context, guard []byte,
+) (snap *RegionSnapshot, refusal []byte, regionErr *errorpb.Error) {
 	deadline := s.env.Clock.Monotonic() + s.cfg.ReadIndexTimeout
 	began := s.cfg.Auditor.ReadBegan(ctx.GetRegionId())
 	for {
 		p, regionErr := s.readPeer(ctx)
 		if regionErr != nil {
-			return nil, regionErr
+			return nil, nil, regionErr
 		}
 		left := deadline - s.env.Clock.Monotonic()
 		if left <= 0 {
-			return nil, errServerIsBusy("leadership was not confirmed in time")
+			return nil, nil, errServerIsBusy("leadership was not confirmed in time")
 		}
 		local := p.readsLocally()
-		round := p.startRead(local)
+		round := p.startRead(local, guard)
 		regionErr, err := round.result.Await(t, min(s.cfg.ReadIndexRetry, left))
 		if err != nil {
 			// The heartbeats or their answers are lost or late, or applying is. This
@@ -63,7 +79,10 @@ func (s *Store) ReadSnapshot(t env.Task, ctx *kvrpcpb.Context) (*RegionSnapshot,
 			continue
 		}
 		if regionErr != nil {
-			return nil, regionErr
+			return nil, nil, regionErr
+		}
+		if round.refusal != nil {
+			return nil, round.refusal, nil
 		}
 		// Time has passed: the region may have changed.
 		snap, regionErr := s.finishRead(ctx, round)
@@ -78,7 +97,7 @@ func (s *Store) ReadSnapshot(t env.Task, ctx *kvrpcpb.Context) (*RegionSnapshot,
 			served := s.byRegion[p.regionID] // in whose place a split may have put another one meanwhile
 			s.cfg.Auditor.ReadServed(served.regionID, served.id, began, served.applied)
 		}
-		return snap, regionErr
+		return snap, nil, regionErr
 	}
 }
 
@@ -101,9 +120,9 @@ func (s *Store) readPeer(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
 }
 
 // startRead begins to confirm a read.
-func (p *peer) startRead(local bool) *readRound {
+func (p *peer) startRead(local bool, guard []byte) *readRound {
 	if !local {
-		return p.joinRead()
+		return p.joinRead(guard)
 	}
 	round := &readRound{term: p.term(), index: p.commit()}
 	if p.readable() >= round.index {
@@ -167,8 +186,15 @@ func (s *Store) LeaderSnapshot(ctx *kvrpcpb.Context) (*RegionSnapshot, *errorpb.
 	return p.snapshot(), nil
 }
 
-// joinRead returns the round that will be asked for in the next turn.
-func (p *peer) joinRead() *readRound {
+// joinRead returns the round that will be asked for in the next turn. A follower's
+// read with a guard has one of its own.
+func (p *peer) joinRead(guard []byte) *readRound {
+	if len(guard) > 0 && !p.isLeader() {
+		round := &readRound{context: p.s.readContext(), term: p.term(), replica: true, guard: guard}
+		p.reads.guarded = append(p.reads.guarded, round)
+		p.s.markDirty(p)
+		return round
+	}
 	if p.reads.next == nil {
 		markWokenByRead.Sometimes(p.asleep())
 		p.stir()
@@ -181,15 +207,23 @@ func (p *peer) joinRead() *readRound {
 	return p.reads.next
 }
 
-// issueRead asks raft to confirm the waiting round. Raft would postpone it as
-// long as nothing is committed in the term; but what is asked for then is
-// answered by whoever is leader at last, so it is not asked.
-func (p *peer) issueRead() {
-	round := p.reads.next
-	if round == nil {
-		return
+// issueReads asks raft to confirm the waiting rounds.
+func (p *peer) issueReads() {
+	if round := p.reads.next; round != nil {
+		p.reads.next = nil
+		p.issueRead(round)
 	}
-	p.reads.next = nil
+	guarded := p.reads.guarded
+	p.reads.guarded = nil
+	for _, round := range guarded {
+		p.issueRead(round)
+	}
+}
+
+// issueRead asks raft to confirm a round. Raft would postpone it as long as
+// nothing is committed in the term; but what is asked for then is answered by
+// whoever is leader at last, so it is not asked.
+func (p *peer) issueRead(round *readRound) {
 	if round.replica {
 		if p.isLeader() || p.leader == 0 {
 			round.result.Resolve(p.notLeader(), nil)
@@ -201,15 +235,20 @@ func (p *peer) issueRead() {
 	}
 	p.reads.rounds = append(p.reads.rounds, round)
 	round.asked = p.s.env.Clock.Monotonic()
-	p.node.ReadIndex(round.context[:])
+	p.node.ReadIndex(round.request())
 }
 
 // confirmRead takes raft's answer: the leadership was confirmed after the round
 // was asked for, and nothing beyond index was committed before.
 func (p *peer) confirmRead(rs raft.ReadState) {
 	for i, round := range p.reads.rounds {
-		if round.index != 0 || string(round.context[:]) != string(rs.RequestCtx) {
+		if round.index != 0 || !round.answeredBy(rs.RequestCtx) {
 			continue
+		}
+		if round.refusal != nil {
+			round.result.Resolve(nil, nil)
+			p.reads.rounds = slices.Delete(p.reads.rounds, i, i+1)
+			return
 		}
 		if !round.replica {
 			if round.term != p.term() || rs.Index < p.termStart {
@@ -249,6 +288,7 @@ func (p *peer) dropReads(why *errorpb.Error) {
 	if p.reads.next != nil {
 		rounds = append(rounds, p.reads.next)
 	}
+	rounds = append(rounds, p.reads.guarded...)
 	p.reads = reads{}
 	for _, round := range rounds {
 		markReadDropped.Reached()

@@ -14,7 +14,7 @@ import (
 func (p *peer) handleReady() {
 	p.catchUp()
 	p.sleep.active = false
-	p.issueRead()
+	p.issueReads()
 	proposed := p.stepProposals()
 	if !p.node.HasReady() {
 		p.discardSnapshots()

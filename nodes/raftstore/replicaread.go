@@ -1,6 +1,7 @@
 package raftstore
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"github.com/pingcap/kvproto/pkg/errorpb"
@@ -60,25 +61,73 @@ func (p *peer) admitsRead(m *raftpb.Message) bool {
 		markReplicaDropped.Reached()
 		return false
 	}
-	return !p.answersRead(m)
+	return !p.refusesRead(m) && !p.answersRead(m)
 }
 
 // answersRead gives a follower the read index under the lease. Whatever the
 // leader has acknowledged, or told others to be committed, is part of it.
-//
-// Commands whose locks are only in the memory of the leader would be looked up
-// here, and in the other way when raft has confirmed the round: a read at a
-// timestamp has to be refused if such a lock may be committed below it. All
-// locks of this database are in its data, where the follower sees them.
 func (p *peer) answersRead(m *raftpb.Message) bool {
 	if !p.s.promises() || p.reshaping() || !p.leased() {
 		return false
 	}
 	markReplicaLeased.Reached()
+	p.answerRead(m, m.Entries)
+	return true
+}
+
+func (p *peer) answerRead(m *raftpb.Message, entries []*raftpb.Entry) {
 	term, index := p.term(), p.commit()
 	p.send(&raftpb.Message{
-		Type: raftpb.MsgReadIndexResp.Enum(), From: &p.id, To: m.From, Term: &term, Index: &index, Entries: m.Entries,
+		Type: raftpb.MsgReadIndexResp.Enum(), From: &p.id, To: m.From, Term: &term, Index: &index, Entries: entries,
 	})
+}
+
+// The context of a round travels to the leader and back. What follows it is the
+// guard on the way there, after one tag, and a refusal on the way back, after
+// another.
+const (
+	tagGuard   = 'g'
+	tagRefusal = 'r'
+)
+
+// request returns what the leader is asked with.
+func (round *readRound) request() []byte {
+	if len(round.guard) == 0 {
+		return round.context[:]
+	}
+	return append(append(round.context[:], tagGuard), round.guard...)
+}
+
+// answeredBy reports whether an answer is for the round, and notes a refusal.
+func (round *readRound) answeredBy(answer []byte) bool {
+	n := len(round.context)
+	if len(answer) < n || string(answer[:n]) != string(round.context[:]) {
+		return false
+	}
+	if len(answer) > n && answer[n] == tagRefusal {
+		round.refusal = answer[n+1:]
+	}
+	return true
+}
+
+// refusesRead lets the guard look at what a follower is about to read, and
+// refuses it if the guard does. This has to happen before the index is taken: what
+// the guard does not see any more is applied up to there, and what comes later
+// knows of the read. That the leader may have been deposed does no harm to a
+// refusal; for any other answer it is confirmed.
+func (p *peer) refusesRead(m *raftpb.Message) bool {
+	data := m.Entries[0].GetData()
+	n := len(readRound{}.context)
+	if p.s.cfg.Guard == nil || len(data) <= n || data[n] != tagGuard {
+		return false
+	}
+	refusal := p.s.cfg.Guard(data[n+1:])
+	if refusal == nil {
+		return false
+	}
+	markReplicaRefused.Reached()
+	answer := append(append(bytes.Clone(data[:n]), tagRefusal), refusal...)
+	p.answerRead(m, []*raftpb.Entry{{Data: answer}})
 	return true
 }
 

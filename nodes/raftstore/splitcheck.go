@@ -63,47 +63,47 @@ func (sp *splitter) look() {
 	sp.s.env.Sched.After(sp.s.cfg.SplitCheckInterval, sp.look)
 }
 
-// start starts a task for what there is to do, unless there is one.
+// start starts a task for what there is to do, unless there is one. What fails is
+// left to the next look: a region that cannot be split now, as one that merges,
+// could not be in an instant either.
 func (sp *splitter) start() {
-	if sp.running || len(sp.ordered) == 0 && sp.suspect() == nil {
+	suspects := sp.suspects()
+	if sp.running || len(sp.ordered) == 0 && len(suspects) == 0 {
 		return
 	}
 	sp.running = true
 	sp.s.env.Sched.Go("split check", func(t env.Task) {
-		for !sp.s.dead {
+		for !sp.s.dead && len(sp.ordered)+len(suspects) > 0 {
 			var p *peer
 			half := len(sp.ordered) > 0
 			if half {
 				p, sp.ordered = sp.ordered[0], sp.ordered[1:]
-			} else if p = sp.suspect(); p == nil {
-				break
+			} else {
+				p, suspects = suspects[0], suspects[1:]
 			}
-			sp.check(t, p, half)
+			if half || p.mayBeTooLarge() {
+				sp.check(t, p, half)
+			}
 		}
 		sp.running = false
 	})
 }
 
-// suspect returns a region that this store leads and that may be too large, nil
-// if there is none.
-func (sp *splitter) suspect() *peer {
+// suspects returns the regions that may be too large.
+func (sp *splitter) suspects() []*peer {
 	if !sp.s.cfg.splits() {
 		return nil
 	}
-	for _, p := range sp.s.peers {
-		if p.isLeader() && !p.destroyed && initialised(p.region) && p.mayBeTooLarge() {
-			return p
-		}
-	}
-	return nil
+	return slices.DeleteFunc(slices.Clone(sp.s.peers), func(p *peer) bool { return !p.mayBeTooLarge() })
 }
 
-// mayBeTooLarge reports whether enough was written since the last look.
+// mayBeTooLarge reports whether this store leads the region, and enough was written
+// to it since the last look.
 func (p *peer) mayBeTooLarge() bool {
 	c := &p.s.cfg
-	return !p.measured ||
+	return p.isLeader() && !p.destroyed && initialised(p.region) && (!p.measured ||
 		c.RegionMaxSize > 0 && p.size > c.RegionMaxSize && p.grown > c.RegionMaxSize/16 ||
-		c.RegionMaxKeys > 0 && p.keys > c.RegionMaxKeys && p.grownKeys > c.RegionMaxKeys/16
+		c.RegionMaxKeys > 0 && p.keys > c.RegionMaxKeys && p.grownKeys > c.RegionMaxKeys/16)
 }
 
 // check measures a region and splits it if it is too large, or in any case.

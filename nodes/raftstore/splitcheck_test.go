@@ -9,6 +9,7 @@ import (
 	"github.com/pingcap/kvproto/pkg/pdpb"
 
 	"simrun/nodes/codec"
+	"simrun/nodes/engine"
 	"simrun/nodes/env"
 )
 
@@ -155,4 +156,28 @@ func TestSlowness(t *testing.T) {
 	if periods < 5 || periods > 15 {
 		t.Errorf("forgiven after %d periods", periods)
 	}
+}
+
+// A region that cannot be split, for it merges, is looked at again at the next
+// look, and not at once for ever.
+func TestSplitOfMergingRegion(t *testing.T) {
+	c, heal := preparedOnly(t, 73, Config{RegionMaxKeys: 100, SplitCheckInterval: 200 * time.Millisecond})
+	s := c.stores[0]
+	p := s.byRegion[5]
+	failed := reached("split by size did not come about")
+	s.node.Do(func() {
+		s.cfg.RegionMaxKeys, p.measured = 1, false
+		b := s.eng.KV.NewBatch()
+		for _, key := range []string{"w", "x", "y"} {
+			b.Put(engine.Default, []byte(key), []byte("v"))
+		}
+		if err := s.eng.KV.Write(b); err != nil {
+			t.Error(err)
+		}
+	})
+	c.run(time.Second)
+	if n := failed(); n < 2 || n > 6 {
+		t.Errorf("%d attempts within a second", n)
+	}
+	heal()
 }

@@ -298,6 +298,16 @@ func (s *Store) overlapping(start, end []byte) *peer {
 	return nil
 }
 
+// Leads reports whether this store believes to be leader of the region that holds
+// an encoded key, and in which term.
+func (s *Store) Leads(key []byte) (region, term uint64, leads bool) {
+	p := s.overlapping(key, append(bytes.Clone(key), 0))
+	if p == nil || !p.isLeader() {
+		return 0, 0, false
+	}
+	return p.regionID, p.term(), true
+}
+
 // markDirty makes sure that the peer is looked at in the next turn.
 func (s *Store) markDirty(p *peer) {
 	if !p.dirty && !p.destroyed {

@@ -18,6 +18,10 @@ const (
 	KvResolveLock
 	KvTxnHeartBeat
 	KvScanLock
+	KvPessimisticLock
+	KVPessimisticRollback
+	KvCheckSecondaryLocks
+	DetectDeadlock
 	KvGC
 	KvDeleteRange
 	CloseSafePoint
@@ -57,6 +61,7 @@ var methodNames = [numMethods]string{ //nolint:gochecknoglobals // a constant ta
 	"Raft", "RaftSnapshot",
 	"KvGet", "KvBatchGet", "KvScan", "KvPrewrite", "KvCommit", "KvBatchRollback", "KvCleanup",
 	"KvCheckTxnStatus", "KvResolveLock", "KvTxnHeartBeat", "KvScanLock",
+	"KvPessimisticLock", "KVPessimisticRollback", "KvCheckSecondaryLocks", "DetectDeadlock",
 	"KvGC", "KvDeleteRange", "CloseSafePoint", "SettleSafePoint",
 	"RawGet", "RawBatchGet", "RawPut", "RawBatchPut", "RawDelete", "RawBatchDelete", "RawScan", "RawCompareAndSwap",
 	"SplitRegion", "TransferLeader", "ChangePeers", "MergeRegion",

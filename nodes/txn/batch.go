@@ -12,11 +12,27 @@ import (
 // or not at all.
 type batch struct {
 	reqs []*raft_cmdpb.Request
+	// unlocked are the keys whose locks are removed: somebody may wait for them.
+	unlocked [][]byte
+	// published are the keys whose locks are in memory until the modifications are
+	// applied.
+	published [][]byte
 }
 
 func (b *batch) empty() bool { return len(b.reqs) == 0 }
 
-func (b *batch) reset() { b.reqs = nil }
+// reset takes all modifications back. What was published stays so until the
+// command ends.
+func (b *batch) reset() { b.reqs, b.unlocked = nil, nil }
+
+// size is about how much memory the modifications take.
+func (b *batch) size() int {
+	size := 0
+	for _, req := range b.reqs {
+		size += len(req.GetPut().GetKey()) + len(req.GetPut().GetValue()) + len(req.GetDelete().GetKey())
+	}
+	return size
+}
 
 func (b *batch) add(req *raft_cmdpb.Request) {
 	if b.reqs == nil {
@@ -50,7 +66,10 @@ func (b *batch) delete(cf engine.CF, key []byte) {
 
 func (b *batch) putLock(key []byte, lock *mvcc.Lock) { b.put(engine.Lock, key, lock.Marshal()) }
 
-func (b *batch) deleteLock(key []byte) { b.delete(engine.Lock, key) }
+func (b *batch) deleteLock(key []byte) {
+	b.delete(engine.Lock, key)
+	b.unlocked = append(b.unlocked, key)
+}
 
 func (b *batch) putWrite(key []byte, commitTS uint64, w *mvcc.Write) {
 	b.put(engine.Write, versionKey(key, commitTS), w.Marshal())

@@ -4,7 +4,7 @@
 // The commands are methods of a Scheduler. Each takes a task that may wait and
 // a request message and returns the response to send:
 //
-//	sched := txn.NewScheduler(store)
+//	sched := txn.NewScheduler(e, store, txn.Config{...})
 //	...
 //	resp := sched.Prewrite(task, req)
 //
@@ -52,6 +52,23 @@
 //
 // Errors of the region (not leader, another epoch) say that nothing was done;
 // they need no proof.
+//
+// # Timestamps that the store chooses
+//
+// With async commit and one-phase commit the commit timestamp is not drawn from
+// the oracle after all keys are locked; the stores choose it while they lock
+// (asynccommit.go). It must exceed every read that has missed the locks. maxts.go
+// has the reads of the past, of this leader and of its predecessors; memlocks.go
+// makes the lock visible from the instant of the choice; guard.go extends both to
+// followers that serve reads.
+//
+// # Locks that are waited for
+//
+// A pessimistic transaction locks keys before it knows what it will write to
+// them (pessimistic_lock.go). Whoever meets such a lock on the way to one of its
+// own waits on the store (waiters.go). The wait-for graph of the cluster is kept by
+// one store (deadlock.go), which is a matter of progress and not of safety: every
+// wait has a limit.
 //
 // # When a proposal's fate is unknown
 //

@@ -13,7 +13,11 @@ import (
 )
 
 // keyError is an answer by the rules of transactions.
-type keyError struct{ pb kvrpcpb.KeyError }
+type keyError struct {
+	pb kvrpcpb.KeyError
+	// lockLost: a pessimistic lock is not there.
+	lockLost bool
+}
 
 func (e *keyError) Error() string { return e.pb.String() }
 
@@ -79,7 +83,7 @@ func lockInfo(key []byte, l *mvcc.Lock) *kvrpcpb.LockInfo {
 
 // abort is a failure that trying again does not mend.
 func abort(format string, args ...any) error {
-	return &keyError{kvrpcpb.KeyError{Abort: fmt.Sprintf(format, args...)}}
+	return &keyError{pb: kvrpcpb.KeyError{Abort: fmt.Sprintf(format, args...)}}
 }
 
 // Keys in errors are decoded ones, as the client knows them.
@@ -94,22 +98,22 @@ func committedError(startTS, commitTS uint64, key []byte) error {
 }
 
 func conflictError(startTS uint64, v mvcc.Version, key, primary []byte, reason kvrpcpb.WriteConflict_Reason) error {
-	return &keyError{kvrpcpb.KeyError{Conflict: &kvrpcpb.WriteConflict{
+	return &keyError{pb: kvrpcpb.KeyError{Conflict: &kvrpcpb.WriteConflict{
 		StartTs: startTS, ConflictTs: v.StartTS, ConflictCommitTs: v.CommitTS,
 		Key: key, Primary: primary, Reason: reason,
 	}}}
 }
 
 func alreadyExistError(key []byte) error {
-	return &keyError{kvrpcpb.KeyError{AlreadyExist: &kvrpcpb.AlreadyExist{Key: key}}}
+	return &keyError{pb: kvrpcpb.KeyError{AlreadyExist: &kvrpcpb.AlreadyExist{Key: key}}}
 }
 
 func txnNotFoundError(startTS uint64, primary []byte) error {
-	return &keyError{kvrpcpb.KeyError{TxnNotFound: &kvrpcpb.TxnNotFound{StartTs: startTS, PrimaryKey: primary}}}
+	return &keyError{pb: kvrpcpb.KeyError{TxnNotFound: &kvrpcpb.TxnNotFound{StartTs: startTS, PrimaryKey: primary}}}
 }
 
 func commitTSExpiredError(l *mvcc.Lock, commitTS uint64, key []byte) error {
-	return &keyError{kvrpcpb.KeyError{CommitTsExpired: &kvrpcpb.CommitTsExpired{
+	return &keyError{pb: kvrpcpb.KeyError{CommitTsExpired: &kvrpcpb.CommitTsExpired{
 		StartTs: l.StartTS, AttemptedCommitTs: commitTS, Key: key, MinCommitTs: l.MinCommitTS,
 	}}}
 }
@@ -117,10 +121,18 @@ func commitTSExpiredError(l *mvcc.Lock, commitTS uint64, key []byte) error {
 // lockNotFoundError answers a commit whose lock is gone and that was not
 // committed. The transaction as a whole may be tried again from its start.
 func lockNotFoundError(startTS, commitTS uint64, key []byte) error {
-	return &keyError{kvrpcpb.KeyError{Retryable: fmt.Sprintf(
+	return &keyError{pb: kvrpcpb.KeyError{Retryable: fmt.Sprintf(
 		"lock not found: transaction %d cannot commit key %q at %d", startTS, key, commitTS)}}
 }
 
+// pessimisticLockNotFoundError answers a prewrite that relies on a pessimistic
+// lock which is gone. The transaction as a whole may be tried again from its
+// start.
+func pessimisticLockNotFoundError(startTS uint64, key []byte) error {
+	return &keyError{lockLost: true, pb: kvrpcpb.KeyError{Retryable: fmt.Sprintf(
+		"pessimistic lock not found: transaction %d has lost its lock on key %q", startTS, key)}}
+}
+
 func primaryMismatchError(key []byte, l *mvcc.Lock) error {
-	return &keyError{kvrpcpb.KeyError{PrimaryMismatch: &kvrpcpb.PrimaryMismatch{LockInfo: lockInfo(key, l)}}}
+	return &keyError{pb: kvrpcpb.KeyError{PrimaryMismatch: &kvrpcpb.PrimaryMismatch{LockInfo: lockInfo(key, l)}}}
 }

@@ -74,7 +74,7 @@ func (c *collection) next(t env.Task) ([][]byte, error) {
 	case region != nil:
 		return nil, &regionError{region}
 	case key != nil:
-		return nil, &keyError{*key}
+		return nil, &keyError{pb: *key}
 	}
 	return c.keys, nil
 }

@@ -12,18 +12,19 @@ import (
 
 // Get reads one key as of a timestamp.
 func (s *Scheduler) Get(t env.Task, req *kvrpcpb.GetRequest) *kvrpcpb.GetResponse {
-	s.raiseMaxTS(req.Version)
 	key := codec.EncodeBytes(req.Key)
 	resp := &kvrpcpb.GetResponse{}
-	resp.Error, resp.RegionError = s.readAbove(t, req.Context, req.Version, func(snapshot Snapshot) error {
+	resp.Error, resp.RegionError = s.readAt(t, req.Context, req.Version, key, nextKey(key), func(snapshot Snapshot) error {
 		if regionErr := checkInRegion(snapshot.Region(), key, key); regionErr != nil {
 			return &regionError{regionErr}
 		}
+		opts := mvcc.ReadOptions{TS: req.Version, Bypass: req.Context.GetResolvedLocks(), SkipPrimary: true}
+		if err := s.memory.check(key, opts); err != nil {
+			return err
+		}
 		r := mvcc.NewReader(snapshot, key, key)
 		defer r.Close()
-		value, err := r.Get(key, mvcc.ReadOptions{
-			TS: req.Version, Bypass: req.Context.GetResolvedLocks(), SkipPrimary: true,
-		})
+		value, err := r.Get(key, opts)
 		resp.Value, resp.NotFound = value.Data, err == nil && value.Data == nil
 		if req.NeedCommitTs {
 			resp.CommitTs = value.CommitTS
@@ -36,14 +37,13 @@ func (s *Scheduler) Get(t env.Task, req *kvrpcpb.GetRequest) *kvrpcpb.GetRespons
 // BatchGet reads several keys as of one timestamp. Absent keys are left out of
 // the answer; a key that is locked carries its error.
 func (s *Scheduler) BatchGet(t env.Task, req *kvrpcpb.BatchGetRequest) *kvrpcpb.BatchGetResponse {
-	s.raiseMaxTS(req.Version)
 	resp := &kvrpcpb.BatchGetResponse{}
 	if len(req.Keys) == 0 {
 		return resp
 	}
 	keys := encodeKeys(req.Keys)
-	resp.Error, resp.RegionError = s.readAbove(t, req.Context, req.Version, func(snapshot Snapshot) error {
-		first, last := bounds(keys)
+	first, last := bounds(keys)
+	resp.Error, resp.RegionError = s.readAt(t, req.Context, req.Version, first, nextKey(last), func(snapshot Snapshot) error {
 		if regionErr := checkInRegion(snapshot.Region(), first, last); regionErr != nil {
 			return &regionError{regionErr}
 		}
@@ -51,7 +51,11 @@ func (s *Scheduler) BatchGet(t env.Task, req *kvrpcpb.BatchGetRequest) *kvrpcpb.
 		defer r.Close()
 		opts := mvcc.ReadOptions{TS: req.Version, Bypass: req.Context.GetResolvedLocks()}
 		for i, key := range keys {
-			value, err := r.Get(key, opts)
+			var value mvcc.Value
+			err := s.memory.check(key, opts)
+			if err == nil {
+				value, err = r.Get(key, opts)
+			}
 			pair, err := pairOf(req.Keys[i], value, err, req.NeedCommitTs)
 			if err != nil {
 				return err

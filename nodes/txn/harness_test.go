@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/pingcap/kvproto/pkg/deadlock"
 	"github.com/pingcap/kvproto/pkg/errorpb"
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 	"github.com/pingcap/kvproto/pkg/metapb"
@@ -69,16 +70,53 @@ type region struct {
 	deposed bool
 	// unknown applies the next proposal without telling.
 	unknown bool
+	// slow makes the next proposal take ten times as long.
+	slow bool
+
+	// timestamp is the placement driver.
+	timestamp func(env.Task) (uint64, error)
+	// guard is what the leader looks at before a follower reads.
+	guard func([]byte) []byte
 
 	proposed, confirmed int
 	openSnapshots       int
 }
 
+// detector is a Detector next door.
+type detector struct {
+	kernel  *sim.Kernel
+	table   *DetectTable
+	failing bool
+}
+
+func (d *detector) now() time.Duration { return time.Duration(d.kernel.Now()) }
+
+func (d *detector) Detect(t env.Task, edge deadlock.WaitForEntry) (*deadlock.DeadlockResponse, error) {
+	t.Sleep(time.Millisecond)
+	if d.failing {
+		return nil, errFateUnknown
+	}
+	resp := &deadlock.DeadlockResponse{Entry: edge}
+	if chain := d.table.Detect(d.now(), edge); len(chain) > 0 {
+		last := chain[len(chain)-1]
+		resp.WaitChain, resp.DeadlockKey, resp.DeadlockKeyHash = chain, last.Key, last.KeyHash
+	}
+	return resp, nil
+}
+
+func (d *detector) Forget(t env.Task, edge deadlock.WaitForEntry) {
+	t.Sleep(time.Millisecond)
+	if !d.failing {
+		d.table.Forget(edge)
+	}
+}
+
 // cluster is a scheduler on such a region, and the loop that runs its tasks.
 type cluster struct {
 	*region
-	kernel *sim.Kernel
-	sched  *Scheduler
+	kernel   *sim.Kernel
+	sched    *Scheduler
+	detector *detector
 }
 
 func newCluster(t testing.TB, seed uint64, order sim.Order) *cluster {
@@ -90,9 +128,18 @@ func newCluster(t testing.TB, seed uint64, order sim.Order) *cluster {
 	}
 	t.Cleanup(db.Close)
 	r := &region{db: db, meta: &metapb.Region{Id: 1}, term: 6, delay: func() time.Duration { return time.Millisecond }}
-	s := NewScheduler(e, r)
-	s.SetSafePoints(SafePoints{})
-	return &cluster{r, kernel, s}
+	r.timestamp = func(t env.Task) (uint64, error) {
+		t.Sleep(time.Millisecond)
+		return 1, nil
+	}
+	d := &detector{kernel: kernel, table: NewDetectTable(time.Second)}
+	sched := NewScheduler(e, r, Config{
+		Detector: d, PendingTasksMax: 100,
+		Timestamp: func(t env.Task) (uint64, error) { return r.timestamp(t) },
+	})
+	sched.SetSafePoints(SafePoints{})
+	r.guard = sched.GuardRead
+	return &cluster{r, kernel, sched, d}
 }
 
 // do runs fn as a task until it is done.
@@ -141,6 +188,19 @@ func (r *region) LeaderSnapshot(*kvrpcpb.Context) (Snapshot, *errorpb.Error) {
 	return r.snapshot(), nil
 }
 
+func (r *region) ReplicaSnapshot(t env.Task, ctx *kvrpcpb.Context, guard []byte) (Snapshot, *kvrpcpb.LockInfo, *errorpb.Error) {
+	r.confirmed++
+	if refusal := r.guard(guard); refusal != nil {
+		lock := &kvrpcpb.LockInfo{}
+		if err := lock.Unmarshal(refusal); err != nil {
+			panic(err)
+		}
+		return nil, lock, nil
+	}
+	r.wait(t)
+	return r.snapshot(), nil, nil
+}
+
 func (r *region) ReadSnapshot(t env.Task, _ *kvrpcpb.Context) (Snapshot, *errorpb.Error) {
 	r.confirmed++
 	r.wait(t)
@@ -166,6 +226,10 @@ func (r *region) Propose(t env.Task, _ *kvrpcpb.Context, term uint64, reqs []*ra
 		panic("a proposal with a deadline")
 	}
 	r.proposed++
+	if r.slow {
+		r.slow = false
+		t.Sleep(9 * r.delay())
+	}
 	r.wait(t)
 	if term != anyTerm && term != r.term {
 		return &errorpb.Error{Message: "stale", StaleCommand: &errorpb.StaleCommand{}}, nil

@@ -49,6 +49,9 @@ func bounds(keys [][]byte) (first, last []byte) {
 	return first, last
 }
 
+// nextKey returns the smallest key above key.
+func nextKey(key []byte) []byte { return append(bytes.Clone(key), 0) }
+
 // hasDuplicates reports whether a key occurs twice.
 func hasDuplicates(keys [][]byte) bool {
 	sorted := slices.Clone(keys)

@@ -5,14 +5,15 @@ import (
 
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 
-	"simrun/nodes/codec"
 	"simrun/nodes/env"
 	"simrun/nodes/mvcc"
 )
 
 // prewrite is the first phase of a commit: it locks the keys of a transaction
 // with their new values, provided that nobody else has changed them since the
-// transaction started.
+// transaction started, or that it holds their pessimistic locks. The checks of
+// one key are in constraint.go, the choice of commit timestamps is in
+// asynccommit.go.
 type prewrite struct {
 	s    *Scheduler
 	req  *kvrpcpb.PrewriteRequest
@@ -22,11 +23,13 @@ type prewrite struct {
 
 	locked   []*kvrpcpb.KeyError // locks of others, of all keys
 	commitTS uint64              // the transaction is committed already
+
+	choice choice
 }
 
-// Prewrite executes the first phase of an optimistic transaction. Async commit
-// and one-phase commit are declined by leaving MinCommitTs and OnePcCommitTs
-// zero, upon which the client goes on with the second phase.
+// Prewrite executes the first phase of a transaction. If the store declines
+// async commit or one-phase commit it leaves MinCommitTs or OnePcCommitTs zero,
+// upon which the client goes on with the second phase.
 func (s *Scheduler) Prewrite(t env.Task, req *kvrpcpb.PrewriteRequest) *kvrpcpb.PrewriteResponse {
 	p := &prewrite{s: s, req: req, keys: mutationKeys(req.Mutations)}
 	if err := p.validate(); err != nil {
@@ -47,8 +50,10 @@ func (s *Scheduler) Prewrite(t env.Task, req *kvrpcpb.PrewriteRequest) *kvrpcpb.
 		if req.TryOnePc {
 			resp.OnePcCommitTs = p.commitTS
 		}
-	default:
+	case len(p.locked) > 0:
 		resp.Errors = p.locked
+	default:
+		resp.MinCommitTs, resp.OnePcCommitTs = p.choice.answer()
 	}
 	return resp
 }
@@ -64,8 +69,6 @@ func mutationKeys(mutations []*kvrpcpb.Mutation) [][]byte {
 // validate refuses what no correct client sends and what could not be stored.
 func (p *prewrite) validate() error {
 	switch {
-	case p.req.ForUpdateTs != 0:
-		return abort("pessimistic transactions are not supported")
 	case p.req.StartVersion == 0:
 		return abort("prewrite without start_ts")
 	case p.req.LockTtl == 0:
@@ -74,6 +77,10 @@ func (p *prewrite) validate() error {
 		return abort("prewrite without ttl")
 	case hasDuplicates(p.keys):
 		return abort("prewrite of a key twice")
+	case len(p.req.PessimisticActions) > len(p.req.Mutations):
+		return abort("%d pessimistic actions for %d keys", len(p.req.PessimisticActions), len(p.req.Mutations))
+	case p.req.ForUpdateTs == 0 && len(p.req.PessimisticActions) > 0:
+		return abort("pessimistic actions in an optimistic transaction")
 	}
 	for _, m := range p.req.Mutations {
 		switch m.Op {
@@ -85,12 +92,26 @@ func (p *prewrite) validate() error {
 	return nil
 }
 
+// pessimistic reports whether the transaction is a pessimistic one.
+func (p *prewrite) pessimistic() bool { return p.req.ForUpdateTs != 0 }
+
+// action says what is to be checked of the i-th key.
+func (p *prewrite) action(i int) kvrpcpb.PrewriteRequest_PessimisticAction {
+	if i < len(p.req.PessimisticActions) {
+		return p.req.PessimisticActions[i]
+	}
+	return kvrpcpb.PrewriteRequest_SKIP_PESSIMISTIC_CHECK
+}
+
 func (p *prewrite) process(snapshot Snapshot, b *batch) error {
+	if err := p.begin(snapshot); err != nil {
+		return err
+	}
 	first, last := bounds(p.keys)
 	r := mvcc.NewReader(snapshot, first, last)
 	defer r.Close()
 	for i, m := range p.req.Mutations {
-		err := p.mutate(r, b, p.keys[i], m)
+		err := p.mutate(r, b, i, m)
 		if err == nil {
 			continue
 		}
@@ -104,6 +125,12 @@ func (p *prewrite) process(snapshot Snapshot, b *batch) error {
 			b.reset()
 			return nil
 		}
+		if errors.Is(err, errCommitTSTooLarge) {
+			if err = p.fallBack(r, b, i, m); err != nil {
+				return err
+			}
+			continue
+		}
 		// All locks in the way are reported at once, so that the client can
 		// resolve them together.
 		var locked *mvcc.LockedError
@@ -115,17 +142,16 @@ func (p *prewrite) process(snapshot Snapshot, b *batch) error {
 	}
 	if len(p.locked) > 0 {
 		b.reset()
+		return nil
 	}
+	p.finish(b)
 	return nil
 }
 
 // committed reports whether cause only arose because the transaction is
 // committed on the key already.
 func (p *prewrite) committed(r *mvcc.Reader, key []byte, cause error) (bool, error) {
-	var locked *mvcc.LockedError
-	var ke *keyError
-	conflict := errors.As(cause, &ke) && ke.pb.Conflict != nil
-	if !conflict && !errors.As(cause, &locked) {
+	if !mayBeRepetition(cause) {
 		return false, nil
 	}
 	rec, err := r.CommitRecord(key, p.req.StartVersion)
@@ -137,87 +163,45 @@ func (p *prewrite) committed(r *mvcc.Reader, key []byte, cause error) (bool, err
 	return true, nil
 }
 
+// mayBeRepetition reports whether a prewrite can fail with cause because an
+// earlier attempt of it has succeeded and the transaction was committed since.
+func mayBeRepetition(cause error) bool {
+	var locked *mvcc.LockedError
+	var ke *keyError
+	if errors.As(cause, &ke) {
+		return ke.pb.Conflict != nil || ke.lockLost
+	}
+	return errors.As(cause, &locked) || errors.Is(cause, errCommitTSTooLarge)
+}
+
 // mutate checks one mutation and locks its key.
-func (p *prewrite) mutate(r *mvcc.Reader, b *batch, key []byte, m *kvrpcpb.Mutation) error {
-	lock, err := r.LoadLock(key)
-	if err != nil {
-		return err
-	}
-	if lock != nil {
-		return p.checkLock(lock, m.Key)
-	}
-	if err := p.checkConflict(r, key, m.Key); err != nil {
-		return err
-	}
+func (p *prewrite) mutate(r *mvcc.Reader, b *batch, i int, m *kvrpcpb.Mutation) error {
 	if m.Op == kvrpcpb.Op_Insert || m.Op == kvrpcpb.Op_CheckNotExists {
-		if err := p.checkNotExists(r, key, m.Key); err != nil {
-			return err
-		}
+		// Whether the key is there is a read, be the answer yes or no.
+		p.s.raiseMaxTS(p.req.StartVersion)
 	}
-	if m.Op != kvrpcpb.Op_CheckNotExists {
-		p.lock(b, key, m)
-	}
-	return nil
-}
-
-// checkLock handles a key that is locked. A lock of this transaction is the
-// work of an earlier attempt, and is left as it is: it may have been pushed.
-func (p *prewrite) checkLock(lock *mvcc.Lock, raw []byte) error {
-	switch {
-	case lock.StartTS != p.req.StartVersion:
-		markPrewriteLocked.Reached()
-		return lockedError(raw, lock)
-	case lock.Type == mvcc.LockPessimistic:
-		return abort("optimistic prewrite of key %q, which is locked pessimistically", raw)
-	default:
-		markPrewriteIdempotent.Reached()
-		return nil
-	}
-}
-
-// checkConflict makes sure that no transaction has finished on the key since
-// this one started. Records that do not change the key count as well: a Lock
-// record is what SELECT FOR UPDATE relies upon, and a newer Rollback may have
-// collapsed this transaction's own.
-func (p *prewrite) checkConflict(r *mvcc.Reader, key, raw []byte) error {
-	newest, ok, err := r.SeekWrite(key, codec.MaxTS)
-	if err != nil || !ok {
+	own, done, err := p.check(r, i, m)
+	if err != nil || done || m.Op == kvrpcpb.Op_CheckNotExists {
 		return err
 	}
-	startTS := p.req.StartVersion
-	switch {
-	case newest.CommitTS > startTS:
-		markPrewriteConflict.Reached()
-		markPrewriteConflictLock.Sometimes(newest.Type == mvcc.WriteLock || newest.Type == mvcc.WriteRollback)
-		return conflictError(startTS, newest, raw, p.req.PrimaryLock, kvrpcpb.WriteConflict_Optimistic)
-	case newest.CommitTS == startTS && (newest.Type == mvcc.WriteRollback || newest.OverlappedRollback):
-		markPrewriteRolledBack.Reached()
-		return conflictError(startTS, newest, raw, p.req.PrimaryLock, kvrpcpb.WriteConflict_SelfRolledBack)
-	default:
-		return nil
-	}
+	return p.lock(b, i, m, own)
 }
 
-// checkNotExists makes sure that the key has no value. The answer, be it yes
-// or no, is a read.
-func (p *prewrite) checkNotExists(r *mvcc.Reader, key, raw []byte) error {
-	p.s.raiseMaxTS(p.req.StartVersion)
-	v, ok, err := r.NewestChange(key, p.req.StartVersion)
-	if err != nil || !ok || v.Type != mvcc.WritePut {
-		return err
-	}
-	markPrewriteExists.Reached()
-	return alreadyExistError(raw)
-}
-
-func (p *prewrite) lock(b *batch, key []byte, m *kvrpcpb.Mutation) {
-	lock := mvcc.Lock{
+// lock locks the key; own is the pessimistic lock that is replaced, or nil.
+func (p *prewrite) lock(b *batch, i int, m *kvrpcpb.Mutation, own *mvcc.Lock) error {
+	lock := &mvcc.Lock{
 		Primary:     p.req.PrimaryLock,
 		StartTS:     p.req.StartVersion,
 		TTL:         p.req.LockTtl,
 		TxnSize:     p.req.TxnSize,
+		ForUpdateTS: p.req.ForUpdateTs,
 		MinCommitTS: p.req.MinCommitTs,
 	}
+	if own != nil {
+		lock.TTL, lock.MinCommitTS = max(lock.TTL, own.TTL), max(lock.MinCommitTS, own.MinCommitTS)
+		lock.ForUpdateTS = max(lock.ForUpdateTS, own.ForUpdateTS)
+	}
+	long := false
 	switch m.Op {
 	case kvrpcpb.Op_Del:
 		lock.Type = mvcc.LockDelete
@@ -225,14 +209,19 @@ func (p *prewrite) lock(b *batch, key []byte, m *kvrpcpb.Mutation) {
 		lock.Type = mvcc.LockLock
 	default:
 		lock.Type = mvcc.LockPut
-		if mvcc.IsShort(m.Value) {
+		if long = !mvcc.IsShort(m.Value); !long {
 			lock.ShortValue = m.Value
 			if m.Value == nil {
 				lock.ShortValue = []byte{} // nil would say that the value is a long one
 			}
-		} else {
-			b.putValue(key, lock.StartTS, m.Value)
 		}
 	}
-	b.putLock(key, &lock)
+	if err := p.choose(b, i, lock); err != nil {
+		return err
+	}
+	if long {
+		b.putValue(p.keys[i], lock.StartTS, m.Value)
+	}
+	p.put(b, i, lock, own != nil)
+	return nil
 }

@@ -42,11 +42,21 @@ func formatKeyError(e *kvrpcpb.KeyError) string {
 		return fmt.Sprintf("transaction %s not found at %s", formatTS(e.TxnNotFound.StartTs), e.TxnNotFound.PrimaryKey)
 	case e.PrimaryMismatch != nil:
 		return "not the primary: " + formatLockInfo(e.PrimaryMismatch.LockInfo)
+	case e.Deadlock != nil:
+		return formatDeadlock(e.Deadlock)
 	case e.Retryable != "":
 		return "retryable: " + e.Retryable
 	default:
 		return "abort: " + e.Abort
 	}
+}
+
+func formatDeadlock(d *kvrpcpb.Deadlock) string {
+	s := fmt.Sprintf("deadlock at %s, locked by %s;", d.LockKey, formatTS(d.LockTs))
+	for _, e := range d.WaitChain {
+		s += fmt.Sprintf(" %s waits for %s at %s;", formatTS(e.Txn), formatTS(e.WaitForTxn), e.Key)
+	}
+	return s + fmt.Sprintf(" it holds %s (hash matches: %v)", d.DeadlockKey, d.DeadlockKeyHash == KeyHash(d.DeadlockKey))
 }
 
 // result prints a response that is only right or wrong.

@@ -135,15 +135,3 @@ func (s *Scheduler) runAbove(t env.Task, ctx *kvrpcpb.Context, allowed bound, st
 	s.safe.end(startTS)
 	return o
 }
-
-// readAbove is read at a timestamp, which must not be below what is closed.
-func (s *Scheduler) readAbove(
-	t env.Task, ctx *kvrpcpb.Context, ts uint64, fn func(Snapshot) error,
-) (*kvrpcpb.KeyError, *errorpb.Error) {
-	return s.read(t, ctx, func(snapshot Snapshot) error {
-		if err := closed(&s.safe, ts); err != nil {
-			return err
-		}
-		return fn(snapshot)
-	})
-}

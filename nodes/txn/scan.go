@@ -29,21 +29,23 @@ func orNil(bound []byte) []byte {
 // set. It ends at the region's border: the client goes on in the next region. A
 // key that is locked carries its error in the place of its value, and counts.
 func (s *Scheduler) Scan(t env.Task, req *kvrpcpb.ScanRequest) *kvrpcpb.ScanResponse {
-	s.raiseMaxTS(req.Version)
 	resp := &kvrpcpb.ScanResponse{}
-	resp.Error, resp.RegionError = s.readAbove(t, req.Context, req.Version, func(snapshot Snapshot) error {
-		lower, upper := encodeBound(req.StartKey), encodeBound(req.EndKey)
-		if req.Reverse {
-			lower, upper = upper, lower
-		}
-		lower, upper, regionErr := scanRange(snapshot.Region(), lower, upper, req.Reverse)
+	from, to := encodeBound(req.StartKey), encodeBound(req.EndKey)
+	if req.Reverse {
+		from, to = to, from
+	}
+	resp.Error, resp.RegionError = s.readAt(t, req.Context, req.Version, from, to, func(snapshot Snapshot) error {
+		lower, upper, regionErr := scanRange(snapshot.Region(), from, to, req.Reverse)
 		if regionErr != nil {
 			return &regionError{regionErr}
 		}
-		var err error
+		opts := mvcc.ReadOptions{TS: req.Version, Bypass: req.Context.GetResolvedLocks()}
+		err := s.memory.checkRange(lower, upper, func(key []byte, lock *mvcc.Lock) bool { return lock.Blocks(key, opts) })
+		if err != nil {
+			return err
+		}
 		resp.Pairs, err = scanPairs(snapshot, int(req.Limit), mvcc.ScanOptions{
-			ReadOptions: mvcc.ReadOptions{TS: req.Version, Bypass: req.Context.GetResolvedLocks()},
-			Lower:       lower, Upper: upper, Reverse: req.Reverse, KeyOnly: req.KeyOnly,
+			ReadOptions: opts, Lower: lower, Upper: upper, Reverse: req.Reverse, KeyOnly: req.KeyOnly,
 		})
 		return err
 	})
@@ -87,6 +89,11 @@ func (s *Scheduler) ScanLock(t env.Task, req *kvrpcpb.ScanLockRequest) *kvrpcpb.
 		if regionErr != nil {
 			return &regionError{regionErr}
 		}
+		// A lock that is only in memory may be applied below MaxVersion yet.
+		err := s.memory.checkRange(lower, upper, func(_ []byte, lock *mvcc.Lock) bool { return lock.StartTS <= req.MaxVersion })
+		if err != nil {
+			return err
+		}
 		return mvcc.ScanLocks(snapshot, lower, upper, func(key []byte, lock *mvcc.Lock) bool {
 			if lock.StartTS <= req.MaxVersion {
 				resp.Locks = append(resp.Locks, lockInfo(decoded(key), lock))
@@ -94,7 +101,7 @@ func (s *Scheduler) ScanLock(t env.Task, req *kvrpcpb.ScanLockRequest) *kvrpcpb.
 			return req.Limit == 0 || len(resp.Locks) < int(req.Limit)
 		})
 	})
-	if resp.RegionError != nil {
+	if resp.RegionError != nil || resp.Error != nil {
 		resp.Locks = nil
 	}
 	return resp

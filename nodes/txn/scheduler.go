@@ -19,16 +19,29 @@ const anyTerm = 0
 // process: what it knows of running commands must not outlive them.
 type Scheduler struct {
 	log     env.Logger
+	sched   env.Scheduler
 	store   RegionStore
+	cfg     Config
 	latches latches
-	// maxTS is the greatest timestamp of a read; see raiseMaxTS.
-	maxTS uint64
-	safe  safePoints
+	pending pending
+	// maxTS is the greatest timestamp of a read; see raiseMaxTS. syncs says for
+	// each region that this store leads or led whether it covers the reads of
+	// earlier leaders.
+	maxTS   uint64
+	syncs   map[uint64]*maxTSSync
+	memory  memoryLocks
+	waiters waiters
+	safe    safePoints
 }
 
 // NewScheduler returns a scheduler on top of store.
-func NewScheduler(e *env.Env, store RegionStore) *Scheduler {
-	return &Scheduler{log: e.Log, store: store}
+func NewScheduler(e *env.Env, store RegionStore, cfg Config) *Scheduler {
+	cfg.setDefaults()
+	return &Scheduler{
+		log: e.Log, sched: e.Sched, store: store, cfg: cfg,
+		syncs:   map[uint64]*maxTSSync{},
+		waiters: waiters{sched: e.Sched, byKey: map[string][]*waiter{}},
+	}
 }
 
 // outcome is how a write command ended.
@@ -51,28 +64,43 @@ func (s *Scheduler) run(t env.Task, ctx *kvrpcpb.Context, keys [][]byte, p proce
 	if len(keys) == 0 {
 		return outcome{key: &kvrpcpb.KeyError{Abort: "request without keys"}}
 	}
+	if regionErr := s.pending.admit(&s.cfg); regionErr != nil {
+		return outcome{region: regionErr}
+	}
 	latched := slotsOf(keys)
 	s.latches.acquire(t, latched)
 	o := s.runLatched(t, ctx, keys, p)
 	// Not deferred: if the process ends while the command waits, its latches are
 	// of no use to anybody.
 	s.latches.release(latched)
+	s.pending.tasks--
 	return o
 }
 
 func (s *Scheduler) runLatched(t env.Task, ctx *kvrpcpb.Context, keys [][]byte, p process) outcome {
 	b, term, o := s.compute(ctx, keys, p)
-	if o.region != nil {
-		return o
-	}
-	if b.empty() {
+	switch {
+	case o.region != nil:
+	case b.empty():
 		o.region = s.confirm(t, ctx, term)
-		return o
+	default:
+		size := b.size()
+		s.pending.bytes += size
+		o = s.propose(t, ctx, term, &b)
+		s.pending.bytes -= size
+		if o.region == nil {
+			s.waiters.released(b.unlocked)
+		}
 	}
-	return s.propose(t, ctx, term, &b)
+	// What they stand for is applied, or will never be.
+	s.memory.release(b.published)
+	return o
 }
 
 func (s *Scheduler) propose(t env.Task, ctx *kvrpcpb.Context, term uint64, b *batch) outcome {
+	if s.cfg.Proposed != nil {
+		s.cfg.Proposed()
+	}
 	regionErr, err := s.store.Propose(t, ctx, term, b.reqs, noLimit)
 	if err != nil {
 		markUnknownOutcome.Reached()
@@ -86,10 +114,17 @@ func (s *Scheduler) propose(t env.Task, ctx *kvrpcpb.Context, term uint64, b *ba
 
 // runBlind executes a write command that needs to know nothing of the state.
 func (s *Scheduler) runBlind(t env.Task, ctx *kvrpcpb.Context, keys [][]byte, b *batch) outcome {
+	if regionErr := s.pending.admit(&s.cfg); regionErr != nil {
+		return outcome{region: regionErr}
+	}
+	size := b.size()
+	s.pending.bytes += size
 	latched := slotsOf(keys)
 	s.latches.acquire(t, latched)
 	o := s.propose(t, ctx, anyTerm, b)
 	s.latches.release(latched)
+	s.pending.tasks--
+	s.pending.bytes -= size
 	return o
 }
 
@@ -106,7 +141,7 @@ func (s *Scheduler) compute(ctx *kvrpcpb.Context, keys [][]byte, p process) (b b
 	}
 	if err := p(snapshot, &b); err != nil {
 		o.key, o.region = splitError(err)
-		return batch{}, snapshot.Term(), o
+		b.reset()
 	}
 	return b, snapshot.Term(), o
 }
@@ -133,6 +168,38 @@ func (s *Scheduler) read(t env.Task, ctx *kvrpcpb.Context, fn func(Snapshot) err
 	}
 	defer snapshot.Close()
 	if err := fn(snapshot); err != nil {
+		return splitError(err)
+	}
+	return nil, nil
+}
+
+// readAt runs fn on a confirmed snapshot for a read at a timestamp, which must not
+// be below what is closed, of the encoded keys from lower to upper. Before that,
+// the leader of the region knows of the read: this store, or the one that a
+// follower asks.
+func (s *Scheduler) readAt(
+	t env.Task, ctx *kvrpcpb.Context, ts uint64, lower, upper []byte, fn func(Snapshot) error,
+) (*kvrpcpb.KeyError, *errorpb.Error) {
+	s.raiseMaxTS(ts)
+	above := func(snapshot Snapshot) error {
+		if err := closed(&s.safe, ts); err != nil {
+			return err
+		}
+		return fn(snapshot)
+	}
+	if !ctx.GetReplicaRead() {
+		return s.read(t, ctx, above)
+	}
+	snapshot, lock, regionErr := s.store.ReplicaSnapshot(t, ctx, guardOf(ts, lower, upper))
+	switch {
+	case regionErr != nil:
+		return nil, regionErr
+	case lock != nil:
+		markReplicaLocked.Reached()
+		return &kvrpcpb.KeyError{Locked: lock}, nil
+	}
+	defer snapshot.Close()
+	if err := above(snapshot); err != nil {
 		return splitError(err)
 	}
 	return nil, nil

@@ -20,6 +20,10 @@ type RegionStore interface {
 	// ReadSnapshot returns a state that holds everything that was acknowledged
 	// before the call: leadership is confirmed and the confirmed index applied.
 	ReadSnapshot(t env.Task, ctx *kvrpcpb.Context) (Snapshot, *errorpb.Error)
+	// ReplicaSnapshot is ReadSnapshot for a follower, which asks its leader first.
+	// The leader has its own scheduler look at guard (GuardRead) and refuses the
+	// read by the lock that it returns.
+	ReplicaSnapshot(t env.Task, ctx *kvrpcpb.Context, guard []byte) (Snapshot, *kvrpcpb.LockInfo, *errorpb.Error)
 	// Propose replicates reqs as one atomic entry in the given term and returns
 	// once the entry is applied here. A region error means that it is not and
 	// will never be applied. A Go error means that its fate is unknown; unless

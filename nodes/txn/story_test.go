@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cockroachdb/datadriven"
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
@@ -23,6 +24,7 @@ import (
 // transaction rules.
 func TestStories(t *testing.T) {
 	invariant.Reset()
+	commands["together"] = (*story).together
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		s := &story{cluster: newCluster(t, 1, sim.Arrival)}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
@@ -65,7 +67,7 @@ func (s *story) num(name string, otherwise uint64) uint64 {
 }
 
 func (s *story) ctx() *kvrpcpb.Context {
-	ctx := &kvrpcpb.Context{RegionId: 1}
+	ctx := &kvrpcpb.Context{RegionId: 1, ReplicaRead: s.HasArg("replica"), IsRetryRequest: s.HasArg("retry")}
 	for _, ts := range strings.Split(s.str("bypass", ""), ",") {
 		if ts != "" {
 			ctx.ResolvedLocks = append(ctx.ResolvedLocks, parseTS(ts))
@@ -97,9 +99,67 @@ func value(s string) []byte {
 // commands is the menu of the stories. Timestamps are plain numbers or
 // milliseconds:logical; an input line is one key, unless said otherwise.
 var commands = map[string]func(*story, env.Task) string{
-	// prewrite start= primary= [ttl=] [min-commit=] [size=] [async] [1pc] [for-update=]
-	// Each line is: put KEY VALUE | del KEY | lock KEY | insert KEY VALUE | absent KEY
+	// prewrite start= primary= [ttl=] [min-commit=] [size=] [async [secondaries=KEY+KEY]] [1pc] [for-update=] [max-commit=] [retry]
+	// Each line is: [locked|checked] put KEY VALUE | del KEY | lock KEY | insert KEY VALUE | absent KEY
+	// locked: a pessimistic lock must be there; checked: it need not, and conflicts are looked for.
 	"prewrite": (*story).prewrite,
+	// lock start= for-update= primary= [ttl=] [min-commit=] [no-wait] [wait=] [first] [values] [existence] [absent]
+	"lock": (*story).lock,
+	// unlock start= for-update=
+	"unlock": func(s *story, t env.Task) string {
+		r := s.sched.PessimisticRollback(t, &kvrpcpb.PessimisticRollbackRequest{
+			Context: s.ctx(), StartVersion: s.ts("start"), ForUpdateTs: s.ts("for-update"), Keys: s.keys(),
+		})
+		if r == nil {
+			return "no answer\n"
+		}
+		return result(r.RegionError, first(r.Errors), "ok")
+	},
+	// check-secondaries start=
+	"check-secondaries": (*story).checkSecondaries,
+	// together runs commands side by side. A line is: MILLISECOND COMMAND [keys=(LINE,LINE)] ARGUMENTS,
+	// where : stands for a blank. The answers come in the order of time.
+	"together": nil, // TestStories sets it: it uses this menu
+	// leader makes the store leader of the region anew; with unavailable the
+	// placement driver does not answer until the next time, else ts= is its timestamp.
+	"leader": func(s *story, _ env.Task) string {
+		ts, silent := s.ts("ts"), s.HasArg("unavailable")
+		s.timestamp = func(t env.Task) (uint64, error) {
+			t.Sleep(time.Millisecond)
+			if silent {
+				silent = false
+				return 0, errFateUnknown
+			}
+			return ts, nil
+		}
+		s.sched.RequireMaxTS(1, s.term)
+		return ""
+	},
+	// merged makes the region take in another one.
+	"merged": func(s *story, _ env.Task) string {
+		s.sched.RequireMaxTS(1, s.term)
+		return "ok\n"
+	},
+	// detector [fails] [expire]: what becomes of deadlock detection. It prints the graph.
+	"detector": func(s *story, t env.Task) string {
+		s.detector.failing = s.HasArg("fails")
+		if s.HasArg("expire") {
+			t.Sleep(2 * time.Second)
+		}
+		var b strings.Builder
+		for _, e := range s.detector.table.edges {
+			fmt.Fprintf(&b, "%s waits for %s at %s\n", formatTS(e.entry.Txn), formatTS(e.entry.WaitForTxn), e.entry.Key)
+		}
+		if b.Len() == 0 {
+			return "nobody waits\n"
+		}
+		return b.String()
+	},
+	// limit tasks= sets how many write commands may be under way.
+	"limit": func(s *story, _ env.Task) string {
+		s.sched.cfg.PendingTasksMax = int(s.num("tasks", 100))
+		return ""
+	},
 	// commit start= commit=
 	"commit": func(s *story, t env.Task) string {
 		r := s.sched.Commit(t, &kvrpcpb.CommitRequest{
@@ -285,10 +345,10 @@ var commands = map[string]func(*story, env.Task) string{
 		s.meta = &metapb.Region{Id: 1, StartKey: encode([]byte(s.str("from", ""))), EndKey: encode([]byte(s.str("to", "")))}
 		return ""
 	},
-	// next is deposed (an election passes while the next request waits) or
-	// unknown (the fate of the next proposal cannot be told).
+	// next is deposed (an election passes while the next request waits), unknown
+	// (the fate of the next proposal cannot be told) or slow (it takes 10 ms).
 	"next": func(s *story, _ env.Task) string {
-		s.deposed, s.unknown = s.HasArg("deposed"), s.HasArg("unknown")
+		s.deposed, s.unknown, s.slow = s.HasArg("deposed"), s.HasArg("unknown"), s.HasArg("slow")
 		return ""
 	},
 	// plant-lock writes a lock that no request of today makes:
@@ -316,6 +376,12 @@ func (s *story) prewrite(t env.Task) string {
 		Context: s.ctx(), StartVersion: s.ts("start"), PrimaryLock: []byte(s.str("primary", "")),
 		LockTtl: s.num("ttl", 100), MinCommitTs: s.ts("min-commit"), TxnSize: s.num("size", 0),
 		UseAsyncCommit: s.HasArg("async"), TryOnePc: s.HasArg("1pc"), ForUpdateTs: s.ts("for-update"),
+		MaxCommitTs: s.ts("max-commit"),
+	}
+	if list := s.str("secondaries", ""); list != "" {
+		for _, key := range strings.Split(list, "+") {
+			req.Secondaries = append(req.Secondaries, []byte(key))
+		}
 	}
 	ops := map[string]kvrpcpb.Op{
 		"put": kvrpcpb.Op_Put, "del": kvrpcpb.Op_Del, "lock": kvrpcpb.Op_Lock, "insert": kvrpcpb.Op_Insert,
@@ -325,6 +391,13 @@ func (s *story) prewrite(t env.Task) string {
 		words := strings.Fields(line)
 		if len(words) == 0 {
 			continue
+		}
+		if req.ForUpdateTs != 0 {
+			action := actions[words[0]]
+			req.PessimisticActions = append(req.PessimisticActions, action)
+			if action != kvrpcpb.PrewriteRequest_SKIP_PESSIMISTIC_CHECK {
+				words = words[1:]
+			}
 		}
 		m := &kvrpcpb.Mutation{Op: ops[words[0]], Key: []byte(words[1])}
 		if len(words) > 2 {
@@ -349,6 +422,109 @@ func (s *story) prewrite(t env.Task) string {
 	default:
 		return "ok\n"
 	}
+}
+
+var actions = map[string]kvrpcpb.PrewriteRequest_PessimisticAction{
+	"locked":  kvrpcpb.PrewriteRequest_DO_PESSIMISTIC_CHECK,
+	"checked": kvrpcpb.PrewriteRequest_DO_CONSTRAINT_CHECK,
+}
+
+func (s *story) lock(t env.Task) string {
+	req := &kvrpcpb.PessimisticLockRequest{
+		Context: s.ctx(), StartVersion: s.ts("start"), ForUpdateTs: s.ts("for-update"), PrimaryLock: []byte(s.str("primary", "")),
+		LockTtl: s.num("ttl", 100), MinCommitTs: s.ts("min-commit"), IsFirstLock: s.HasArg("first"),
+		WaitTimeout: int64(s.num("wait", 0)), ReturnValues: s.HasArg("values"), CheckExistence: s.HasArg("existence"),
+		Force: s.HasArg("force"),
+	}
+	if s.HasArg("no-wait") {
+		req.WaitTimeout = -1
+	}
+	for _, key := range s.keys() {
+		m := &kvrpcpb.Mutation{Op: kvrpcpb.Op_PessimisticLock, Key: key}
+		if s.HasArg("absent") {
+			m.Assertion = kvrpcpb.Assertion_NotExist
+		}
+		if s.HasArg("put") {
+			m.Op = kvrpcpb.Op_Put
+		}
+		req.Mutations = append(req.Mutations, m)
+	}
+	r := s.sched.PessimisticLock(t, req)
+	if r == nil {
+		return "no answer\n"
+	}
+	out := result(r.RegionError, first(r.Errors), "ok")
+	for i, key := range s.words() {
+		switch {
+		case len(r.NotFounds) == 0:
+		case r.NotFounds[i]:
+			out += key + " is absent\n"
+		case len(r.Values) == 0:
+			out += key + " exists\n"
+		default:
+			out += key + " = " + formatValue(r.Values[i]) + "\n"
+		}
+	}
+	return out
+}
+
+func (s *story) checkSecondaries(t env.Task) string {
+	r := s.sched.CheckSecondaryLocks(t, &kvrpcpb.CheckSecondaryLocksRequest{Context: s.ctx(), StartVersion: s.ts("start"), Keys: s.keys()})
+	switch {
+	case r == nil:
+		return "no answer\n"
+	case r.RegionError != nil || r.Error != nil:
+		return result(r.RegionError, r.Error, "")
+	case r.CommitTs != 0:
+		return "committed at " + formatTS(r.CommitTs) + "\n"
+	case len(r.Locks) == 0:
+		return "rolled back\n"
+	}
+	var b strings.Builder
+	for _, l := range r.Locks {
+		fmt.Fprintln(&b, formatLockInfo(l))
+	}
+	return b.String()
+}
+
+func (s *story) together(t env.Task) string {
+	var b strings.Builder
+	running := 0
+	var done env.Future[struct{}]
+	for _, line := range strings.Split(s.Input, "\n") {
+		at, rest, _ := strings.Cut(line, " ")
+		cmd, args, err := datadriven.ParseLine(rest)
+		if err != nil {
+			return err.Error()
+		}
+		d := &datadriven.TestData{Cmd: cmd, CmdArgs: args}
+		for _, arg := range args {
+			if arg.Key == "keys" {
+				d.Input = strings.ReplaceAll(strings.Join(arg.Vals, "\n"), ":", " ")
+			}
+		}
+		sub := &story{cluster: s.cluster, TestData: d, t: s.t}
+		running++
+		began := s.kernel.Now()
+		s.kernel.Go("together", func(t env.Task) {
+			t.Sleep(time.Duration(parseTS(at)) * time.Millisecond)
+			out := commands[cmd](sub, t)
+			fmt.Fprintf(&b, "%3d ms, %s: %s", (s.kernel.Now()-began)/int64(time.Millisecond), rest, out)
+			if running--; running == 0 {
+				done.Resolve(struct{}{}, nil)
+			}
+		})
+	}
+	_ = must(done.Await(t, -1))
+	return b.String()
+}
+
+// first returns the first of the errors of an answer, or nil.
+func first(errs []*kvrpcpb.KeyError) *kvrpcpb.KeyError {
+	if len(errs) == 0 {
+		return nil
+	}
+	return errs[0]
 }
 
 func (s *story) rawGet(t env.Task) string {

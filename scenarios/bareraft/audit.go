@@ -121,5 +121,8 @@ func (c *Cluster) Replication() cluster.Replication {
 // too.
 func (*Cluster) Reads() cluster.Reads { return cluster.Reads{} }
 
+// Commits implements runner.System: there are no transactions.
+func (*Cluster) Commits() cluster.Commits { return cluster.Commits{} }
+
 // Engines implements the runner's System: there is no database.
 func (*Cluster) Engines() []cluster.EngineStats { return nil }

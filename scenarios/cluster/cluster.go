@@ -53,6 +53,7 @@ type Cluster struct {
 	// resting is since when the stores have been at rest, 0 if they are not.
 	resting int64
 	leases  leases
+	commits Commits
 	witness schedulingWitness
 	// regionPromises and placementPromises are what raft has to keep in the regions
 	// and in the group of the placement driver.
@@ -232,6 +233,9 @@ func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*m
 		Regions:   regions,
 		Engine:    c.engineOptions(e.Name),
 		Raft:      raft,
+
+		PendingWrites: c.plan.Knobs.PendingWrites,
+		Proposed:      func() { c.commits.Proposals++ },
 	})
 	if err != nil {
 		e.Exit(err.Error())
@@ -256,6 +260,8 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 		ReplicaRead:   k.ReplicaRead,
 		ScanPage:      k.ScanPage,
 		BatchBytes:    k.BatchBytes,
+		CommitWindow:  time.Duration(k.CommitWindow),
+		Committed:     c.commits.count,
 	})
 	if k.GCInterval > 0 {
 		db.HoldSnapshots(pd, max(snapshotHold, time.Duration(k.GCLifetime)))

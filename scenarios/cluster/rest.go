@@ -96,7 +96,7 @@ func (c *Cluster) groups() (g groups, unrest string) {
 			return g, s.node.Name() + " was removed, and runs"
 		case s.absent():
 			continue
-		case s.server == nil:
+		case !s.opened():
 			return g, s.node.Name() + " is down"
 		}
 		for _, r := range s.server.Regions() {

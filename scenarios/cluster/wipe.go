@@ -8,10 +8,14 @@ import (
 
 	"simrun/nodes"
 	"simrun/nodes/env"
+	"simrun/nodes/invariant"
 	"simrun/nodes/placement"
 	"simrun/nodes/raftstore"
 	"simrun/nodes/rpc"
 )
+
+//nolint:gochecknoglobals // marks register once
+var markUnknown = invariant.NewMark("cluster: disk kept, for a store had yet to open its regions")
 
 // Wipe implements sim.Directory. A store that has lost its disk has forgotten
 // its votes and its log, so it must not come back under its name in raft: it
@@ -33,6 +37,10 @@ func (c *Cluster) Wipe(node string, regardless bool) bool {
 // serves reports whether there is a store that has its identity and is up.
 func (s *store) serves() bool { return !s.absent() && s.id != 0 && s.server != nil }
 
+// opened reports whether the store is up and has loaded its regions, so that it is
+// known what it has.
+func (s *store) opened() bool { return s.server != nil && s.server.Opened() }
+
 // forget notes that nothing is left of a store but its machine.
 func (c *Cluster) forget(s *store) {
 	c.lose(s)
@@ -51,8 +59,9 @@ func (c *Cluster) dispensable(s *store) bool {
 		return false // its members cannot change, so nobody could take the place of the lost one
 	}
 	for _, other := range c.present() {
-		if other.server == nil {
-			return false // nobody knows what it has
+		if !other.opened() {
+			markUnknown.Sometimes(other.server != nil)
+			return false
 		}
 		for _, r := range other.server.Regions() {
 			if len(r.Region.Peers) > 0 && !c.survives(r.Region, s) {

@@ -7,6 +7,7 @@ import (
 	"simrun/checker"
 	"simrun/nodes/invariant"
 	"simrun/reports"
+	"simrun/scenarios/cluster"
 	"simrun/sim/disk"
 )
 
@@ -84,6 +85,7 @@ func (r *run) stats() reports.Stats {
 	s := reports.Stats{
 		Cluster: r.timeline.counts,
 		Reads:   reports.ReadStats(r.cluster.Reads()),
+		Commits: commitStats(r.cluster.Commits()),
 		Network: reports.NetworkStats(r.world.Network.Stats()),
 		Events:  r.world.Trace.Events(),
 		Virtual: r.world.Now(),
@@ -105,6 +107,13 @@ func (r *run) stats() reports.Stats {
 		}
 	}
 	return s
+}
+
+func commitStats(c cluster.Commits) reports.CommitStats {
+	return reports.CommitStats{
+		TwoPhase: reports.CommitMode(c.TwoPhase), Async: reports.CommitMode(c.Async), OnePhase: reports.CommitMode(c.OnePhase),
+		Proposals: c.Proposals,
+	}
 }
 
 // watchProgress looks now and then whether somebody wants to know or to stop.

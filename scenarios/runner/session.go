@@ -9,6 +9,7 @@ import (
 	"simrun/scenarios/cluster"
 	"simrun/scenarios/workload"
 	"simrun/sim/history"
+	"simrun/sim/plan"
 	"simrun/sim/stream"
 )
 
@@ -30,8 +31,25 @@ type session struct {
 func newSession(r *run, number int) *session {
 	s := &session{run: r, number: number}
 	s.Rec = r.rec
+	s.Modes = modes(&r.plan.Knobs)
 	s.Now = func() int64 { return r.world.Now() }
 	return s
+}
+
+// modes returns the options of transactions that a plan admits.
+func modes(k *plan.Knobs) workload.Modes {
+	m := workload.Modes{Pessimistic: k.Pessimistic, ReadCommitted: k.ReadCommitted}
+	switch k.CommitMode {
+	case plan.TwoPhase:
+		m.Commit = []client.CommitMode{client.TwoPhase}
+	case plan.AsyncCommit:
+		m.Commit = []client.CommitMode{client.AsyncCommit}
+	case plan.OnePhase:
+		m.Commit = []client.CommitMode{client.OnePhase}
+	case plan.MixedCommit:
+		m.Commit = []client.CommitMode{client.TwoPhase, client.AsyncCommit, client.OnePhase}
+	}
+	return m
 }
 
 // started takes over a new process of the client's node.

@@ -22,6 +22,8 @@ type System interface {
 	Unrest() string
 	// Reads counts how reads were served.
 	Reads() cluster.Reads
+	// Commits counts how transactions were committed.
+	Commits() cluster.Commits
 	// Operators counts what the placement driver has had done.
 	Operators() []cluster.OperatorCount
 	// Replication counts what raft has done.

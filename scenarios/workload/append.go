@@ -58,7 +58,7 @@ func (w *appends) Step(t env.Task, s *Session, r *stream.Stream) {
 	if r.PerMille(w.scans) {
 		page, reverse := 1+r.IntN(len(w.lists)), r.PerMille(500)
 		pause := time.Duration(r.IntN(w.linger+1)) * time.Millisecond
-		_ = s.transaction(t, func(x *txn) error {
+		_ = s.reading(t, func(x *txn) error {
 			err := x.pages(t, listPrefix, after(listPrefix), page, reverse)
 			if err != nil || pause == 0 {
 				return err
@@ -101,7 +101,7 @@ func (w *appends) Probe(t env.Task, s *Session) error {
 
 // Audit implements Workload.
 func (w *appends) Audit(t env.Task, s *Session) error {
-	return s.transaction(t, func(x *txn) error {
+	return s.reading(t, func(x *txn) error {
 		_, err := x.scan(t, listPrefix, after(listPrefix), 0, false)
 		return err
 	})

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 
 	"simrun/nodes/env"
@@ -14,17 +15,24 @@ import (
 // their money was moved - and opened again by an insert, which fails if the
 // account is open. Parameters: balance, what each account holds at the
 // beginning; read, the share of full reads in per mille; turnover, the share of
-// closings and openings among the changes.
+// closings and openings among the changes; noted, the share of transfers that also
+// note, in keys that follow the accounts, what they did; singly, the share of changes
+// that read - and if they are pessimistic lock - one account after the other, so
+// that two of them may wait for each other.
 type bank struct {
 	cfg      Config
 	accounts []string
 	balance  int
 	readRate int
 	turnover int
+	noted    int
+	singly   int
 }
 
 const (
 	accountPrefix = "acct/"
+	// notePrefix begins the keys that tell of the last transfer of an account.
+	notePrefix = "acct.note/"
 	// partRate is the share of reads of some accounts, in per mille.
 	partRate = 50
 )
@@ -36,6 +44,8 @@ func newBank(cfg Config) *bank {
 		balance:  cfg.param("balance"),
 		readRate: cfg.param("read"),
 		turnover: cfg.param("turnover"),
+		noted:    cfg.param("noted"),
+		singly:   cfg.param("singly"),
 	}
 }
 
@@ -67,10 +77,7 @@ func (b *bank) Step(t env.Task, s *Session, r *stream.Stream) {
 		return
 	}
 	if draw < b.readRate+partRate || len(b.accounts) < 2 {
-		_ = s.transaction(t, func(x *txn) error {
-			_, err := x.readAll(t, pick(r, b.accounts, 4))
-			return err
-		})
+		_ = s.transaction(t, func(x *txn) error { return b.readPart(t, x, pick(r, b.accounts, 4)) })
 		return
 	}
 	pair := pick(r, b.accounts, 2)
@@ -79,7 +86,27 @@ func (b *bank) Step(t env.Task, s *Session, r *stream.Stream) {
 	if r.PerMille(b.turnover) {
 		change = []func(env.Task, *txn, string, string, int) error{closing, opening, openingBlind, reservation}[r.IntN(4)]
 	}
-	_ = s.transaction(t, func(x *txn) error { return change(t, x, pair[0], pair[1], amount) })
+	noted, singly := r.PerMille(b.noted), r.PerMille(b.singly)
+	_ = s.transaction(t, func(x *txn) error {
+		x.noted, x.singly = noted, singly
+		return change(t, x, pair[0], pair[1], amount)
+	})
+}
+
+// readPart reads some accounts, at one instant, or each for itself under read
+// committed.
+func (*bank) readPart(t env.Task, x *txn, accounts []string) error {
+	if !x.Options().ReadCommitted {
+		_, err := x.readAll(t, accounts)
+		return err
+	}
+	x.plain = true
+	for _, a := range accounts {
+		if _, err := x.read(t, a); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Probe implements Workload: it writes every account's balance back, and opens
@@ -93,7 +120,7 @@ func (b *bank) Probe(t env.Task, s *Session) error {
 		for _, a := range b.accounts {
 			if balance, open := balances[a]; open {
 				x.write(a, balance)
-			} else if err := x.insert(a, "0"); err != nil {
+			} else if err := x.insert(t, a, "0"); err != nil {
 				return err
 			}
 		}
@@ -103,7 +130,7 @@ func (b *bank) Probe(t env.Task, s *Session) error {
 
 // Audit implements Workload.
 func (*bank) Audit(t env.Task, s *Session) error {
-	return s.transaction(t, func(x *txn) error {
+	return s.reading(t, func(x *txn) error {
 		_, err := x.scan(t, accountPrefix, after(accountPrefix), 0, false)
 		return err
 	})
@@ -112,7 +139,7 @@ func (*bank) Audit(t env.Task, s *Session) error {
 // readAll reads all accounts in one of the ways in which a user can.
 func (b *bank) readAll(t env.Task, s *Session, r *stream.Stream) error {
 	way, page, reverse := r.IntN(4), 1+r.IntN(len(b.accounts)), r.PerMille(300)
-	return s.transaction(t, func(x *txn) error {
+	return s.reading(t, func(x *txn) error {
 		switch way {
 		case 0:
 			_, err := x.readAll(t, b.accounts)
@@ -127,7 +154,7 @@ func (b *bank) readAll(t env.Task, s *Session, r *stream.Stream) error {
 
 // balances reads two accounts and says which of them are open.
 func balances(t env.Task, x *txn, from, to string) (a, b int, isOpen [2]bool, err error) {
-	texts, err := x.readAll(t, []string{from, to})
+	texts, err := x.readBoth(t, from, to)
 	if err != nil {
 		return 0, 0, isOpen, err
 	}
@@ -145,6 +172,23 @@ func balances(t env.Task, x *txn, from, to string) (a, b int, isOpen [2]bool, er
 	return both[0], both[1], isOpen, nil
 }
 
+// readBoth reads two accounts, together or one after the other; one that is closed
+// is missing in the result.
+func (x *txn) readBoth(t env.Task, from, to string) (map[string]string, error) {
+	if !x.singly {
+		return x.readAll(t, []string{from, to})
+	}
+	texts := map[string]string{}
+	for _, account := range []string{from, to} {
+		one, err := x.readAll(t, []string{account})
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(texts, one)
+	}
+	return texts, nil
+}
+
 // transfer moves an amount, or nothing if the balance does not suffice or an
 // account is closed.
 func transfer(t env.Task, x *txn, from, to string, amount int) error {
@@ -154,6 +198,10 @@ func transfer(t env.Task, x *txn, from, to string, amount int) error {
 	}
 	x.write(from, strconv.Itoa(a-amount))
 	x.write(to, strconv.Itoa(b+amount))
+	if x.noted {
+		x.derive(notePrefix+from, fmt.Sprintf("%d to %s", amount, to))
+		x.derive(notePrefix+to, fmt.Sprintf("%d from %s", amount, from))
+	}
 	return nil
 }
 
@@ -166,7 +214,7 @@ func closing(t env.Task, x *txn, from, to string, _ int) error {
 	}
 	x.remove(from)
 	if !isOpen[1] {
-		return x.insert(to, strconv.Itoa(a))
+		return x.insert(t, to, strconv.Itoa(a))
 	}
 	x.write(to, strconv.Itoa(a+b))
 	return nil
@@ -179,7 +227,7 @@ func opening(t env.Task, x *txn, from, to string, amount int) error {
 		return err
 	}
 	x.write(from, strconv.Itoa(a-amount))
-	return x.insert(to, strconv.Itoa(amount))
+	return x.insert(t, to, strconv.Itoa(amount))
 }
 
 // openingBlind is opening by somebody who does not look whether the account is
@@ -197,13 +245,13 @@ func openingBlind(t env.Task, x *txn, from, to string, amount int) error {
 		return nil
 	}
 	x.write(from, strconv.Itoa(a-amount))
-	return x.insert(to, strconv.Itoa(amount))
+	return x.insert(t, to, strconv.Itoa(amount))
 }
 
 // reservation inserts an account and deletes it again: it succeeds if the
 // account was closed, and changes nothing.
-func reservation(_ env.Task, x *txn, _, account string, _ int) error {
-	if err := x.insert(account, "0"); err != nil {
+func reservation(t env.Task, x *txn, _, account string, _ int) error {
+	if err := x.insert(t, account, "0"); err != nil {
 		return err
 	}
 	x.remove(account)

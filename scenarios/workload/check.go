@@ -41,7 +41,7 @@ func kinds() []kind {
 		},
 		{
 			name: "bank", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newBank(c) },
-			params: []param{{"balance", 100, 0, 1_000_000_000}, {"read", 250, 0, 1000}, {"turnover", 150, 0, 1000}},
+			params: []param{{"balance", 100, 0, 1_000_000_000}, {"noted", 200, 0, 1000}, {"read", 250, 0, 1000}, {"singly", 200, 0, 1000}, {"turnover", 150, 0, 1000}},
 		},
 		{
 			name: "register", apis: []plan.API{plan.Raw, plan.Raft}, build: func(c Config) Workload { return newRegister(c) },
@@ -62,7 +62,10 @@ func kinds() []kind {
 			name: "timestamps", apis: []plan.API{plan.Raw, plan.Txn}, build: func(c Config) Workload { return newTimestamps(c) },
 			params: []param{{"burst", 8, 1, 1000}},
 		},
-		{name: "write-skew", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newWriteSkew(c) }},
+		{
+			name: "write-skew", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newWriteSkew(c) },
+			params: []param{{"locked", 500, 0, 1000}},
+		},
 	}
 }
 

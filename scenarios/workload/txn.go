@@ -12,20 +12,33 @@ import (
 // txn is a transaction that records what it does.
 type txn struct {
 	*client.Txn
-	session  *Session
-	record   *history.TxnRecord
-	inserted []string
+	session       *Session
+	record        *history.TxnRecord
+	inserted      []string
+	noted, singly bool // see bank
+	// plain makes reads of a pessimistic transaction lock nothing.
+	plain bool
 }
 
 // transaction runs and records one transaction: begin, body, commit. It returns
-// the error of whichever failed.
+// the error of whichever failed. If it is pessimistic, read and readAll lock what
+// they read.
 func (s *Session) transaction(t env.Task, body func(x *txn) error) error {
+	return s.transactionWith(t, s.options, body)
+}
+
+// reading is transaction for one that only reads: it has no need of locks.
+func (s *Session) reading(t env.Task, body func(x *txn) error) error {
+	return s.transactionWith(t, client.TxnOptions{}, body)
+}
+
+func (s *Session) transactionWith(t env.Task, options client.TxnOptions, body func(x *txn) error) error {
 	op := s.begin(history.Op{Kind: history.Txn, Txn: &history.TxnRecord{}})
-	tx, err := s.DB.Begin(t)
+	tx, err := s.DB.BeginWith(t, options)
 	if err != nil {
 		return s.end(op, err)
 	}
-	op.Txn.StartTS = tx.StartTS()
+	op.Txn.StartTS, op.Txn.Pessimistic = tx.StartTS(), options.Pessimistic
 	x := &txn{Txn: tx, session: s, record: op.Txn}
 	if err = body(x); err != nil {
 		tx.Rollback(t)
@@ -33,12 +46,39 @@ func (s *Session) transaction(t env.Task, body func(x *txn) error) error {
 	}
 	s.Wanted = x.written()
 	err = tx.Commit(t)
-	op.Txn.CommitTS = tx.CommitTS()
+	op.Txn.CommitTS, op.Txn.Calculated = tx.CommitTS(), tx.Chosen()
+	if err == nil && tx.CommitTS() == 0 {
+		x.dropLocks()
+	}
 	x.noteInserts(s.learned(t, x, err))
 	return s.end(op, err)
 }
 
+// dropLocks takes the locks of a transaction that wrote nothing out of its record:
+// they left none.
+func (x *txn) dropLocks() {
+	x.record.Ops = slices.DeleteFunc(x.record.Ops, func(op history.TxnOp) bool { return op.Kind == history.TxnLock })
+}
+
 func (x *txn) note(op history.TxnOp) { x.record.Ops = append(x.record.Ops, op) }
+
+// at returns the timestamp of what was just read, as the record has it.
+func (x *txn) at() uint64 {
+	if ts := x.ReadTS(); ts != x.StartTS() {
+		return ts
+	}
+	return 0
+}
+
+// locking reports whether reads lock.
+func (x *txn) locking() bool { return x.Options().Pessimistic && !x.plain }
+
+// noteLocks records that keys were locked by the statement just done.
+func (x *txn) noteLocks(keys ...string) {
+	for _, k := range keys {
+		x.note(history.TxnOp{Kind: history.TxnLock, Key: k, TS: x.at()})
+	}
+}
 
 // wants notes the keys that a read is about to wait for.
 func (x *txn) wants(keys ...string) {
@@ -59,7 +99,16 @@ func (x *txn) written() (keys [][2]string) {
 }
 
 // insert sets a key that must be absent.
-func (x *txn) insert(key, value string) error {
+func (x *txn) insert(t env.Task, key, value string) error {
+	if x.locking() {
+		if err := x.InsertForUpdate(t, []byte(key), []byte(value)); err != nil {
+			return err
+		}
+		x.noteLocks(key)
+		x.note(history.TxnOp{Kind: history.TxnRead, Key: key, TS: x.at()})
+		x.note(history.TxnOp{Kind: history.TxnWrite, Key: key, Value: &value})
+		return nil
+	}
 	if err := x.Insert([]byte(key), []byte(value)); err != nil {
 		return err
 	}
@@ -73,12 +122,13 @@ func (x *txn) insert(key, value string) error {
 const existing = "exists, by the word of an insert"
 
 // learned returns what a commit has told of the keys that it was to insert: that
-// they were absent from the transaction's snapshot, if the commit went as far as
-// to its primary key, or that one was not, whose value is then read from there.
+// they were absent from the transaction's snapshot, if all its locks were granted,
+// or that one was not, whose value is then read from there. A commit without a
+// second phase is of unknown outcome because it is not known which locks were.
 func (s *Session) learned(t env.Task, x *txn, err error) []history.TxnOp {
 	var exists *client.KeyExistsError
 	switch {
-	case err == nil, errors.Is(err, client.ErrUndetermined):
+	case err == nil, errors.Is(err, client.ErrUndetermined) && !x.Chosen():
 		var absent []history.TxnOp
 		for _, key := range x.inserted {
 			absent = append(absent, history.TxnOp{Kind: history.TxnRead, Key: key})
@@ -106,20 +156,34 @@ func (x *txn) noteInserts(reads []history.TxnOp) {
 // read returns the value of key, "" if it is absent.
 func (x *txn) read(t env.Task, key string) (string, error) {
 	x.wants(key)
-	value, ok, err := x.Get(t, []byte(key))
+	get := x.Get
+	if x.locking() {
+		get = x.GetForUpdate
+	}
+	value, ok, err := get(t, []byte(key))
 	if err != nil {
 		return "", err
 	}
-	x.note(history.TxnOp{Kind: history.TxnRead, Key: key, Value: optional(value, ok)})
+	if x.locking() {
+		x.noteLocks(key)
+	}
+	x.note(history.TxnOp{Kind: history.TxnRead, Key: key, Value: optional(value, ok), TS: x.at()})
 	return string(value), nil
 }
 
 // readAll reads several keys at once; absent ones are missing in the result.
 func (x *txn) readAll(t env.Task, keys []string) (map[string]string, error) {
 	x.wants(keys...)
-	pairs, err := x.BatchGet(t, bytesOf(keys))
+	get := x.BatchGet
+	if x.locking() {
+		get = x.BatchGetForUpdate
+	}
+	pairs, err := get(t, bytesOf(keys))
 	if err != nil {
 		return nil, err
+	}
+	if x.locking() {
+		x.noteLocks(keys...)
 	}
 	found := map[string]string{}
 	for _, p := range pairs {
@@ -127,7 +191,7 @@ func (x *txn) readAll(t env.Task, keys []string) (map[string]string, error) {
 	}
 	for _, k := range keys {
 		value, ok := found[k]
-		x.note(history.TxnOp{Kind: history.TxnRead, Key: k, Value: optional([]byte(value), ok)})
+		x.note(history.TxnOp{Kind: history.TxnRead, Key: k, Value: optional([]byte(value), ok), TS: x.at()})
 	}
 	return found, nil
 }
@@ -147,7 +211,7 @@ func (x *txn) scan(t env.Task, start, end string, limit int, reverse bool) ([]hi
 	for _, row := range rows {
 		pairs = append(pairs, history.Pair{Key: string(row.Key), Value: string(row.Value)})
 	}
-	x.note(history.TxnOp{Kind: history.TxnScan, Key: start, EndKey: end, Limit: limit, Reverse: reverse, Pairs: pairs})
+	x.note(history.TxnOp{Kind: history.TxnScan, Key: start, EndKey: end, Limit: limit, Reverse: reverse, Pairs: pairs, TS: x.at()})
 	return pairs, nil
 }
 
@@ -174,6 +238,12 @@ func (x *txn) write(key, value string) {
 	x.Set([]byte(key), []byte(value))
 }
 
+// derive sets a key whose every writer locks, or writes, another one first.
+func (x *txn) derive(key, value string) {
+	x.note(history.TxnOp{Kind: history.TxnWrite, Key: key, Value: &value})
+	x.SetDerived([]byte(key), []byte(value))
+}
+
 // remove deletes a key.
 func (x *txn) remove(key string) {
 	x.note(history.TxnOp{Kind: history.TxnDelete, Key: key})
@@ -182,11 +252,12 @@ func (x *txn) remove(key string) {
 
 // lock makes the transaction conflict with every other that writes or locks the
 // keys, as SELECT FOR UPDATE does.
-func (x *txn) lock(keys ...string) {
-	for _, k := range keys {
-		x.LockKeys([]byte(k))
-		x.note(history.TxnOp{Kind: history.TxnLock, Key: k})
+func (x *txn) lock(t env.Task, keys ...string) error {
+	if err := x.Lock(t, bytesOf(keys)...); err != nil {
+		return err
 	}
+	x.noteLocks(keys...)
+	return nil
 }
 
 func bytesOf(keys []string) [][]byte {

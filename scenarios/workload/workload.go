@@ -72,6 +72,10 @@ type Session struct {
 	Rec *history.Recorder
 	// Now is the true virtual time, which only the record sees.
 	Now func() int64
+	// Modes says which options transactions have.
+	Modes Modes
+	// options are those of the transactions of the step that is under way.
+	options client.TxnOptions
 	// Current is the operation that was begun last, and Wanted are the keys that
 	// it works on: single ones, or all from the first of two up to the second. They
 	// tell what a client waits for, and stay after a failure, until something else
@@ -83,9 +87,30 @@ type Session struct {
 	steps int
 }
 
+// Modes are the options of transactions, as a plan leaves them to chance.
+type Modes struct {
+	// Commit are the commit modes, of which each transaction has any.
+	Commit []client.CommitMode
+	// Pessimistic is the chance of a transaction to be pessimistic, ReadCommitted
+	// that of such a one to read what is newest, per mille.
+	Pessimistic, ReadCommitted int
+}
+
+// draw returns the options of one transaction.
+func (m *Modes) draw(r *stream.Stream) client.TxnOptions {
+	var o client.TxnOptions
+	if len(m.Commit) > 0 {
+		o.Commit = m.Commit[r.IntN(len(m.Commit))]
+	}
+	o.Pessimistic = r.PerMille(m.Pessimistic)
+	o.ReadCommitted = r.PerMille(m.ReadCommitted) && o.Pessimistic
+	return o
+}
+
 // Step runs the client's next operation.
 func (s *Session) Step(t env.Task, w Workload, seed uint64) {
 	r := stream.New(seed, "operation", uint64(s.ID), uint64(s.steps))
+	s.options = s.Modes.draw(stream.New(seed, "transaction mode", uint64(s.ID), uint64(s.steps)))
 	s.steps++
 	w.Step(t, s, r)
 }

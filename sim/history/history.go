@@ -72,6 +72,7 @@ type Consistency string
 // The levels that a history can promise.
 const (
 	SnapshotIsolation  Consistency = ""
+	Serializable       Consistency = "serializable"        // snapshot isolation, and the workload locks what would skew
 	StrictSerializable Consistency = "strict-serializable" // one multi-register, linearizable
 )
 
@@ -147,8 +148,12 @@ type TxnRecord struct {
 	// Calculated says that the commit timestamp was not drawn from the oracle
 	// but calculated by the stores (async commit, one-phase commit): another
 	// timestamp may have the same value.
-	Calculated bool    `json:"calculated,omitempty"`
-	Ops        []TxnOp `json:"ops"`
+	Calculated bool `json:"calculated,omitempty"`
+	// Pessimistic says that it locked keys before it wrote them: TxnLock operations
+	// that have a TS. Of these keys it has seen what was newest at that timestamp,
+	// and nobody may have changed them from then until it committed.
+	Pessimistic bool    `json:"pessimistic,omitempty"`
+	Ops         []TxnOp `json:"ops"`
 	// Compared counts the answers that the client compared with others of the same
 	// transaction, such as a range of an index with the rows; Problem is what did
 	// not agree.
@@ -201,6 +206,10 @@ type TxnOp struct {
 	Limit   int     `json:"limit,omitempty"`   // 0: none
 	Reverse bool    `json:"reverse,omitempty"`
 	Pairs   []Pair  `json:"pairs,omitempty"`
+	// TS is the timestamp at which it saw the database, if that is not the start
+	// timestamp of the transaction: of reads for update and of locks in a pessimistic
+	// one, and of all reads under read committed.
+	TS uint64 `json:"ts,omitempty"`
 }
 
 // Pair is one key and its value, as a scan returns them.

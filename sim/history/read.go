@@ -79,9 +79,9 @@ func NewReader(r io.Reader, name string) (*Reader, error) {
 		return nil, hr.truncated("the file ends in its header")
 	}
 	switch h.Consistency {
-	case SnapshotIsolation, StrictSerializable:
+	case SnapshotIsolation, Serializable, StrictSerializable:
 	default:
-		return nil, hr.fail(fmt.Sprintf("consistency %q is unknown; %q exists, and none is snapshot isolation", h.Consistency, StrictSerializable), remedyFix)
+		return nil, hr.fail(fmt.Sprintf("consistency %q is unknown; %q and %q exist, and none is snapshot isolation", h.Consistency, Serializable, StrictSerializable), remedyFix)
 	}
 	hr.header = h.Header
 	return hr, nil

@@ -111,6 +111,9 @@ func (t *TxnRecord) validate(outcome Outcome) error {
 		if err := t.Ops[i].validate(); err != nil {
 			return fmt.Errorf("its operation %d: %w", i, err)
 		}
+		if ts := t.Ops[i].TS; ts != 0 && ts < t.StartTS {
+			return fmt.Errorf("its operation %d is at %d, before it starts", i, ts)
+		}
 	}
 	return nil
 }
@@ -118,6 +121,9 @@ func (t *TxnRecord) validate(outcome Outcome) error {
 func (o *TxnOp) validate() error {
 	if o.Kind != TxnScan && (o.EndKey != "" || o.Limit != 0 || o.Reverse || o.Pairs != nil) {
 		return fmt.Errorf("kind %q has none of the fields of a scan", o.Kind)
+	}
+	if o.TS != 0 && o.Kind != TxnRead && o.Kind != TxnScan && o.Kind != TxnLock {
+		return fmt.Errorf("kind %q has no timestamp of its own", o.Kind)
 	}
 	switch o.Kind {
 	case TxnRead:

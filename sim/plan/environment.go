@@ -15,6 +15,20 @@ const (
 	Seeded Order = "seeded" // by a priority that the seed decides
 )
 
+// CommitMode is how transactions are committed.
+type CommitMode string
+
+// The commit modes.
+const (
+	TwoPhase    CommitMode = "two-phase" // the commit of the primary decides
+	AsyncCommit CommitMode = "async"     // the last lock decides
+	OnePhase    CommitMode = "one-phase" // no locks, if all keys are in one region
+	MixedCommit CommitMode = "mixed"     // each in one of these modes
+)
+
+// CommitModes are all of them.
+func CommitModes() []CommitMode { return []CommitMode{TwoPhase, AsyncCommit, OnePhase, MixedCommit} }
+
 // Ticks is how stores tick.
 type Ticks string
 
@@ -115,6 +129,21 @@ type Knobs struct {
 	ScanPage   int `toml:"scan-page"`
 	BatchBytes int `toml:"batch-bytes"`
 
+	// CommitMode is how transactions are committed: two-phase, async, one-phase, or
+	// mixed, which draws one of the three for each.
+	CommitMode CommitMode `toml:"commit-mode"`
+	// CommitWindow is how far after the start of a commit the stores may choose its
+	// timestamp, in the modes in which they do. Not zero.
+	CommitWindow Duration `toml:"commit-window"`
+	// Pessimistic is the chance of a transaction to lock what it reads and writes
+	// as it goes, and ReadCommitted that of such a one to read what is newest
+	// instead of a snapshot: 0 to 1000 per mille each.
+	Pessimistic   int `toml:"pessimistic"`
+	ReadCommitted int `toml:"read-committed"`
+	// PendingWrites is the number of write commands that a store has under way at a
+	// time before it turns others away: 1 to 1000000.
+	PendingWrites int `toml:"pending-writes"`
+
 	// TSOWindow is how far ahead the placement driver persists its timestamps.
 	// Not zero.
 	TSOWindow Duration `toml:"tso-window"`
@@ -207,6 +236,7 @@ func Default() Plan {
 			L0SlowdownFiles: 20, L0StopFiles: 36, PendingCompactionBytes: 4 << 20, BackgroundRate: 16 << 20,
 			LockTTL: ms(3_000), RequestTimeout: ms(500), OperationTimeout: ms(10_000),
 			ScanPage: 256, BatchBytes: 16 << 10,
+			CommitMode: TwoPhase, CommitWindow: ms(2_000), PendingWrites: 2048,
 			TSOWindow: ms(3_000), StoreHeartbeat: ms(1_000), RegionHeartbeat: ms(1_000),
 			RestartDelay: ms(200),
 		},

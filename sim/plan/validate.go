@@ -3,6 +3,7 @@ package plan
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -121,6 +122,12 @@ func (k *Knobs) validate(v *validator) {
 	v.duration("knobs.operation-timeout", k.OperationTimeout, k.RequestTimeout)
 	v.between("knobs.scan-page", int64(k.ScanPage), 1, 1_000_000)
 	v.between("knobs.batch-bytes", int64(k.BatchBytes), 1, 1_000_000)
+	v.check("knobs.commit-mode", slices.Contains(CommitModes(), k.CommitMode),
+		"is %q: write 'two-phase', 'async', 'one-phase' or 'mixed'", k.CommitMode)
+	v.duration("knobs.commit-window", k.CommitWindow, 1)
+	v.perMille("knobs.pessimistic", k.Pessimistic)
+	v.perMille("knobs.read-committed", k.ReadCommitted)
+	v.between("knobs.pending-writes", int64(k.PendingWrites), 1, 1_000_000)
 	v.duration("knobs.tso-window", k.TSOWindow, 1)
 	v.duration("knobs.gc-interval", k.GCInterval, 0)
 	v.duration("knobs.gc-lifetime", k.GCLifetime, 0)

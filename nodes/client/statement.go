@@ -1,0 +1,335 @@
+package client
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+
+	"simrun/nodes/env"
+	"simrun/nodes/invariant"
+	"simrun/nodes/rpc"
+)
+
+//nolint:gochecknoglobals // marks register once
+var (
+	markStatementRetried = invariant.NewMark("client: statement repeated at a later timestamp")
+	markStatementUndone  = invariant.NewMark("client: locks of a failed statement released")
+	markStatementLost    = invariant.NewMark("client: pessimistic lock of unknown outcome")
+	markStatementBlocked = invariant.NewMark("client: pessimistic lock waited for a lock")
+	markDeadlock         = invariant.NewMark("client: statement ended by a deadlock")
+	markUnlockLost       = invariant.NewMark("client: release of pessimistic locks left to those who meet them")
+)
+
+// statement is one locking read of a pessimistic transaction: all its keys are
+// locked and read as of one timestamp, or none is locked. If somebody has
+// committed a key after that timestamp the statement is repeated at a later one;
+// that is its business alone, not that of the whole transaction.
+type statement struct {
+	tx     *Txn
+	keys   [][]byte // sorted, distinct
+	bounds [][]byte // in the form of region bounds
+	insert []bool   // by key: it has to be absent
+	values []batchItem
+	// sent says which keys may have been locked in this attempt.
+	sent    []bool
+	ts      uint64 // for_update_ts of this attempt
+	backoff backoff
+	failure error
+}
+
+// lockStatement locks keys and returns what they hold, in their sorted order.
+//
+// Keys that the transaction has locked before are not locked again: if such a lock
+// was lost, and another one has changed the key since, a new lock would hide that,
+// whereas the prewrite finds it out.
+func (tx *Txn) lockStatement(t env.Task, keys [][]byte, insert func(key []byte) bool) ([]batchItem, error) {
+	var fresh, held [][]byte
+	for _, key := range keys {
+		if w := tx.buffer.find(key); w != nil && w.locked {
+			held = append(held, key)
+		} else {
+			fresh = append(fresh, key)
+		}
+	}
+	st := newStatement(tx, fresh, insert)
+	if err := st.run(t); err != nil {
+		st.abandon()
+		return nil, err
+	}
+	st.keep()
+	return st.withHeld(t, held, insert)
+}
+
+func newStatement(tx *Txn, keys [][]byte, insert func(key []byte) bool) *statement {
+	st := &statement{tx: tx, values: newBatch(keys, txnBounds), backoff: tx.client.newBackoff(tx.client.cfg.OpTimeout)}
+	n := len(st.values)
+	st.keys, st.bounds, st.insert, st.sent = make([][]byte, n), make([][]byte, n), make([]bool, n), make([]bool, n)
+	for i := range st.values {
+		// The keys outlive the statement, and the caller's need not.
+		st.keys[i], st.bounds[i] = bytes.Clone(st.values[i].key), st.values[i].bound
+		st.insert[i] = insert(st.keys[i])
+	}
+	return st
+}
+
+// withHeld adds keys that were locked before to the values, read as of the
+// statement.
+func (st *statement) withHeld(t env.Task, held [][]byte, insert func(key []byte) bool) ([]batchItem, error) {
+	if len(held) == 0 {
+		return st.values, nil
+	}
+	items := newBatch(held, txnBounds)
+	snapshot := st.tx.client.Snapshot(st.ts)
+	if err := st.tx.client.readBatch(t, &st.backoff, items, snapshot.batchGetPart); err != nil {
+		return nil, err
+	}
+	for _, it := range items {
+		if it.found && insert(it.key) {
+			return nil, &KeyExistsError{it.key}
+		}
+	}
+	all := append(items, st.values...)
+	slices.SortFunc(all, func(x, y batchItem) int { return bytes.Compare(x.key, y.key) })
+	return all, nil
+}
+
+// run attempts the statement until it succeeds.
+func (st *statement) run(t env.Task) error {
+	for {
+		ts, err := st.tx.client.timestamp(t, &st.backoff)
+		if err != nil {
+			return err
+		}
+		st.ts, st.failure = ts, nil
+		st.tx.forUpdateTS = max(st.tx.forUpdateTS, ts)
+		if err = st.attempt(t); err == nil {
+			return nil
+		}
+		st.undo()
+		var conflict *WriteConflictError
+		if !errors.As(err, &conflict) {
+			return err
+		}
+		markStatementRetried.Reached()
+		if err = st.backoff.wait(t, causeConflict, 0, err); err != nil {
+			return err
+		}
+	}
+}
+
+// attempt locks all keys at the statement's timestamp. The primary goes first if
+// it is among them: who meets another lock asks there.
+func (st *statement) attempt(t env.Task) error {
+	tx := st.tx
+	rest := []span{{0, len(st.keys)}}
+	if tx.primary == nil && len(st.keys) > 0 {
+		tx.primary = st.keys[0]
+	}
+	if at, ok := slices.BinarySearchFunc(st.keys, tx.primary, bytes.Compare); ok {
+		st.lockPart(t, span{at, at + 1})
+		rest = []span{{0, at}, {at + 1, len(st.keys)}}
+	}
+	var parts []span
+	for _, s := range rest {
+		more, err := st.partition(t, s)
+		if err != nil {
+			return err
+		}
+		parts = append(parts, more...)
+	}
+	if st.failure == nil && len(parts) > 0 {
+		tx.client.inParallel(t, "pessimistic lock", len(parts), func(t env.Task, i int) { st.lockPart(t, parts[i]) })
+	}
+	return st.failure
+}
+
+// partition cuts the keys of s into those of single regions.
+func (st *statement) partition(t env.Task, s span) ([]span, error) {
+	parts, err := st.tx.client.partition(t, &st.backoff, s.hi-s.lo, func(i int) []byte { return st.bounds[s.lo+i] })
+	for i := range parts {
+		parts[i].lo += s.lo
+		parts[i].hi += s.lo
+	}
+	return parts, err
+}
+
+// lockPart locks the keys of s, with one request if they still lie in one region.
+func (st *statement) lockPart(t env.Task, s span) {
+	c := st.tx.client
+	b := st.backoff.fork()
+	ctx := &kvrpcpb.Context{}
+	resp := &kvrpcpb.PessimisticLockResponse{}
+	for s.lo < s.hi && st.failure == nil {
+		r, err := c.locate(t, &b, st.bounds[s.lo])
+		if err != nil {
+			st.fail(err)
+			return
+		}
+		now := span{s.lo, s.lo + 1}
+		for now.hi < s.hi && r.endsAfter(st.bounds[now.hi]) {
+			now.hi++
+		}
+		v := c.attempt(t, &b, r, call{rpc.KvPessimisticLock, ctx, st.request(ctx, now), resp})
+		switch {
+		case v.fate == answered && len(resp.Errors) == 0:
+			st.note(now, resp)
+			s.lo = now.hi
+			continue
+		case v.fate == answered:
+			err = st.onErrors(t, &b, resp.Errors)
+		case v.fate == lost:
+			markStatementLost.Reached()
+			st.noteSent(now)
+			err = b.pause(t, v)
+		default:
+			err = b.pause(t, v)
+		}
+		if err != nil {
+			st.fail(err)
+		}
+	}
+}
+
+func (st *statement) request(ctx *kvrpcpb.Context, s span) *kvrpcpb.PessimisticLockRequest {
+	tx := st.tx
+	req := &kvrpcpb.PessimisticLockRequest{
+		Context: ctx, PrimaryLock: tx.primary, StartVersion: tx.snapshot.ts, ForUpdateTs: st.ts, LockTtl: tx.lockTTL(),
+		IsFirstLock: tx.lockCount == 0 && len(st.keys) == 1,
+		// The answer has to come before the request counts as lost.
+		WaitTimeout:  max(int64(tx.client.cfg.RPCTimeout/2/time.Millisecond), 1),
+		ReturnValues: true, MinCommitTs: st.ts + 1,
+	}
+	for i := s.lo; i < s.hi; i++ {
+		m := &kvrpcpb.Mutation{Op: kvrpcpb.Op_PessimisticLock, Key: st.keys[i]}
+		if st.insert[i] {
+			m.Assertion = kvrpcpb.Assertion_NotExist
+		}
+		req.Mutations = append(req.Mutations, m)
+	}
+	return req
+}
+
+// onErrors deals with a request that was executed in vain. It may be repeated
+// when it returns nil.
+func (st *statement) onErrors(t env.Task, b *backoff, errs []*kvrpcpb.KeyError) error {
+	var locks []*kvrpcpb.LockInfo
+	for _, ke := range errs {
+		switch {
+		case ke.Deadlock != nil:
+			markDeadlock.Reached()
+			return keyError(ke)
+		case ke.Locked == nil:
+			return keyError(ke)
+		}
+		locks = append(locks, ke.Locked)
+	}
+	blocked, err := st.tx.client.resolveForLock(t, b, locks)
+	if err != nil || blocked == nil {
+		return err
+	}
+	markStatementBlocked.Reached()
+	return blocked.wait(t, b)
+}
+
+// fail notes why the statement cannot go on. The first reason counts.
+func (st *statement) fail(err error) {
+	if st.failure == nil {
+		st.failure = err
+	}
+}
+
+func (st *statement) noteSent(s span) {
+	for i := s.lo; i < s.hi; i++ {
+		st.sent[i] = true
+	}
+	if bytes.Equal(st.keys[s.lo], st.tx.primary) {
+		st.tx.heartbeat.start(st.tx)
+	}
+}
+
+// note takes over the answer of a store.
+func (st *statement) note(s span, resp *kvrpcpb.PessimisticLockResponse) {
+	st.noteSent(s)
+	invariant.Check(len(resp.Values) == s.hi-s.lo && len(resp.NotFounds) == s.hi-s.lo,
+		"client: %d keys locked, %d values returned", s.hi-s.lo, len(resp.Values))
+	for i := s.lo; i < s.hi; i++ {
+		st.values[i].found = !resp.NotFounds[i-s.lo]
+		st.values[i].value = valueOf(resp.Values[i-s.lo], resp.NotFounds[i-s.lo])
+	}
+}
+
+// keep makes the locks those of the transaction.
+func (st *statement) keep() {
+	for _, key := range st.keys {
+		st.tx.buffer.at(key).locked = true
+	}
+	st.tx.lockCount += len(st.keys)
+	st.tx.readTS = st.ts
+}
+
+// undo releases in the background what an attempt that failed has locked. A lock that the next attempt takes is of a later
+// timestamp, which the release respects.
+func (st *statement) undo() {
+	var keys [][]byte
+	for i, sent := range st.sent {
+		if sent {
+			keys = append(keys, st.keys[i])
+		}
+	}
+	clear(st.sent)
+	if len(keys) > 0 {
+		markStatementUndone.Reached()
+		st.tx.client.unlockInBackground(keys, st.tx.snapshot.ts, st.ts)
+	}
+}
+
+// abandon gives up the primary if no lock is held that names it.
+func (st *statement) abandon() {
+	if tx := st.tx; tx.lockCount == 0 {
+		tx.heartbeat.stop()
+		tx.heartbeat = heartbeat{}
+		tx.primary = nil // the heartbeat that is under way ends by this
+	}
+}
+
+// unlockInBackground releases pessimistic locks of the transaction startTS on
+// sorted keys, up to those that were taken at forUpdateTS.
+func (c *Client) unlockInBackground(keys [][]byte, startTS, forUpdateTS uint64) {
+	c.inBackground("release pessimistic locks", func(t env.Task, b *backoff) {
+		err := c.unlock(t, b, keys, startTS, forUpdateTS)
+		markUnlockLost.Sometimes(err != nil)
+	})
+}
+
+// unlock releases pessimistic locks.
+func (c *Client) unlock(t env.Task, b *backoff, keys [][]byte, startTS, forUpdateTS uint64) error {
+	ctx := &kvrpcpb.Context{}
+	resp := &kvrpcpb.PessimisticRollbackResponse{}
+	for len(keys) > 0 {
+		r, err := c.locate(t, b, txnBounds(keys[0]))
+		if err != nil {
+			return err
+		}
+		n := 1
+		for n < len(keys) && r.endsAfter(txnBounds(keys[n])) {
+			n++
+		}
+		req := &kvrpcpb.PessimisticRollbackRequest{Context: ctx, StartVersion: startTS, ForUpdateTs: forUpdateTS, Keys: keys[:n]}
+		v := c.attempt(t, b, r, call{rpc.KVPessimisticRollback, ctx, req, resp})
+		switch {
+		case v.fate == answered && len(resp.Errors) > 0:
+			return fmt.Errorf("release of pessimistic locks of %d: %w", startTS, keyError(resp.Errors[0]))
+		case v.fate == answered:
+			keys = keys[n:]
+			continue
+		}
+		if err := b.pause(t, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,60 @@
+package txn
+
+import (
+	"time"
+
+	"github.com/pingcap/kvproto/pkg/errorpb"
+
+	"simrun/nodes/env"
+)
+
+// Config is what a scheduler needs of its surroundings, and its limits. A limit
+// of zero is the default.
+type Config struct {
+	// Timestamp asks the placement driver for a timestamp, once.
+	Timestamp func(t env.Task) (uint64, error)
+	// Detector finds deadlocks among pessimistic transactions.
+	Detector Detector
+
+	// Proposed, if not nil, is told of every proposal of a command.
+	Proposed func()
+
+	// WaitTimeout is the longest that a request waits for a pessimistic lock.
+	// Default 1 s.
+	WaitTimeout time.Duration
+	// PendingTasksMax is the number of write commands that may be under way, and
+	// PendingBytesMax the size of what they have proposed, above which further
+	// ones are turned away. Defaults 2048 and 16 MiB.
+	PendingTasksMax int
+	PendingBytesMax int
+}
+
+func (cfg *Config) setDefaults() {
+	if cfg.WaitTimeout <= 0 {
+		cfg.WaitTimeout = time.Second
+	}
+	if cfg.PendingTasksMax <= 0 {
+		cfg.PendingTasksMax = 2048
+	}
+	if cfg.PendingBytesMax <= 0 {
+		cfg.PendingBytesMax = 16 << 20
+	}
+}
+
+// pending counts what the scheduler has under way.
+type pending struct {
+	tasks, bytes int
+}
+
+// admit counts one more command, or turns it away: an answer that comes too late
+// for its client costs as much as one that is of use.
+func (p *pending) admit(cfg *Config) *errorpb.Error {
+	if markBusy.Sometimes(p.tasks >= cfg.PendingTasksMax || p.bytes >= cfg.PendingBytesMax) {
+		return &errorpb.Error{
+			Message:      "scheduler is busy",
+			ServerIsBusy: &errorpb.ServerIsBusy{Reason: "too many writes are under way"},
+		}
+	}
+	p.tasks++
+	return nil
+}
