@@ -164,7 +164,8 @@ func (c *coverage) promise() {
 			c.want(clusterSeen, "merges", "merge rollbacks")
 			c.want(markSeen, "raftstore: target waited for its source to catch up", "raftstore: source caught up from the entries of its merge",
 				"raftstore: source replaced by a snapshot of its target", "raftstore: start with a region that is merging",
-				"raftstore: leader asked to roll its merge back", "client: region error ProposalInMergingMode")
+				"raftstore: leader asked to roll its merge back", "client: region error ProposalInMergingMode",
+				"raftstore: committed change of members learned from a vote")
 		case faults.TransferLeader:
 			c.want(clusterSeen, "leader transfers")
 		case faults.Partition, faults.Isolate:

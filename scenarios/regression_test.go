@@ -20,9 +20,6 @@ import (
 // regressions are the plans that once failed, hung or had two traces. Each
 // names the rare branch by which it did, without which it proves nothing.
 var regressions = map[string]string{
-	// A voter that was demoted, and knows it, has an entry that nobody else has. Those
-	// who need its vote get to know from its refusal that they do not.
-	"demoted-with-longer-log.toml": "raftstore: committed change of members learned from a vote",
 	// A full disk made every flush fail while a store opened its database; the
 	// loop waited for Pebble, and Pebble for the loop.
 	"disk-full-while-opening.toml": "engine: storage error while a database was opened",
