@@ -28,6 +28,8 @@
 //	at 6s remove-peer k0042 follower(k0042)
 //	at 6s move-peer k0042 store1 store4
 //	at 6s merge-regions k0042
+//	at 2s restart store1 for 500ms
+//	at 2s restart store1 within 1s for 500ms
 //	at 6s isolate merging for 300ms
 //	at 7s wipe store2 for 500ms
 //	at 8s wipe store1,store2 regardless for 500ms

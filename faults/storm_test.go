@@ -119,7 +119,7 @@ func away(f faults.Fault, c faults.StormConfig) []string {
 		return names
 	}
 	switch f.Kind {
-	case faults.PowerLoss, faults.Kill, faults.Pause, faults.Isolate, faults.DiskStall, faults.DiskFull, faults.DiskError, faults.Wipe, faults.Destroy:
+	case faults.PowerLoss, faults.Kill, faults.Pause, faults.Isolate, faults.DiskStall, faults.DiskFull, faults.DiskError, faults.Wipe, faults.Destroy, faults.Restart:
 		return stores(f.Targets)
 	case faults.Partition, faults.Clog:
 		a, b := stores(f.Targets), stores(f.Peers)
@@ -163,9 +163,9 @@ func TestStormSwarms(t *testing.T) {
 		}
 	}
 	for _, k := range faults.Kinds() {
-		if k == faults.Join {
+		if k == faults.Join || k == faults.Restart {
 			if on[k] != seeds {
-				t.Errorf("stores join in %d of %d storms", on[k], seeds)
+				t.Errorf("%v is on in %d of %d storms", k, on[k], seeds)
 			}
 			continue
 		}
