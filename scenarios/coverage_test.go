@@ -142,7 +142,9 @@ func (c *coverage) promise() {
 		return
 	}
 	c.want(clusterSeen, "crashes", "restarts", "snapshots")
-	c.want(outcomeSeen, string(history.Failed))
+	if !slices.Contains(s.Faults.Kinds, faults.Restart) { // where nothing fails for long
+		c.want(outcomeSeen, string(history.Failed))
+	}
 	if s.Workload.Name != "timestamps" { // which have no effect that could be unknown
 		c.want(outcomeSeen, string(history.Unknown))
 	}
@@ -168,6 +170,10 @@ func (c *coverage) promise() {
 				"raftstore: committed change of members learned from a vote")
 		case faults.TransferLeader:
 			c.want(clusterSeen, "leader transfers")
+		case faults.Restart:
+			c.want(checkSeen, "availability")
+			c.want(markSeen, "cluster: store has handed over what it led before it is restarted", "placement: leadership begun",
+				"client: raw write of unknown outcome")
 		case faults.Partition, faults.Isolate:
 			c.want(trafficSeen, "messages cut off")
 		case faults.Clog:

@@ -4,7 +4,11 @@ import (
 	"time"
 
 	"simrun/nodes/env"
+	"simrun/nodes/invariant"
 )
+
+//nolint:gochecknoglobals // marks register once
+var markRelieved = invariant.NewMark("cluster: store has handed over what it led before it is restarted")
 
 // relievePause is the time between two looks at a store that hands its leaders over.
 const relievePause = 20 * time.Millisecond
@@ -17,11 +21,13 @@ func (c *Cluster) Relieve(node string, relieved func()) (stop func(), asked bool
 	if s == nil || s.server == nil {
 		return nil, false
 	}
-	stopped, told := false, false
+	stopped, told, led := false, false, 0
 	c.World.Go("relieve "+node, func(t env.Task) {
 		for ; !stopped; t.Sleep(relievePause) {
-			if led := c.handOverAll(s); led == 0 && !told {
+			before := led
+			if led = c.handOverAll(s); led == 0 && !told {
 				told = true
+				markRelieved.Sometimes(before > 0)
 				relieved()
 			}
 		}
