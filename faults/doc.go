@@ -41,7 +41,9 @@
 // until the calm, when everything is undone; the ones that only have an
 // instant take no "for". split, transfer-leader, merge-regions, add-peer, remove-peer,
 // move-peer, join and drain are no faults but what an administrator does; they stand in the same
-// schedule because they belong to the same story. wipe ends a store's process,
+// schedule because they belong to the same story. restart is what he does when a
+// node gets a new version; within is how long it may take to hand its leaders over
+// before. wipe ends a store's process,
 // puts an empty disk in the place of its own, and starts it as a new store;
 // whether it may happen without the loss of data is for the world to judge, unless
 // the line says that it is to happen regardless. No storm draws that: what is lost
