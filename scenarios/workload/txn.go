@@ -54,8 +54,8 @@ func (s *Session) transactionWith(t env.Task, options client.TxnOptions, body fu
 	return s.end(op, err)
 }
 
-// dropLocks takes the locks of a transaction that wrote nothing out of its record:
-// they left none.
+// dropLocks takes the locks of a transaction whose commit had nothing to do out of
+// its record: they left none.
 func (x *txn) dropLocks() {
 	x.record.Ops = slices.DeleteFunc(x.record.Ops, func(op history.TxnOp) bool { return op.Kind == history.TxnLock })
 }
@@ -122,12 +122,14 @@ func (x *txn) insert(t env.Task, key, value string) error {
 const existing = "exists, by the word of an insert"
 
 // learned returns what a commit has told of the keys that it was to insert: that
-// they were absent from the transaction's snapshot, if the commit went as far as
-// to its primary key, or that one was not, whose value is then read from there.
+// they were absent from the transaction's snapshot, if all of them were prewritten,
+// or that one was not, whose value is then read from there. Who does not know
+// whether the prewrites have committed it, knows nothing of these keys either; one
+// whose prewrites were answered has a commit timestamp.
 func (s *Session) learned(t env.Task, x *txn, err error) []history.TxnOp {
 	var exists *client.KeyExistsError
 	switch {
-	case err == nil, errors.Is(err, client.ErrUndetermined):
+	case err == nil, errors.Is(err, client.ErrUndetermined) && x.CommitTS() != 0:
 		var absent []history.TxnOp
 		for _, key := range x.inserted {
 			absent = append(absent, history.TxnOp{Kind: history.TxnRead, Key: key})
