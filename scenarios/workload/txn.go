@@ -122,14 +122,13 @@ func (x *txn) insert(t env.Task, key, value string) error {
 const existing = "exists, by the word of an insert"
 
 // learned returns what a commit has told of the keys that it was to insert: that
-// they were absent from the transaction's snapshot, if all of them were prewritten,
-// or that one was not, whose value is then read from there. Who does not know
-// whether the prewrites have committed it, knows nothing of these keys either; one
-// whose prewrites were answered has a commit timestamp.
+// they were absent from the transaction's snapshot, if all its locks were granted,
+// or that one was not, whose value is then read from there. A commit without a
+// second phase is of unknown outcome because it is not known which locks were.
 func (s *Session) learned(t env.Task, x *txn, err error) []history.TxnOp {
 	var exists *client.KeyExistsError
 	switch {
-	case err == nil, errors.Is(err, client.ErrUndetermined) && x.CommitTS() != 0:
+	case err == nil, errors.Is(err, client.ErrUndetermined) && !x.Chosen():
 		var absent []history.TxnOp
 		for _, key := range x.inserted {
 			absent = append(absent, history.TxnOp{Kind: history.TxnRead, Key: key})
