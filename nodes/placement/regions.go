@@ -35,9 +35,10 @@ type regionInfo struct {
 	// reshaped is when the range was seen to be another one, on the monotonic clock;
 	// zero if this leadership has not seen it change.
 	reshaped time.Duration
-	// large is since when the region was reported to be far too large; zero if it is
-	// not.
+	// large is since when the region was reported to be far too large, or when it was
+	// told to split last; zero if it is not. told is how often it was told, in vain.
 	large time.Duration
+	told  int
 }
 
 func (r *regionInfo) start() []byte { return r.meta.StartKey }
@@ -131,7 +132,7 @@ func (r *regionInfo) note(known *regionInfo, now time.Duration, cfg *Scheduling)
 	if cfg.tooLarge(r) {
 		r.large = now
 		if same && known.large != 0 {
-			r.large = known.large
+			r.large, r.told = known.large, known.told
 		}
 	}
 }
@@ -192,7 +193,8 @@ func (d *regionDirectory) put(r *regionInfo) (changed bool, replaced []*regionIn
 	if known != nil && known.version() == r.version() && known.confVer() == r.confVer() {
 		known.leader, known.term = r.leader, max(r.term, known.term)
 		if r.heard {
-			known.heard, known.pending, known.size, known.keys, known.large = true, r.pending, r.size, r.keys, r.large
+			known.heard, known.pending, known.size, known.keys = true, r.pending, r.size, r.keys
+			known.large, known.told = r.large, r.told
 		}
 		return false, nil
 	}
