@@ -142,10 +142,11 @@ func (c *coverage) promise() {
 		return
 	}
 	c.want(clusterSeen, "crashes", "restarts", "snapshots")
-	if !slices.Contains(s.Faults.Kinds, faults.Restart) { // where nothing fails for long
+	restarts := slices.Contains(s.Faults.Kinds, faults.Restart) // where nothing is away for long
+	if !restarts || s.Cluster.API == plan.Txn {                 // but transactions have conflicts
 		c.want(outcomeSeen, string(history.Failed))
 	}
-	if s.Workload.Name != "timestamps" { // which have no effect that could be unknown
+	if s.Workload.Name != "timestamps" && (!restarts || s.Cluster.API == plan.Raw) { // which have no effect that could be unknown
 		c.want(outcomeSeen, string(history.Unknown))
 	}
 	if len(s.Knobs.GCInterval) > 0 {
@@ -172,8 +173,7 @@ func (c *coverage) promise() {
 			c.want(clusterSeen, "leader transfers")
 		case faults.Restart:
 			c.want(checkSeen, "availability")
-			c.want(markSeen, "cluster: store has handed over what it led before it is restarted", "placement: leadership begun",
-				"client: raw write of unknown outcome")
+			c.want(markSeen, "cluster: store has handed over what it led before it is restarted", "placement: leadership begun")
 		case faults.Partition, faults.Isolate:
 			c.want(trafficSeen, "messages cut off")
 		case faults.Clog:
