@@ -37,6 +37,7 @@ func layers() []rule {
 	return []rule{
 		{pkg: "nodes/env"},
 		{pkg: "nodes/invariant"},
+		{pkg: "nodes/invariant/marktest", imports: []string{"nodes/invariant"}}, // all tests may import it
 		{pkg: "nodes/codec", tests: simulator},
 		{pkg: "nodes/rpc", imports: []string{"nodes/env", "nodes/invariant"}, tests: simulator},
 		{pkg: "nodes/engine", imports: []string{"nodes/env", "nodes/invariant", "nodes/codec"}, tests: simulator},
@@ -135,7 +136,7 @@ func TestLayers(t *testing.T) {
 		for _, f := range files {
 			allowed := r.imports
 			if f.test {
-				allowed = slices.Concat(r.imports, r.tests, []string{r.pkg})
+				allowed = slices.Concat(r.imports, r.tests, []string{r.pkg, "nodes/invariant/marktest"})
 			}
 			for _, imported := range f.imports {
 				if !slices.ContainsFunc(allowed, func(pattern string) bool { return covers(pattern, imported) }) {

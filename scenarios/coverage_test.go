@@ -142,7 +142,9 @@ func (c *coverage) promise() {
 		return
 	}
 	c.want(clusterSeen, "crashes", "restarts", "snapshots")
-	c.want(outcomeSeen, string(history.Failed))
+	if !slices.Contains(s.Faults.Kinds, faults.Restart) { // where nothing fails for long
+		c.want(outcomeSeen, string(history.Failed))
+	}
 	if s.Workload.Name != "timestamps" { // which have no effect that could be unknown
 		c.want(outcomeSeen, string(history.Unknown))
 	}
@@ -164,9 +166,14 @@ func (c *coverage) promise() {
 			c.want(clusterSeen, "merges", "merge rollbacks")
 			c.want(markSeen, "raftstore: target waited for its source to catch up", "raftstore: source caught up from the entries of its merge",
 				"raftstore: source replaced by a snapshot of its target", "raftstore: start with a region that is merging",
-				"raftstore: leader asked to roll its merge back", "client: region error ProposalInMergingMode")
+				"raftstore: leader asked to roll its merge back", "client: region error ProposalInMergingMode",
+				"raftstore: committed change of members learned from a vote")
 		case faults.TransferLeader:
 			c.want(clusterSeen, "leader transfers")
+		case faults.Restart:
+			c.want(checkSeen, "availability")
+			c.want(markSeen, "cluster: store has handed over what it led before it is restarted", "placement: leadership begun",
+				"client: raw write of unknown outcome")
 		case faults.Partition, faults.Isolate:
 			c.want(trafficSeen, "messages cut off")
 		case faults.Clog:

@@ -1,26 +1,9 @@
 package engine
 
 import (
-	"flag"
-	"fmt"
-	"os"
-	"strings"
 	"testing"
 
-	"simrun/nodes/invariant"
+	"simrun/nodes/invariant/marktest"
 )
 
-// TestMain checks, when all tests were run, that each rare branch of the package
-// was taken.
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if code == 0 && flag.Lookup("test.run").Value.String() == "" && flag.Lookup("test.list").Value.String() == "" {
-		for _, c := range invariant.Counts() {
-			if strings.HasPrefix(c.Name, "engine: ") && c.Count == 0 {
-				fmt.Printf("no test has reached the mark %q\n", c.Name)
-				code = 1
-			}
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { marktest.Main(m, "engine: ") }

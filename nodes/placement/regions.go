@@ -76,6 +76,7 @@ func (r *regionInfo) beyond(key []byte) bool {
 type regionDirectory struct {
 	byStart []*regionInfo
 	byID    map[uint64]*regionInfo
+	gaps    []gap
 }
 
 func newRegionDirectory() *regionDirectory {
@@ -171,6 +172,10 @@ func (d *regionDirectory) check(r *regionInfo) error {
 			return &staleError{r.meta, other.meta, "overlaps newer"}
 		}
 	}
+	if g := d.newerGap(r); g != nil {
+		markStaleGap.Reached()
+		return &staleError{r.meta, g.region(), "overlaps what was newer"}
+	}
 	return nil
 }
 
@@ -191,15 +196,17 @@ func (d *regionDirectory) put(r *regionInfo) (changed bool, replaced []*regionIn
 		}
 		return false, nil
 	}
-	for _, other := range slices.Clone(d.overlapping(r)) {
+	gone := slices.Clone(d.overlapping(r))
+	if known != nil && !slices.Contains(gone, known) {
+		gone = append(gone, known) // its range has moved away entirely
+	}
+	d.cover(r, gone)
+	for _, other := range gone {
 		d.remove(other)
 		if other != known {
 			markReplaced.Reached()
 			replaced = append(replaced, other)
 		}
-	}
-	if known != nil && d.byID[r.meta.Id] == known {
-		d.remove(known) // its range has moved away entirely
 	}
 	i := d.search(r.start())
 	d.byStart = slices.Insert(d.byStart, i, r)

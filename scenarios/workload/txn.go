@@ -122,12 +122,13 @@ func (x *txn) insert(t env.Task, key, value string) error {
 const existing = "exists, by the word of an insert"
 
 // learned returns what a commit has told of the keys that it was to insert: that
-// they were absent from the transaction's snapshot, if the commit went as far as
-// to its primary key, or that one was not, whose value is then read from there.
+// they were absent from the transaction's snapshot, if all its locks were granted,
+// or that one was not, whose value is then read from there. A commit without a
+// second phase is of unknown outcome because it is not known which locks were.
 func (s *Session) learned(t env.Task, x *txn, err error) []history.TxnOp {
 	var exists *client.KeyExistsError
 	switch {
-	case err == nil, errors.Is(err, client.ErrUndetermined):
+	case err == nil, errors.Is(err, client.ErrUndetermined) && !x.Chosen():
 		var absent []history.TxnOp
 		for _, key := range x.inserted {
 			absent = append(absent, history.TxnOp{Kind: history.TxnRead, Key: key})

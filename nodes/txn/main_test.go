@@ -1,0 +1,9 @@
+package txn_test
+
+import (
+	"testing"
+
+	"simrun/nodes/invariant/marktest"
+)
+
+func TestMain(m *testing.M) { marktest.Main(m, "txn: ", "safe point waits for commands below it") }
