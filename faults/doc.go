@@ -8,6 +8,7 @@
 //	at 1.5s partition store1 -> store2 for 800ms
 //	at 2s isolate leader(k017) for 1s
 //	at 2s clog store1 -> store3 for 300ms
+//	at 2s clog store1 -> all-clients for 300ms
 //	at 2s network loss 5% duplicate 2% reorder 0.5% latency 20ms on store1 | store2 for 2s
 //	at 3s power-loss store2 for 500ms
 //	at 3s power-loss store2 at-op 17 within 1s for 400ms
@@ -58,7 +59,7 @@
 // placement driver, snapshot-receiver and snapshot-sender the first store that is
 // at one end of a snapshot, merging the store that leads a region which is
 // merging, merge-target the one that leads the region which that goes into;
-// all-stores and placement are what they say. A key that is more than letters,
+// all-stores, all-clients and placement are what they say. A key that is more than letters,
 // digits and _./:- is quoted as in Go.
 //
 // A fault takes effect if it meets something: a message on the links, an

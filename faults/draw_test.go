@@ -79,7 +79,7 @@ func drawTargets(t *rapid.T) []faults.Target {
 }
 
 func drawTarget(t *rapid.T) faults.Target {
-	switch rapid.IntRange(0, 9).Draw(t, "target") {
+	switch rapid.IntRange(0, 10).Draw(t, "target") {
 	case 0:
 		return faults.AllStores()
 	case 1:
@@ -98,6 +98,8 @@ func drawTarget(t *rapid.T) faults.Target {
 		return faults.Merging()
 	case 8:
 		return faults.MergeTarget()
+	case 9:
+		return faults.AllClients()
 	}
 	return faults.Node(rapid.StringMatching(`[a-z][A-Za-z0-9_.-]*`).Filter(faults.ValidName).Draw(t, "name"))
 }

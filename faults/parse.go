@@ -169,6 +169,8 @@ func (p parser) target(k Kind) Target {
 	switch at.text {
 	case "all-stores":
 		return AllStores()
+	case "all-clients":
+		return AllClients()
 	case "placement":
 		return Placement()
 	case "placement-leader":
@@ -187,7 +189,7 @@ func (p parser) target(k Kind) Target {
 		return Follower(p.keyInParentheses(at))
 	}
 	if !ValidName(at.text) {
-		p.fail(at, "expected the name of a node, all-stores, placement, placement-leader, snapshot-receiver, snapshot-sender, merging, merge-target, leader(KEY) or follower(KEY), found %v: %s", at, usage(k))
+		p.fail(at, "expected the name of a node, all-stores, all-clients, placement, placement-leader, snapshot-receiver, snapshot-sender, merging, merge-target, leader(KEY) or follower(KEY), found %v: %s", at, usage(k))
 	}
 	return Node(at.text)
 }

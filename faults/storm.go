@@ -256,7 +256,7 @@ func (c *StormConfig) storesAmong(targets []Target) []Target {
 			}
 		case TargetLeader, TargetFollower, TargetSnapshotReceiver, TargetSnapshotSender, TargetMerging, TargetMergeTarget:
 			stores = append(stores, t)
-		case TargetPlacement, TargetPlacementLeader, targetEnd:
+		case TargetAllClients, TargetPlacement, TargetPlacementLeader, targetEnd:
 		}
 	}
 	return stores

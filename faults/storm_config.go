@@ -38,6 +38,12 @@ type StormConfig struct {
 	// the others only.
 	ClientChance int `toml:"client-chance"`
 
+	// AnswerChance is the chance of a fault of links - partition, clog, network - to
+	// be one of links between those who ask and those who answer, most often in the
+	// direction of the answers, per mille: clients and stores, or either of them and the
+	// placement driver. Zero means that such links are among the others only.
+	AnswerChance int `toml:"answer-chance"`
+
 	// MergingChance is the chance of a fault that would hit one store to hit the
 	// leader of a region that is merging, or of the one that it goes into, should
 	// there be one, per mille. Zero means never.
@@ -152,6 +158,7 @@ func (c StormConfig) Validate() error {
 		{"blackout", d.Blackout, 0, perMille},
 		{"placement-chance", d.PlacementChance, 0, perMille},
 		{"client-chance", d.ClientChance, 0, perMille},
+		{"answer-chance", d.AnswerChance, 0, perMille},
 		{"merging-chance", d.MergingChance, 0, perMille},
 		{"bursts", d.Bursts, 0, perMille},
 		{"snapshots", d.Snapshots, 0, perMille},

@@ -17,14 +17,18 @@ type draw struct {
 func (d draw) body(f *Fault) {
 	switch f.Kind {
 	case Partition:
-		d.partition(f)
+		if !d.answers(f) {
+			d.partition(f)
+		}
 	case Isolate:
 		f.Targets = []Target{d.store()}
 	case DiskStall, DiskFull:
 		f.Targets = []Target{d.storeOrPlacement()}
 	case Clog:
-		a, b := d.twoStores()
-		f.Targets, f.Peers, f.Directed = []Target{a}, []Target{b}, d.PerMille(500)
+		if !d.answers(f) {
+			a, b := d.twoStores()
+			f.Targets, f.Peers, f.Directed = []Target{a}, []Target{b}, d.PerMille(500)
+		}
 	case Network:
 		d.network(f)
 	case PowerLoss, Kill:
@@ -96,8 +100,8 @@ func (d draw) partition(f *Fault) {
 	f.Directed = d.PerMille(500)
 }
 
-// network draws at least one way in which links get worse, for all links or
-// for those between two stores.
+// network draws at least one way in which links get worse, for all links, for
+// those between two stores or for those of answers.
 func (d draw) network(f *Fault) {
 	g := &f.Degradation
 	for *g == (Degradation{}) {
@@ -113,6 +117,9 @@ func (d draw) network(f *Fault) {
 		if d.PerMille(500) {
 			g.Latency = rounded(magnitude(d.Stream, int64(resolution), int64(d.c.LatencyMax)))
 		}
+	}
+	if d.answers(f) {
+		return
 	}
 	if len(d.c.Stores) >= 2 && d.PerMille(300) {
 		a, b := d.twoStores()

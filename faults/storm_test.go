@@ -319,16 +319,17 @@ func TestBurstsKeepToTheBudget(t *testing.T) {
 
 func TestStormConfigIsValidated(t *testing.T) {
 	for name, spoil := range map[string]func(*faults.StormConfig){
-		"length":      func(c *faults.StormConfig) { c.Length = 0 },
-		"for-m":       func(c *faults.StormConfig) { c.ForMin, c.ForMax = 2e9, 1e9 },
-		"period-min":  func(c *faults.StormConfig) { c.PeriodMin = 5 },
-		"kind-chance": func(c *faults.StormConfig) { c.KindChance = 1001 },
-		"loss-max":    func(c *faults.StormConfig) { c.LossMax = -1 },
-		"bursts":      func(c *faults.StormConfig) { c.Bursts = -1 },
-		"slow-max":    func(c *faults.StormConfig) { c.SlowMax = 1 },
-		"Kind(99)":    func(c *faults.StormConfig) { c.Kinds = []faults.Kind{99} },
-		"pd 1":        func(c *faults.StormConfig) { c.Placement = []string{"pd 1"} },
-		"two nodes":   func(c *faults.StormConfig) { c.Clients = []string{"store1"} },
+		"length":        func(c *faults.StormConfig) { c.Length = 0 },
+		"for-m":         func(c *faults.StormConfig) { c.ForMin, c.ForMax = 2e9, 1e9 },
+		"period-min":    func(c *faults.StormConfig) { c.PeriodMin = 5 },
+		"kind-chance":   func(c *faults.StormConfig) { c.KindChance = 1001 },
+		"answer-chance": func(c *faults.StormConfig) { c.AnswerChance = 1001 },
+		"loss-max":      func(c *faults.StormConfig) { c.LossMax = -1 },
+		"bursts":        func(c *faults.StormConfig) { c.Bursts = -1 },
+		"slow-max":      func(c *faults.StormConfig) { c.SlowMax = 1 },
+		"Kind(99)":      func(c *faults.StormConfig) { c.Kinds = []faults.Kind{99} },
+		"pd 1":          func(c *faults.StormConfig) { c.Placement = []string{"pd 1"} },
+		"two nodes":     func(c *faults.StormConfig) { c.Clients = []string{"store1"} },
 	} {
 		c := stormOf(3, 3)
 		if err := c.Validate(); err != nil {

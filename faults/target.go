@@ -15,6 +15,7 @@ const (
 	_                      TargetKind = iota
 	TargetNode                        // the node of that name
 	TargetAllStores                   // every store of the cluster
+	TargetAllClients                  // every client
 	TargetPlacement                   // every member of the placement driver
 	TargetPlacementLeader             // the member that leads it
 	TargetSnapshotReceiver            // the first store that receives a snapshot, or applies one
@@ -32,6 +33,8 @@ func (k TargetKind) String() string {
 		return "node"
 	case TargetAllStores:
 		return "all-stores"
+	case TargetAllClients:
+		return "all-clients"
 	case TargetPlacement:
 		return "placement"
 	case TargetPlacementLeader:
@@ -66,6 +69,9 @@ func Node(name string) Target { return Target{Kind: TargetNode, Name: name} }
 
 // AllStores is every store of the cluster.
 func AllStores() Target { return Target{Kind: TargetAllStores} }
+
+// AllClients is every client.
+func AllClients() Target { return Target{Kind: TargetAllClients} }
 
 // Placement is every member of the placement driver.
 func Placement() Target { return Target{Kind: TargetPlacement} }
@@ -102,7 +108,7 @@ func (t Target) String() string {
 		return t.Name
 	case TargetLeader, TargetFollower:
 		return t.Kind.String() + "(" + formatKey(t.Key) + ")"
-	case TargetAllStores, TargetPlacement, TargetPlacementLeader, TargetSnapshotReceiver, TargetSnapshotSender, TargetMerging, TargetMergeTarget, targetEnd:
+	case TargetAllStores, TargetAllClients, TargetPlacement, TargetPlacementLeader, TargetSnapshotReceiver, TargetSnapshotSender, TargetMerging, TargetMergeTarget, targetEnd:
 	}
 	return t.Kind.String()
 }
@@ -141,7 +147,7 @@ func ValidName(name string) bool {
 // reserved are the words that may follow a list of targets or stand for one.
 func reserved() []string {
 	return []string{
-		"all-stores", "placement", "placement-leader", "snapshot-receiver", "snapshot-sender", "merging", "merge-target", "leader", "follower",
+		"all-stores", "all-clients", "placement", "placement-leader", "snapshot-receiver", "snapshot-sender", "merging", "merge-target", "leader", "follower",
 		"for", "on", "at-op", "within", "read", "write",
 	}
 }

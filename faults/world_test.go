@@ -108,6 +108,8 @@ func (w *world) Resolve(t faults.Target) []string {
 		}
 	case faults.TargetAllStores:
 		return w.stores()
+	case faults.TargetAllClients:
+		return []string{"client1"}
 	case faults.TargetPlacement, faults.TargetPlacementLeader:
 		return []string{"pd1"}
 	case faults.TargetLeader, faults.TargetMerging, faults.TargetMergeTarget:

@@ -129,6 +129,7 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	p.Network.Loss = choose(g, "loss", s.Knobs.Loss, p.Network.Loss)
 	p.Network.Duplicate = choose(g, "duplicate", s.Knobs.Duplicate, p.Network.Duplicate)
 	p.Network.Reorder = choose(g, "reorder", s.Knobs.Reorder, p.Network.Reorder)
+	p.Network.Detour = choose(g, "detour", s.Knobs.Detour, p.Network.Detour)
 	p.Clocks.OffsetMax = choose(g, "clock-offset", s.Knobs.ClockOffset, p.Clocks.OffsetMax)
 	p.Clocks.DriftMax = choose(g, "clock-drift", s.Knobs.ClockDrift, p.Clocks.DriftMax)
 }

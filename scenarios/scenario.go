@@ -99,6 +99,7 @@ type Knobs struct {
 	Loss               []int             `toml:"loss"`
 	Duplicate          []int             `toml:"duplicate"`
 	Reorder            []int             `toml:"reorder"`
+	Detour             []plan.Duration   `toml:"detour"`
 	TSOWindow          []plan.Duration   `toml:"tso-window"`
 	GCInterval         []plan.Duration   `toml:"gc-interval"`
 	GCLifetime         []plan.Duration   `toml:"gc-lifetime"`

@@ -7,6 +7,7 @@ import (
 
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
+	"simrun/nodes/rpc"
 )
 
 // cause is why an attempt is to be repeated. Each has its own exponential
@@ -69,6 +70,9 @@ type backoff struct {
 	attempts [numCauses]uint8
 	// replicaAsked: a follower was asked, which may have failed.
 	replicaAsked bool
+	// lost: the last request, of the kind lostMethod, is of unknown outcome.
+	lost       bool
+	lostMethod rpc.Method
 }
 
 func (c *Client) newBackoff(limit time.Duration) backoff {

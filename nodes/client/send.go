@@ -70,9 +70,14 @@ func (c *Client) attempt(t env.Task, b *backoff, r *region, req call) verdict {
 	req.ctx.ReplicaRead = peer != r.peer()
 	req.resp.Reset()
 	c.stats.Calls[req.method]++
+	b.sending(req.method)
 	err = c.transport.Call(t, addr, req.method, req.req, req.resp, limit)
 	if err != nil {
-		return c.unanswered(r, peer, req.method, err)
+		v := c.unanswered(r, peer, req.method, err)
+		if v.fate == lost {
+			b.unanswered(req.method)
+		}
+		return v
 	}
 	c.stores.get(peer.StoreId).suspectUntil = 0
 	if e := req.resp.GetRegionError(); e != nil {

@@ -40,6 +40,7 @@ var (
 	markDuplicate = invariant.NewMark("rpc: duplicated request dropped")
 	markReset     = invariant.NewMark("rpc: request reached a later process of its node")
 	markLate      = invariant.NewMark("rpc: response came after its caller had given up")
+	markLateTo    = lateMarks()
 )
 
 // Message is a request or response, as generated from kvproto.
@@ -294,6 +295,9 @@ func (ep *Endpoint) receiveResponse(from env.Addr, kind byte, f frame) {
 	c := l.pending[f.number]
 	if c == nil {
 		markLate.Reached()
+		if late := markLateTo[f.method]; late != nil && kind == frameResponse {
+			late.Reached()
+		}
 		return
 	}
 	switch kind {

@@ -13,6 +13,8 @@ func (c *Cluster) Resolve(target faults.Target) []string {
 	switch target.Kind {
 	case faults.TargetAllStores:
 		return c.plan.StoreNames()
+	case faults.TargetAllClients:
+		return c.plan.ClientNames()
 	case faults.TargetLeader:
 		if m, _ := c.leader(); m != nil {
 			return []string{m.node.Name()}

@@ -32,6 +32,8 @@ func (c *Cluster) Resolve(target faults.Target) []string {
 	switch target.Kind {
 	case faults.TargetAllStores:
 		return c.storeNames()
+	case faults.TargetAllClients:
+		return c.plan.ClientNames()
 	case faults.TargetPlacement:
 		return c.plan.PlacementNames()
 	case faults.TargetPlacementLeader:

@@ -49,7 +49,7 @@ func mayHit(f faults.Fault, store string) bool {
 			if t.Name == store {
 				return true
 			}
-		case faults.TargetPlacement:
+		case faults.TargetPlacement, faults.TargetAllClients:
 		default:
 			return true
 		}
