@@ -23,6 +23,9 @@ func History(h *history.History, opts Options) []Result {
 		check, skew := isolation.All(h)
 		results = append(results, check, skew)
 	}
+	if h.WriteOnce && kinds.stamped+kinds.unstamped > 0 {
+		results = append(results, isolation.Forks(h))
+	}
 	if h.Tables {
 		results = append(results, answers(h))
 	}

@@ -29,6 +29,8 @@
 //	at 6s remove-peer k0042 follower(k0042)
 //	at 6s move-peer k0042 store1 store4
 //	at 6s merge-regions k0042
+//	at 2s restart store1 for 500ms
+//	at 2s restart store1 within 1s for 500ms
 //	at 6s isolate merging for 300ms
 //	at 7s wipe store2 for 500ms
 //	at 8s wipe store1,store2 regardless for 500ms
@@ -40,7 +42,9 @@
 // until the calm, when everything is undone; the ones that only have an
 // instant take no "for". split, transfer-leader, merge-regions, add-peer, remove-peer,
 // move-peer, join and drain are no faults but what an administrator does; they stand in the same
-// schedule because they belong to the same story. wipe ends a store's process,
+// schedule because they belong to the same story. restart is what he does when a
+// node gets a new version; within is how long it may take to hand its leaders over
+// before. wipe ends a store's process,
 // puts an empty disk in the place of its own, and starts it as a new store;
 // whether it may happen without the loss of data is for the world to judge, unless
 // the line says that it is to happen regardless. No storm draws that: what is lost

@@ -41,7 +41,9 @@ type Fault struct {
 	// (PowerLoss, Kill). Zero crashes it at once.
 	Op int
 	// Within is how long an armed crash or error waits for its operation; after
-	// that it no longer happens. Zero waits until the calm. Only with Op or Nth.
+	// that it no longer happens. Zero waits until the calm. Only with Op or Nth; or
+	// (Restart) how long a node may take to hand its leaders over before it is taken
+	// down in any case. Then zero leaves it no time for that.
 	Within time.Duration
 
 	// Jump is how far the wall clock moves (ClockJump); not zero.

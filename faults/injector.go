@@ -56,6 +56,10 @@ type Injector interface {
 
 	// Crash ends the process of a node at once. Its Undo starts a new one.
 	Crash(node string, how Kind) Lasting
+	// Relieve lets a node hand over what it leads, and goes on with that until stop
+	// is called. When it leads nothing, relieved is called once, from the loop. A node
+	// of which nobody knows how to relieve it is not asked.
+	Relieve(node string, relieved func()) (stop func(), asked bool)
 	// CrashAtOp arms a crash at the op-th disk operation from now on. When it
 	// happens, happened is called, from the loop, with the undo of the crash.
 	// disarm prevents it if it has not happened. A node that is down cannot be

@@ -34,6 +34,7 @@ const (
 	Drain               // a store is emptied and removed from the cluster
 	Destroy             // a store ends for good, without a word
 	MergeRegions        // a region goes into one of its neighbours
+	Restart             // a node is taken down on purpose: of its leaders first, perhaps
 	kindEnd             // not a kind
 )
 
@@ -85,6 +86,8 @@ func (k Kind) String() string {
 		return "destroy"
 	case MergeRegions:
 		return "merge-regions"
+	case Restart:
+		return "restart"
 	case kindEnd:
 	}
 	return fmt.Sprintf("Kind(%d)", uint8(k))
@@ -143,7 +146,7 @@ func (k Kind) Momentary() bool {
 	switch k {
 	case ClockJump, DiskError, Split, TransferLeader, AddPeer, RemovePeer, MovePeer, Join, Drain, Destroy, MergeRegions:
 		return true
-	case Partition, Isolate, Clog, Network, PowerLoss, Kill, Pause, ClockDrift, DiskStall, DiskSlow, DiskFull, Wipe, kindEnd:
+	case Partition, Isolate, Clog, Network, PowerLoss, Kill, Pause, ClockDrift, DiskStall, DiskSlow, DiskFull, Wipe, Restart, kindEnd:
 	}
 	return false
 }

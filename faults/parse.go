@@ -64,6 +64,11 @@ func (p parser) body(f *Fault) {
 		if p.accept("on") {
 			p.sides(f)
 		}
+	case Restart:
+		f.Targets = p.targets(f.Kind)
+		if p.accept("within") {
+			f.Within = p.duration("within", 1)
+		}
 	case PowerLoss, Kill:
 		p.crash(f)
 	case ClockJump:
@@ -102,6 +107,8 @@ func usage(k Kind) string {
 		example += "store1 for 800ms"
 	case Network:
 		example += "loss 5% duplicate 2% reorder 3% latency 20ms on store1 | store2 for 2s"
+	case Restart:
+		example += "store1 for 500ms, or store1 within 1s for 500ms to let it hand its leaders over first"
 	case PowerLoss, Kill:
 		example += "store1 for 500ms, or store1 at-op 17 within 1s for 500ms"
 	case ClockJump:

@@ -35,7 +35,7 @@ func (f Fault) appendBody(b []byte) []byte {
 		return appendWord(b, formatKey(f.Key), formatTargets(f.Targets))
 	case MovePeer:
 		return appendWord(b, formatKey(f.Key), formatTargets(f.Targets), formatTargets(f.Peers))
-	case Join, Drain, Destroy, Isolate, Wipe, Pause, DiskStall, DiskFull, PowerLoss, Kill, ClockJump, ClockDrift, DiskSlow, DiskError, kindEnd:
+	case Join, Drain, Destroy, Isolate, Wipe, Pause, DiskStall, DiskFull, PowerLoss, Kill, Restart, ClockJump, ClockDrift, DiskSlow, DiskError, kindEnd:
 	}
 	b = appendWord(b, formatTargets(f.Targets))
 	switch f.Kind {
@@ -43,6 +43,8 @@ func (f Fault) appendBody(b []byte) []byte {
 		if f.Op != 0 {
 			b = appendWord(b, "at-op", strconv.Itoa(f.Op))
 		}
+		b = f.appendWithin(b)
+	case Restart:
 		b = f.appendWithin(b)
 	case ClockJump:
 		b = appendWord(b, sign(f.Jump > 0)+FormatDuration(f.Jump))

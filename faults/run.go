@@ -68,6 +68,8 @@ func (r *run) apply(targets, peers []string) bool {
 			return r.every(targets, r.crashAtOp)
 		}
 		return r.each(targets, func(node string) Lasting { return inj.Crash(node, f.Kind) })
+	case Restart:
+		return r.every(targets, r.restart)
 	case Pause:
 		return r.each(targets, inj.Pause)
 	case ClockJump:
@@ -201,6 +203,37 @@ func (r *run) crashAtOp(node string) bool {
 	if f.Within > 0 {
 		r.s.after(f.Within, p.expire)
 	}
+	return false // not yet
+}
+
+// restart takes a node down when it leads nothing, or when its time for that is
+// over.
+func (r *run) restart(node string) bool {
+	f, inj := &r.fault, r.s.inj
+	if f.Within == 0 {
+		return r.lasting(node, inj.Crash(node, Kill))
+	}
+	p := &part{run: r, node: node}
+	down := func() {
+		if p.disarm == nil {
+			return // it is down, or the calm has come
+		}
+		p.disarm()
+		p.disarm = nil
+		if p.lasting = inj.Crash(node, Kill); p.lasting.inForce() {
+			p.happened = true
+			r.happened(node)
+			p.limit()
+		}
+	}
+	stop, asked := inj.Relieve(node, down)
+	if !asked {
+		return r.lasting(node, inj.Crash(node, Kill))
+	}
+	p.disarm = stop
+	r.parts = append(r.parts, p)
+	r.waiting = true
+	r.s.after(f.Within, down)
 	return false // not yet
 }
 

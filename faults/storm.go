@@ -42,7 +42,8 @@ func inOrder(a, b Fault) int {
 }
 
 // swarm draws which of the allowed kinds are on; at least one is. A storm that may
-// let stores join does: what is held back is there for that.
+// let stores join does: what is held back is there for that. So does one that may
+// restart every node in turn.
 func (c *StormConfig) swarm(seed uint64) []Kind {
 	allowed := slices.Clone(c.Kinds)
 	slices.Sort(allowed)
@@ -52,7 +53,7 @@ func (c *StormConfig) swarm(seed uint64) []Kind {
 	}
 	var on []Kind
 	for _, k := range allowed {
-		if k == Join || stream.New(seed, "storm kind "+k.String()).PerMille(c.KindChance) {
+		if k == Join || k == Restart || stream.New(seed, "storm kind "+k.String()).PerMille(c.KindChance) {
 			on = append(on, k)
 		}
 	}
@@ -81,7 +82,7 @@ func (c *StormConfig) possible(k Kind) bool {
 		return len(c.Joining) > 0
 	case Network:
 		return true
-	case Isolate, PowerLoss, Kill, Pause, ClockJump, ClockDrift, DiskStall, DiskSlow, DiskError, DiskFull, kindEnd:
+	case Isolate, PowerLoss, Kill, Pause, ClockJump, ClockDrift, DiskStall, DiskSlow, DiskError, DiskFull, Restart, kindEnd:
 	}
 	return len(c.Stores) > 0
 }
@@ -89,8 +90,11 @@ func (c *StormConfig) possible(k Kind) bool {
 // ofKind draws the faults of one kind: one in each period, the first one
 // always within the storm. Each stands alone.
 func (c *StormConfig) ofKind(seed uint64, kind Kind) [][]Fault {
-	if kind == Join {
+	switch kind { //nolint:exhaustive // the others come at any time
+	case Join:
 		return c.joins(seed)
+	case Restart:
+		return c.restarts(seed)
 	}
 	name := "storm " + kind.String()
 	period := magnitude(stream.New(seed, name+" period"), int64(c.PeriodMin), int64(c.PeriodMax))
@@ -224,7 +228,7 @@ func crashes(f Fault) bool { return f.Kind == PowerLoss || f.Kind == Kill }
 // disabled returns the stores that a fault keeps from taking part in a quorum.
 func (c *StormConfig) disabled(f Fault) []Target {
 	switch f.Kind {
-	case PowerLoss, Kill, Pause, Isolate, DiskStall, DiskFull, DiskError, Wipe, Destroy:
+	case PowerLoss, Kill, Pause, Isolate, DiskStall, DiskFull, DiskError, Wipe, Destroy, Restart:
 		return c.storesAmong(f.Targets)
 	case Partition, Clog:
 		a, b := c.storesAmong(f.Targets), c.storesAmong(f.Peers)

@@ -68,7 +68,7 @@ func (d draw) body(f *Fault) {
 		f.Targets, f.Peers = []Target{d.holder(f.Key)}, []Target{d.named()}
 	case Wipe, Drain, Destroy:
 		f.Targets = []Target{d.store()}
-	case Join: // see joins
+	case Join, Restart: // see joins and restarts
 	case kindEnd:
 	}
 }

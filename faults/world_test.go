@@ -230,6 +230,13 @@ func (w *world) Destroy(node string) bool {
 	return !w.down[node]
 }
 
+func (w *world) Relieve(node string, relieved func()) (stop func(), asked bool) {
+	if !w.ask("relieve "+node, relieved) {
+		return nil, false
+	}
+	return func() { w.note("relieve %s no more", node) }, true
+}
+
 func (w *world) Drain(node string, happened func()) bool { return w.ask("drain "+node, happened) }
 
 func (w *world) ask(what string, happened func()) bool {

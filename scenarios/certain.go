@@ -47,7 +47,7 @@ func certain(f faults.Fault) bool {
 	switch f.Kind {
 	case faults.PowerLoss, faults.Kill:
 		return f.Op == 0 && named(f)
-	case faults.Pause, faults.ClockJump, faults.ClockDrift:
+	case faults.Pause, faults.ClockJump, faults.ClockDrift, faults.Restart:
 		return named(f)
 	default:
 		return false

@@ -142,8 +142,11 @@ func (c *coverage) promise() {
 		return
 	}
 	c.want(clusterSeen, "crashes", "restarts", "snapshots")
-	c.want(outcomeSeen, string(history.Failed))
-	if s.Workload.Name != "timestamps" { // which have no effect that could be unknown
+	restarts := slices.Contains(s.Faults.Kinds, faults.Restart) // where nothing is away for long
+	if !restarts || s.Cluster.API == plan.Txn {                 // but transactions have conflicts
+		c.want(outcomeSeen, string(history.Failed))
+	}
+	if s.Workload.Name != "timestamps" && (!restarts || s.Cluster.API == plan.Raw) { // which have no effect that could be unknown
 		c.want(outcomeSeen, string(history.Unknown))
 	}
 	if len(s.Knobs.GCInterval) > 0 {
@@ -164,9 +167,13 @@ func (c *coverage) promise() {
 			c.want(clusterSeen, "merges", "merge rollbacks")
 			c.want(markSeen, "raftstore: target waited for its source to catch up", "raftstore: source caught up from the entries of its merge",
 				"raftstore: source replaced by a snapshot of its target", "raftstore: start with a region that is merging",
-				"raftstore: leader asked to roll its merge back", "client: region error ProposalInMergingMode")
+				"raftstore: leader asked to roll its merge back", "client: region error ProposalInMergingMode",
+				"raftstore: committed change of members learned from a vote")
 		case faults.TransferLeader:
 			c.want(clusterSeen, "leader transfers")
+		case faults.Restart:
+			c.want(checkSeen, "availability")
+			c.want(markSeen, "cluster: store has handed over what it led before it is restarted", "placement: leadership begun")
 		case faults.Partition, faults.Isolate:
 			c.want(trafficSeen, "messages cut off")
 		case faults.Clog:
@@ -226,6 +233,13 @@ func (c *coverage) promise() {
 			"table: backfill went on after the first batch", "table: an index could not be added, for its values are not unique",
 			"table: wrote no entry of an index that is delete-only", "table: two clients took row ids at the same time")
 	}
+	if s.Workload.Name == "predicate" {
+		c.want(markSeen, "client: scan went on in the next region", "client: region of a scan was split or merged before its end was reached",
+			"txn: insert found a value", "txn: pessimistic lock for an insert found a value")
+	}
+	if s.Name == "serializable" {
+		c.want(workloadSeen, "a list read under a lock and not appended to")
+	}
 	if s.Name == "for-update" { // whose pairs are all locked
 		c.wanted = slices.DeleteFunc(c.wanted, func(w string) bool {
 			return strings.HasSuffix(w, ", which is allowed") || strings.HasSuffix(w, "without locks")
@@ -243,7 +257,10 @@ func (c *coverage) promiseCommits() {
 			"txn: minimal commit timestamp above the maximal one, fell back")
 	}
 	if slices.Contains(k.CommitMode, plan.OnePhase) {
-		c.want(markSeen, "client: committed in one phase", "client: transaction too large for one request, no one-phase commit")
+		c.want(markSeen, "client: committed in one phase")
+		if c.scenario.Workload.Name != "long-fork" { // whose transactions write one key
+			c.want(markSeen, "client: transaction too large for one request, no one-phase commit")
+		}
 	}
 	if len(k.Pessimistic) > 0 {
 		c.want(markSeen, "txn: pessimistic lock met the lock of another transaction", "txn: wait for a pessimistic lock ended with its release",
@@ -424,6 +441,13 @@ var workloadPromises = map[string][]string{
 	"table":      {"a row that moved", "a range downward", "an index entry read", "a schema change"},
 	"sql":        {"a row that moved", "a range downward", "an index entry read", "a row locked"},
 	"append":     {"a list by several clients", "appends to one list at the same time"},
+	"long-fork": {
+		"a key written blindly and alone", "several keys read at once, of which some are written", "a read of a key beside its write",
+	},
+	"predicate": {
+		string(verdict.G2) + ", which is allowed", "a range downward", "a range cut off by its limit", "a range read twice",
+		"a key found by a range and removed", "a key added to the range of another one at the same time",
+	},
 	"write-skew": {
 		string(verdict.G2Item) + ", which is allowed",
 		"a pair changed under locks", "a pair changed without locks", "somebody off call",
@@ -495,6 +519,15 @@ func txnCounts(h *history.History, x *history.TxnRecord) []string {
 	if fullRead(h, x) {
 		found = append(found, "a full read")
 	}
+	found = append(found, rangeCounts(x)...)
+	if h.WriteOnce {
+		found = append(found, forkCounts(x)...)
+	}
+	for _, key := range locks {
+		if appended := written(x, history.TxnAppend); h.Consistency == history.Serializable && !slices.Contains(appended, key) {
+			found = append(found, "a list read under a lock and not appended to")
+		}
+	}
 	for i := range x.Ops {
 		op := &x.Ops[i]
 		if op.Kind == history.TxnScan && op.Reverse {
@@ -554,6 +587,7 @@ func pairCounts(h *history.History, a, b *history.TxnRecord) []string {
 			found = append(found, "a full read beside a transfer")
 		}
 	}
+	found = append(found, pairOfRanges(a, b)...)
 	for _, key := range written(a, history.TxnAppend) {
 		if slices.Contains(written(b, history.TxnAppend), key) {
 			found = append(found, "appends to one list at the same time")

@@ -27,6 +27,8 @@ type Directory interface {
 	Drain(node string, happened func()) bool
 	Destroy(node string) bool
 	MergeRegions(key string, happened func()) bool
+	// Relieve lets a node hand over what it leads; see faults.Injector.
+	Relieve(node string, relieved func()) (stop func(), asked bool)
 	// Wipe is asked before the disk of a node that is up is emptied. It returns
 	// false if something would be lost, unless it is to happen regardless;
 	// otherwise it takes note.
@@ -229,6 +231,14 @@ func (i *Injector) MovePeer(key, from, to string, happened func()) bool {
 // MergeRegions implements faults.Injector.
 func (i *Injector) MergeRegions(key string, happened func()) bool {
 	return i.directory != nil && i.directory.MergeRegions(key, happened)
+}
+
+// Relieve implements faults.Injector.
+func (i *Injector) Relieve(node string, relieved func()) (stop func(), asked bool) {
+	if i.directory == nil || !i.world.Node(node).Up() {
+		return nil, false
+	}
+	return i.directory.Relieve(node, relieved)
 }
 
 // Wipe implements faults.Injector.

@@ -165,7 +165,7 @@ func (c *checker) missed(r *read, should *version) {
 			return
 		}
 		if fork, ok := c.fork(r, d, other); ok {
-			c.add(verdict.GNonadjacent, r.txn, fmt.Sprintf("%s, but saw %q of %s; %s saw them the other way round",
+			c.add(verdict.LongFork, r.txn, fmt.Sprintf("%s, but saw %q of %s; %s saw them the other way round",
 				message, c.ix.keys[other.key].name, c.ix.name(other.writer), c.ix.name(fork)), fork, d, other.writer)
 			return
 		}

@@ -72,9 +72,15 @@ type key struct {
 	vague    bool    // an open transaction appended an element that is not its alone
 }
 
+// newIndex arranges the transactions that have timestamps.
 func newIndex(h *history.History) *index {
+	return arrange(h, func(x *history.TxnRecord) bool { return x.StartTS != 0 })
+}
+
+// arrange is newIndex of the transactions that are wanted.
+func arrange(h *history.History, wanted func(*history.TxnRecord) bool) *index {
 	ix := &index{h: h}
-	ix.collectTxns()
+	ix.collectTxns(wanted)
 	ix.collectKeys()
 	for t := range ix.txns {
 		ix.addWrites(int32(t)) //nolint:gosec // fewer than 2^31 transactions
@@ -92,10 +98,11 @@ func newIndex(h *history.History) *index {
 	return ix
 }
 
-func (ix *index) collectTxns() {
+func (ix *index) collectTxns(wanted func(*history.TxnRecord) bool) {
+	takes := func(op *history.Op) bool { return op.Kind == history.Txn && op.Txn != nil && wanted(op.Txn) }
 	n, ops := 0, 0
 	for i := range ix.h.Ops {
-		if op := &ix.h.Ops[i]; op.Kind == history.Txn && op.Txn != nil && op.Txn.StartTS != 0 {
+		if op := &ix.h.Ops[i]; takes(op) {
 			n++
 			ops += len(op.Txn.Ops)
 		}
@@ -103,8 +110,7 @@ func (ix *index) collectTxns() {
 	ix.txns = make([]txn, 0, n)
 	ix.opKeys = make([]int32, 0, ops)
 	for i := range ix.h.Ops {
-		op := &ix.h.Ops[i]
-		if op.Kind == history.Txn && op.Txn != nil && op.Txn.StartTS != 0 {
+		if op := &ix.h.Ops[i]; takes(op) {
 			ix.txns = append(ix.txns, newTxn(op))
 		}
 	}

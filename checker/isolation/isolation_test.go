@@ -146,7 +146,7 @@ var anomalies = []struct {
 		[]tx{ok(10, 11, w("x", "1")), ok(20, 21, w("y", "1")), ok(30, 0, r("y", "1"), r("x", "1"))},
 	},
 	{
-		"long fork", verdict.GNonadjacent,
+		"long fork", verdict.LongFork,
 		[]int{2, 3, 0, 1},
 		[]tx{ok(10, 20, w("x", "1")), ok(11, 21, w("y", "1")), ok(30, 0, r("x", ""), r("y", "1")), ok(31, 0, r("x", "1"), r("y", ""))},
 		[]tx{ok(10, 20, w("x", "1")), ok(11, 25, w("y", "1")), ok(30, 0, r("x", "1"), r("y", "1")), ok(22, 0, r("x", "1"), r("y", ""))},

@@ -25,6 +25,9 @@ type edge struct {
 	to   int32
 	kind dependency
 	key  int32
+	// phantom: of an anti-dependency, that the reader found the key absent from a
+	// range that it scanned.
+	phantom bool
 }
 
 // skewExamples bounds the cycles that are printed.
@@ -85,7 +88,7 @@ func (g *graph) read(r read) {
 	n := g.ix.seen(k, &r)
 	g.add(k.versions[n-1].txn, edge{to: r.txn, kind: wr, key: r.key})
 	if n < len(k.versions) {
-		g.add(r.txn, edge{to: k.versions[n].txn, kind: rw, key: r.key})
+		g.add(r.txn, edge{to: k.versions[n].txn, kind: rw, key: r.key, phantom: r.scan && !r.found})
 	}
 }
 
@@ -255,31 +258,37 @@ func (g *graph) report(r *verdict.Result, component []int32, components int) {
 }
 
 // readsTwice says whether a transaction of the cycle has read at more than one
-// timestamp: its snapshot and, for update, what was newest; or under read
-// committed. What it saw is of no single instant, and that is what it asked for.
+// timestamp.
 func (ix *index) readsTwice(cycle []step) bool {
-	for _, s := range cycle {
-		t := ix.txns[s.txn].rec
-		var first uint64
-		for i := range t.Ops {
-			op := &t.Ops[i]
-			if op.Kind != history.TxnRead && op.Kind != history.TxnScan {
-				continue
-			}
-			ts := cmp.Or(op.TS, t.StartTS)
-			if first = cmp.Or(first, ts); ts != first {
-				return true
-			}
+	return slices.ContainsFunc(cycle, func(s step) bool { return readsTwice(ix.txns[s.txn].rec) })
+}
+
+// readsTwice says whether a transaction has read at more than one timestamp: its
+// snapshot and, for update, what was newest; or under read committed. What it saw
+// is of no single instant, and that is what it asked for.
+func readsTwice(t *history.TxnRecord) bool {
+	var first uint64
+	for i := range t.Ops {
+		op := &t.Ops[i]
+		if op.Kind != history.TxnRead && op.Kind != history.TxnScan {
+			continue
+		}
+		ts := cmp.Or(op.TS, t.StartTS)
+		if first = cmp.Or(first, ts); ts != first {
+			return true
 		}
 	}
 	return false
 }
 
-// classify names a cycle by its anti-dependencies.
+// classify names a cycle by its anti-dependencies. One is by predicate if its
+// reader scanned a range to which the other one then added a key (Adya, section
+// 3.2).
 func classify(cycle []step) (a verdict.Anomaly, allowed bool) {
-	anti, adjacent, onlyWW := 0, false, true
+	anti, adjacent, onlyWW, predicate := 0, false, true, false
 	for i, s := range cycle {
 		onlyWW = onlyWW && s.edge.kind == ww
+		predicate = predicate || s.edge.phantom
 		if s.edge.kind == rw {
 			anti++
 			adjacent = adjacent || cycle[(i+1)%len(cycle)].edge.kind == rw
@@ -292,8 +301,27 @@ func classify(cycle []step) (a verdict.Anomaly, allowed bool) {
 		return verdict.G1c, false
 	case anti == 1:
 		return verdict.GSingle, false
+	case !adjacent && forked(cycle):
+		return verdict.LongFork, false
 	case !adjacent:
 		return verdict.GNonadjacent, false
+	case predicate:
+		return verdict.G2, true
 	}
 	return verdict.G2Item, true
+}
+
+// forked says whether a cycle is that of the long fork: each of two readers saw
+// what one writer wrote and not what the other one did.
+func forked(cycle []step) bool {
+	if len(cycle) != 4 {
+		return false
+	}
+	for i, s := range cycle {
+		after := cycle[(i+1)%len(cycle)].edge.kind
+		if (s.edge.kind != wr || after != rw) && (s.edge.kind != rw || after != wr) {
+			return false
+		}
+	}
+	return true
 }

@@ -14,8 +14,10 @@ const (
 	GSIa           Anomaly = "G-SIa"              // interference: a dependency on a transaction that had not committed at the start
 	GSIb           Anomaly = "G-SIb"              // missed effects: a transaction committed before the start is not seen
 	GSingle        Anomaly = "G-single"           // read skew: one transaction is seen in part
-	GNonadjacent   Anomaly = "G-nonadjacent"      // long fork: two readers see two writers in opposite orders
+	GNonadjacent   Anomaly = "G-nonadjacent"      // a cycle of which no two anti-dependencies are adjacent
+	LongFork       Anomaly = "long-fork"          // the shortest of these: two readers see two writers in opposite orders
 	G2Item         Anomaly = "G2-item"            // write skew; snapshot isolation allows it
+	G2             Anomaly = "G2"                 // write skew by what a range did not hold; snapshot isolation allows it
 	LostUpdate     Anomaly = "lost-update"        // P4: an update was overwritten by one that had not seen it
 	Internal       Anomaly = "internal"           // a transaction does not see its own writes
 	GarbageRead    Anomaly = "garbage-read"       // a value that nobody wrote
@@ -94,8 +96,10 @@ func describe() map[Anomaly]string {
 		GSIa:               "interference: a dependency on a transaction that had not committed when this one started",
 		GSIb:               "missed effects: a transaction that committed before the start is not seen",
 		GSingle:            "read skew: a transaction is seen in part",
-		GNonadjacent:       "long fork: two readers see two writers in opposite orders",
+		GNonadjacent:       "a cycle of which no two anti-dependencies are adjacent",
+		LongFork:           "long fork: two readers see two writers in opposite orders",
 		G2Item:             "write skew",
+		G2:                 "write skew by predicate: somebody inserted what another one's range did not hold",
 		LostUpdate:         "lost update (P4)",
 		Internal:           "a transaction does not see its own write",
 		GarbageRead:        "a value that nobody wrote",

@@ -180,12 +180,16 @@ func (x *committer) patience(blocked *blockage) error {
 // prewriteError translates what a store says about a key of a prewrite.
 func prewriteError(ke *kvrpcpb.KeyError) error {
 	err := keyError(ke)
-	if ke.Retryable != "" {
-		// A pessimistic lock is gone: others have found it expired.
-		err = fmt.Errorf("%w: %s", ErrRolledBack, ke.Retryable)
-	}
-	if ke.Conflict == nil && ke.AlreadyExist == nil && ke.Retryable == "" {
+	switch {
+	case ke.Retryable != "":
+		// A pessimistic lock is gone: others have found it expired. That may be because
+		// another transaction has locked the key, which can release it without a trace;
+		// then a request that was sent before, and comes late, restores the lock. So
+		// this says nothing about what was sent before.
+		return fmt.Errorf("%w: %s", ErrRolledBack, ke.Retryable)
+	case ke.Conflict == nil && ke.AlreadyExist == nil:
 		return err // no statement about the key, and what was sent before
+	default:
+		return &refusedError{err}
 	}
-	return &refusedError{err}
 }

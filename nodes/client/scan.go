@@ -5,9 +5,17 @@ import (
 	"math"
 
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+	"github.com/pingcap/kvproto/pkg/metapb"
 
 	"simrun/nodes/env"
+	"simrun/nodes/invariant"
 	"simrun/nodes/rpc"
+)
+
+//nolint:gochecknoglobals // marks register once
+var (
+	markScanOn    = invariant.NewMark("client: scan went on in the next region")
+	markScanMoved = invariant.NewMark("client: region of a scan was split or merged before its end was reached")
 )
 
 // Scan returns the pairs with keys from start to end, end excluded, in
@@ -101,6 +109,9 @@ type scanner struct {
 	cur  cursor
 	page int
 	buf  []Pair // read and not yet consumed
+	// in is the region in which the scan is, as it was asked last; nil before each
+	// of them.
+	in *metapb.Region
 }
 
 // peek returns the next pair, and false at the end.
@@ -126,6 +137,8 @@ func (sc *scanner) fill(t env.Task, b *backoff) error {
 	if err != nil {
 		return err
 	}
+	markScanMoved.Sometimes(sc.in != nil && !sameBounds(sc.in, p.r.meta))
+	sc.in = p.r.meta
 	ctx := &kvrpcpb.Context{ResolvedLocks: sc.s.bypass}
 	req := &kvrpcpb.ScanRequest{Context: ctx, Limit: uint32(sc.page), Version: sc.s.ts, Reverse: sc.cur.reverse}
 	req.StartKey, req.EndKey = p.bounds(sc.cur.reverse)
@@ -150,6 +163,8 @@ func (sc *scanner) fill(t env.Task, b *backoff) error {
 	}
 	if len(locked) == 0 && len(resp.Pairs) < sc.page {
 		sc.cur.passed(p)
+		sc.in = nil
+		markScanOn.Sometimes(!p.last)
 		return nil
 	}
 	if n := len(sc.buf); n > 0 {
@@ -159,4 +174,8 @@ func (sc *scanner) fill(t env.Task, b *backoff) error {
 		return sc.s.onKeyErrors(t, b, locked...)
 	}
 	return nil
+}
+
+func sameBounds(a, b *metapb.Region) bool {
+	return bytes.Equal(a.StartKey, b.StartKey) && bytes.Equal(a.EndKey, b.EndKey)
 }

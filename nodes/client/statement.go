@@ -268,6 +268,7 @@ func (st *statement) keep() {
 		st.tx.buffer.at(key).locked = true
 	}
 	st.tx.lockCount += len(st.keys)
+	st.tx.statements++
 	st.tx.readTS = st.ts
 }
 

@@ -9,6 +9,9 @@ import (
 	"simrun/nodes/invariant"
 )
 
+//nolint:gochecknoglobals // marks register once
+var markLocksOnly = invariant.NewMark("client: locks of several statements committed, though nothing was written")
+
 // Txn is a transaction. It keeps its writes to itself, and at Commit either all of
 // them take effect at one timestamp or none does.
 //
@@ -34,10 +37,11 @@ type Txn struct {
 
 	// What only a pessimistic transaction has: the key whose lock decides its fate,
 	// nil as long as it holds none; the timestamp of its last statement; how many
-	// keys it has locked.
+	// keys it has locked, by how many statements.
 	primary     []byte
 	forUpdateTS uint64
 	lockCount   int
+	statements  int
 	heartbeat   heartbeat
 	// beforeCommit is asked when the commit timestamp is known; see BeforeCommit.
 	beforeCommit func(t env.Task, commitTS uint64) error
@@ -231,13 +235,25 @@ func (tx *Txn) release() {
 	}
 }
 
-// writes reports whether the transaction is to change or lock anything. Locks that
-// a pessimistic transaction holds without writing anything have done their
-// service.
+// writes reports whether the transaction is to change or lock anything.
+//
+// The locks of one statement of a pessimistic transaction have done their service
+// if nothing was written: what the statement has read is of one instant. Several
+// statements each read what was newest, and together that is of one instant only
+// if the locks of the first ones were held until the last. Their TTL may have been
+// over, and so they are committed like writes, by which it is found out.
 func (tx *Txn) writes() bool {
 	if !tx.options.Pessimistic {
 		return len(tx.buffer.sorted) > 0
 	}
+	if markLocksOnly.Sometimes(tx.statements > 1 && !tx.changes()) {
+		return true
+	}
+	return tx.changes()
+}
+
+// changes reports whether the transaction is to change anything.
+func (tx *Txn) changes() bool {
 	for i := range tx.buffer.sorted {
 		if tx.buffer.sorted[i].kind != writeLock {
 			return true

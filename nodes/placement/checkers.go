@@ -18,6 +18,7 @@ var (
 	markRemoveLearner  = invariant.NewMark("placement: learner that nobody needs removed")
 	markPromoteLearner = invariant.NewMark("placement: learner that was left behind promoted")
 	markLeaveJoint     = invariant.NewMark("placement: joint configuration found and left")
+	markToldAgain      = invariant.NewMark("placement: region told to split that did not when it was told before")
 	markTooLarge       = invariant.NewMark("placement: region that is far too large told to split")
 )
 
@@ -174,11 +175,19 @@ func (s *scheduler) remove(kind OperatorKind, r *regionInfo, p *metapb.Peer) *op
 }
 
 // checkSize splits a region that is far too large, and has been for a while. Its
-// store should have done so long ago.
+// store should have done so long ago. It may be unable to, for a single key has
+// all of the versions that make the region large: it is told less and less often.
 func (s *scheduler) checkSize(r *regionInfo) *operator {
-	if r.inJoint() || r.large == 0 || s.now-r.large < s.l.s.cfg.Scheduling.SplitDelay {
+	if r.inJoint() || r.large == 0 || s.now-r.large < s.l.s.cfg.Scheduling.SplitDelay<<min(r.told, splitPatience) {
 		return nil
 	}
 	markTooLarge.Reached()
+	markToldAgain.Sometimes(r.told > 0)
+	r.large = s.now
+	r.told++
 	return newOperator(SplitRegion, r, splitRegion{version: r.version()})
 }
+
+// splitPatience is how often the time doubles after which a region is told again
+// to split.
+const splitPatience = 6

@@ -35,9 +35,10 @@ type regionInfo struct {
 	// reshaped is when the range was seen to be another one, on the monotonic clock;
 	// zero if this leadership has not seen it change.
 	reshaped time.Duration
-	// large is since when the region was reported to be far too large; zero if it is
-	// not.
+	// large is since when the region was reported to be far too large, or when it was
+	// told to split last; zero if it is not. told is how often it was told, in vain.
 	large time.Duration
+	told  int
 }
 
 func (r *regionInfo) start() []byte { return r.meta.StartKey }
@@ -76,6 +77,7 @@ func (r *regionInfo) beyond(key []byte) bool {
 type regionDirectory struct {
 	byStart []*regionInfo
 	byID    map[uint64]*regionInfo
+	gaps    []gap
 }
 
 func newRegionDirectory() *regionDirectory {
@@ -130,7 +132,7 @@ func (r *regionInfo) note(known *regionInfo, now time.Duration, cfg *Scheduling)
 	if cfg.tooLarge(r) {
 		r.large = now
 		if same && known.large != 0 {
-			r.large = known.large
+			r.large, r.told = known.large, known.told
 		}
 	}
 }
@@ -171,6 +173,10 @@ func (d *regionDirectory) check(r *regionInfo) error {
 			return &staleError{r.meta, other.meta, "overlaps newer"}
 		}
 	}
+	if g := d.newerGap(r); g != nil {
+		markStaleGap.Reached()
+		return &staleError{r.meta, g.region(), "overlaps what was newer"}
+	}
 	return nil
 }
 
@@ -187,19 +193,22 @@ func (d *regionDirectory) put(r *regionInfo) (changed bool, replaced []*regionIn
 	if known != nil && known.version() == r.version() && known.confVer() == r.confVer() {
 		known.leader, known.term = r.leader, max(r.term, known.term)
 		if r.heard {
-			known.heard, known.pending, known.size, known.keys, known.large = true, r.pending, r.size, r.keys, r.large
+			known.heard, known.pending, known.size, known.keys = true, r.pending, r.size, r.keys
+			known.large, known.told = r.large, r.told
 		}
 		return false, nil
 	}
-	for _, other := range slices.Clone(d.overlapping(r)) {
+	gone := slices.Clone(d.overlapping(r))
+	if known != nil && !slices.Contains(gone, known) {
+		gone = append(gone, known) // its range has moved away entirely
+	}
+	d.cover(r, gone)
+	for _, other := range gone {
 		d.remove(other)
 		if other != known {
 			markReplaced.Reached()
 			replaced = append(replaced, other)
 		}
-	}
-	if known != nil && d.byID[r.meta.Id] == known {
-		d.remove(known) // its range has moved away entirely
 	}
 	i := d.search(r.start())
 	d.byStart = slices.Insert(d.byStart, i, r)

@@ -164,8 +164,9 @@ func (h *history) changePeers(i int) {
 
 // TestStaleHeartbeats delivers the heartbeats of a cluster that splits and
 // merges in any order, some twice and some never. The regions that are known
-// never overlap (the directory checks that), and once each region has been
-// reported as it is now, they are the truth and stay it.
+// never overlap (the directory checks that), what is known of a key never goes
+// back, whatever gaps there are, and once each region has been reported as it is
+// now, they are the truth and stay it.
 func TestStaleHeartbeats(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h := newHistory()
@@ -181,11 +182,20 @@ func TestStaleHeartbeats(t *testing.T) {
 			}
 		}
 		d := newRegionDirectory()
+		newest := map[string]uint64{} // version by key
 		report := func(meta *metapb.Region) {
 			r := &regionInfo{meta: meta}
 			if d.check(r) == nil {
 				d.put(r)
 			}
+			for _, key := range []string{"", "a", "aa", "ac", "b", "bd", "c", "cb", "d", "dd", "e"} {
+				if r := d.get([]byte(key)); r != nil && r.version() < newest[key] {
+					t.Fatalf("%q is known of %s, and was of version %d", key, describe(r.meta), newest[key])
+				} else if r != nil {
+					newest[key] = r.version()
+				}
+			}
+			checkGaps(t, d)
 		}
 		shuffle := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "order"), 0))
 		for range 2 * len(h.past) {
@@ -210,4 +220,21 @@ func TestStaleHeartbeats(t *testing.T) {
 			}
 		}
 	})
+}
+
+// checkGaps checks that gaps overlap neither regions nor each other.
+func checkGaps(t *rapid.T, d *regionDirectory) {
+	for i, g := range d.gaps {
+		if !before(g.start, g.end) {
+			t.Fatalf("gap %v is empty", g)
+		}
+		for _, other := range d.gaps[:i] {
+			if before(g.start, other.end) && before(other.start, g.end) {
+				t.Fatalf("gaps %v and %v overlap", g, other)
+			}
+		}
+		if over := d.overlapping(&regionInfo{meta: g.region()}); len(over) > 0 {
+			t.Fatalf("gap %v overlaps %s", g, describe(over[0].meta))
+		}
+	}
 }

@@ -15,10 +15,11 @@ import (
 
 // readRegion reads a region as String prints it:
 //
-//	ID[START,END) VERSION.CONFVER PEER@STORE[*][L][?]... [keys=N] [size=N]
+//	ID[START,END) VERSION.CONFVER PEER@STORE[*][L][?]... [keys=N] [size=N] [one-key]
 //
 // where * is the leader, L a learner, + and - are those of a joint configuration,
-// and ? lags behind for ever. "-" is an open end.
+// and ? lags behind for ever. "-" is an open end. What is in one-key cannot be split:
+// all of it is versions of one key.
 func readRegion(t *testing.T, line string) *modelRegion {
 	f := strings.Fields(line)
 	r := &modelRegion{meta: &metapb.Region{RegionEpoch: &metapb.RegionEpoch{}}, term: 1}
@@ -29,6 +30,10 @@ func readRegion(t *testing.T, line string) *modelRegion {
 	}
 	r.meta.StartKey, r.meta.EndKey = []byte(start), []byte(end)
 	for _, arg := range f[2:] {
+		if arg == "one-key" {
+			r.oneKey = true
+			continue
+		}
 		if name, value, ok := strings.Cut(arg, "="); ok {
 			n, err := strconv.ParseUint(value, 10, 64)
 			if err != nil {

@@ -65,6 +65,7 @@ type modelRegion struct {
 	leader     uint64   // peer
 	pending    []uint64 // peers that never catch up
 	size, keys uint64
+	oneKey     bool
 	term       uint64
 	into       uint64 // the region that takes it in: it has applied PrepareMerge
 }
@@ -345,7 +346,9 @@ func (m *model) obey(r *modelRegion, resp *pdpb.RegionHeartbeatResponse) {
 		r.change(m, resp.ChangePeerV2.Changes...)
 	case resp.SplitRegion != nil:
 		fmt.Fprintf(&m.out, "  region %d: split\n", r.meta.Id)
-		m.split(r, string(r.meta.StartKey)+"a")
+		if !r.oneKey {
+			m.split(r, string(r.meta.StartKey)+"a")
+		}
 	case resp.Merge != nil:
 		fmt.Fprintf(&m.out, "  region %d: merge into %d\n", r.meta.Id, resp.Merge.Target.Id)
 		r.into = resp.Merge.Target.Id

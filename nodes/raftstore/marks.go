@@ -64,6 +64,7 @@ var (
 	markChangeDeposed    = invariant.NewMark("raftstore: change of members by a leader that is none any more")
 	markChangeStale      = invariant.NewMark("raftstore: change of members of another epoch at apply")
 	markChangeSuperseded = invariant.NewMark("raftstore: change of members superseded by a snapshot")
+	markCommitByVote     = invariant.NewMark("raftstore: committed change of members learned from a vote")
 	markRemoved          = invariant.NewMark("raftstore: peer applied its own removal")
 	markCorrected        = invariant.NewMark("raftstore: stale peer told of its removal")
 	markUnknowing        = invariant.NewMark("raftstore: tombstone without the members asked for them")

@@ -49,9 +49,11 @@ type merge struct {
 	records []*raft_serverpb.MergedRecord
 
 	// source is the peer for which this one waits to apply CommitMerge, target the
-	// one that waits for this one. While held, what has to be applied afterwards is
+	// one that waits for this one, until it has applied the PrepareMerge of the index
+	// awaited: its log may have others before, which were rolled back. While held, what has to be applied afterwards is
 	// paused.
 	source, target *peer
+	awaited        uint64
 	held           bool
 	paused         []applyTask
 	// catchingUp: the peer has got entries with a CommitMerge, in a term that no
@@ -251,7 +253,7 @@ func (p *peer) applyPrepareMerge(a *applier, e *raftpb.Entry, epoch *metapb.Regi
 	if p.isLeader() {
 		p.reportRegion()
 	}
-	if waiting := p.merge.target; waiting != nil {
+	if waiting := p.merge.target; waiting != nil && p.merge.awaited == e.GetIndex() {
 		p.merge.catchingUp = false
 		waiting.stopWaiting()
 	}

@@ -104,6 +104,7 @@ func (p *peer) awaitSource(epoch *metapb.RegionEpoch, req *raft_cmdpb.CommitMerg
 	markMergeWaited.Reached()
 	invariant.Check(source.merge.target == nil, "raftstore: %s waits for %s, as %s does", p, source, source.merge.target)
 	p.merge.source, source.merge.target, p.merge.held = source, p, true
+	source.merge.awaited = req.GetCommit()
 	source.catchUpLog(req)
 	return true
 }

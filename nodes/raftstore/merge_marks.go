@@ -15,6 +15,7 @@ var (
 	markMergeRefuses         = invariant.NewMark("raftstore: request refused by a region that is merging")
 	markMergeStale           = invariant.NewMark("raftstore: step of a merge of another epoch at apply")
 	markMergeWaited          = invariant.NewMark("raftstore: target waited for its source to catch up")
+	markMergeOnceMore        = invariant.NewMark("raftstore: source rolls a merge back before it comes to the one that its target waits for")
 	markMergeCaughtUp        = invariant.NewMark("raftstore: source caught up from the entries of its merge")
 	markMergeOnlyApplies     = invariant.NewMark("raftstore: source had only to apply its log to be merged")
 	markMergeOnlyCommits     = invariant.NewMark("raftstore: source had the log but not the commit index of its merge")

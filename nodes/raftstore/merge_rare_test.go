@@ -114,6 +114,42 @@ func TestMergeCatchUpCrash(t *testing.T) {
 	}
 }
 
+// A source that begins again after a power loss comes first to a merge that was
+// rolled back, while its target waits for a later one, of which it has the
+// CommitMerge. The target goes on waiting, and the source says nothing to others
+// meanwhile.
+func TestMergeOnceMore(t *testing.T) {
+	again := reached("source rolls a merge back before it comes to the one that its target waits for")
+	for seed := range uint64(steps(16)) {
+		c := newCluster(t, clusterOptions{seed: seed, stores: 4, regions: testRegions(3, "m")})
+		c.waitLeader("a")
+		c.waitLeader("z")
+		late := c.stores[2]
+		c.do(func(t env.Task) {
+			c.put(t, "z", "old")
+			c.moveLeader(t, "z", c.stores[0])
+			c.moveLeader(t, "a", c.stores[1])
+			t.Sleep(time.Second)
+		})
+		c.prepareBehind("z", func(t env.Task) { c.change(t, "a", learner(900, 4)) })
+		c.do(func(t env.Task) {
+			c.change(t, "a", removal(900, 4))
+			t.Sleep(time.Second)
+		})
+		late.node.Crash(disk.PowerLoss) // it has the logs, but not all that it had applied
+		c.do(func(t env.Task) { c.merge(t, "z", "a") })
+		late.node.Start()
+		c.agreed()
+		if a, b := dumpData(t, late.eng), dumpData(t, c.stores[0].eng); a != b || len(late.Regions()) != 1 {
+			t.Errorf("seed %d: %d regions, data\n%s\nof\n%s", seed, len(late.Regions()), a, b)
+		}
+		c.w.Close()
+	}
+	if again() == 0 {
+		t.Error("no source came to an earlier merge")
+	}
+}
+
 // A target that has to be restored by a snapshot which includes the source takes
 // the place of the source's peer, whether that has heard of the merge or not; also
 // if the target has been split again, so that the snapshot does not cover it.

@@ -70,9 +70,10 @@ func (p *peer) applyRollbackMerge(a *applier, epoch *metapb.RegionEpoch, req *ra
 		return stale // another one came before
 	}
 	st := p.merge.state
-	invariant.Check(st != nil && st.GetCommit() == req.GetCommit() && p.merge.target == nil,
+	invariant.Check(st != nil && st.GetCommit() == req.GetCommit() && (p.merge.target == nil || p.merge.awaited > st.GetCommit()),
 		"raftstore: %s: rolls back the merge of %d, merging as of %d, with %s waiting", p, req.GetCommit(), st.GetCommit(), p.merge.target)
 	markMergeRolledBack.Reached()
+	markMergeOnceMore.Sometimes(p.merge.target != nil)
 	p.merge.state, p.merge.told = nil, nil
 	p.s.setRegion(p, withEpoch(p.region, 1, 0))
 	p.putState(a.batch)

@@ -1,6 +1,8 @@
 package raftstore
 
 import (
+	"slices"
+
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
@@ -31,7 +33,7 @@ func (p *peer) handleReady() {
 	for _, rs := range rd.ReadStates {
 		p.confirmRead(rs)
 	}
-	for _, m := range rd.Messages {
+	for _, m := range holdVotes(rd.Messages) {
 		switch m.GetTo() {
 		case raft.LocalAppendThread:
 			p.s.appender.add(p, m, p.takeReceived(m.GetSnapshot()))
@@ -42,6 +44,32 @@ func (p *peer) handleReady() {
 		}
 	}
 	p.discardSnapshots()
+}
+
+// holdVotes lets requests for votes wait until the candidate's own vote is
+// durable. Raft, with asynchronous writes, would have them sent at once: the
+// others may then elect a peer which, after a power loss, knows nothing of the
+// term, asks for votes in it again, gets them again from those who have given
+// them before, and gives out the same places of the log for the second time. That
+// what a server has promised is on stable storage before it tells anybody of it
+// is Raft's own rule (thesis, section 3.8).
+func holdVotes(messages []*raftpb.Message) []*raftpb.Message {
+	isVote := func(m *raftpb.Message) bool { return m.GetType() == raftpb.MsgVote }
+	if !slices.ContainsFunc(messages, isVote) {
+		return messages
+	}
+	var votes, others []*raftpb.Message
+	for _, m := range messages {
+		if isVote(m) {
+			votes = append(votes, m)
+		} else {
+			others = append(others, m)
+		}
+	}
+	i := slices.IndexFunc(others, func(m *raftpb.Message) bool { return m.GetTo() == raft.LocalAppendThread })
+	invariant.Check(i >= 0, "raftstore: a candidate has no vote of its own to write")
+	others[i].Responses = append(slices.Clone(others[i].Responses), votes...)
+	return others
 }
 
 // noteHardState takes over a changed hard state. It is written with what else
@@ -103,5 +131,6 @@ func (p *peer) send(m *raftpb.Message) {
 	if m.GetType() == raftpb.MsgTimeoutNow {
 		p.suspendLease()
 	}
+	p.nameApplied(m)
 	p.s.outbox.add(p, m)
 }

@@ -5,7 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"go.etcd.io/raft/v3"
+
 	"simrun/nodes/env"
+	"simrun/sim"
 	"simrun/sim/disk"
 )
 
@@ -67,4 +70,25 @@ func TestPowerLoss(t *testing.T) {
 			c.w.Close()
 		}
 	}
+}
+
+// A candidate is not elected before its own vote is durable: it would know
+// nothing of its term after a power loss, and could be elected in it once more.
+func TestCandidateVotesFirst(t *testing.T) {
+	c := newCluster(t, clusterOptions{seed: 1})
+	leader := c.waitLeader("")
+	c.run(time.Second)
+	candidate := c.stores[leader.id%3]
+	p, elections := candidate.byRegion[1], c.elections
+	stalled := sim.NewInjector(c.w, nil).DiskStall(candidate.node.Name())
+	if err := leader.TransferLeader(1, p.id); err != nil {
+		t.Fatal(err)
+	}
+	c.soon("the candidacy", func() bool { return p.role == raft.StateCandidate })
+	c.run(100 * time.Millisecond) // others do not campaign yet
+	if c.elections != elections || p.isLeader() {
+		t.Fatalf("%d elections while the disk of the candidate stands still", c.elections-elections)
+	}
+	stalled.Undo()
+	c.soon("its election", p.isLeader)
 }

@@ -71,8 +71,12 @@ func (s *Store) step(ev *envelope) {
 	p.stirBy(message)
 	p.catchUp()
 	restarts := p.beginsTimeout(message)
+	applied := takeApplied(message)
 	// Raft refuses what makes no sense to it, such as an answer from a stranger.
 	_ = p.node.Step(message)
+	if applied != nil {
+		p.learnCommitted(applied)
+	}
 	if restarts {
 		p.tick.elapsed = 0
 	}

@@ -141,7 +141,7 @@ func (p *prewrite) checkOwnEnd(r *mvcc.Reader, key, raw []byte) error {
 
 // checkNotExists makes sure that the key has no value.
 func (p *prewrite) checkNotExists(r *mvcc.Reader, key, raw []byte) error {
-	v, ok, err := r.NewestChange(key, max(p.req.StartVersion, p.req.ForUpdateTs))
+	v, ok, err := r.NewestChange(key, p.readTS())
 	if err != nil || !ok || v.Type != mvcc.WritePut {
 		return err
 	}

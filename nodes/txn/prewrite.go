@@ -174,11 +174,16 @@ func mayBeRepetition(cause error) bool {
 	return errors.As(cause, &locked) || errors.Is(cause, errCommitTSTooLarge)
 }
 
+// readTS returns the timestamp at which a key has to be absent that is inserted:
+// that of the last statement of a pessimistic transaction.
+func (p *prewrite) readTS() uint64 { return max(p.req.StartVersion, p.req.ForUpdateTs) }
+
 // mutate checks one mutation and locks its key.
 func (p *prewrite) mutate(r *mvcc.Reader, b *batch, i int, m *kvrpcpb.Mutation) error {
 	if m.Op == kvrpcpb.Op_Insert || m.Op == kvrpcpb.Op_CheckNotExists {
-		// Whether the key is there is a read, be the answer yes or no.
-		p.s.raiseMaxTS(p.req.StartVersion)
+		// Whether the key is there is a read, be the answer yes or no: of the instant
+		// at which checkNotExists looks.
+		p.s.raiseMaxTS(p.readTS())
 	}
 	own, done, err := p.check(r, i, m)
 	if err != nil || done || m.Op == kvrpcpb.Op_CheckNotExists {

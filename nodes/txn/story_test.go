@@ -298,6 +298,14 @@ var commands = map[string]func(*story, env.Task) string{
 		}
 		return formatPairs(r.Pairs)
 	},
+	// guard key= at= is what the leader is asked when a follower is about to read.
+	"guard": func(s *story, _ env.Task) string {
+		key := codec.EncodeBytes([]byte(s.str("key", "")))
+		if refusal := s.sched.GuardRead(guardOf(s.ts("at"), key, nextKey(key))); refusal != nil {
+			return "refused\n"
+		}
+		return "ok\n"
+	},
 	// scan at= [from=] [to=] [limit=] [reverse] [key-only] [bypass=]
 	"scan": func(s *story, t env.Task) string {
 		r := s.sched.Scan(t, &kvrpcpb.ScanRequest{

@@ -77,6 +77,9 @@ func (c *Cluster) Destroy(string) bool { return false }
 // MergeRegions implements sim.Directory: there is one region.
 func (c *Cluster) MergeRegions(string, func()) bool { return false }
 
+// Relieve implements sim.Directory: a member is restarted as it is.
+func (c *Cluster) Relieve(string, func()) (stop func(), asked bool) { return nil, false }
+
 // Wipe implements sim.Directory: a member that forgets its votes is none.
 func (c *Cluster) Wipe(string, bool) bool { return false }
 

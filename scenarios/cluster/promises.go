@@ -97,7 +97,7 @@ func (a *auditor) Written(region, peer uint64, hard raftstore.HardState, last ra
 }
 
 // Sent implements raftstore.Auditor: votes and acknowledgements are what others
-// rely on.
+// rely on. Who asks for votes says that it has given its own to itself.
 func (a *auditor) Sent(region, peer uint64, m *raftpb.Message) {
 	a.messages++
 	if m.GetReject() {
@@ -106,6 +106,8 @@ func (a *auditor) Sent(region, peer uint64, m *raftpb.Message) {
 	switch m.GetType() {
 	case raftpb.MsgVoteResp:
 		a.ledger.Voted(peerOf(region, peer), m.GetTerm(), m.GetTo())
+	case raftpb.MsgVote:
+		a.ledger.Voted(peerOf(region, peer), m.GetTerm(), peer)
 	case raftpb.MsgAppResp:
 		a.ledger.Acknowledged(peerOf(region, peer), m.GetTerm(), m.GetIndex())
 	default:

@@ -9,6 +9,7 @@ import (
 	"simrun/reports"
 	"simrun/scenarios/cluster"
 	"simrun/sim/disk"
+	"simrun/sim/history"
 )
 
 // finish closes the history, checks it and gathers the result. err is why the
@@ -42,7 +43,7 @@ func (r *run) finish(err error) (*Outcome, error) {
 	for _, n := range r.world.Nodes() {
 		res.Nodes = append(res.Nodes, n.Name())
 	}
-	res.Checkers = append(r.ownResults(), r.state...)
+	res.Checkers = append(r.ownResults(h), r.state...)
 	res.Checkers = append(res.Checkers, checker.History(h, checker.Options{Timeout: r.opts.LinearTimeout})...)
 	res.Conclude()
 	return &Outcome{Result: res, History: h}, nil
@@ -52,7 +53,7 @@ func (r *run) interrupted(err error) bool { return errors.Is(err, ErrInterrupted
 
 // ownResults are the answers of the run itself, one for each of its checkers
 // that found something.
-func (r *run) ownResults() []checker.Result {
+func (r *run) ownResults(h *history.History) []checker.Result {
 	liveness := checker.Result{Checker: "liveness", Checked: len(r.sessions) + 1}
 	assertion := checker.Result{Checker: "assertion", Checked: 1}
 	raft := checker.Result{Checker: "raft", Checked: int(r.cluster.Replication().Commits)} //nolint:gosec // far below that
@@ -76,6 +77,9 @@ func (r *run) ownResults() []checker.Result {
 	}
 	if births := r.timeline.checkBirths(r.plan); births.Checked > 0 {
 		own = append(own, births)
+	}
+	if availability := r.timeline.checkAvailability(r.plan, h); availability.Checked > 0 {
+		own = append(own, availability)
 	}
 	return own
 }

@@ -16,7 +16,10 @@ import (
 // share of keys that are only read in per mille; length, the number of elements
 // after which a list is only read; scan, the share of transactions in per mille
 // that read all lists by scans; linger, the most milliseconds that such a
-// transaction waits before it does so once more.
+// transaction waits before it does so once more; locked, 1 if the others lock every
+// key that they read, whether they append to it or not: then they are serializable,
+// together with the scans, for each of them is as if it did everything at the
+// instant of its commit.
 type appends struct {
 	cfg    Config
 	lists  []string
@@ -25,6 +28,7 @@ type appends struct {
 	length int
 	scans  int
 	linger int
+	locked bool
 	probes int
 }
 
@@ -39,11 +43,16 @@ func newAppend(cfg Config) *appends {
 		length: cfg.param("length"),
 		scans:  cfg.param("scan"),
 		linger: cfg.param("linger"),
+		locked: cfg.param("locked") == 1,
 	}
 }
 
 // Header implements Workload.
-func (*appends) Header(*history.Header) {}
+func (w *appends) Header(h *history.Header) {
+	if w.locked {
+		h.Consistency = history.Serializable
+	}
+}
 
 // Setup implements Workload: the lists begin absent.
 func (w *appends) Setup(t env.Task, s *Session) error {
@@ -71,6 +80,11 @@ func (w *appends) Step(t env.Task, s *Session, r *stream.Stream) {
 	chosen := pick(r, w.lists, 1+r.IntN(w.width))
 	_ = s.transaction(t, func(x *txn) error {
 		for i, key := range chosen {
+			if w.locked && !x.locking() {
+				if err := x.lock(t, key); err != nil {
+					return err
+				}
+			}
 			list, err := x.read(t, key)
 			if err != nil {
 				return err

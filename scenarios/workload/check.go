@@ -37,11 +37,19 @@ func kinds() []kind {
 	return []kind{
 		{
 			name: "append", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newAppend(c) },
-			params: []param{{"keys-per-txn", 4, 1, 1000}, {"length", 120, 1, 10_000}, {"linger", 0, 0, 60_000}, {"read", 500, 0, 1000}, {"scan", 50, 0, 1000}},
+			params: []param{{"keys-per-txn", 4, 1, 1000}, {"length", 120, 1, 10_000}, {"linger", 0, 0, 60_000}, {"locked", 0, 0, 1}, {"read", 500, 0, 1000}, {"scan", 50, 0, 1000}},
 		},
 		{
 			name: "bank", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newBank(c) },
 			params: []param{{"balance", 100, 0, 1_000_000_000}, {"noted", 200, 0, 1000}, {"read", 250, 0, 1000}, {"singly", 200, 0, 1000}, {"turnover", 150, 0, 1000}},
+		},
+		{
+			name: "long-fork", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newLongFork(c) },
+			params: []param{{"groups", 2, 1, 100}, {"read", 550, 0, 999}},
+		},
+		{
+			name: "predicate", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newPredicate(c) },
+			params: []param{{"claim", 250, 0, 1000}, {"linger", 20, 0, 60_000}, {"read", 350, 0, 1000}},
 		},
 		{
 			name: "register", apis: []plan.API{plan.Raw, plan.Raft}, build: func(c Config) Workload { return newRegister(c) },

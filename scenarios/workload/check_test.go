@@ -22,7 +22,7 @@ func TestCheck(t *testing.T) {
 		{"bank", plan.Txn, map[string]int{"balance": 0, "read": 1000}, ""},
 		{"register", plan.Raw, map[string]int{"cas": 800, "write": 100}, ""},
 		{"register", plan.Raft, map[string]int{"cas": 650}, ""},
-		{"bonk", plan.Txn, nil, `workload.name is "bonk"; known are append, bank, register, sql, table, timestamps, write-skew`},
+		{"bonk", plan.Txn, nil, `workload.name is "bonk"; known are append, bank, long-fork, predicate, register, sql, table, timestamps, write-skew`},
 		{"", plan.Txn, nil, `workload.name is ""; known are`},
 		{"bank", plan.Raw, nil, "cluster.api is 'raw', which does not serve the workload bank: write 'txn'"},
 		{"bank", plan.Raft, nil, "cluster.api is 'raft', which does not serve the workload bank: write 'txn'"},

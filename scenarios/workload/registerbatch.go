@@ -20,6 +20,9 @@ const laneStride = 1 << 20
 // lane is the number under which the n-th of simultaneous operations is recorded.
 func (s *Session) lane(n int) int { return s.ID + n*laneStride }
 
+// ClientOf returns the client of whom a client of a history is a lane.
+func ClientOf(lane int) int { return lane % laneStride }
+
 // several returns the interface to several keys. Check sees to it that a
 // workload has it that needs it.
 func (s *Session) several() Batches { return s.Raw.(Batches) }

@@ -54,8 +54,8 @@ func (s *Session) transactionWith(t env.Task, options client.TxnOptions, body fu
 	return s.end(op, err)
 }
 
-// dropLocks takes the locks of a transaction that wrote nothing out of its record:
-// they left none.
+// dropLocks takes the locks of a transaction whose commit had nothing to do out of
+// its record: they left none.
 func (x *txn) dropLocks() {
 	x.record.Ops = slices.DeleteFunc(x.record.Ops, func(op history.TxnOp) bool { return op.Kind == history.TxnLock })
 }

@@ -37,6 +37,10 @@ type Header struct {
 	// empty is snapshot isolation.
 	Consistency Consistency `json:"consistency,omitempty"`
 
+	// WriteOnce says that each key is written at most once, so that what was read
+	// tells the order of the versions, and no timestamp is needed for that.
+	WriteOnce bool `json:"write_once,omitempty"`
+
 	// Hex says that the keys and values of transactions are bytes, which the record
 	// has in hexadecimal; their order is that of the bytes.
 	Hex bool `json:"hex,omitempty"`
