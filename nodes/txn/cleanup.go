@@ -15,6 +15,7 @@ func (s *Scheduler) BatchRollback(t env.Task, req *kvrpcpb.BatchRollbackRequest)
 		key, _ := splitError(abort("rollback of a key twice"))
 		return &kvrpcpb.BatchRollbackResponse{Error: key}
 	}
+	s.raiseMaxTS(req.StartVersion)
 	o := s.runAbove(t, req.Context, settled, req.StartVersion, keys, func(snapshot Snapshot, b *batch) error {
 		return rollbackKeys(snapshot, b, keys, req.StartVersion)
 	})
@@ -47,6 +48,7 @@ func rollbackKeys(snapshot Snapshot, b *batch, keys [][]byte, startTS uint64) er
 func (s *Scheduler) Cleanup(t env.Task, req *kvrpcpb.CleanupRequest) *kvrpcpb.CleanupResponse {
 	keys := encodeKeys([][]byte{req.Key})
 	var commitTS uint64
+	s.raiseMaxTS(req.StartVersion)
 	o := s.runAbove(t, req.Context, settled, req.StartVersion, keys, func(snapshot Snapshot, b *batch) error {
 		r := mvcc.NewReader(snapshot, keys[0], keys[0])
 		defer r.Close()

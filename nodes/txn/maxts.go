@@ -20,7 +20,8 @@ import (
 // raiseMaxTS notes that this store has answered, or is about to answer, a read
 // at ts. A transaction whose commit timestamp this store itself chooses must
 // commit above all of them, or that read would not be repeatable. A read at
-// codec.MaxTS asks for the newest version and promises nothing.
+// codec.MaxTS asks for the newest version and promises nothing. A rollback is such
+// a read as well: its record stands at ts, where no commit record must come.
 func (s *Scheduler) raiseMaxTS(ts uint64) {
 	if ts != codec.MaxTS && ts > s.maxTS {
 		s.maxTS = ts

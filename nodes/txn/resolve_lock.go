@@ -19,6 +19,14 @@ const resolveBatch = 256
 // learnt the fate at the primary.
 func (s *Scheduler) ResolveLock(t env.Task, req *kvrpcpb.ResolveLockRequest) *kvrpcpb.ResolveLockResponse {
 	var o outcome
+	if req.CommitVersion == 0 {
+		s.raiseMaxTS(req.StartVersion)
+	}
+	for _, info := range req.TxnInfos {
+		if info.Status == 0 {
+			s.raiseMaxTS(info.Txn)
+		}
+	}
 	if len(req.Keys) > 0 {
 		o = s.resolveKeys(t, req)
 	} else {
