@@ -30,12 +30,14 @@ func TestForks(t *testing.T) {
 	}{
 		{
 			"long fork", verdict.LongFork,
-			[]int{0, 1, 2, 3}, 4,
+			[]int{0, 1, 2, 3},
+			4,
 			[]tx{x, y, ok(30, 0, r("x", "1"), r("y", "")), ok(31, 0, r("x", ""), r("y", "1"))},
 		},
 		{
 			"long fork in scans, of which a third key is no part", verdict.LongFork,
-			[]int{0, 1, 2, 3}, 8,
+			[]int{0, 1, 2, 3},
+			8,
 			[]tx{
 				x, y, ok(30, 0, scan("x", "", 0, false, "x", "1")), ok(31, 0, scan("", "z", 0, true, "y", "1")),
 				ok(32, 33, w("z", "1")), ok(34, 0, scan("a", "", 0, false, "x", "1", "y", "1", "z", "1")),
@@ -43,17 +45,20 @@ func TestForks(t *testing.T) {
 		},
 		{
 			"long fork of a failed reader", verdict.LongFork,
-			[]int{0, 1, 2, 3}, 4,
+			[]int{0, 1, 2, 3},
+			4,
 			[]tx{x, y, failed(30, r("x", "1"), r("y", "")), ok(31, 0, r("x", ""), r("y", "1"))},
 		},
 		{
 			"long fork of a writer of unknown outcome", verdict.LongFork,
-			[]int{0, 1, 2, 3}, 4,
+			[]int{0, 1, 2, 3},
+			4,
 			[]tx{unknown(10, 0, w("x", "1")), y, ok(30, 0, r("x", "1"), r("y", "")), ok(31, 0, r("x", ""), r("y", "1"))},
 		},
 		{
 			"three readers in a ring, each pair of whom agree", verdict.GNonadjacent,
-			[]int{0, 1, 2, 3, 4, 5}, 6,
+			[]int{0, 1, 2, 3, 4, 5},
+			6,
 			[]tx{
 				x, y, z,
 				ok(30, 0, r("x", "1"), r("y", "")), ok(31, 0, r("y", "1"), r("z", "")), ok(32, 0, r("z", "1"), r("x", "")),
@@ -61,12 +66,14 @@ func TestForks(t *testing.T) {
 		},
 		{
 			"one transaction seen in part", verdict.GSingle,
-			[]int{0, 1}, 2,
+			[]int{0, 1},
+			2,
 			[]tx{ok(10, 11, w("x", "1"), w("y", "1")), ok(20, 0, r("x", "1"), r("y", ""))},
 		},
 		{
 			"two that read from each other", verdict.G1c,
-			[]int{0, 1}, 2,
+			[]int{0, 1},
+			2,
 			[]tx{ok(10, 20, w("x", "1"), r("y", "1")), ok(11, 21, w("y", "1"), r("x", "1"))},
 		},
 		{
@@ -86,7 +93,8 @@ func TestForks(t *testing.T) {
 		},
 		{
 			"a write that failed does not count", verdict.LongFork,
-			[]int{0, 1, 3, 4}, 4,
+			[]int{0, 1, 3, 4},
+			4,
 			[]tx{x, y, failed(9, w("x", "2")), ok(30, 0, r("x", "1"), r("y", "")), ok(31, 0, r("x", ""), r("y", "1"))},
 		},
 		{

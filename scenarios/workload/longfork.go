@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"simrun/nodes/client"
 	"simrun/nodes/env"
@@ -42,6 +43,8 @@ const (
 	forkKept = 2
 	// forkPage is how many keys are read by one scan in the end.
 	forkPage = 50
+	// forkLinger bounds the pause between two reads of one reader.
+	forkLinger = int(40 * time.Millisecond)
 )
 
 func newLongFork(cfg Config) *longFork {
@@ -120,10 +123,11 @@ func (*longFork) write(t env.Task, s *Session, r *stream.Stream, g *forkGroup) {
 	}
 }
 
-// read reads all keys of a group: at once, or one after the other in any order.
+// read reads all keys of a group: at once, or one after the other in any order and
+// at leisure, so that others with later snapshots read before it does.
 func (*longFork) read(t env.Task, s *Session, r *stream.Stream, g *forkGroup) {
 	order := pick(r, g.keys, len(g.keys))
-	singly := r.PerMille(500)
+	singly, pause := r.PerMille(500), time.Duration(r.IntN(forkLinger))
 	_ = s.reading(t, func(x *txn) error {
 		if !singly {
 			_, err := x.readAll(t, order)
@@ -133,6 +137,7 @@ func (*longFork) read(t env.Task, s *Session, r *stream.Stream, g *forkGroup) {
 			if _, err := x.read(t, key); err != nil {
 				return err
 			}
+			t.Sleep(pause)
 		}
 		return nil
 	})
