@@ -64,13 +64,16 @@ func plantAll(cmd *cobra.Command, ids []string, f *plantedFlags) error {
 	var found []detection
 	missed := 0
 	for _, bug := range bugs {
+		if f.apply {
+			if err := bug.Check(f.root); err != nil {
+				return err
+			}
+			fmt.Fprintf(cmd.OutOrStdout(), "%s applies and builds\n", bug.ID)
+			continue
+		}
 		program := filepath.Join(dir, "simrun-"+bug.ID)
 		if err := bug.Build(f.root, program); err != nil {
 			return err
-		}
-		if f.apply {
-			fmt.Fprintf(cmd.OutOrStdout(), "%s applies and builds\n", bug.ID)
-			continue
 		}
 		d, err := detect(ctx, bug, program, f)
 		if err != nil {

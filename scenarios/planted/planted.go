@@ -134,6 +134,13 @@ func (b *Bug) Overlay(root, dir string) (string, error) {
 
 // Build builds the program with the bug in it.
 func (b *Bug) Build(root, output string) error {
+	return b.compile(root, "-o", output, "./cmd/simrun")
+}
+
+// Check compiles everything that the bug might concern, and links nothing.
+func (b *Bug) Check(root string) error { return b.compile(root, "./nodes/...", "./scenarios/...") }
+
+func (b *Bug) compile(root string, args ...string) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return err
@@ -147,7 +154,7 @@ func (b *Bug) Build(root, output string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("go", "build", "-overlay", overlay, "-o", output, "./cmd/simrun") //nolint:gosec // its arguments are ours
+	cmd := exec.Command("go", append([]string{"build", "-overlay", overlay}, args...)...) //nolint:gosec // its arguments are ours
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("bug %s does not build: %w\n%s", b.ID, err, out)
