@@ -47,6 +47,7 @@ type cluster struct {
 	regions []*hosted  // in the order of keys
 	nextID  uint64
 	known   []*hosted // what placement knows; nil: the truth
+	down    uint64    // a store that is gone; 0: none
 	lastTS  uint64
 
 	rules    []*rule

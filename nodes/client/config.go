@@ -55,8 +55,8 @@ type Config struct {
 	// ScanPage is the largest number of pairs that one scan request asks for.
 	// Default 256.
 	ScanPage int
-	// SuspectFor is how long a store that did not answer is passed over when
-	// the leader of a region is not known for sure. Default: RPCTimeout.
+	// SuspectFor is how long a store that did not answer is passed over, unless a
+	// peer names the leader there meanwhile. Default: RPCTimeout.
 	SuspectFor time.Duration
 }
 

@@ -231,7 +231,7 @@ func (c *Client) learnLeader(r *region, from, leader *metapb.Peer) lesson {
 		c.regions.remove(r)
 		return lesson{why: causeRegionMiss}
 	}
-	r.at = i
+	r.at, r.named = i, c.env.Clock.Monotonic()
 	return lesson{why: causeNotLeader}
 }
 

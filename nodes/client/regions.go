@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
 
@@ -20,6 +21,9 @@ type region struct {
 	// at is the index in meta.Peers of the peer that is asked next: the leader,
 	// as far as is known.
 	at int
+	// named is the monotonic time at which a peer named that one as the leader; 0 if
+	// none did.
+	named time.Duration
 	// silent counts the peers in a row that did not serve a request.
 	silent int
 }
@@ -128,9 +132,10 @@ func (rc *regionCache) insert(r *region) bool {
 
 //nolint:gochecknoglobals // marks register once
 var (
-	markStaleRegion  = invariant.NewMark("client: placement returned a region older than the cached ones")
-	markAllSilent    = invariant.NewMark("client: no peer of a region served, asking placement again")
-	markBeforeByWalk = invariant.NewMark("client: region before a bound found by walking")
+	markStaleRegion    = invariant.NewMark("client: placement returned a region older than the cached ones")
+	markAllSilent      = invariant.NewMark("client: no peer of a region served, asking placement again")
+	markSuspectAvoided = invariant.NewMark("client: leader on a store that was silent passed over")
+	markBeforeByWalk   = invariant.NewMark("client: region before a bound found by walking")
 )
 
 // locate returns the region that holds key (encoded as region bounds are).
@@ -212,8 +217,7 @@ func (c *Client) load(t env.Task, b *backoff, key []byte) (*region, error) {
 	return r, nil
 }
 
-// choosePeer makes r begin with leader, unless that is unknown or on a store
-// that has just been silent and another peer may know better.
+// choosePeer makes r begin with leader, unless that is unknown.
 func (c *Client) choosePeer(r *region, leader *metapb.Peer) {
 	r.at = -1
 	if leader.GetId() != 0 {
@@ -223,12 +227,23 @@ func (c *Client) choosePeer(r *region, leader *metapb.Peer) {
 		r.at = len(r.meta.Peers) - 1
 		r.next()
 	}
+}
+
+// avoidSuspect turns from a leader on a store that has just been silent to another
+// peer, which may know better: a client that waits in vain once for a store must not
+// do so again for each of its regions (as TiKV's client does not turn to a store that
+// it has found unreachable). But if a peer has named the leader after that, the store
+// gets another chance.
+func (c *Client) avoidSuspect(r *region) {
+	leader := r.at
 	for range r.meta.Peers {
-		if !c.stores.isSuspect(c, r.peer().StoreId) {
+		if !c.isSuspect(r.peer().StoreId, r.named) {
+			markSuspectAvoided.Sometimes(r.at != leader)
 			return
 		}
 		r.next()
 	}
+	r.at = leader // nobody is left
 }
 
 // indexOf returns the place of a peer in the region, or -1.
@@ -238,6 +253,7 @@ func (r *region) indexOf(p *metapb.Peer) int {
 
 // next turns to the next peer that can be a leader.
 func (r *region) next() {
+	r.named = 0
 	for range r.meta.Peers {
 		r.at = (r.at + 1) % len(r.meta.Peers)
 		if p := r.peer(); p.Role != metapb.PeerRole_Learner && !p.IsWitness {

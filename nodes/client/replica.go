@@ -26,11 +26,11 @@ func (c *Client) choosePeerFor(b *backoff, r *region, m rpc.Method) *metapb.Peer
 	if markReplicaLeft.Sometimes(b.replicaAsked) {
 		return r.peer()
 	}
-	b.replicaAsked = true
 	peer := r.meta.Peers[(r.at+1+c.replicas.IntN(others))%len(r.meta.Peers)]
-	if peer.IsWitness {
+	if peer.IsWitness || c.isSuspect(peer.StoreId, 0) {
 		return r.peer()
 	}
+	b.replicaAsked = true
 	markReplicaAsked.Reached()
 	return peer
 }

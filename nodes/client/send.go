@@ -54,6 +54,7 @@ var (
 // attempt sends a request once, to the peer of r that is believed to lead, or to
 // another one that may serve it too, and corrects the caches by what it learns.
 func (c *Client) attempt(t env.Task, b *backoff, r *region, req call) verdict {
+	c.avoidSuspect(r)
 	peer := c.choosePeerFor(b, r, req.method)
 	addr, err := c.address(t, b, peer.StoreId)
 	if err != nil {
@@ -79,7 +80,7 @@ func (c *Client) attempt(t env.Task, b *backoff, r *region, req call) verdict {
 		}
 		return v
 	}
-	c.stores.get(peer.StoreId).suspectUntil = 0
+	c.stores.get(peer.StoreId).silentAt = 0
 	if e := req.resp.GetRegionError(); e != nil {
 		return c.regionError(r, peer, e)
 	}
@@ -92,7 +93,7 @@ func (c *Client) attempt(t env.Task, b *backoff, r *region, req call) verdict {
 // unanswered judges an attempt that brought no response.
 func (c *Client) unanswered(r *region, peer *metapb.Peer, m rpc.Method, err error) verdict {
 	err = fmt.Errorf("%s to store %d: %w", m, peer.StoreId, err)
-	c.suspect(peer.StoreId)
+	c.stores.get(peer.StoreId).silentAt = c.env.Clock.Monotonic()
 	c.tryNext(r, peer)
 	if errors.Is(err, rpc.ErrRefused) {
 		markRefused.Reached()

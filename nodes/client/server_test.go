@@ -51,18 +51,18 @@ func marshal(m rpc.Message) ([]byte, error) {
 
 func (c *cluster) serve(t env.Task, r *rule, to env.Addr, m rpc.Method, body []byte, result *env.Future[[]byte]) {
 	t.Sleep(latency + r.delay)
+	storeID := uint64(slices.Index(c.stores, to) + 1)
 	switch {
 	case r.refuse:
 		t.Sleep(latency)
 		result.Resolve(nil, rpc.ErrRefused)
 		return
-	case r.dropReq:
+	case r.dropReq, storeID == c.down:
 		return
 	}
 	if r.before != nil {
 		r.before(t)
 	}
-	storeID := uint64(slices.Index(c.stores, to) + 1)
 	resp := c.execute(t, storeID, m, body, r)
 	if resp == nil || r.dropResp {
 		return

@@ -16,9 +16,9 @@ var (
 // store is what the client knows of one store.
 type store struct {
 	addr env.Addr // 0: not known
-	// suspectUntil is the monotonic time until which the store is passed over
-	// because it did not answer.
-	suspectUntil time.Duration
+	// silentAt is the monotonic time at which it became known that the store had not
+	// answered; 0 since it answers.
+	silentAt time.Duration
 }
 
 // storeCache holds the stores by id. Placement owns their addresses.
@@ -38,13 +38,12 @@ func (sc *storeCache) get(id uint64) *store {
 // forget drops the address of a store, which turned out to be another's.
 func (sc *storeCache) forget(id uint64) { sc.get(id).addr = 0 }
 
-func (sc *storeCache) isSuspect(c *Client, id uint64) bool {
-	s := sc.stores[id]
-	return s != nil && s.suspectUntil > c.env.Clock.Monotonic()
-}
-
-func (c *Client) suspect(id uint64) {
-	c.stores.get(id).suspectUntil = c.env.Clock.Monotonic() + c.cfg.SuspectFor
+// isSuspect reports whether a store has not answered lately, and nobody has
+// vouched for it since: the last one did at the monotonic time vouched.
+func (c *Client) isSuspect(id uint64, vouched time.Duration) bool {
+	s := c.stores.stores[id]
+	return s != nil && s.silentAt > 0 && s.silentAt >= vouched &&
+		c.env.Clock.Monotonic() < s.silentAt+c.cfg.SuspectFor
 }
 
 // address returns the address of a store.

@@ -43,9 +43,8 @@ func availabilityBound(p *plan.Plan) time.Duration {
 	if k.Hibernate > 0 {
 		bound += timeout // until a store is found to be silent
 	}
-	// A store that is gone does not answer, nor does a member of the placement driver;
-	// and a peer that has not heard of the election yet sends a client back to it.
-	bound += 4*time.Duration(k.RequestTimeout) + retryPause
+	// A store that is gone does not answer, nor does a member of the placement driver.
+	bound += 2*time.Duration(k.RequestTimeout) + retryPause
 	// Votes and the first entry of a term have to be durable, and wait for other writes.
 	bound += 8 * time.Duration(p.Disk.SyncMax)
 	if p.Cluster.API == plan.Txn {
