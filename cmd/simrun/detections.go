@@ -147,7 +147,7 @@ func (d detection) row() string {
 		by = "**not found**"
 	}
 	return fmt.Sprintf("| %s | %s | %s | %s | %s | %d | %.1f | %s |",
-		d.bug.ID, d.bug.Layer, d.bug.About, d.bug.Reference, d.bug.Scenario, d.seeds, d.cpu.Seconds(), strings.ReplaceAll(by, "|", `\|`))
+		d.bug.ID, d.bug.Layer, d.bug.About, d.bug.Reference, d.where(), d.seeds, d.cpu.Seconds(), strings.ReplaceAll(by, "|", `\|`))
 }
 
 // replaceFile writes a file whole or not at all: what stands in it was measured

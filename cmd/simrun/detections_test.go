@@ -32,9 +32,11 @@ func TestUpdateDetections(t *testing.T) {
 	const (
 		p01    = "| P01 | raft | what | like | register | 7 | 1.5 | raft not-durable |"
 		p02    = "| P02 | raft | by hand | like | plan | by its plan | - | raft \\| lost |"
-		p09b   = "| P09b | raft | what | like | register | 5 | 1.5 | raft not-durable |"
+		p09b   = "| P09b | raft | what | like | plan late-lock | 5 | 1.5 | raft not-durable |"
 		missed = "| P09 | raft | what | like | register | 30 | 1.5 | **not found** |"
 	)
+	byPlan := detectionOf("P09b", 5)
+	byPlan.bug.Plan = "late-lock"
 	lost := detectionOf("P09", 30)
 	lost.found = false
 	file := filepath.Join(t.TempDir(), "table.md")
@@ -43,7 +45,7 @@ func TestUpdateDetections(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		if err := updateDetections(file, []detection{detectionOf("P09b", 5), detectionOf("P01", 7), lost}, 30); err != nil {
+		if err := updateDetections(file, []detection{byPlan, detectionOf("P01", 7), lost}, 30); err != nil {
 			t.Fatal(err)
 		}
 		if got, want := readText(t, file), around(p01, p02, missed, p09b); got != want {
@@ -147,6 +149,23 @@ func TestDetectionsOfTheProject(t *testing.T) {
 		if want := fmt.Sprintf("| %s | %s | %s | %s | ", id, bugs[i].Layer, bugs[i].About, bugs[i].Reference); !strings.HasPrefix(row, want) {
 			t.Errorf("the patch of %s has changed since it was measured:\n  %s\n  %s", id, row, want)
 		}
+	}
+}
+
+// A plan is run under the seeds that a hunt gives it, and keeps its own.
+func TestPlanUnderSeeds(t *testing.T) {
+	src, err := findSource(filepath.Join("..", "..", "scenarios", "regressions", "kill-before-durable.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := src.plan.Seed
+	p := src.under(own + 6)
+	if p.Seed != own+6 || src.plan.Seed != own || src.planOf(own+6).Seed != own {
+		t.Errorf("seed %d of a plan with seed %d, which is %d now", p.Seed, own, src.plan.Seed)
+	}
+	p.Seed = own
+	if p.String() != src.plan.String() {
+		t.Error("the plans differ in more than the seed")
 	}
 }
 

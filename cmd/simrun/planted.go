@@ -124,10 +124,18 @@ type detection struct {
 
 func (d detection) String() string {
 	if !d.found {
-		return fmt.Sprintf("%s NOT FOUND in %s, %d seeds, %.1f CPU-seconds", d.bug.ID, d.bug.Scenario, d.seeds, d.cpu.Seconds())
+		return fmt.Sprintf("%s NOT FOUND in %s, %d seeds, %.1f CPU-seconds", d.bug.ID, d.where(), d.seeds, d.cpu.Seconds())
 	}
 	return fmt.Sprintf("%s found in %s after %d seeds, %.1f CPU-seconds: seed %d, %s",
-		d.bug.ID, d.bug.Scenario, d.seeds, d.cpu.Seconds(), d.seed, d.signature)
+		d.bug.ID, d.where(), d.seeds, d.cpu.Seconds(), d.seed, d.signature)
+}
+
+// where is what was hunted in.
+func (d detection) where() string {
+	if d.bug.Plan != "" {
+		return "plan " + d.bug.Plan
+	}
+	return d.bug.Scenario
 }
 
 // detect hunts with a program that has a bug.
@@ -135,7 +143,11 @@ func detect(parent context.Context, bug *planted.Bug, program string, f *planted
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 	h := inOrder{detection: detection{bug: bug}, limit: f.seeds}
-	p := &pool{program: program, source: bug.Scenario, workers: max(f.workers, 1), gomaxprocs: 1}
+	source := bug.Scenario
+	if bug.Plan != "" {
+		source = bug.PlanFile(f.root)
+	}
+	p := &pool{program: program, source: source, workers: max(f.workers, 1), gomaxprocs: 1}
 	err := p.run(ctx, h.next, func(a answer) {
 		h.take(a)
 		if h.found {
