@@ -2,7 +2,6 @@ package isolation
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 
@@ -16,11 +15,13 @@ type index struct {
 	h    *history.History
 	txns []txn
 	keys []key
-	ids  map[string]int32
+	ids  map[string]int32 // the numbers of the keys by name
 	// opKeys holds the key number of every operation of every transaction, one
 	// transaction after another; txn.first says where its own begin.
 	opKeys  []int32
-	byStart []int32 // transactions in the order of start timestamps
+	starts  []uint64 // of each transaction, its start timestamp
+	byStart []int32  // transactions in the order of start timestamps
+	answers answers
 }
 
 // fate is what became of a transaction.
@@ -74,10 +75,12 @@ type key struct {
 
 // newIndex arranges the transactions that have timestamps.
 func newIndex(h *history.History) *index {
-	return arrange(h, func(x *history.TxnRecord) bool { return x.StartTS != 0 })
+	ix := arrange(h, func(x *history.TxnRecord) bool { return x.StartTS != 0 })
+	ix.collectAnswers()
+	return ix
 }
 
-// arrange is newIndex of the transactions that are wanted.
+// arrange is newIndex of the transactions that are wanted, without the answers.
 func arrange(h *history.History, wanted func(*history.TxnRecord) bool) *index {
 	ix := &index{h: h}
 	ix.collectTxns(wanted)
@@ -93,7 +96,7 @@ func arrange(h *history.History, wanted func(*history.TxnRecord) bool) *index {
 		ix.byStart[i] = int32(i) //nolint:gosec // as above
 	}
 	slices.SortStableFunc(ix.byStart, func(a, b int32) int {
-		return cmp.Compare(ix.txns[a].rec.StartTS, ix.txns[b].rec.StartTS)
+		return cmp.Compare(ix.starts[a], ix.starts[b])
 	})
 	return ix
 }
@@ -108,10 +111,12 @@ func (ix *index) collectTxns(wanted func(*history.TxnRecord) bool) {
 		}
 	}
 	ix.txns = make([]txn, 0, n)
+	ix.starts = make([]uint64, 0, n)
 	ix.opKeys = make([]int32, 0, ops)
 	for i := range ix.h.Ops {
 		if op := &ix.h.Ops[i]; takes(op) {
 			ix.txns = append(ix.txns, newTxn(op))
+			ix.starts = append(ix.starts, op.Txn.StartTS)
 		}
 	}
 }
@@ -131,41 +136,63 @@ func newTxn(op *history.Op) txn {
 	return t
 }
 
-// collectKeys numbers the keys in their order.
+// collectKeys numbers the keys in their order. While it meets them it numbers them
+// as they come, so that the name of an operation's key is looked up once.
 func (ix *index) collectKeys() {
 	ix.ids = map[string]int32{}
-	note := func(k string) {
-		if _, ok := ix.ids[k]; !ok {
-			ix.ids[k] = 0
+	var names []string
+	var writes []int // by key, how many operations may add versions of known timestamps
+	number := func(name string) int32 {
+		id, ok := ix.ids[name]
+		if !ok {
+			id = int32(len(names)) //nolint:gosec // fewer than 2^31 keys
+			ix.ids[name] = id
+			names, writes = append(names, name), append(writes, 0)
 		}
+		return id
 	}
-	for k := range ix.h.Initial {
-		note(k)
-	}
-	for i := range ix.txns {
-		for j := range ix.txns[i].rec.Ops {
-			op := &ix.txns[i].rec.Ops[j]
-			if op.Kind != history.TxnScan {
-				note(op.Key)
-			}
-		}
-	}
-	names := slices.Sorted(maps.Keys(ix.ids))
-	ix.keys = make([]key, len(names))
-	for i, name := range names {
-		ix.ids[name] = int32(i) //nolint:gosec // fewer than 2^31 keys
-		v, ok := ix.h.Initial[name]
-		ix.keys[i] = key{name: name, versions: []version{{txn: initial, absent: !ok, value: v}}}
+	for name := range ix.h.Initial {
+		number(name)
 	}
 	for i := range ix.txns {
 		t := &ix.txns[i]
 		t.first = int32(len(ix.opKeys)) //nolint:gosec // fewer than 2^31 operations
 		for j := range t.rec.Ops {
-			id := int32(-1)
-			if op := &t.rec.Ops[j]; op.Kind != history.TxnScan {
-				id = ix.ids[op.Key]
+			op, id := &t.rec.Ops[j], int32(-1)
+			if op.Kind != history.TxnScan {
+				id = number(op.Key)
+			}
+			if op.Kind.Writes() && t.known() && t.fate != aborted {
+				writes[id]++
 			}
 			ix.opKeys = append(ix.opKeys, id)
+		}
+	}
+	ix.sortKeys(names, writes)
+}
+
+// sortKeys replaces the numbers of the keys by those of their order. Each key has
+// room for its versions in one array that holds them all.
+func (ix *index) sortKeys(names []string, writes []int) {
+	room := len(names) // for the initial versions
+	for _, n := range writes {
+		room += n
+	}
+	versions := make([]version, room)
+	ix.keys = make([]key, len(names))
+	numbers := make([]int32, len(names))
+	for i, name := range slices.Sorted(slices.Values(names)) {
+		met := ix.ids[name]
+		numbers[met], ix.ids[name] = int32(i), int32(i) //nolint:gosec // fewer than 2^31 keys
+		v, ok := ix.h.Initial[name]
+		versions[0] = version{txn: initial, absent: !ok, value: v}
+		end := 1 + writes[met]
+		ix.keys[i] = key{name: name, versions: versions[:1:end]}
+		versions = versions[end:]
+	}
+	for i, met := range ix.opKeys {
+		if met >= 0 {
+			ix.opKeys[i] = numbers[met]
 		}
 	}
 }

@@ -22,9 +22,12 @@ const (
 func (d dependency) String() string { return [...]string{"ww", "wr", "rw"}[d] }
 
 type edge struct {
-	to   int32
-	kind dependency
-	key  int32
+	to  int32
+	key int32
+	// order puts the edges of a transaction in a row: one more than the place of the
+	// answer that tells of it, and 0 for what the versions tell.
+	order int32
+	kind  dependency
 	// phantom: of an anti-dependency, that the reader found the key absent from a
 	// range that it scanned.
 	phantom bool
@@ -68,27 +71,28 @@ func newGraph(ix *index) *graph {
 			g.add(vs[i-1].txn, edge{to: vs[i].txn, kind: ww, key: int32(k)}) //nolint:gosec // fewer than 2^31 keys
 		}
 	}
-	ix.rewind()
-	w := walker{ix: ix, seen: visitor{snapshot: g.read}}
-	for _, t := range ix.byStart {
-		if ix.txns[t].fate == committed {
-			w.walk(t)
+	for k := range ix.keys {
+		if !ix.keys[k].unsure { // otherwise it is not certain which version was read
+			ix.sweep(k, g.read)
 		}
+	}
+	for _, edges := range g.edges {
+		slices.SortStableFunc(edges, func(a, b edge) int { return cmp.Compare(a.order, b.order) })
 	}
 	return g
 }
 
 // read adds what one read depends on: the writer of what it saw, and the one
 // who wrote the next version.
-func (g *graph) read(r read) {
-	k := &g.ix.keys[r.key]
-	if k.unsure {
-		return // which version was read is not certain
+func (g *graph) read(r *read, order int32, n int) {
+	if g.ix.txns[r.txn].fate != committed {
+		return
 	}
-	n := g.ix.seen(k, &r)
-	g.add(k.versions[n-1].txn, edge{to: r.txn, kind: wr, key: r.key})
+	k := &g.ix.keys[r.key]
+	order++ // 0 is for the versions
+	g.add(k.versions[n-1].txn, edge{to: r.txn, kind: wr, key: r.key, order: order})
 	if n < len(k.versions) {
-		g.add(r.txn, edge{to: k.versions[n].txn, kind: rw, key: r.key, phantom: r.scan && !r.found})
+		g.add(r.txn, edge{to: k.versions[n].txn, kind: rw, key: r.key, phantom: r.scan && !r.found, order: order})
 	}
 }
 
