@@ -54,6 +54,7 @@ type version struct {
 	absent bool
 	list   bool   // value is what was appended to the version before
 	value  string // settle replaces an appended value by the whole list
+	commit uint64 // the lowest timestamp that its commit may have: txn.lo, which stays as it is
 }
 
 // key is one key with all versions that may be there.
@@ -224,7 +225,7 @@ func (ix *index) addWrites(n int32) {
 		if last := len(*versions) - 1; last >= 0 && (*versions)[last].txn == n {
 			(*versions)[last] = combine((*versions)[last], op)
 		} else {
-			*versions = append(*versions, combine(version{txn: n, absent: true, list: true}, op))
+			*versions = append(*versions, combine(version{txn: n, absent: true, list: true, commit: t.lo}, op))
 		}
 		k.lists = k.lists || op.Kind == history.TxnAppend
 		k.plain = k.plain || op.Kind != history.TxnAppend
@@ -236,9 +237,9 @@ func (ix *index) addWrites(n int32) {
 func combine(v version, op *history.TxnOp) version {
 	switch op.Kind {
 	case history.TxnWrite:
-		return version{txn: v.txn, value: *op.Value}
+		return version{txn: v.txn, value: *op.Value, commit: v.commit}
 	case history.TxnDelete:
-		return version{txn: v.txn, absent: true}
+		return version{txn: v.txn, absent: true, commit: v.commit}
 	case history.TxnAppend:
 		v.value, v.absent = join(v.value, *op.Value), false
 	case history.TxnRead, history.TxnScan, history.TxnLock:
@@ -256,17 +257,12 @@ func join(list, element string) string {
 
 func (ix *index) sortVersions(k *key) {
 	slices.SortStableFunc(k.versions[1:], func(a, b version) int {
-		return cmp.Compare(ix.txns[a.txn].lo, ix.txns[b.txn].lo)
+		return cmp.Compare(ix.commitOf(&a), ix.commitOf(&b))
 	})
 }
 
 // commitOf returns the commit timestamp of a version that does not float.
-func (ix *index) commitOf(v *version) uint64 {
-	if v.txn == initial {
-		return 0
-	}
-	return ix.txns[v.txn].lo
-}
+func (ix *index) commitOf(v *version) uint64 { return v.commit }
 
 func (ix *index) fateOf(v *version) fate {
 	if v.txn == initial {

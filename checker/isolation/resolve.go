@@ -47,10 +47,11 @@ type resolver struct {
 type answer struct {
 	read
 
-	order    int32  // its place among all answers, as they were walked
-	n        int32  // how many versions of the key were committed up to the start timestamp
-	newest   uint64 // the commit timestamp of the newest of them, when it was judged last
-	doubtful bool   // it is one of its shelf's
+	holders  *holders // of its shelf, those of what it says; nil: nobody has looked yet
+	order    int32    // its place among all answers, as they were walked
+	n        int32    // how many versions of the key were committed up to the start timestamp
+	newest   uint64   // the commit timestamp of the newest of them, when it was judged last
+	doubtful bool     // it is one of its shelf's
 }
 
 // decision is a transaction of which something was learnt, and the bounds
