@@ -54,6 +54,7 @@ func (a *appender) add(p *peer, m *raftpb.Message, snapshot *receivedSnapshot) {
 	if (m.GetSnapshot() != nil) != (snapshot != nil) {
 		invariant.Fail("raftstore: %s: snapshot without its data", p)
 	}
+	p.backlog.grow(p, payload(m))
 	a.waiting = append(a.waiting, appendTask{p: p, msg: m, hard: p.log.hard, snapshot: snapshot})
 }
 
@@ -163,6 +164,7 @@ func (a *appender) durable() {
 func (a *appender) finish() {
 	for i := range a.current {
 		t := &a.current[i]
+		t.p.backlog.shrink(t.p, payload(t.msg))
 		if !t.void {
 			t.p.auditWritten()
 		}

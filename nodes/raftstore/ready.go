@@ -16,6 +16,7 @@ func (p *peer) handleReady() {
 	p.sleep.active = false
 	p.issueReads()
 	proposed := p.stepProposals()
+	p.backlog.stepped = 0 // what raft was given is in the next Ready
 	if !p.node.HasReady() {
 		p.discardSnapshots()
 		return
@@ -128,8 +129,14 @@ func (p *peer) send(m *raftpb.Message) {
 		p.sendSnapshot(m)
 		return
 	}
-	if m.GetType() == raftpb.MsgTimeoutNow {
+	switch m.GetType() {
+	case raftpb.MsgTimeoutNow:
 		p.suspendLease()
+	case raftpb.MsgApp:
+		// Raft sends an empty message when there is nothing to send, or when there is
+		// and it must not; what the log database has was there when it decided.
+		markWindowFull.Sometimes(len(m.GetEntries()) == 0 && m.GetIndex() < p.log.lastIndex)
+	default:
 	}
 	p.nameApplied(m)
 	p.s.outbox.add(p, m)
