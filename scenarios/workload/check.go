@@ -53,7 +53,7 @@ func kinds() []kind {
 		},
 		{
 			name: "register", apis: []plan.API{plan.Raw, plan.Raft}, build: func(c Config) Workload { return newRegister(c) },
-			params: []param{{"batch", 0, 0, 1000}, {"cas", 250, 0, 1000}, {"delete", 50, 0, 1000}, {"hot", 0, 0, 1000}, {"scan", 0, 0, 1000}, {"write", 350, 0, 1000}},
+			params: []param{{"batch", 0, 0, 1000}, {"cas", 250, 0, 1000}, {"delete", 50, 0, 1000}, {"hot", 0, 0, 1000}, {"scan", 0, 0, 1000}, {"value-bytes", 0, 0, 65_536}, {"write", 350, 0, 1000}},
 			shares: []string{"batch", "cas", "scan", "write"},
 		},
 		{
