@@ -51,10 +51,10 @@ func (a *appender) init(s *Store) {
 }
 
 func (a *appender) add(p *peer, m *raftpb.Message, snapshot *receivedSnapshot) {
+	p.backlog.grow(p, payload(m))
 	if (m.GetSnapshot() != nil) != (snapshot != nil) {
 		invariant.Fail("raftstore: %s: snapshot without its data", p)
 	}
-	p.backlog.grow(p, payload(m))
 	a.waiting = append(a.waiting, appendTask{p: p, msg: m, hard: p.log.hard, snapshot: snapshot})
 }
 

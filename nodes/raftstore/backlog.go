@@ -85,6 +85,13 @@ func (p *peer) admits(m *raftpb.Message) bool {
 	return true
 }
 
+// withholds reports whether a message to a follower carries nothing although there
+// is something to send: its window is full, and it is only asked whether it is
+// still there. What the log database has was in the log when raft decided.
+func (p *peer) withholds(m *raftpb.Message) bool {
+	return m.GetType() == raftpb.MsgApp && len(m.GetEntries()) == 0 && m.GetIndex() < p.log.lastIndex
+}
+
 // noteStepped counts entries that raft is about to be given.
 func (p *peer) noteStepped(size int) {
 	p.backlog.stepped += size

@@ -125,18 +125,13 @@ func (p *peer) send(m *raftpb.Message) {
 	if p.merge.catchingUp {
 		return // its term is one of its own
 	}
+	markWindowFull.Sometimes(p.withholds(m))
 	if m.GetType() == raftpb.MsgSnap {
 		p.sendSnapshot(m)
 		return
 	}
-	switch m.GetType() {
-	case raftpb.MsgTimeoutNow:
+	if m.GetType() == raftpb.MsgTimeoutNow {
 		p.suspendLease()
-	case raftpb.MsgApp:
-		// Raft sends an empty message when there is nothing to send, or when there is
-		// and it must not; what the log database has was there when it decided.
-		markWindowFull.Sometimes(len(m.GetEntries()) == 0 && m.GetIndex() < p.log.lastIndex)
-	default:
 	}
 	p.nameApplied(m)
 	p.s.outbox.add(p, m)
