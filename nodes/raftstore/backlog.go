@@ -42,8 +42,16 @@ type backlog struct {
 	// bytes are those of the entries' data, tasks the messages of raft's storage.
 	bytes, tasks int
 	// stepped are the bytes of the entries that came from a leader since the last
-	// Ready, latest those of the last message.
+	// Ready, latest those of the last message, which is known by its probe.
 	stepped, latest int
+	probe           probe
+}
+
+// probe is what tells one append message from another: a leader's log only grows, so
+// the rest follows.
+type probe struct {
+	term, index uint64
+	entries     int
 }
 
 // tasksSlack is how many answers may wait for a disk beyond those that a full
@@ -75,13 +83,14 @@ func (p *peer) admits(m *raftpb.Message) bool {
 		return false
 	}
 	size := payload(m)
-	if size == 0 {
-		return true
+	pr := probe{m.GetTerm(), m.GetIndex(), len(m.GetEntries())}
+	if size == 0 || b.stepped > 0 && b.probe == pr {
+		return true // as many copies as a link has held back say nothing new
 	}
 	if markAppendRefused.Sometimes(uint64(b.bytes+b.stepped) >= p.s.cfg.MaxInflightBytes) { //nolint:gosec // sizes
 		return false
 	}
-	p.noteStepped(size)
+	b.stepped, b.latest, b.probe = b.stepped+size, size, pr
 	return true
 }
 
@@ -90,12 +99,6 @@ func (p *peer) admits(m *raftpb.Message) bool {
 // still there. What the log database has was in the log when raft decided.
 func (p *peer) withholds(m *raftpb.Message) bool {
 	return m.GetType() == raftpb.MsgApp && len(m.GetEntries()) == 0 && m.GetIndex() < p.log.lastIndex
-}
-
-// noteStepped counts entries that raft is about to be given.
-func (p *peer) noteStepped(size int) {
-	p.backlog.stepped += size
-	p.backlog.latest = size
 }
 
 // grow counts a task that begins to wait for the disk, and checks the bounds.
