@@ -94,6 +94,10 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	if cfg.Auditor == nil {
 		cfg.Auditor = noAuditor{}
 	}
+	if cfg.Backlogs == nil {
+		cfg.Backlogs = &Backlogs{}
+	}
+	cfg.Backlogs.begin()
 	ident, err := Ident(eng)
 	if err != nil {
 		return nil, err
