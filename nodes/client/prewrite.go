@@ -62,7 +62,7 @@ func (x *committer) prewritePart(t env.Task, s span) (rounds int) {
 		// asked again must first look whether it has executed it.
 		ctx.IsRetryRequest = markPrewriteResent.Sometimes(sent > now.lo)
 		sent = max(sent, now.hi)
-		req := x.prewriteRequest(ctx, now)
+		req := x.prewriteRequest(ctx, now, x.keysIn(r))
 		v := x.client.attempt(t, &b, r, call{rpc.KvPrewrite, ctx, req, resp})
 		switch {
 		case v.fate == answered && len(resp.Errors) == 0:
@@ -87,7 +87,10 @@ func (x *committer) prewritePart(t env.Task, s span) (rounds int) {
 	return rounds
 }
 
-func (x *committer) prewriteRequest(ctx *kvrpcpb.Context, s span) *kvrpcpb.PrewriteRequest {
+// prewriteRequest returns the request for the keys of s. Its region has txnSize keys
+// of the transaction: whoever meets one of the locks decides by that whether to look
+// for the others.
+func (x *committer) prewriteRequest(ctx *kvrpcpb.Context, s span, txnSize int) *kvrpcpb.PrewriteRequest {
 	c := &x.choice
 	req := &kvrpcpb.PrewriteRequest{
 		Context:      ctx,
@@ -95,7 +98,7 @@ func (x *committer) prewriteRequest(ctx *kvrpcpb.Context, s span) *kvrpcpb.Prewr
 		PrimaryLock:  x.primary(),
 		StartVersion: x.startTS,
 		LockTtl:      x.ttl(),
-		TxnSize:      uint64(s.hi - s.lo),
+		TxnSize:      uint64(txnSize),
 		ForUpdateTs:  x.tx.forUpdateTS,
 		// Not 0, so that readers can push the commit beyond their timestamp instead
 		// of waiting for it.
