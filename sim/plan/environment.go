@@ -141,7 +141,8 @@ type Knobs struct {
 	Pessimistic   int `toml:"pessimistic"`
 	ReadCommitted int `toml:"read-committed"`
 	// PendingWrites is the number of write commands that a store has under way at a
-	// time before it turns others away: 1 to 1000000.
+	// time before it turns others away, and the number of requests that wait for
+	// pessimistic locks before it turns those away: 1 to 1000000.
 	PendingWrites int `toml:"pending-writes"`
 
 	// TSOWindow is how far ahead the placement driver persists its timestamps.
