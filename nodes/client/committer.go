@@ -36,7 +36,7 @@ type committer struct {
 	// One entry for each key, in the order of keys from the primary on, and then from
 	// the smallest.
 	mutations []*kvrpcpb.Mutation
-	first     int // how many keys are smaller than the primary: they stand last
+	first     int                                         // how many keys are smaller than the primary: they stand last
 	actions   []kvrpcpb.PrewriteRequest_PessimisticAction // nil: an optimistic transaction
 	keys      [][]byte
 	bounds    [][]byte // the keys in the form of region bounds
