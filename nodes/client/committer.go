@@ -59,6 +59,9 @@ type committer struct {
 	// blockedSince is when the lock of a pessimistic transaction was met first, on the
 	// monotonic clock; 0: never.
 	blockedSince time.Duration
+	// lockedAt is when the primary may first have been locked by a prewrite, on the
+	// monotonic clock; 0: not yet.
+	lockedAt time.Duration
 	// rounds counts the requests to stores that had to follow one another.
 	rounds int
 	// unaccounted is set while an attempt to commit the primary may have been

@@ -142,6 +142,16 @@ func (c *Client) resolveForRead(t env.Task, b *backoff, s *Snapshot, locks []*kv
 // resolveForWrite deals with locks that are in the way of the prewrite of a
 // transaction, which gives way to those that began after startTS.
 func (c *Client) resolveForWrite(t env.Task, b *backoff, startTS uint64, locks []*kvrpcpb.LockInfo) (*blockage, error) {
+	blocked, ended, err := c.judge(t, b, startTS, locks)
+	if err != nil {
+		return nil, err
+	}
+	return blocked, c.resolve(t, b, ended)
+}
+
+// judge finds out which locks can be removed and which have to be waited for, on
+// behalf of a transaction that gives way to those that began after startTS.
+func (c *Client) judge(t env.Task, b *backoff, startTS uint64, locks []*kvrpcpb.LockInfo) (*blockage, resolutions, error) {
 	var blocked *blockage
 	var ended resolutions
 	// A write has to wait anyhow, so the commit of the owner need not be pushed
@@ -152,11 +162,11 @@ func (c *Client) resolveForWrite(t env.Task, b *backoff, startTS uint64, locks [
 		// way, so that the younger one passes.
 		if lock.LockVersion > startTS {
 			markYounger.Reached()
-			return nil, &WriteConflictError{Key: lock.Key, StartTS: startTS, ConflictStartTS: lock.LockVersion}
+			return nil, nil, &WriteConflictError{Key: lock.Key, StartTS: startTS, ConflictStartTS: lock.LockVersion}
 		}
 		status, err := c.statusOf(t, b, lock, &inq)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if status.ended || status.unlock {
 			ended.add(lock, status)
@@ -164,7 +174,7 @@ func (c *Client) resolveForWrite(t env.Task, b *backoff, startTS uint64, locks [
 			blocked = blocked.join(status, lock)
 		}
 	}
-	return blocked, c.resolve(t, b, ended)
+	return blocked, ended, nil
 }
 
 // resolveForLock deals with locks that are in the way of a statement that locks
