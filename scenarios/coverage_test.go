@@ -280,7 +280,7 @@ func (c *coverage) promiseCommits() {
 		c.want(markSeen, "txn: commit timestamp not chosen, max_ts is not synchronised")
 	case "deadlock":
 		c.want(markSeen, "txn: deadlock found", "client: statement ended by a deadlock", "txn: wait for a pessimistic lock timed out",
-			"txn: several requests waited for one lock")
+			"txn: several requests waited for one lock", "txn: wait for a pessimistic lock refused, too many wait")
 	case "client-crash":
 		c.want(markSeen, "client: async-commit transaction found committed by its locks",
 			"client: async-commit transaction rolled back, a secondary key had no lock",
@@ -288,12 +288,11 @@ func (c *coverage) promiseCommits() {
 	case "large":
 		c.want(markSeen, "client: locks of a large transaction resolved by their region",
 			"client: several locks of a large transaction met, and their region resolved once",
-			"txn: locks of a region resolved by more than one proposal", "client: transaction too large for async commit",
+			"client: transaction too large for async commit",
 			"client: keys of one region prewritten by several requests", "client: keys of one prewrite found in several regions",
 			"client: prewrite outlived the first TTL of its primary, which heartbeats kept alive",
 			"client: async-commit transaction found committed by its locks",
-			"client: async-commit transaction rolled back, a secondary key had no lock",
-			"txn: wait for a pessimistic lock refused, too many wait")
+			"client: async-commit transaction rolled back, a secondary key had no lock")
 		c.want(workloadSeen, "more than 256 lists appended to at once")
 	case "lost-responses":
 		c.promiseLostResponses()
