@@ -25,8 +25,8 @@ type StoreConfig struct {
 	Regions []*metapb.Region
 	Engine  engine.Options
 	Raft    raftstore.Config
-	// PendingWrites bounds the write commands under way; see txn.Config. Zero is
-	// the default.
+	// PendingWrites bounds the write commands under way, and by itself the requests
+	// that wait for pessimistic locks; see txn.Config. Zero is the default.
 	PendingWrites int
 	// Proposed, if not nil, is told of every proposal of a client's command.
 	Proposed func()
@@ -107,6 +107,7 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 		Timestamp:       func(t env.Task) (uint64, error) { return pd.GetTS(t, timestampTimeout) },
 		Detector:        &detector{env: e, ep: ep, pd: pd, transport: transport},
 		PendingTasksMax: cfg.PendingWrites,
+		WaitersMax:      cfg.PendingWrites,
 		Proposed:        cfg.Proposed,
 	})
 	transport.register(store)

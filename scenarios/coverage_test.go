@@ -284,11 +284,20 @@ func (c *coverage) promiseCommits() {
 		c.want(markSeen, "txn: commit timestamp not chosen, max_ts is not synchronised")
 	case "deadlock":
 		c.want(markSeen, "txn: deadlock found", "client: statement ended by a deadlock", "txn: wait for a pessimistic lock timed out",
-			"txn: several requests waited for one lock")
+			"txn: several requests waited for one lock", "txn: wait for a pessimistic lock refused, too many wait")
 	case "client-crash":
 		c.want(markSeen, "client: async-commit transaction found committed by its locks",
 			"client: async-commit transaction rolled back, a secondary key had no lock",
 			"client: transaction rolled back by us on expiry of its lock", "client: lock met of a committed transaction")
+	case "large":
+		c.want(markSeen, "client: locks of a large transaction resolved by their region",
+			"client: several locks of a large transaction met, and their region resolved once",
+			"client: transaction too large for async commit",
+			"client: keys of one region prewritten by several requests", "client: keys of one prewrite found in several regions",
+			"client: prewrite outlived the first TTL of its primary, which heartbeats kept alive",
+			"client: async-commit transaction found committed by its locks",
+			"client: async-commit transaction rolled back, a secondary key had no lock")
+		c.want(workloadSeen, "more than 256 lists appended to at once")
 	case "lost-responses":
 		c.promiseLostResponses()
 	}
@@ -569,6 +578,9 @@ func txnCounts(h *history.History, x *history.TxnRecord) []string {
 	found = append(found, rangeCounts(x)...)
 	if h.WriteOnce {
 		found = append(found, forkCounts(x)...)
+	}
+	if len(written(x, history.TxnAppend)) > 256 {
+		found = append(found, "more than 256 lists appended to at once")
 	}
 	for _, key := range locks {
 		if appended := written(x, history.TxnAppend); h.Consistency == history.Serializable && !slices.Contains(appended, key) {

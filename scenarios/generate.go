@@ -123,6 +123,8 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k.ScanPage = choose(g, "scan-page", s.Knobs.ScanPage, k.ScanPage)
 	k.BatchBytes = choose(g, "batch-bytes", s.Knobs.BatchBytes, k.BatchBytes)
 	k.CommitMode = choose(g, "commit-mode", s.Knobs.CommitMode, k.CommitMode)
+	k.AsyncKeys = choose(g, "async-keys", s.Knobs.AsyncKeys, k.AsyncKeys)
+	k.AsyncBytes = choose(g, "async-bytes", s.Knobs.AsyncBytes, k.AsyncBytes)
 	k.CommitWindow = choose(g, "commit-window", s.Knobs.CommitWindow, k.CommitWindow)
 	k.Pessimistic = choose(g, "pessimistic", s.Knobs.Pessimistic, k.Pessimistic)
 	k.ReadCommitted = choose(g, "read-committed", s.Knobs.ReadCommitted, k.ReadCommitted)

@@ -93,6 +93,8 @@ type Knobs struct {
 	ScanPage           []int             `toml:"scan-page"`
 	BatchBytes         []int             `toml:"batch-bytes"`
 	CommitMode         []plan.CommitMode `toml:"commit-mode"`
+	AsyncKeys          []int             `toml:"async-keys"`
+	AsyncBytes         []int             `toml:"async-bytes"`
 	CommitWindow       []plan.Duration   `toml:"commit-window"`
 	Pessimistic        []int             `toml:"pessimistic"`
 	ReadCommitted      []int             `toml:"read-committed"`

@@ -1,7 +1,9 @@
 package client
 
 import (
+	"bytes"
 	"errors"
+	"sort"
 	"time"
 
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
@@ -34,6 +36,7 @@ type committer struct {
 	// One entry for each key, in the order of keys from the primary on, and then from
 	// the smallest.
 	mutations []*kvrpcpb.Mutation
+	first     int                                         // how many keys are smaller than the primary: they stand last
 	actions   []kvrpcpb.PrewriteRequest_PessimisticAction // nil: an optimistic transaction
 	keys      [][]byte
 	bounds    [][]byte // the keys in the form of region bounds
@@ -56,6 +59,9 @@ type committer struct {
 	// blockedSince is when the lock of a pessimistic transaction was met first, on the
 	// monotonic clock; 0: never.
 	blockedSince time.Duration
+	// lockedAt is when the primary may first have been locked by a prewrite, on the
+	// monotonic clock; 0: not yet.
+	lockedAt time.Duration
 	// rounds counts the requests to stores that had to follow one another.
 	rounds int
 	// unaccounted is set while an attempt to commit the primary may have been
@@ -83,6 +89,7 @@ func newCommitter(tx *Txn) *committer {
 	} else {
 		tx.primary = writes[0].key
 	}
+	x.first = first
 	if tx.options.Pessimistic {
 		x.actions = make([]kvrpcpb.PrewriteRequest_PessimisticAction, n)
 	}
@@ -235,6 +242,14 @@ func (x *committer) checkInserted(t env.Task) error {
 		return &KeyExistsError{pairs[0].Key}
 	}
 	return nil
+}
+
+// keysIn returns how many keys of the transaction are in r.
+func (x *committer) keysIn(r *region) int {
+	n := len(x.bounds)
+	ascending := func(i int) []byte { return x.bounds[(i+n-x.first)%n] }
+	from := sort.Search(n, func(i int) bool { return bytes.Compare(ascending(i), r.meta.StartKey) >= 0 })
+	return sort.Search(n, func(i int) bool { return !r.endsAfter(ascending(i)) }) - from
 }
 
 // reach returns the end of the first request for the keys of s, of which the

@@ -76,6 +76,8 @@ func (s *story) newCluster(t *testing.T, d *datadriven.TestData) {
 			cfg.OpTimeout, cfg.CommitTimeout = limit, limit
 		case "window":
 			cfg.CommitWindow, _ = time.ParseDuration(arg.Vals[0])
+		case "batch":
+			d.ScanArgs(t, "batch", &cfg.BatchBytes)
 		case "async-keys":
 			cfg.AsyncKeys = 2
 		case "raw", "primary-first":
@@ -245,6 +247,7 @@ func (s *story) orphan(t env.Task, name string, f []string) {
 	for ; len(f) > 0 && f[0] != "committed" && f[0] != "missing-primary"; f = f[1:] {
 		req.Mutations = append(req.Mutations, &kvrpcpb.Mutation{Key: []byte(f[0]), Value: []byte(name)})
 		req.PrimaryLock = req.Mutations[0].Key
+		req.TxnSize++
 	}
 	if len(f) > 0 && f[0] == "missing-primary" {
 		req.PrimaryLock = []byte(f[1])

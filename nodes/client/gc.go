@@ -19,6 +19,7 @@ import (
 var (
 	markGCHeld     = invariant.NewMark("client: garbage collection got less than it wanted")
 	markGCResolved = invariant.NewMark("client: lock below the safe point resolved by garbage collection")
+	markGCTogether = invariant.NewMark("client: locks of several transactions resolved at once by garbage collection")
 	markGCWaits    = invariant.NewMark("client: garbage collection waits for a living transaction")
 	markGCFailed   = invariant.NewMark("client: round of garbage collection given up")
 	markGCDone     = invariant.NewMark("client: round of garbage collection done")
@@ -230,19 +231,22 @@ func (g *Collector) resolveLocks(t env.Task, b *backoff, p part, safePoint uint6
 		if err := g.ask(t, b, p, call{rpc.KvScanLock, ctx, req, resp}); err != nil {
 			return err
 		}
-		locks := resp.Locks
+		var blocked *blockage
+		var err error
 		switch {
 		case resp.Error.GetLocked() != nil:
-			locks = []*kvrpcpb.LockInfo{resp.Error.Locked} // in the memory of the leader, about to be applied
+			// In the memory of the leader, about to be applied: a resolution that looks for
+			// locks in the data does not find it.
+			markGCResolved.Reached()
+			blocked, err = c.resolveForWrite(t, b, codec.MaxTS, []*kvrpcpb.LockInfo{resp.Error.Locked})
 		case resp.Error != nil:
 			return fmt.Errorf("scan locks: %w", keyError(resp.Error))
-		case len(locks) == 0:
+		case len(resp.Locks) == 0:
 			return nil
+		default:
+			markGCResolved.Reached()
+			blocked, err = g.resolveFound(t, b, p, resp.Locks)
 		}
-		markGCResolved.Reached()
-		// Its own start comes after all of them, so that none is too young to be
-		// waited for.
-		blocked, err := c.resolveForWrite(t, b, codec.MaxTS, locks)
 		if err != nil {
 			return err
 		}
@@ -252,6 +256,40 @@ func (g *Collector) resolveLocks(t env.Task, b *backoff, p part, safePoint uint6
 			}
 		}
 	}
+}
+
+// resolveFound resolves the locks of a part of the transactions that have ended, with
+// one request for all of them. It returns a blockage if there are others.
+func (g *Collector) resolveFound(t env.Task, b *backoff, p part, locks []*kvrpcpb.LockInfo) (*blockage, error) {
+	// Its own start comes after all of them, so that none is too young to be waited
+	// for.
+	blocked, ended, err := g.client.judge(t, b, codec.MaxTS, locks)
+	if err != nil {
+		return nil, err
+	}
+	var released resolutions
+	ctx := &kvrpcpb.Context{}
+	resp := &kvrpcpb.ResolveLockResponse{}
+	req := &kvrpcpb.ResolveLockRequest{Context: ctx}
+	for _, r := range ended {
+		if r.pessimistic {
+			released = append(released, r)
+			continue
+		}
+		req.TxnInfos = append(req.TxnInfos, &kvrpcpb.TxnInfo{Txn: r.startTS, Status: r.commitTS})
+		g.client.stats.LocksResolved += uint64(len(r.keys))
+	}
+	if err := g.client.resolve(t, b, released); err != nil || len(req.TxnInfos) == 0 {
+		return blocked, err
+	}
+	if err := g.ask(t, b, p, call{rpc.KvResolveLock, ctx, req, resp}); err != nil {
+		return nil, err
+	}
+	if resp.Error != nil {
+		return nil, fmt.Errorf("resolve locks below the safe point: %w", keyError(resp.Error))
+	}
+	markGCTogether.Sometimes(len(req.TxnInfos) > 1)
+	return blocked, nil
 }
 
 // collect has a region drop its garbage.

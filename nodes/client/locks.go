@@ -1,10 +1,8 @@
 package client
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
@@ -144,6 +142,16 @@ func (c *Client) resolveForRead(t env.Task, b *backoff, s *Snapshot, locks []*kv
 // resolveForWrite deals with locks that are in the way of the prewrite of a
 // transaction, which gives way to those that began after startTS.
 func (c *Client) resolveForWrite(t env.Task, b *backoff, startTS uint64, locks []*kvrpcpb.LockInfo) (*blockage, error) {
+	blocked, ended, err := c.judge(t, b, startTS, locks)
+	if err != nil {
+		return nil, err
+	}
+	return blocked, c.resolve(t, b, ended)
+}
+
+// judge finds out which locks can be removed and which have to be waited for, on
+// behalf of a transaction that gives way to those that began after startTS.
+func (c *Client) judge(t env.Task, b *backoff, startTS uint64, locks []*kvrpcpb.LockInfo) (*blockage, resolutions, error) {
 	var blocked *blockage
 	var ended resolutions
 	// A write has to wait anyhow, so the commit of the owner need not be pushed
@@ -154,11 +162,11 @@ func (c *Client) resolveForWrite(t env.Task, b *backoff, startTS uint64, locks [
 		// way, so that the younger one passes.
 		if lock.LockVersion > startTS {
 			markYounger.Reached()
-			return nil, &WriteConflictError{Key: lock.Key, StartTS: startTS, ConflictStartTS: lock.LockVersion}
+			return nil, nil, &WriteConflictError{Key: lock.Key, StartTS: startTS, ConflictStartTS: lock.LockVersion}
 		}
 		status, err := c.statusOf(t, b, lock, &inq)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if status.ended || status.unlock {
 			ended.add(lock, status)
@@ -166,7 +174,7 @@ func (c *Client) resolveForWrite(t env.Task, b *backoff, startTS uint64, locks [
 			blocked = blocked.join(status, lock)
 		}
 	}
-	return blocked, c.resolve(t, b, ended)
+	return blocked, ended, nil
 }
 
 // resolveForLock deals with locks that are in the way of a statement that locks
@@ -310,83 +318,4 @@ func (c *Client) readStatus(resp *kvrpcpb.CheckTxnStatusResponse, startTS, now u
 	}
 	c.statuses.add(startTS, 0)
 	return txnStatus{ended: true}
-}
-
-// resolution is the fate of a transaction that has ended and locks that it left.
-type resolution struct {
-	startTS, commitTS uint64 // commitTS 0: rolled back
-	keys              [][]byte
-	pessimistic       bool // the locks were never prewritten: they are just released
-}
-
-// resolutions are locks to remove, a resolution for each transaction.
-type resolutions []resolution
-
-func (rs *resolutions) add(lock *kvrpcpb.LockInfo, status txnStatus) {
-	pessimistic := lock.LockType == kvrpcpb.Op_PessimisticLock
-	i := slices.IndexFunc(*rs, func(r resolution) bool { return r.startTS == lock.LockVersion && r.pessimistic == pessimistic })
-	if i < 0 {
-		i = len(*rs)
-		*rs = append(*rs, resolution{startTS: lock.LockVersion, commitTS: status.commitTS, pessimistic: pessimistic})
-	}
-	(*rs)[i].keys = append((*rs)[i].keys, lock.Key)
-}
-
-// resolve removes locks of transactions that have ended: they become commit
-// records of the ones that committed and rollbacks of the others.
-func (c *Client) resolve(t env.Task, b *backoff, rs resolutions) error {
-	for _, r := range rs {
-		slices.SortFunc(r.keys, bytes.Compare)
-		if r.pessimistic {
-			if err := c.unlock(t, b, r.keys, r.startTS, codec.MaxTS); err != nil {
-				return err
-			}
-			c.stats.LocksResolved += uint64(len(r.keys))
-			continue
-		}
-		for len(r.keys) > 0 {
-			n, err := c.resolvePart(t, b, r)
-			if err != nil {
-				return err
-			}
-			c.stats.LocksResolved += uint64(n)
-			r.keys = r.keys[n:]
-		}
-	}
-	return nil
-}
-
-// resolvePart removes the locks in the region of the first key and returns how
-// many those were.
-func (c *Client) resolvePart(t env.Task, b *backoff, res resolution) (int, error) {
-	ctx := &kvrpcpb.Context{}
-	resp := &kvrpcpb.ResolveLockResponse{}
-	bound := codec.EncodeBytes(res.keys[0])
-	for {
-		r, err := c.locate(t, b, bound)
-		if err != nil {
-			return 0, err
-		}
-		n := 1
-		for n < len(res.keys) && r.endsAfter(codec.EncodeBytes(res.keys[n])) {
-			n++
-		}
-		req := &kvrpcpb.ResolveLockRequest{
-			Context: ctx, StartVersion: res.startTS, CommitVersion: res.commitTS, Keys: res.keys[:n],
-		}
-		v := c.attempt(t, b, r, call{rpc.KvResolveLock, ctx, req, resp})
-		// This says that there is neither lock nor commit record.
-		invariant.Check(resp.Error.GetRetryable() == "" || res.commitTS == 0,
-			"client: transaction %d is committed at %d, but one of its keys is rolled back: %s",
-			res.startTS, res.commitTS, resp.Error.GetRetryable())
-		if v.fate == answered && resp.Error != nil {
-			return 0, fmt.Errorf("resolve locks of transaction %d: %w", res.startTS, keyError(resp.Error))
-		}
-		if v.fate == answered {
-			return n, nil
-		}
-		if err := b.pause(t, v); err != nil {
-			return 0, err
-		}
-	}
 }

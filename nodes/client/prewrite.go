@@ -17,6 +17,8 @@ var (
 	markPrewriteResent  = invariant.NewMark("client: prewrite sent again")
 	markPrewriteBlocked = invariant.NewMark("client: prewrite waited for a lock")
 	markImpatient       = invariant.NewMark("client: optimistic transaction gave way to a pessimistic one")
+	markOutlived        = invariant.NewMark("client: prewrite outlived the first TTL of its primary, which heartbeats kept alive")
+	markPrewriteBatches = invariant.NewMark("client: keys of one region prewritten by several requests")
 	markPrewriteSplit   = invariant.NewMark("client: keys of one prewrite found in several regions")
 )
 
@@ -37,6 +39,9 @@ func (x *committer) prewrite(t env.Task) error {
 		})
 	}
 	x.rounds += longest
+	// The TTL of async commit's pessimistic locks is longer.
+	outlived := x.failure == nil && !x.choice.async && x.client.env.Clock.Monotonic()-x.lockedAt > x.client.cfg.LockTTL
+	markOutlived.Sometimes(outlived && x.choice.committedAt == 0)
 	return x.failure
 }
 
@@ -62,7 +67,9 @@ func (x *committer) prewritePart(t env.Task, s span) (rounds int) {
 		// asked again must first look whether it has executed it.
 		ctx.IsRetryRequest = markPrewriteResent.Sometimes(sent > now.lo)
 		sent = max(sent, now.hi)
-		req := x.prewriteRequest(ctx, now)
+		size := x.keysIn(r)
+		markPrewriteBatches.Sometimes(size > now.hi-now.lo)
+		req := x.prewriteRequest(ctx, now, size)
 		v := x.client.attempt(t, &b, r, call{rpc.KvPrewrite, ctx, req, resp})
 		switch {
 		case v.fate == answered && len(resp.Errors) == 0:
@@ -87,7 +94,10 @@ func (x *committer) prewritePart(t env.Task, s span) (rounds int) {
 	return rounds
 }
 
-func (x *committer) prewriteRequest(ctx *kvrpcpb.Context, s span) *kvrpcpb.PrewriteRequest {
+// prewriteRequest returns the request for the keys of s. Its region has txnSize keys
+// of the transaction: whoever meets one of the locks decides by that whether to look
+// for the others.
+func (x *committer) prewriteRequest(ctx *kvrpcpb.Context, s span, txnSize int) *kvrpcpb.PrewriteRequest {
 	c := &x.choice
 	req := &kvrpcpb.PrewriteRequest{
 		Context:      ctx,
@@ -95,7 +105,7 @@ func (x *committer) prewriteRequest(ctx *kvrpcpb.Context, s span) *kvrpcpb.Prewr
 		PrimaryLock:  x.primary(),
 		StartVersion: x.startTS,
 		LockTtl:      x.ttl(),
-		TxnSize:      uint64(s.hi - s.lo),
+		TxnSize:      uint64(txnSize),
 		ForUpdateTs:  x.tx.forUpdateTS,
 		// Not 0, so that readers can push the commit beyond their timestamp instead
 		// of waiting for it.
@@ -126,6 +136,9 @@ func (x *committer) fail(err error) {
 func (x *committer) noteLocks(s span) {
 	for i := s.lo; i < s.hi; i++ {
 		x.locked[i] = true
+	}
+	if s.lo == 0 && x.lockedAt == 0 {
+		x.lockedAt = x.client.env.Clock.Monotonic()
 	}
 	if s.lo == 0 && !x.choice.onePC {
 		x.tx.heartbeat.start(x.tx)

@@ -70,6 +70,7 @@ func (c *Client) finishAsync(primary *kvrpcpb.LockInfo, status txnStatus) {
 	var all resolutions
 	all.add(primary, status)
 	all[0].keys = append(all[0].keys, primary.Secondaries...)
+	all[0].wide = false // every key is known
 	c.inBackground("resolve async commit", func(t env.Task, b *backoff) {
 		// What fails is left to the next one who meets the lock.
 		_ = c.resolve(t, b, all)

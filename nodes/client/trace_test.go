@@ -97,6 +97,9 @@ func (c *cluster) describeRequest(req rpc.Message) string {
 		}
 		return fmt.Sprintf("%s %s for %s%s", c.name(r.LockTs), r.PrimaryKey, c.name(r.CallerStartTs), missing)
 	case *kvrpcpb.ResolveLockRequest:
+		if len(r.Keys) == 0 {
+			return c.describeResolve(r)
+		}
 		return fmt.Sprintf("%s %s to %s", c.name(r.StartVersion), joined(r.Keys), c.name(r.CommitVersion))
 	case *kvrpcpb.TxnHeartBeatRequest:
 		return fmt.Sprintf("%s %s ttl %d", c.name(r.StartVersion), r.PrimaryLock, r.AdviseLockTtl)
@@ -123,8 +126,23 @@ func (c *cluster) describeRequest(req rpc.Message) string {
 	panic(fmt.Sprintf("%T", req))
 }
 
+// describeResolve describes the resolution of a region's locks.
+func (c *cluster) describeResolve(r *kvrpcpb.ResolveLockRequest) string {
+	if len(r.TxnInfos) == 0 {
+		return fmt.Sprintf("%s in the whole region to %s", c.name(r.StartVersion), c.name(r.CommitVersion))
+	}
+	var fates []string
+	for _, info := range r.TxnInfos {
+		fates = append(fates, fmt.Sprintf("%s to %s", c.name(info.Txn), c.name(info.Status)))
+	}
+	return strings.Join(fates, ", ") + " in the whole region"
+}
+
 func describeMode(r *kvrpcpb.PrewriteRequest) string {
 	var mode string
+	if r.TxnSize != uint64(len(r.Mutations)) {
+		mode = fmt.Sprintf(" (%d in the region)", r.TxnSize)
+	}
 	for _, a := range r.PessimisticActions {
 		mode += map[kvrpcpb.PrewriteRequest_PessimisticAction]string{
 			kvrpcpb.PrewriteRequest_SKIP_PESSIMISTIC_CHECK: " free",

@@ -27,6 +27,15 @@ type Config struct {
 	// ones are turned away. Defaults 2048 and 16 MiB.
 	PendingTasksMax int
 	PendingBytesMax int
+	// WaitersMax is the number of requests that may wait for pessimistic locks, above
+	// which further ones are turned away: they are under way no more, and would fill
+	// the memory of a store on which everybody waits for one key. Default 2048.
+	//
+	// Reads have no such bound. What one holds is its request and, if it waits for its
+	// leadership to be confirmed or for an index to be applied, a place in the peer's
+	// list, until its peer's role changes: no snapshot, no latch and no result, which
+	// is made when the wait is over and sent at once.
+	WaitersMax int
 }
 
 func (cfg *Config) setDefaults() {
@@ -35,6 +44,9 @@ func (cfg *Config) setDefaults() {
 	}
 	if cfg.PendingTasksMax <= 0 {
 		cfg.PendingTasksMax = 2048
+	}
+	if cfg.WaitersMax <= 0 {
+		cfg.WaitersMax = 2048
 	}
 	if cfg.PendingBytesMax <= 0 {
 		cfg.PendingBytesMax = 16 << 20
@@ -50,11 +62,12 @@ type pending struct {
 // for its client costs as much as one that is of use.
 func (p *pending) admit(cfg *Config) *errorpb.Error {
 	if markBusy.Sometimes(p.tasks >= cfg.PendingTasksMax || p.bytes >= cfg.PendingBytesMax) {
-		return &errorpb.Error{
-			Message:      "scheduler is busy",
-			ServerIsBusy: &errorpb.ServerIsBusy{Reason: "too many writes are under way"},
-		}
+		return busyError("too many writes are under way")
 	}
 	p.tasks++
 	return nil
+}
+
+func busyError(reason string) *errorpb.Error {
+	return &errorpb.Error{Message: "scheduler is busy", ServerIsBusy: &errorpb.ServerIsBusy{Reason: reason}}
 }

@@ -2,9 +2,7 @@ package txn
 
 import (
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
-	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
 
-	"simrun/nodes/engine"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 	"simrun/nodes/mvcc"
@@ -119,25 +117,4 @@ func (c *collection) process(snapshot Snapshot, b *batch) error {
 		markGCRemoved.Sometimes(len(garbage) > 0)
 	}
 	return nil
-}
-
-// DeleteRange removes all records of the keys from StartKey to EndKey, end
-// excluded, which must lie in one region: those of a table that was dropped,
-// below a safe point. It takes no latches: nobody uses the keys any more.
-func (s *Scheduler) DeleteRange(t env.Task, req *kvrpcpb.DeleteRangeRequest) *kvrpcpb.DeleteRangeResponse {
-	start, end := encodeBound(req.StartKey), encodeBound(req.EndKey)
-	if len(start) == 0 || len(end) == 0 {
-		return &kvrpcpb.DeleteRangeResponse{Error: "delete of a range without bounds"}
-	}
-	b := batch{}
-	for _, cf := range [...]engine.CF{engine.Lock, engine.Write, engine.Default} {
-		b.add(&raft_cmdpb.Request{CmdType: raft_cmdpb.CmdType_DeleteRange, DeleteRange: &raft_cmdpb.DeleteRangeRequest{
-			Cf: cf.String(), StartKey: start, EndKey: end,
-		}})
-	}
-	o := s.propose(t, req.Context, anyTerm, &b)
-	if o.unknown {
-		return nil
-	}
-	return &kvrpcpb.DeleteRangeResponse{RegionError: o.region}
 }

@@ -37,6 +37,15 @@ func slotsOf(keys [][]byte) latchSet {
 	return slices.Compact(set)
 }
 
+// allSlots returns every slot.
+func allSlots() latchSet {
+	set := make(latchSet, latchSlots)
+	for i := range set {
+		set[i] = uint16(i)
+	}
+	return set
+}
+
 // acquire waits until the task holds all slots of the set. Slots are taken in
 // ascending order, so that no circle of waiting commands can form.
 func (l *latches) acquire(t env.Task, set latchSet) {

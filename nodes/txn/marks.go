@@ -60,6 +60,8 @@ var (
 	markSecondaryRolledBack  = invariant.NewMark("txn: secondary key found rolled back")
 	markSecondaryMissing     = invariant.NewMark("txn: secondary key without lock rolled back")
 	markSecondaryPessimistic = invariant.NewMark("txn: secondary key found locked pessimistically only")
+	markResolveBatches       = invariant.NewMark("txn: locks of a region resolved by more than one proposal")
+	markWaitersFull          = invariant.NewMark("txn: wait for a pessimistic lock refused, too many wait")
 	markBusy                 = invariant.NewMark("txn: command turned away, too many are under way")
 	markCasFailed            = invariant.NewMark("txn: compare-and-swap found another value")
 )

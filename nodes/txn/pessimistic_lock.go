@@ -199,10 +199,15 @@ func (a *acquire) report(resp *kvrpcpb.PessimisticLockResponse) {
 
 // waitForLock waits until the lock that is in the way is released, and returns
 // what the client is told: to begin again with a later timestamp, or that the
-// lock is still there, or that waiting would last for ever.
+// lock is still there, or that waiting would last for ever. If too many wait already
+// it is told to come again: then it is not in the wait-for graph meanwhile, but those
+// who wait are, and go on or come to their timeout.
 func (s *Scheduler) waitForLock(
 	t env.Task, req *kvrpcpb.PessimisticLockRequest, lock *kvrpcpb.LockInfo,
 ) (*kvrpcpb.KeyError, *errorpb.Error) {
+	if markWaitersFull.Sometimes(s.waiters.count >= s.cfg.WaitersMax) {
+		return nil, busyError("too many requests wait for locks")
+	}
 	timeout := s.cfg.WaitTimeout
 	if req.WaitTimeout > 0 {
 		timeout = min(timeout, time.Duration(req.WaitTimeout)*time.Millisecond)

@@ -2,6 +2,8 @@ package txn
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 
 	"github.com/pingcap/kvproto/pkg/errorpb"
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
@@ -64,6 +66,7 @@ func (s *Scheduler) resolveKeys(t env.Task, req *kvrpcpb.ResolveLockRequest) out
 // the request, in batches.
 func (s *Scheduler) resolveRegion(t env.Task, req *kvrpcpb.ResolveLockRequest) outcome {
 	fates := fatesOf(req)
+	oldest := slices.Sorted(maps.Keys(fates))[0]
 	var from []byte
 	for {
 		// The batch is found on a confirmed snapshot, so that finding none is an
@@ -75,12 +78,13 @@ func (s *Scheduler) resolveRegion(t env.Task, req *kvrpcpb.ResolveLockRequest) o
 		if len(keys) == 0 {
 			return outcome{}
 		}
-		o := s.run(t, req.Context, keys, func(snapshot Snapshot, b *batch) error {
+		o := s.runAbove(t, req.Context, settled, oldest, keys, func(snapshot Snapshot, b *batch) error {
 			return resolveFound(snapshot, b, keys, fates)
 		})
 		if o.unknown || o.region != nil || o.key != nil || len(keys) < resolveBatch {
 			return o
 		}
+		markResolveBatches.Reached()
 		from = append(bytes.Clone(keys[len(keys)-1]), 0)
 	}
 }

@@ -64,10 +64,19 @@ func (s *Scheduler) run(t env.Task, ctx *kvrpcpb.Context, keys [][]byte, p proce
 	if len(keys) == 0 {
 		return outcome{key: &kvrpcpb.KeyError{Abort: "request without keys"}}
 	}
+	return s.runUnder(t, ctx, slotsOf(keys), keys, p)
+}
+
+// runAlone executes a write command on keys that are not known, from key on: no
+// other command is under way meanwhile.
+func (s *Scheduler) runAlone(t env.Task, ctx *kvrpcpb.Context, key []byte, p process) outcome {
+	return s.runUnder(t, ctx, allSlots(), [][]byte{key}, p)
+}
+
+func (s *Scheduler) runUnder(t env.Task, ctx *kvrpcpb.Context, latched latchSet, keys [][]byte, p process) outcome {
 	if regionErr := s.pending.admit(&s.cfg); regionErr != nil {
 		return outcome{region: regionErr}
 	}
-	latched := slotsOf(keys)
 	s.latches.acquire(t, latched)
 	o := s.runLatched(t, ctx, keys, p)
 	// Not deferred: if the process ends while the command waits, its latches are

@@ -155,9 +155,11 @@ var commands = map[string]func(*story, env.Task) string{
 		}
 		return b.String()
 	},
-	// limit tasks= sets how many write commands may be under way.
+	// limit tasks= waiters= sets how many write commands may be under way, and how many
+	// requests may wait for locks.
 	"limit": func(s *story, _ env.Task) string {
 		s.sched.cfg.PendingTasksMax = int(s.num("tasks", 100))
+		s.sched.cfg.WaitersMax = int(s.num("waiters", 100))
 		return ""
 	},
 	// commit start= commit=
@@ -198,6 +200,14 @@ var commands = map[string]func(*story, env.Task) string{
 			return r.Error + "\n"
 		}
 		return result(r.RegionError, nil, "ok")
+	},
+	// many start= count=: a transaction that has prewritten the keys k000, k001, ...
+	"many": func(s *story, t env.Task) string {
+		req := &kvrpcpb.PrewriteRequest{Context: s.ctx(), PrimaryLock: []byte("k000"), StartVersion: s.ts("start"), LockTtl: 10}
+		for n := range s.num("count", 0) {
+			req.Mutations = append(req.Mutations, &kvrpcpb.Mutation{Op: kvrpcpb.Op_Put, Key: fmt.Appendf(nil, "k%03d", n), Value: []byte("v")})
+		}
+		return result(s.sched.Prewrite(t, req).RegionError, nil, "ok")
 	},
 	// versions key= from= to=: transactions N that commit at N+1, one after another
 	"versions": func(s *story, t env.Task) string {

@@ -24,6 +24,9 @@ const wakeUpDelay = 20 * time.Millisecond
 type waiters struct {
 	sched env.Scheduler
 	byKey map[string][]*waiter // by encoded key
+	// count is the number of requests that wait; those that were woken, but did not go
+	// on yet, among them.
+	count int
 }
 
 // waiter is one request that waits.
@@ -45,12 +48,14 @@ type waitEnd struct {
 func (ws *waiters) add(startTS uint64, lock *kvrpcpb.LockInfo) *waiter {
 	w := &waiter{startTS: startTS, lock: lock, key: string(codec.EncodeBytes(lock.Key))}
 	ws.byKey[w.key] = append(ws.byKey[w.key], w)
+	ws.count++
 	return w
 }
 
 // remove ends a wait.
 func (ws *waiters) remove(w *waiter) {
 	w.over.Resolve(struct{}{}, nil)
+	ws.count--
 	ws.take(w.key, func(x *waiter) bool { return x == w })
 }
 

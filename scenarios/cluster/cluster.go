@@ -264,6 +264,8 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 		ReplicaRead:   k.ReplicaRead,
 		ScanPage:      k.ScanPage,
 		BatchBytes:    k.BatchBytes,
+		AsyncKeys:     k.AsyncKeys,
+		AsyncBytes:    k.AsyncBytes,
 		CommitWindow:  time.Duration(k.CommitWindow),
 		Committed:     c.commits.count,
 	})

@@ -2,6 +2,7 @@ package workload
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"simrun/nodes/env"
@@ -19,7 +20,8 @@ import (
 // transaction waits before it does so once more; locked, 1 if the others lock every
 // key that they read, whether they append to it or not: then they are serializable,
 // together with the scans, for each of them is as if it did everything at the
-// instant of its commit.
+// instant of its commit; large, the share of transactions in per mille that read
+// many lists at once and append to all of them; large-keys, the most lists of those.
 type appends struct {
 	cfg    Config
 	lists  []string
@@ -29,6 +31,8 @@ type appends struct {
 	scans  int
 	linger int
 	locked bool
+	large  int
+	widest int
 	probes int
 }
 
@@ -44,6 +48,8 @@ func newAppend(cfg Config) *appends {
 		scans:  cfg.param("scan"),
 		linger: cfg.param("linger"),
 		locked: cfg.param("locked") == 1,
+		large:  cfg.param("large"),
+		widest: cfg.param("large-keys"),
 	}
 }
 
@@ -77,6 +83,11 @@ func (w *appends) Step(t env.Task, s *Session, r *stream.Stream) {
 		})
 		return
 	}
+	if w.large > 0 && r.PerMille(w.large) {
+		chosen, element := pick(r, w.lists, 1+r.IntN(w.widest)), fmt.Sprintf("%d.%d", s.ID, s.Steps())
+		_ = s.transaction(t, func(x *txn) error { return x.appendAll(t, chosen, w.length, element) })
+		return
+	}
 	chosen := pick(r, w.lists, 1+r.IntN(w.width))
 	_ = s.transaction(t, func(x *txn) error {
 		for i, key := range chosen {
@@ -101,6 +112,10 @@ func (w *appends) Step(t env.Task, s *Session, r *stream.Stream) {
 // Probe implements Workload: it appends to every list.
 func (w *appends) Probe(t env.Task, s *Session) error {
 	w.probes++
+	if w.large > 0 {
+		element := fmt.Sprintf("probe.%d", w.probes)
+		return s.transaction(t, func(x *txn) error { return x.appendAll(t, w.lists, math.MaxInt, element) })
+	}
 	return s.transaction(t, func(x *txn) error {
 		for i, key := range w.lists {
 			list, err := x.read(t, key)
@@ -119,6 +134,21 @@ func (w *appends) Audit(t env.Task, s *Session) error {
 		_, err := x.scan(t, listPrefix, after(listPrefix), 0, false)
 		return err
 	})
+}
+
+// appendAll reads lists at once and appends an element of its own to each that has
+// less than length.
+func (x *txn) appendAll(t env.Task, keys []string, length int, element string) error {
+	lists, err := x.readAll(t, keys)
+	if err != nil {
+		return err
+	}
+	for i, key := range keys {
+		if list := lists[key]; elements(list) < length {
+			x.append(key, list, fmt.Sprintf("%s.%d", element, i))
+		}
+	}
+	return nil
 }
 
 // append writes a list with one more element than the list just read.

@@ -40,7 +40,7 @@ func kinds() []kind {
 	return []kind{
 		{
 			name: "append", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newAppend(c) },
-			params: []param{{"keys-per-txn", 4, 1, 1000}, {"length", 120, 1, 10_000}, {"linger", 0, 0, 60_000}, {"locked", 0, 0, 1}, {"read", 500, 0, 1000}, {"scan", 50, 0, 1000}},
+			params: []param{{"keys-per-txn", 4, 1, 1000}, {"large", 0, 0, 1000}, {"large-keys", 400, 1, 10_000}, {"length", 120, 1, 10_000}, {"linger", 0, 0, 60_000}, {"locked", 0, 0, 1}, {"read", 500, 0, 1000}, {"scan", 50, 0, 1000}},
 		},
 		{
 			name: "bank", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newBank(c) },

@@ -132,6 +132,11 @@ type Knobs struct {
 	// CommitMode is how transactions are committed: two-phase, async, one-phase, or
 	// mixed, which draws one of the three for each.
 	CommitMode CommitMode `toml:"commit-mode"`
+	// AsyncKeys and AsyncBytes are the most keys, and the most bytes of them, of a
+	// transaction that is committed by its prewrites alone: 1 to 1000000 each, or zero:
+	// 256 and 4096.
+	AsyncKeys  int `toml:"async-keys"`
+	AsyncBytes int `toml:"async-bytes"`
 	// CommitWindow is how far after the start of a commit the stores may choose its
 	// timestamp, in the modes in which they do. Not zero.
 	CommitWindow Duration `toml:"commit-window"`
@@ -141,7 +146,8 @@ type Knobs struct {
 	Pessimistic   int `toml:"pessimistic"`
 	ReadCommitted int `toml:"read-committed"`
 	// PendingWrites is the number of write commands that a store has under way at a
-	// time before it turns others away: 1 to 1000000.
+	// time before it turns others away, and the number of requests that wait for
+	// pessimistic locks before it turns those away: 1 to 1000000.
 	PendingWrites int `toml:"pending-writes"`
 
 	// TSOWindow is how far ahead the placement driver persists its timestamps.
@@ -236,7 +242,7 @@ func Default() Plan {
 			L0SlowdownFiles: 20, L0StopFiles: 36, PendingCompactionBytes: 4 << 20, BackgroundRate: 16 << 20,
 			LockTTL: ms(3_000), RequestTimeout: ms(500), OperationTimeout: ms(10_000),
 			ScanPage: 256, BatchBytes: 16 << 10,
-			CommitMode: TwoPhase, CommitWindow: ms(2_000), PendingWrites: 2048,
+			CommitMode: TwoPhase, AsyncKeys: 256, AsyncBytes: 4 << 10, CommitWindow: ms(2_000), PendingWrites: 2048,
 			TSOWindow: ms(3_000), StoreHeartbeat: ms(1_000), RegionHeartbeat: ms(1_000),
 			RestartDelay: ms(200),
 		},

@@ -124,6 +124,8 @@ func (k *Knobs) validate(v *validator) {
 	v.between("knobs.batch-bytes", int64(k.BatchBytes), 1, 1_000_000)
 	v.check("knobs.commit-mode", slices.Contains(CommitModes(), k.CommitMode),
 		"is %q: write 'two-phase', 'async', 'one-phase' or 'mixed'", k.CommitMode)
+	v.between("knobs.async-keys", int64(k.AsyncKeys), 0, 1_000_000)
+	v.between("knobs.async-bytes", int64(k.AsyncBytes), 0, 1_000_000)
 	v.duration("knobs.commit-window", k.CommitWindow, 1)
 	v.perMille("knobs.pessimistic", k.Pessimistic)
 	v.perMille("knobs.read-committed", k.ReadCommitted)
