@@ -44,6 +44,10 @@ func (c *checker) snapshot(r read) {
 	if c.free(cand.newest) {
 		return
 	}
+	if k.lists && !k.plain {
+		c.explain(&r, cand.newest) // element by element: what floats is in no version
+		return
+	}
 	hidden := c.hiding(&cand, r.start(c.ix))
 	if hidden == nil && k.same(cand.newest, &r) {
 		return
