@@ -286,24 +286,6 @@ func (c *coverage) promiseCommits() {
 	}
 }
 
-// promiseLostResponses lists every kind of request that a transaction sends: its answer has
-// to come too late, it has to be sent again, and what the store did the first time has
-// to be found by those requests that leave something behind.
-func (c *coverage) promiseLostResponses() {
-	for _, kind := range []string{
-		"KvGet", "KvBatchGet", "KvScan", "KvPrewrite", "KvCommit", "KvBatchRollback", "KvCheckTxnStatus", "KvResolveLock",
-		"KvTxnHeartBeat", "KvPessimisticLock", "KVPessimisticRollback", "KvCheckSecondaryLocks",
-	} {
-		c.want(markSeen, "rpc: response to "+kind+" came late", "client: "+kind+" sent again after no answer")
-	}
-	c.want(markSeen, "txn: prewrite found its own lock", "txn: prewrite found itself committed", "txn: prewrite met its own rollback",
-		"txn: commit found itself committed", "txn: commit found neither lock nor record", "txn: rollback found itself done",
-		"txn: pessimistic lock found itself", "txn: prewrite found its pessimistic lock gone", "txn: prewrite restored a pessimistic lock that was gone",
-		"client: async or one-phase commit of unknown outcome", "client: keys of one prewrite found in several regions",
-		"client: async-commit transaction found committed by its locks",
-		"client: async-commit transaction rolled back, a secondary key had no lock")
-}
-
 // promiseScheduling lists what the placement driver should have done by itself.
 func (c *coverage) promiseScheduling() {
 	s := &c.scenario.Scheduling
