@@ -70,6 +70,8 @@ type checker struct {
 	named    map[named]struct{} // what was found already
 	lookup   *lookup            // made when something is wrong
 	wrongs   int                // how many answers were found wrong
+
+	candidates candidates // of the answer that is judged; kept for its room
 }
 
 // named identifies a kind of trouble of one transaction: one finding is enough.
@@ -100,7 +102,7 @@ func (c *checker) add(a verdict.Anomaly, t int32, message string, others ...int3
 // result orders the findings by the time at which they could first be seen.
 func (c *checker) result() verdict.Result {
 	r := verdict.Result{Checker: Name, Checked: c.ix.judged()}
-	returns := make(map[int]int64, len(c.ix.txns))
+	returns := map[int]int64{}
 	if len(c.findings) > 0 {
 		for i := range c.ix.txns {
 			returns[c.ix.txns[i].op.ID] = c.ix.txns[i].op.Return

@@ -110,7 +110,10 @@ func Check(p *plan.Plan) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
-	return workload.Check(&p.Workload, p.Cluster.API)
+	if err := workload.Check(&p.Workload, p.Cluster.API); err != nil {
+		return err
+	}
+	return workload.CheckModes(p.Workload.Name, p.Knobs.CommitMode, p.Knobs.Pessimistic)
 }
 
 // RunSystem runs a plan on a system of one's own.
