@@ -119,8 +119,6 @@ type outage struct {
 	told     bool  // it is known to be too long
 }
 
-func (o *outage) length() time.Duration { return time.Duration(o.to - o.from - o.idle) }
-
 // extend takes an operation, in the order of returns. Whoever issued it has waited
 // until it returned: since it began, or, if the one before was not answered, since
 // that began.
