@@ -21,6 +21,8 @@ func (c *coverage) promiseLostResponses() {
 	for _, kind := range []string{"DetectDeadlock", "SplitRegion", "PdStoreHeartbeat", "PdRegionHeartbeat"} { // are not repeated
 		c.want(markSeen, "rpc: response to "+kind+" came late")
 	}
+	// Clients die here, so that a collection comes upon what they leave.
+	c.want(markSeen, "client: garbage collection met the lock of an async commit", "client: garbage collection met a pessimistic lock")
 	c.want(markSeen, "txn: prewrite found its own lock", "txn: prewrite found itself committed", "txn: prewrite met its own rollback",
 		"txn: commit found itself committed", "txn: commit found neither lock nor record", "txn: rollback found itself done",
 		"txn: pessimistic lock found itself", "txn: prewrite found its pessimistic lock gone", "txn: prewrite restored a pessimistic lock that was gone",

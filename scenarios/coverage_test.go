@@ -279,8 +279,6 @@ func (c *coverage) promiseCommits() {
 			"client: statement repeated at a later timestamp", "client: locks of a failed statement released")
 	}
 	switch c.scenario.Name {
-	case "gc":
-		c.want(markSeen, "client: garbage collection met the lock of an async commit", "client: garbage collection met a pessimistic lock")
 	case "bank":
 		c.want(markSeen, "txn: commit timestamp not chosen, max_ts is not synchronised")
 	case "deadlock":
