@@ -236,6 +236,7 @@ func (c *coverage) promise() {
 		}
 	}
 	c.promiseRoles()
+	c.promiseCrashes()
 	if s.Faults.Snapshots > 0 {
 		c.snapshots()
 	}

@@ -205,7 +205,7 @@ func (p *peer) applyTask(a *applier, t *applyTask) (progress bool) {
 		var cc *raftpb.ConfChangeV2
 		if len(e.GetData()) > 0 {
 			cc = p.decodeCommand(a, e)
-			if admin := a.command.admin; admin.GetCmdType() == raft_cmdpb.AdminCmdType_CommitMerge && p.awaitSource(&a.command.epoch, admin.GetCommitMerge()) {
+			if admin := a.command.admin; admin.GetCmdType() == raft_cmdpb.AdminCmdType_CommitMerge && p.awaitSource(e, &a.command.epoch, admin.GetCommitMerge()) {
 				t.entries = t.entries[i:]
 				p.pause(t)
 				break
@@ -221,6 +221,7 @@ func (p *peer) applyTask(a *applier, t *applyTask) (progress bool) {
 		p.s.cfg.Auditor.EntryApplied(p.regionID, p.id, e)
 		if p.region != before {
 			p.s.cfg.Auditor.RegionChanged(p.region, p.id, p.applied)
+			p.markRepeated(e, a.command.admin)
 		}
 		if proposal != nil {
 			if proposal.term == p.term() {

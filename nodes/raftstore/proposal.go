@@ -260,6 +260,9 @@ func (p *peer) numberProposals(entries []*raftpb.Entry, proposed []*proposal) {
 		pr.data = nil
 		if pr.reshapes {
 			p.lease.reshaping = pr.index
+			if pr.absorbs != 0 {
+				p.lease.absorbing = pr.index
+			}
 		}
 	}
 }

@@ -193,6 +193,7 @@ func (s *Store) loadPeer(state *raft_serverpb.RegionLocalState, b *engine.Batch)
 		return nil, err
 	}
 	p := s.newPeer(region, peerOnStore(region, s.id))
+	p.markFound(st)
 	p.merge.load(state)
 	if p.loadLog(st) {
 		p.log.reset(b, p.log.truncatedIndex, p.log.truncatedTerm)
