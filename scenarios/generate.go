@@ -19,6 +19,7 @@ func (s *Scenario) Plan(seed uint64) *plan.Plan {
 	p.Seed = seed
 	s.shape(&p, g)
 	s.tune(&p, g)
+	s.fix(&p)
 	s.schedule(&p.Scheduling, g)
 	p.Faults = s.assured(faults.Storm(seed, s.storm(&p)), &p, g)
 	// What the stores allow for is what happens and not more, so that leases last
@@ -28,6 +29,7 @@ func (s *Scenario) Plan(seed uint64) *plan.Plan {
 	if drift > plan.DriftLimit {
 		p.Knobs.LeaderLease = false
 	}
+	s.fix(&p) // also what was derived
 	return &p
 }
 

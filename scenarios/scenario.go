@@ -42,6 +42,8 @@ type Scenario struct {
 	// Scheduling is what becomes of regions by themselves; without it, nothing.
 	Scheduling Scheduling         `toml:"scheduling"`
 	Faults     faults.StormConfig `toml:"faults"`
+
+	fixed [][2]string // knobs of a plan that are not drawn: names and values
 }
 
 // Cluster is the shape of the cluster.

@@ -10,7 +10,8 @@ import (
 
 // lookup finds who wrote a value. It is made only when something is wrong.
 type lookup struct {
-	writes map[int32][]write // by key
+	writes map[int32][]write  // by key
+	lists  map[int32]*appends // by key, made when they are first asked for
 }
 
 // write is one write operation, whatever became of its transaction.
@@ -23,7 +24,7 @@ type write struct {
 }
 
 func newLookup(ix *index) *lookup {
-	l := &lookup{writes: map[int32][]write{}}
+	l := &lookup{writes: map[int32][]write{}, lists: map[int32]*appends{}}
 	for i := range ix.txns {
 		t := &ix.txns[i]
 		latest := map[int32]int{} // per key, index in l.writes of the latest write
@@ -47,16 +48,33 @@ func newLookup(ix *index) *lookup {
 	return l
 }
 
-// explain names a wrong answer to a read. The right one is the version should.
+// explain names a wrong answer to a read. The right one is the version should. A
+// list in which something floats differs from every version, so that its elements
+// have to be looked at to tell whether the answer is wrong at all: one that is not
+// takes nothing away from the bound, or a history with one such append would not be
+// judged beyond its first few hundred reads.
 func (c *checker) explain(r *read, should *version) {
-	if c.wrongs++; c.wrongs > explainMax {
+	k := &c.ix.keys[r.key]
+	doubtful := k.lists && (k.unsure || k.vague)
+	if c.wrongs >= explainMax {
+		if !doubtful {
+			c.wrongs++
+		}
 		return
 	}
 	if c.lookup == nil {
 		c.lookup = newLookup(c.ix)
 	}
-	k := &c.ix.keys[r.key]
-	if k.lists {
+	before := len(c.findings)
+	c.tell(r, should)
+	if !doubtful || len(c.findings) > before {
+		c.wrongs++
+	}
+}
+
+// tell adds the finding of a wrong answer.
+func (c *checker) tell(r *read, should *version) {
+	if k := &c.ix.keys[r.key]; k.lists {
 		if !k.vague && (!k.plain || !k.unsure) {
 			c.explainList(r, should)
 		}

@@ -48,22 +48,41 @@ func (c *checker) explainPlainList(r *read, should *version) {
 type listWalk struct {
 	c       *checker
 	r       *read
-	owners  map[string][]int32 // by element, who appended it, committed or not
-	initial []string           // elements that were there at first and are not read yet
-	present map[int32]int      // by transaction, how many of its elements were read
-	order   uint64             // commit timestamp of the latest element read
-	latest  int32              // the transaction that appended it
+	all     *appends
+	turns   map[string]int // by element of several owners, how often it was read
+	initial []string       // elements that were there at first and are not read yet
+	present map[int32]int  // by transaction, how many of its elements were read
+	order   uint64         // commit timestamp of the latest element read
+	latest  int32          // the transaction that appended it
+}
+
+// appends is what was appended to one list, committed or not.
+type appends struct {
+	owners map[string][]int32 // by element, who appended it
+	number map[int32]int      // by transaction, how many elements
+}
+
+// appendsTo returns what was appended to a key. It is kept, since a list in which
+// something floats is looked at for every answer.
+func (l *lookup) appendsTo(key int32) *appends {
+	if a := l.lists[key]; a != nil {
+		return a
+	}
+	a := &appends{owners: map[string][]int32{}, number: map[int32]int{}}
+	for _, w := range l.writes[key] {
+		for e := range strings.FieldsSeq(w.value) {
+			a.owners[e] = append(a.owners[e], w.txn)
+			a.number[w.txn]++
+		}
+	}
+	l.lists[key] = a
+	return a
 }
 
 func newListWalk(c *checker, r *read) *listWalk {
 	k := &c.ix.keys[r.key]
-	l := &listWalk{c: c, r: r, owners: map[string][]int32{}, present: map[int32]int{}, latest: initial}
+	l := &listWalk{c: c, r: r, all: c.lookup.appendsTo(r.key), turns: map[string]int{}, present: map[int32]int{}, latest: initial}
 	l.initial = strings.Fields(k.versions[0].value)
-	for _, w := range c.lookup.writes[r.key] {
-		for e := range strings.FieldsSeq(w.value) {
-			l.owners[e] = append(l.owners[e], w.txn)
-		}
-	}
 	return l
 }
 
@@ -74,14 +93,15 @@ func (l *listWalk) element(e string) bool {
 		return true
 	}
 	c, r := l.c, l.r
-	owners := l.owners[e]
+	owners := l.all.owners[e]
 	if len(owners) == 0 {
 		c.add(verdict.GarbageRead, r.txn, fmt.Sprintf("%s: nobody appended %q", c.got(r), e))
 		return false
 	}
 	owner := owners[0]
 	if len(owners) > 1 { // its owners take turns
-		l.owners[e] = append(owners[1:len(owners):len(owners)], owner)
+		owner = owners[l.turns[e]%len(owners)]
+		l.turns[e]++
 	}
 	l.present[owner]++
 	if l.present[owner] > l.appended(owner) {
@@ -108,15 +128,7 @@ func (l *listWalk) element(e string) bool {
 }
 
 // appended returns how many elements a transaction appended to the key.
-func (l *listWalk) appended(owner int32) int {
-	n := 0
-	for _, w := range l.c.lookup.writes[l.r.key] {
-		if w.txn == owner {
-			n += len(strings.Fields(w.value))
-		}
-	}
-	return n
-}
+func (l *listWalk) appended(owner int32) int { return l.all.number[owner] }
 
 // missing names what should be there and is not: one that was overtaken was
 // overwritten by somebody who had not seen it; a missing end was not seen yet.
@@ -142,6 +154,9 @@ func (l *listWalk) missing(should *version) {
 			return
 		}
 	}
+	if l.forgotten() {
+		return
+	}
 	if len(l.initial) > 0 {
 		c.add(verdict.GSIb, r.txn, fmt.Sprintf("%s lacks %q of the initial state", c.got(r), l.initial[0]))
 		return
@@ -150,6 +165,22 @@ func (l *listWalk) missing(should *version) {
 		return // what floats may stand anywhere
 	}
 	c.add(verdict.WriteOrder, r.txn, fmt.Sprintf("%s should be %s", c.got(r), show(should.value, !should.absent)), should.txn)
+}
+
+// forgotten looks for what floats, was seen at some timestamp, and is not there for
+// this reader, whose snapshot is no older.
+func (l *listWalk) forgotten() bool {
+	c, r := l.c, l.r
+	k := &c.ix.keys[r.key]
+	for i := range k.floating {
+		v := &k.floating[i]
+		t := &c.ix.txns[v.txn]
+		if t.fate == committed && t.hi <= r.start(c.ix) && v.txn != r.txn && l.present[v.txn] < l.appended(v.txn) {
+			c.missed(r, v)
+			return true
+		}
+	}
+	return false
 }
 
 // overwriter returns the first transaction after the version whose elements are

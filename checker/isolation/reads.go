@@ -52,7 +52,8 @@ func (c *checker) snapshot(r read) {
 
 // judge returns nil if an answer is right: the newest of the first n versions of
 // its key, those committed at or before the start timestamp. Where that is certain
-// it takes a comparison. Of a wrong answer it returns what should have been read.
+// it takes a comparison. Of a wrong answer it returns what should have been read, and
+// of a list in which something floats always, for its explanation tells.
 func (c *checker) judge(r *read, n int) *version {
 	k := &c.ix.keys[r.key]
 	if !k.unsure {
@@ -65,6 +66,9 @@ func (c *checker) judge(r *read, n int) *version {
 	cand.collect(c.ix, r, n)
 	if c.free(cand.newest) {
 		return nil
+	}
+	if k.lists && !k.plain {
+		return cand.newest // element by element: what floats is in no version
 	}
 	hidden := c.hiding(cand, r.start(c.ix))
 	if hidden == nil && k.same(cand.newest, r) {

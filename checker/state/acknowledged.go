@@ -129,10 +129,12 @@ func (a *acknowledged) decided(primary string, start uint64) bool {
 func (a *acknowledged) check(op *history.Op) {
 	t := op.Txn
 	found, missing, primary := "", "", ""
-	for _, w := range wants(a.header, t) {
+	all := wants(a.header, t)
+	commitTS := a.committedAt(all, t)
+	for _, w := range all {
 		s := a.find(w.key, t.StartTS)
 		switch {
-		case s.record == nil && s.lock == nil && a.chaff.collected(&w, t.CommitTS):
+		case s.record == nil && s.lock == nil && a.chaff.collected(&w, commitTS, a.records(w.key)):
 		case s.record != nil:
 			found = w.key
 			a.compare(op, &w, s.record)
@@ -152,6 +154,29 @@ func (a *acknowledged) check(op *history.Op) {
 	case op.Outcome == history.Unknown && found != "" && missing != "":
 		a.add(verdict.RecordConflict, op, fmt.Sprintf("it is committed on %q and not on %q", found, missing))
 	}
+}
+
+// committedAt returns the commit timestamp of a transaction, 0 if nothing tells it. A
+// client that does not know the outcome may not know the timestamp either, if the
+// stores were to choose it; then a record says which it is.
+func (a *acknowledged) committedAt(all []want, t *history.TxnRecord) uint64 {
+	if t.CommitTS != 0 {
+		return t.CommitTS
+	}
+	for _, w := range all {
+		if s := a.find(w.key, t.StartTS); s.record != nil {
+			return s.record.commit
+		}
+	}
+	return 0
+}
+
+// records returns the records of a key.
+func (a *acknowledged) records(key string) []record {
+	if k := a.scan.keys[key]; k != nil {
+		return k.writes
+	}
+	return nil
 }
 
 // compare checks one commit record against what the client knows.

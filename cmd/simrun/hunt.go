@@ -25,6 +25,7 @@ type huntFlags struct {
 	stop        bool
 	marks       bool
 	junit       string
+	knobs       []string
 }
 
 func huntCommand() *cobra.Command {
@@ -37,13 +38,15 @@ was found, each with the command that runs its first seed again. An interrupt en
 hunt and tells what was found so far; the exit status is then 3, or 1 if that was a
 violation.`,
 		Example: `  simrun hunt bank --seeds 1-2000
-  simrun hunt bank --for 10m`,
+  simrun hunt bank --for 10m
+  simrun hunt bank --seeds 1-500 --knob commit-mode=async`,
 		Args: one("one scenario"),
 		RunE: func(cmd *cobra.Command, args []string) error { return hunt(cmd, args[0], &f) },
 	}
 	cmd.Flags().StringVar(&f.seeds, "seeds", "", "seeds, such as 1-2000 (default: from 1 on until --for is over)")
 	cmd.Flags().DurationVar(&f.limit, "for", 0, "stop after this much real time (default 1m if there are no --seeds)")
 	addPoolFlags(cmd, &f.workers, &f.seedTimeout)
+	addKnobFlag(cmd, &f.knobs)
 	cmd.Flags().BoolVar(&f.stop, "stop", false, "stop at the first violation")
 	cmd.Flags().BoolVar(&f.marks, "marks", false, "list how often each rare branch was reached, and in how many seeds")
 	cmd.Flags().StringVar(&f.junit, "junit", "", "also write the runs as a JUnit test suite to this file")
@@ -75,6 +78,9 @@ func hunt(cmd *cobra.Command, name string, f *huntFlags) error {
 	if src.plan != nil {
 		return fmt.Errorf("hunt takes a scenario, and a plan has one seed only; use simrun run %s", quoted(name))
 	}
+	if err = src.fix(f.knobs); err != nil {
+		return err
+	}
 	next, total, err := f.jobs()
 	if err != nil {
 		return err
@@ -88,7 +94,7 @@ func hunt(cmd *cobra.Command, name string, f *huntFlags) error {
 	t := newTally(src, cmd.OutOrStdout(), cmd.ErrOrStderr(), total)
 	t.keepCases = f.junit != ""
 	begun := time.Now()
-	p := &pool{program: program, source: name, workers: f.workers, gomaxprocs: 1, timeout: f.seedTimeout, stderr: cmd.ErrOrStderr()}
+	p := &pool{program: program, source: name, knobs: f.knobs, workers: f.workers, gomaxprocs: 1, timeout: f.seedTimeout, stderr: cmd.ErrOrStderr()}
 	stopped := false
 	err = p.run(ctx, next, func(a answer) {
 		t.take(a)

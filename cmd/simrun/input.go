@@ -22,6 +22,7 @@ type source struct {
 	embedded bool   // the name is that of a scenario of the program, not of a file
 	plan     *plan.Plan
 	scenario *scenarios.Scenario
+	knobs    []string // of the scenario that are fixed, as the command line has them
 }
 
 // findSource reads the argument of a command: the name of a scenario, or the
@@ -127,7 +128,11 @@ func (s *source) command(seed uint64) string {
 	if s.plan != nil {
 		return "simrun run " + quoted(s.name)
 	}
-	return fmt.Sprintf("simrun run %s --seed %d", quoted(s.name), seed)
+	command := fmt.Sprintf("simrun run %s --seed %d", quoted(s.name), seed)
+	for _, knob := range s.knobs {
+		command += " --knob " + quoted(knob)
+	}
+	return command
 }
 
 // folder is where a run of a seed goes unless the command line says it. What
@@ -137,7 +142,11 @@ func (s *source) folder(seed uint64) string {
 	name := filepath.Base(s.name)
 	name = strings.TrimSuffix(name, filepath.Ext(name))
 	if s.plan == nil {
-		return filepath.Join("out", fmt.Sprintf("%s-%d", name, seed))
+		name = fmt.Sprintf("%s-%d", name, seed)
+		for _, knob := range s.knobs { // it is another run than the scenario's
+			name += "-" + strings.ReplaceAll(knob, "=", "-")
+		}
+		return filepath.Join("out", name)
 	}
 	if dir := filepath.Base(filepath.Dir(s.name)); filepath.Base(s.name) == reports.FilePlan && dir != "." && dir != ".." {
 		name = dir + "-" + name // the plan of another run, perhaps edited
@@ -156,7 +165,7 @@ func (s *source) seedInside(changed bool) error {
 // quoted makes a path one word of a shell's command line.
 func quoted(path string) string {
 	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:,@", r)
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:,@=", r)
 	}
 	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
 		return path

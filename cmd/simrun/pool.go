@@ -20,8 +20,9 @@ import (
 // the libraries' global state is the process's. A worker that dies, or that does
 // not answer in time, costs the seed that it had and is replaced.
 type pool struct {
-	program string // the simrun to start
-	source  string // what the workers run
+	program string   // the simrun to start
+	source  string   // what the workers run
+	knobs   []string // of the scenario, that are fixed
 	workers int
 	// gomaxprocs of each worker; 0 leaves the machine's.
 	gomaxprocs int
@@ -135,7 +136,8 @@ func (d *dispatcher) fail(err error) {
 
 // worker drives one worker process until there is nothing left or it is lost.
 func (p *pool) worker(ctx context.Context, d *dispatcher) error {
-	cmd := exec.CommandContext(ctx, p.program, "worker", p.source) //nolint:gosec // it is this program, or one that we have built
+	args := append([]string{"worker", p.source}, knobArgs(p.knobs)...)
+	cmd := exec.CommandContext(ctx, p.program, args...) //nolint:gosec // it is this program, or one that we have built
 	// Garbage is collected rarely as long as there is little of it: a seed lives
 	// on less than 110 MB.
 	cmd.Env = append(os.Environ(), "GOGC=400", "GOMEMLIMIT=100MiB")

@@ -24,6 +24,7 @@ type runFlags struct {
 	log  string
 	// marks lists the rare branches.
 	marks bool
+	knobs []string
 }
 
 func runCommand() *cobra.Command {
@@ -35,6 +36,7 @@ func runCommand() *cobra.Command {
 folder gets the plan, the history while it is recorded, and at the end the verdict, the
 trace and a page. An interrupt ends the run early: what was recorded is checked and kept.`,
 		Example: `  simrun run bank --seed 7
+  simrun run bank --seed 7 --knob commit-mode=async --knob pessimistic=1000
   simrun run out/bank-7/plan.toml`,
 		Args: one("one scenario or plan"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runOne(cmd, args[0], &f) },
@@ -42,6 +44,7 @@ trace and a page. An interrupt ends the run early: what was recorded is checked 
 	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "the seed that decides everything")
 	cmd.Flags().StringVar(&f.out, "out", "", "output folder (default out/SCENARIO-SEED, or after the plan's file)")
 	cmd.Flags().BoolVar(&f.marks, "marks", false, "list how often each rare branch was reached")
+	addKnobFlag(cmd, &f.knobs)
 	cmd.Flags().StringVar(&f.log, "log", "", "write what nodes and faults log to this file (- for standard error)")
 	return cmd
 }
@@ -52,6 +55,9 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 		return err
 	}
 	if err = src.seedInside(cmd.Flags().Changed("seed")); err != nil {
+		return err
+	}
+	if err = src.fix(f.knobs); err != nil {
 		return err
 	}
 	p := src.planOf(f.seed)
@@ -133,7 +139,7 @@ func runInto(folder *reports.Folder, src *source, p *plan.Plan, opts runner.Opti
 	}
 	outcome.Result.Wall = time.Since(begun)
 	outcome.Result.Program = program()
-	if !src.embedded {
+	if !src.embedded || len(src.knobs) > 0 {
 		outcome.Result.Command = src.command(p.Seed)
 	}
 	run := &reports.Run{Plan: text, History: outcome.History, Result: outcome.Result}

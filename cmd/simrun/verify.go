@@ -15,6 +15,7 @@ type verifyFlags struct {
 	procs       []int
 	workers     int
 	seedTimeout time.Duration
+	knobs       []string
 }
 
 func verifyCommand() *cobra.Command {
@@ -32,6 +33,7 @@ is not a function of its seed, so nothing that it finds can be trusted.`,
 	cmd.Flags().StringVar(&f.seeds, "seeds", "1-10", "seeds, such as 1-100 or 3,7")
 	cmd.Flags().IntSliceVar(&f.procs, "procs", []int{1, 2, 8}, "run with each of these as GOMAXPROCS")
 	addPoolFlags(cmd, &f.workers, &f.seedTimeout)
+	addKnobFlag(cmd, &f.knobs)
 	return cmd
 }
 
@@ -41,6 +43,9 @@ func verify(cmd *cobra.Command, name string, f *verifyFlags) error {
 		return err
 	}
 	if err = src.seedInside(cmd.Flags().Changed("seeds")); err != nil {
+		return err
+	}
+	if err = src.fix(f.knobs); err != nil {
 		return err
 	}
 	if err = checkPoolFlags(f.workers, f.seedTimeout); err != nil {
@@ -66,7 +71,7 @@ func verify(cmd *cobra.Command, name string, f *verifyFlags) error {
 	begun := time.Now()
 	// The first run of a worker is the reference for its own later ones, so the
 	// first of procs is used twice: equal settings must agree too.
-	p := &pool{program: program, source: name, workers: f.workers, timeout: f.seedTimeout, stderr: cmd.ErrOrStderr()}
+	p := &pool{program: program, source: name, knobs: f.knobs, workers: f.workers, timeout: f.seedTimeout, stderr: cmd.ErrOrStderr()}
 	err = p.run(ctx, queueOf(seeds, append(f.procs[:1:1], f.procs...)), t.take)
 	t.interrupted = ctx.Err() != nil
 	t.summary(time.Since(begun))

@@ -42,7 +42,8 @@ type answer struct {
 }
 
 func workerCommand() *cobra.Command {
-	return &cobra.Command{
+	var knobs []string
+	cmd := &cobra.Command{
 		Use:    "worker SCENARIO|PLAN.toml",
 		Short:  "Run the seeds that come as lines on standard input",
 		Hidden: true,
@@ -52,9 +53,14 @@ func workerCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err = src.fix(knobs); err != nil {
+				return err
+			}
 			return work(src, cmd.InOrStdin(), cmd.OutOrStdout())
 		},
 	}
+	addKnobFlag(cmd, &knobs)
+	return cmd
 }
 
 // work answers jobs until its input ends.

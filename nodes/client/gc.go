@@ -17,13 +17,16 @@ import (
 
 //nolint:gochecknoglobals // marks register once
 var (
-	markGCHeld     = invariant.NewMark("client: garbage collection got less than it wanted")
-	markGCResolved = invariant.NewMark("client: lock below the safe point resolved by garbage collection")
-	markGCTogether = invariant.NewMark("client: locks of several transactions resolved at once by garbage collection")
-	markGCWaits    = invariant.NewMark("client: garbage collection waits for a living transaction")
-	markGCFailed   = invariant.NewMark("client: round of garbage collection given up")
-	markGCDone     = invariant.NewMark("client: round of garbage collection done")
-	markGCOthers   = invariant.NewMark("client: garbage collection left to another client")
+	markGCHeld        = invariant.NewMark("client: garbage collection got less than it wanted")
+	markGCResolved    = invariant.NewMark("client: lock below the safe point resolved by garbage collection")
+	markGCAsync       = invariant.NewMark("client: garbage collection met the lock of an async commit")
+	markGCPessimistic = invariant.NewMark("client: garbage collection met a pessimistic lock")
+	markGCMemory      = invariant.NewMark("client: garbage collection met a lock in the memory of a leader")
+	markGCTogether    = invariant.NewMark("client: locks of several transactions resolved at once by garbage collection")
+	markGCWaits       = invariant.NewMark("client: garbage collection waits for a living transaction")
+	markGCFailed      = invariant.NewMark("client: round of garbage collection given up")
+	markGCDone        = invariant.NewMark("client: round of garbage collection done")
+	markGCOthers      = invariant.NewMark("client: garbage collection left to another client")
 )
 
 // SafePoints is what garbage collection asks of the placement driver.
@@ -140,20 +143,30 @@ func (g *Collector) prepare(t env.Task, b *backoff, safePoint uint64) error {
 }
 
 // teller has one store move a bound, and returns where it is then.
-type teller func(t env.Task, addr env.Addr, safePoint uint64, limit time.Duration) (uint64, error)
+type teller func(t env.Task, b *backoff, addr env.Addr, safePoint uint64) (uint64, error)
 
-func (g *Collector) closeStore(t env.Task, addr env.Addr, safePoint uint64, limit time.Duration) (uint64, error) {
+func (g *Collector) closeStore(t env.Task, b *backoff, addr env.Addr, safePoint uint64) (uint64, error) {
 	resp := &pdpb.UpdateServiceGCSafePointResponse{}
 	req := &pdpb.UpdateServiceGCSafePointRequest{SafePoint: safePoint}
-	err := g.client.transport.Call(t, addr, rpc.CloseSafePoint, req, resp, limit)
+	err := g.callStore(t, b, addr, rpc.CloseSafePoint, req, resp)
 	return resp.MinSafePoint, err
 }
 
-func (g *Collector) settleStore(t env.Task, addr env.Addr, safePoint uint64, limit time.Duration) (uint64, error) {
+func (g *Collector) settleStore(t env.Task, b *backoff, addr env.Addr, safePoint uint64) (uint64, error) {
 	resp := &pdpb.UpdateGCSafePointResponse{}
 	req := &pdpb.UpdateGCSafePointRequest{SafePoint: safePoint}
-	err := g.client.transport.Call(t, addr, rpc.SettleSafePoint, req, resp, limit)
+	err := g.callStore(t, b, addr, rpc.SettleSafePoint, req, resp)
 	return resp.NewSafePoint, err
+}
+
+// callStore makes one request of a store that concerns no region.
+func (g *Collector) callStore(t env.Task, b *backoff, addr env.Addr, m rpc.Method, req, resp rpc.Message) error {
+	b.sending(m)
+	err := g.client.transport.Call(t, addr, m, req, resp, min(g.client.cfg.RPCTimeout, b.remaining()))
+	if err != nil && !errors.Is(err, rpc.ErrRefused) {
+		b.unanswered(m)
+	}
+	return err
 }
 
 // tellStores has every store move a bound to the safe point at least.
@@ -177,13 +190,12 @@ func (g *Collector) tellStore(t env.Task, b *backoff, store, safePoint uint64, t
 	c := g.client
 	for *givenUp == nil {
 		addr, err := c.address(t, b, store)
-		limit := min(c.cfg.RPCTimeout, b.remaining())
-		if err == nil && limit <= 0 {
+		if err == nil && b.remaining() <= 0 {
 			return ErrDeadline
 		}
 		if err == nil {
 			var at uint64
-			if at, err = tell(t, addr, safePoint, limit); err == nil {
+			if at, err = tell(t, b, addr, safePoint); err == nil {
 				invariant.Check(at >= safePoint, "client: store %d has its safe point at %d, told of %d", store, at, safePoint)
 				return nil
 			}
@@ -237,14 +249,15 @@ func (g *Collector) resolveLocks(t env.Task, b *backoff, p part, safePoint uint6
 		case resp.Error.GetLocked() != nil:
 			// In the memory of the leader, about to be applied: a resolution that looks for
 			// locks in the data does not find it.
-			markGCResolved.Reached()
+			markGCMemory.Reached()
+			markGCLocks([]*kvrpcpb.LockInfo{resp.Error.Locked})
 			blocked, err = c.resolveForWrite(t, b, codec.MaxTS, []*kvrpcpb.LockInfo{resp.Error.Locked})
 		case resp.Error != nil:
 			return fmt.Errorf("scan locks: %w", keyError(resp.Error))
 		case len(resp.Locks) == 0:
 			return nil
 		default:
-			markGCResolved.Reached()
+			markGCLocks(resp.Locks)
 			blocked, err = g.resolveFound(t, b, p, resp.Locks)
 		}
 		if err != nil {
@@ -290,6 +303,17 @@ func (g *Collector) resolveFound(t env.Task, b *backoff, p part, locks []*kvrpcp
 	}
 	markGCTogether.Sometimes(len(req.TxnInfos) > 1)
 	return blocked, nil
+}
+
+// markGCLocks notes what kinds of locks were met. Whether an async commit stands, only
+// all of its locks together tell; a pessimistic lock says nothing of its transaction,
+// which may even be committed without the key.
+func markGCLocks(locks []*kvrpcpb.LockInfo) {
+	markGCResolved.Reached()
+	for _, lock := range locks {
+		markGCAsync.Sometimes(lock.UseAsyncCommit)
+		markGCPessimistic.Sometimes(lock.LockType == kvrpcpb.Op_PessimisticLock)
+	}
 }
 
 // collect has a region drop its garbage.

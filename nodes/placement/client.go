@@ -186,8 +186,8 @@ func callWithin[P any, R response[P]](c *Client, t env.Task, m rpc.Method, req r
 		if c.env.Clock.Monotonic()+pause >= deadline {
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}
-		markRetry.Reached()
 		t.Sleep(pause)
+		again(m, err)
 		backoff = min(2*backoff, c.cfg.BackoffMax)
 	}
 }

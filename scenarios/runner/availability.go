@@ -51,6 +51,9 @@ func availabilityBound(p *plan.Plan) time.Duration {
 		// A transaction whose outcome its client does not know may leave a lock.
 		bound += time.Duration(k.LockTTL)
 	}
+	if k.Pessimistic > 0 {
+		bound += deadlockBound(p)
+	}
 	return bound
 }
 
@@ -78,6 +81,7 @@ func (tl *timeline) checkAvailability(p *plan.Plan, h *history.History) checker.
 		return r
 	}
 	bound := availabilityBound(p)
+	ends := endsOfLockers(p, h)
 	waits := map[string]*outage{}
 	for i := range h.Ops {
 		op := &h.Ops[i]
@@ -96,11 +100,11 @@ func (tl *timeline) checkAvailability(p *plan.Plan, h *history.History) checker.
 			}
 			o := waits[name]
 			o.extend(op, answered(p, op))
-			if o.length() > bound && !o.told {
+			if length := o.unserved(ends); length > bound && !o.told {
 				o.told = true
 				r.Add(checker.Finding{Anomaly: anomalyUnavailable, Message: fmt.Sprintf(
 					"%s was not served for %v, from %v on, and the bound is %v; %s",
-					name, o.length(), time.Duration(o.from), bound, tl.away(o.from, o.to))})
+					name, length, time.Duration(o.from), bound, tl.away(o.from, o.to))})
 			}
 		}
 	}
@@ -114,8 +118,6 @@ type outage struct {
 	failing  bool  // the last operation was not answered
 	told     bool  // it is known to be too long
 }
-
-func (o *outage) length() time.Duration { return time.Duration(o.to - o.from - o.idle) }
 
 // extend takes an operation, in the order of returns. Whoever issued it has waited
 // until it returned: since it began, or, if the one before was not answered, since

@@ -93,3 +93,44 @@ func TestAvailabilityIsOfRestarts(t *testing.T) {
 		}
 	}
 }
+
+// Where transactions lock, a client may wait for others, as long as these come to an end
+// one after the other; those who lock nothing are no excuse.
+func TestAvailabilityBesideLocks(t *testing.T) {
+	p := rolling()
+	p.Cluster.API, p.Workload.Name, p.Knobs.Pessimistic = plan.Txn, "bank", 500
+	half := availabilityBound(p)/2 + time.Millisecond
+	op := func(client int, from, to time.Duration, outcome history.Outcome, pessimistic bool, ops ...history.TxnOp) history.Op {
+		return history.Op{
+			Client: client, Kind: history.Txn, Phase: phaseStorm, Outcome: outcome,
+			Invoke: int64(time.Minute + from*half/1000), Return: int64(time.Minute + to*half/1000),
+			Txn: &history.TxnRecord{StartTS: 1, Pessimistic: pessimistic, Ops: ops},
+		}
+	}
+	waits := op(1, 0, 3000, history.OK, true)
+	for _, c := range []struct {
+		name  string
+		other []history.Op
+		bad   int
+	}{
+		{"nobody else", nil, 1},
+		{"one that locks, and another", []history.Op{
+			op(2, 0, 1500, history.OK, true, history.TxnOp{Kind: history.TxnLock, Key: "a"}),
+		}, 0},
+		{"one that read for update", []history.Op{op(2, 0, 1500, history.OK, true, history.TxnOp{Kind: history.TxnRead, Key: "a", TS: 2})}, 0},
+		{"one that got no lock in the end", []history.Op{op(2, 0, 1500, history.Failed, true)}, 0},
+		{"one of unknown outcome", []history.Op{op(2, 1000, 1500, history.Unknown, true)}, 1},
+		{"one that read its snapshot", []history.Op{op(2, 1000, 1500, history.OK, true, history.TxnOp{Kind: history.TxnRead, Key: "a"})}, 1},
+		{"one that locks nothing before it commits", []history.Op{
+			op(2, 1000, 1500, history.OK, false, history.TxnOp{Kind: history.TxnWrite, Key: "a"}),
+		}, 1},
+		{"one that came to an end too early", []history.Op{
+			op(2, 0, 500, history.OK, true, history.TxnOp{Kind: history.TxnLock, Key: "a"}),
+		}, 1},
+	} {
+		r := (&timeline{}).checkAvailability(p, &history.History{Ops: append(c.other, waits)})
+		if len(r.Findings) != c.bad {
+			t.Errorf("%s: %d findings, not %d: %+v", c.name, len(r.Findings), c.bad, r.Findings)
+		}
+	}
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// addKnobFlag adds the flag of the commands that run plans of a scenario.
+func addKnobFlag(cmd *cobra.Command, knobs *[]string) {
+	cmd.Flags().StringArrayVar(knobs, "knob", nil,
+		"NAME=VALUE: give every plan of the scenario this value for a knob, such as commit-mode=async; may be repeated")
+}
+
+// fix gives every plan of the scenario the values of the knobs, each NAME=VALUE as
+// in a plan, but without quotes.
+func (s *source) fix(knobs []string) error {
+	if len(knobs) == 0 {
+		return nil
+	}
+	if s.plan != nil {
+		return errors.New("--knob: a plan has its knobs inside: edit the plan, or give a scenario")
+	}
+	sound := s.scenario.Plan(1).Validate() == nil
+	given := map[string]bool{}
+	for _, knob := range knobs {
+		name, value, ok := strings.Cut(knob, "=")
+		switch {
+		case !ok || name == "":
+			return fmt.Errorf("--knob %q: write NAME=VALUE, such as commit-mode=async", knob)
+		case given[name]:
+			return fmt.Errorf("--knob %s: %s is given twice: keep one", knob, name)
+		}
+		given[name] = true
+		if err := s.scenario.Fix(name, value); err != nil {
+			return fmt.Errorf("--knob %s: %w", knob, err)
+		}
+	}
+	// A value out of its range is one mistake, not one of every seed.
+	if err := s.scenario.Plan(1).Validate(); err != nil && sound {
+		return fmt.Errorf("--knob %s: %w", strings.Join(knobs, ", "), err)
+	}
+	s.knobs = knobs
+	return nil
+}
+
+// knobArgs is how a command line has the knobs.
+func knobArgs(knobs []string) []string {
+	var args []string
+	for _, knob := range knobs {
+		args = append(args, "--knob", knob)
+	}
+	return args
+}
