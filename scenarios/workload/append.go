@@ -19,31 +19,33 @@ import (
 // transaction waits before it does so once more; locked, 1 if the others lock every
 // key that they read, whether they append to it or not: then they are serializable,
 // together with the scans, for each of them is as if it did everything at the
-// instant of its commit.
+// instant of its commit; newest and past, see instants.
 type appends struct {
-	cfg    Config
-	lists  []string
-	width  int
-	reads  int
-	length int
-	scans  int
-	linger int
-	locked bool
-	probes int
+	cfg      Config
+	instants instants
+	lists    []string
+	width    int
+	reads    int
+	length   int
+	scans    int
+	linger   int
+	locked   bool
+	probes   int
 }
 
 const listPrefix = "list/"
 
 func newAppend(cfg Config) *appends {
 	return &appends{
-		cfg:    cfg,
-		lists:  keys(listPrefix, cfg.Keys),
-		width:  cfg.param("keys-per-txn"),
-		reads:  cfg.param("read"),
-		length: cfg.param("length"),
-		scans:  cfg.param("scan"),
-		linger: cfg.param("linger"),
-		locked: cfg.param("locked") == 1,
+		cfg:      cfg,
+		instants: newInstants(&cfg),
+		lists:    keys(listPrefix, cfg.Keys),
+		width:    cfg.param("keys-per-txn"),
+		reads:    cfg.param("read"),
+		length:   cfg.param("length"),
+		scans:    cfg.param("scan"),
+		linger:   cfg.param("linger"),
+		locked:   cfg.param("locked") == 1,
 	}
 }
 
@@ -64,6 +66,9 @@ func (w *appends) Setup(t env.Task, s *Session) error {
 
 // Step implements Workload.
 func (w *appends) Step(t env.Task, s *Session, r *stream.Stream) {
+	if w.instants.step(t, s, r, w.lists, listPrefix) {
+		return
+	}
 	if r.PerMille(w.scans) {
 		page, reverse := 1+r.IntN(len(w.lists)), r.PerMille(500)
 		pause := time.Duration(r.IntN(w.linger+1)) * time.Millisecond
