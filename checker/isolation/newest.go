@@ -251,24 +251,18 @@ func (ix *index) floatable(k *key) floatable {
 	return f
 }
 
-// strip takes out of a list what may stand anywhere. It says false if something is
-// there of which the transaction was invoked after the list was returned.
-func (f floatable) strip(list string, ret int64) (rest string, possible bool) {
+// strip takes out of a list what may stand anywhere, and says whether some of that
+// is of a transaction that was invoked after the list was returned.
+func (f floatable) strip(list string, ret int64) (rest string, early bool) {
 	if len(f) == 0 {
-		return list, true
+		return list, false
 	}
-	var b strings.Builder
 	for e := range strings.FieldsSeq(list) {
-		invoke, floats := f[e]
-		switch {
-		case floats && invoke > ret:
-			return "", false
-		case floats:
-		case b.Len() > 0:
-			b.WriteString(" " + e)
-		default:
-			b.WriteString(e)
+		if invoke, floats := f[e]; floats {
+			early = early || invoke > ret
+		} else {
+			rest = join(rest, e)
 		}
 	}
-	return b.String(), true
+	return rest, early
 }

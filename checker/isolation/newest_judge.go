@@ -41,14 +41,14 @@ func (c *checker) newestReads(n *newest) {
 // have returned, when the one with the timestamp floor is there already.
 func (n *newest) possible(r *newestRead, floor uint64) (oldest uint64, ok bool) {
 	k, bound := &n.ix.keys[r.key], n.bound(r.op.Return)
-	rest, listed := n.floats[r.key].strip(r.value, r.op.Return)
+	rest, early := n.floats[r.key].strip(r.value, r.op.Return)
 	for i := max(n.ix.upTo(k, floor)-1, 0); i < n.ix.upTo(k, bound); i++ {
 		v := &k.versions[i]
 		if v.txn != initial && n.ix.txns[v.txn].op.Invoke > r.op.Return {
 			continue
 		}
 		free := v.txn == initial && v.absent && n.ix.h.InitialUnknown
-		if free || k.lists && listed && v.value == rest || !k.lists && r.shows(v) {
+		if free || k.lists && !early && v.value == rest || !k.lists && r.shows(v) {
 			return n.ix.commitOf(v), true
 		}
 	}
@@ -70,7 +70,11 @@ func (c *checker) explainNewest(n *newest, r *newestRead, floor proof) {
 		c.lookup = newLookup(c.ix)
 	}
 	k := &c.ix.keys[r.key]
-	rest, _ := n.floats[r.key].strip(r.value, r.op.Return)
+	rest, early := n.floats[r.key].strip(r.value, r.op.Return)
+	if early {
+		c.addNewest(verdict.RealTimeOrder, r, "with what somebody appended who began after the read had returned")
+		return
+	}
 	for _, v := range slices.Concat(k.versions, k.floating) {
 		if !(k.lists && v.value == rest) && (k.lists || !r.shows(&v)) {
 			continue
