@@ -10,6 +10,7 @@
 //	at 2s clog store1 -> store3 for 300ms
 //	at 2s clog store1 -> all-clients for 300ms
 //	at 2s network loss 5% duplicate 2% reorder 0.5% latency 20ms on store1 | store2 for 2s
+//	at 2s network latency 200ms of KvPrewrite on client1 -> store2 for 2s
 //	at 3s power-loss store2 for 500ms
 //	at 3s power-loss store2 at-op 17 within 1s for 400ms
 //	at 3s kill leader(k003) for 200ms
@@ -52,6 +53,10 @@
 //
 // join starts a store that was held back, drain has one emptied and removed, and
 // destroy ends one that is never started again: stores come and go.
+//
+// A network fault may be aimed at the messages of one kind, by the name that the
+// system's protocol has for it: requests, their answers, or what has no answer, by the
+// direction of the links. One that is late for its kind holds up nobody behind it.
 //
 // Where a fault names nodes it may name them late: leader(KEY) is the store
 // that leads the region of KEY at the instant of the fault, follower(KEY) the

@@ -26,6 +26,9 @@ func drawFault(t *rapid.T) faults.Fault {
 			Loss: number(0, 1000), Duplicate: number(0, 1000), Reorder: number(1, 1000),
 			Latency: time.Duration(number(0, 1_000_000)),
 		}
+		if rapid.Bool().Draw(t, "of") {
+			f.Degradation.Of = "KvPrewrite"
+		}
 		if rapid.Bool().Draw(t, "on") {
 			drawSides(t, &f)
 		}

@@ -73,6 +73,9 @@ type Degradation struct {
 	Loss, Duplicate, Reorder int
 	// Latency is added to every message.
 	Latency time.Duration
+	// Of restricts it to messages of one kind, by a name of the system's protocol;
+	// empty is all. They are delayed each for itself: what is behind one passes it.
+	Of string
 }
 
 // Access is a direction of disk access.

@@ -61,6 +61,9 @@ func (p parser) body(f *Fault) {
 		f.Regardless = p.accept("regardless")
 	case Network:
 		p.degradation(f)
+		if p.accept("of") {
+			f.Degradation.Of = p.messages()
+		}
 		if p.accept("on") {
 			p.sides(f)
 		}

@@ -34,6 +34,16 @@ func (p parser) degradation(f *Fault) {
 	}
 }
 
+// messages reads the name of a kind of messages. Which there are is the system's
+// business.
+func (p parser) messages() string {
+	at := p.take()
+	if !ValidName(at.text) {
+		p.fail(at, "expected a kind of messages, such as KvPrewrite, found %v: %s", at, usage(Network))
+	}
+	return at.text
+}
+
 // chance reads a word and the percentage after it, as per mille.
 func (p parser) chance() int {
 	what := p.take().text

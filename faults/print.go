@@ -92,6 +92,9 @@ func (d Degradation) append(b []byte) []byte {
 	if d.Latency != 0 {
 		b = appendWord(b, "latency", FormatDuration(d.Latency))
 	}
+	if d.Of != "" {
+		b = appendWord(b, "of", d.Of)
+	}
 	return b
 }
 

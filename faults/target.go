@@ -148,6 +148,6 @@ func ValidName(name string) bool {
 func reserved() []string {
 	return []string{
 		"all-stores", "all-clients", "placement", "placement-leader", "snapshot-receiver", "snapshot-sender", "merging", "merge-target", "leader", "follower",
-		"for", "on", "at-op", "within", "read", "write",
+		"for", "of", "on", "at-op", "within", "read", "write",
 	}
 }

@@ -11,6 +11,10 @@ type Config struct {
 	// called. Links of an address to itself are exempt: they deliver in the
 	// instant of sending and lose nothing, whatever Default says.
 	Default LinkConfig
+
+	// Kind names the kind of a message, by which a Degradation may be aimed. Nil
+	// tells none apart.
+	Kind func(payload []byte) string
 }
 
 // LinkConfig describes one directed link. The zero value delivers everything
@@ -105,20 +109,27 @@ type Degradation struct {
 	Loss, Duplicate, Reorder int
 	// Latency is added to the link's own.
 	Latency time.Duration
+
+	// Of restricts it to messages of one kind, see Config.Kind; empty is all. A
+	// message that is late for its kind holds up nobody: the ones behind it pass.
+	Of string
 }
 
 func (d Degradation) plus(e Degradation) Degradation {
-	return Degradation{d.Loss + e.Loss, d.Duplicate + e.Duplicate, d.Reorder + e.Reorder, d.Latency + e.Latency}
+	return Degradation{
+		Loss: d.Loss + e.Loss, Duplicate: d.Duplicate + e.Duplicate, Reorder: d.Reorder + e.Reorder,
+		Latency: d.Latency + e.Latency,
+	}
 }
 
 // minus takes e back. It stops at zero, so that a Restore may come after
 // HealAll, which has taken everything back already.
 func (d Degradation) minus(e Degradation) Degradation {
 	return Degradation{
-		max(d.Loss-e.Loss, 0),
-		max(d.Duplicate-e.Duplicate, 0),
-		max(d.Reorder-e.Reorder, 0),
-		max(d.Latency-e.Latency, 0),
+		Loss:      max(d.Loss-e.Loss, 0),
+		Duplicate: max(d.Duplicate-e.Duplicate, 0),
+		Reorder:   max(d.Reorder-e.Reorder, 0),
+		Latency:   max(d.Latency-e.Latency, 0),
 	}
 }
 

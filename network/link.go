@@ -32,6 +32,7 @@ type link struct {
 
 	config   LinkConfig
 	degraded Degradation // sum of what faults have put on this link alone
+	aimed    aimed       // what they have put on it for messages of one kind
 
 	// What config, degraded and net.everywhere come to, by refresh.
 	latency                  int64 // ns
@@ -101,6 +102,8 @@ func (l *link) send(payload []byte) {
 	n := l.net
 	now := n.loop.Now()
 	draws := l.nextDraws(now)
+	extra := l.aimedAt(payload)
+	loss, duplicate, reorder := min(l.loss+extra.Loss, perMille), min(l.duplicate+extra.Duplicate, perMille), min(l.reorder+extra.Reorder, perMille)
 	l.sent++
 	n.stats.Sent++
 	n.stats.Bytes += uint64(len(payload))
@@ -109,7 +112,7 @@ func (l *link) send(payload []byte) {
 	case l.cuts > 0:
 		l.cut()
 		return
-	case draws.chance(laneLoss, l.loss):
+	case draws.chance(laneLoss, loss):
 		n.stats.Lost++
 		if !draws.chance(laneLoss, l.config.Loss) {
 			l.harm.Lost++
@@ -121,21 +124,24 @@ func (l *link) send(payload []byte) {
 		n.stats.Overflowed++
 		return
 	}
-	arrival := departure + l.latency + draws.below(laneJitter, int64(l.config.Jitter)+1)
+	arrival := departure + l.latency + int64(extra.Latency) + draws.below(laneJitter, int64(l.config.Jitter)+1)
 	p := n.newPacket(l, payload)
 	p.number = l.sent
-	if l.delayed {
+	if l.delayed || extra.Latency > 0 {
 		l.harm.Delayed++
 	}
-	if draws.chance(laneReorder, l.reorder) {
+	switch {
+	case draws.chance(laneReorder, reorder):
 		if !draws.chance(laneReorder, l.config.Reorder) {
 			l.harm.Reordered++
 		}
 		n.loop.Post(arrival+draws.detour(laneReorderDetour, l.config.Detour), p)
-	} else {
+	case extra.Latency > 0:
+		n.loop.Post(arrival, p)
+	default:
 		n.loop.Post(l.inOrder(arrival), p)
 	}
-	if draws.chance(laneDuplicate, l.duplicate) {
+	if draws.chance(laneDuplicate, duplicate) {
 		if !draws.chance(laneDuplicate, l.config.Duplicate) {
 			l.harm.Duplicated++
 		}

@@ -89,7 +89,7 @@ func (d delivery) String() string {
 func newRig(t testing.TB, seed uint64, link network.LinkConfig) *rig {
 	t.Helper()
 	r := &rig{loop: loop{seed: seed}}
-	n, err := network.New(&r.loop, seed, r.deliver, network.Config{Default: link})
+	n, err := network.New(&r.loop, seed, r.deliver, network.Config{Default: link, Kind: firstLetter})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,3 +122,6 @@ func (r *rig) checkBalance(t interface{ Fatalf(string, ...any) }) {
 		t.Fatalf("%d packets went in and %d came out or are in flight: %+v", in, out, s)
 	}
 }
+
+// firstLetter is the kind of a message.
+func firstLetter(payload []byte) string { return string(payload[:1]) }

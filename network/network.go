@@ -27,6 +27,8 @@ type Network struct {
 	// everywhere is the sum of the degradations that lie on all links, those
 	// included that do not exist yet.
 	everywhere Degradation
+	// aimed are those of them that are for one kind of messages.
+	aimed aimed
 
 	free     *packet // records of delivered packets, for reuse
 	inFlight uint64  // packets that were posted or are held
@@ -100,31 +102,43 @@ func (n *Network) Unclog(from, to env.Addr) bool {
 }
 
 // Degrade makes all links worse until Restore takes the same value back.
-func (n *Network) Degrade(d Degradation) { n.setEverywhere(n.everywhere.plus(d)) }
+func (n *Network) Degrade(d Degradation) {
+	if !n.aimed.add(d) {
+		n.setEverywhere(n.everywhere.plus(d))
+	}
+}
 
 // Restore takes one Degrade back.
-func (n *Network) Restore(d Degradation) { n.setEverywhere(n.everywhere.minus(d)) }
+func (n *Network) Restore(d Degradation) {
+	if !n.aimed.remove(d) {
+		n.setEverywhere(n.everywhere.minus(d))
+	}
+}
 
 // DegradeLink makes one link worse until RestoreLink takes the same value back.
 func (n *Network) DegradeLink(from, to env.Addr, d Degradation) {
 	l := n.link(from, to)
-	l.degraded = l.degraded.plus(d)
-	l.refresh()
+	if !l.aimed.add(d) {
+		l.degraded = l.degraded.plus(d)
+		l.refresh()
+	}
 }
 
 // RestoreLink takes one DegradeLink back.
 func (n *Network) RestoreLink(from, to env.Addr, d Degradation) {
 	l := n.link(from, to)
-	l.degraded = l.degraded.minus(d)
-	l.refresh()
+	if !l.aimed.remove(d) {
+		l.degraded = l.degraded.minus(d)
+		l.refresh()
+	}
 }
 
 // HealAll ends every cut, clog and degradation. What the links held is
 // delivered. Configurations stay: they are the network's nature, not a fault.
 func (n *Network) HealAll() {
-	n.everywhere = Degradation{}
+	n.everywhere, n.aimed = Degradation{}, nil
 	for _, l := range n.links {
-		l.cuts, l.clogs, l.degraded = 0, 0, Degradation{}
+		l.cuts, l.clogs, l.degraded, l.aimed = 0, 0, Degradation{}, nil
 		l.refresh()
 		l.release()
 	}

@@ -92,14 +92,29 @@ func do(t *testing.T, r *rig, words []string) {
 	case "unclog":
 		r.Unclog(link())
 	case "delay":
-		r.Degrade(network.Degradation{Latency: parseDuration(t, words[1])})
+		r.Degrade(delay(t, words))
 	case "undelay":
-		r.Restore(network.Degradation{Latency: parseDuration(t, words[1])})
+		r.Restore(delay(t, words))
+	case "lose":
+		from, to := link()
+		r.DegradeLink(from, to, network.Degradation{Loss: 1000, Of: words[2]})
+	case "keep":
+		from, to := link()
+		r.RestoreLink(from, to, network.Degradation{Loss: 1000, Of: words[2]})
 	case "heal-all":
 		r.HealAll()
 	default:
 		t.Fatalf("unknown line %q", words)
 	}
+}
+
+// delay reads a duration and, perhaps, of which kind of messages.
+func delay(t *testing.T, words []string) network.Degradation {
+	d := network.Degradation{Latency: parseDuration(t, words[1])}
+	if len(words) > 2 {
+		d.Of = words[2]
+	}
+	return d
 }
 
 func parseDuration(t *testing.T, text string) time.Duration {

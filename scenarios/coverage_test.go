@@ -141,6 +141,14 @@ func (c *coverage) promise() {
 		c.want(workloadSeen, workloadPromises[s.Workload.Name]...)
 		return
 	}
+	if s.Name == "thousand" { // as idle, which looks for what is rare
+		c.want(clusterSeen, "crashes", "restarts", "a thousand regions asleep")
+		c.want(markSeen, "raftstore: sleeping leader woken", "raftstore: followers woken, the store of their leader is silent")
+		for _, k := range s.Faults.Kinds {
+			c.want(faultSeen, k.String())
+		}
+		return
+	}
 	c.want(clusterSeen, "crashes", "restarts", "snapshots")
 	restarts := slices.Contains(s.Faults.Kinds, faults.Restart) // where nothing is away for long
 	if !restarts || s.Cluster.API == plan.Txn {                 // but transactions have conflicts
@@ -225,6 +233,7 @@ func (c *coverage) promise() {
 			c.want(markSeen, hibernationPromises()...)
 		}
 	}
+	c.promiseRoles()
 	if s.Faults.Snapshots > 0 {
 		c.snapshots()
 	}
@@ -306,13 +315,22 @@ func (c *coverage) promiseScheduling() {
 	if len(s.Interval) == 0 {
 		return
 	}
-	c.want(markSeen, "placement: operator finished", "raftstore: members changed by order of the placement driver")
+	c.want(markSeen, "placement: operator finished")
+	if slices.Contains(s.ReplicaCheck, true) || slices.Contains(s.BalanceRegions, true) {
+		c.want(markSeen, "raftstore: members changed by order of the placement driver")
+	}
 	if slices.Contains(s.BalanceLeaders, true) {
 		c.want(operatorSeen, placement.BalanceLeader.String())
 		c.want(markSeen, "raftstore: leader transferred by order of the placement driver")
 	}
 	if slices.Contains(s.BalanceRegions, true) {
 		c.want(operatorSeen, placement.BalanceRegion.String())
+	}
+	if len(s.EvictSlow) > 0 {
+		c.want(markSeen, "placement: store found to be slow", "placement: leader evicted from a slow store")
+	}
+	if len(s.SplitSize) > 0 {
+		c.want(markSeen, "raftstore: region divided where a part has enough bytes")
 	}
 	if slices.ContainsFunc(s.SplitKeys, func(n int64) bool { return n > 0 }) {
 		c.want(markSeen, "raftstore: region found too large and split", "raftstore: region smaller than it was taken for")
@@ -339,11 +357,33 @@ func (c *coverage) promiseScheduling() {
 	}
 }
 
+// roles are the targets that mean whoever it is at the instant of the fault.
+var roles = []string{
+	faults.TargetLeader.String(), faults.TargetFollower.String(), faults.TargetMerging.String(), faults.TargetMergeTarget.String(),
+	faults.TargetPlacementLeader.String(), faults.TargetSnapshotReceiver.String(), faults.TargetSnapshotSender.String(),
+}
+
+// promiseRoles lists whom the faults of one store strike at by what it is doing.
+func (c *coverage) promiseRoles() {
+	s := c.scenario
+	if s.Faults.MergingChance > 0 {
+		c.want(targetSeen, faults.TargetMerging.String(), faults.TargetMergeTarget.String())
+	}
+	if s.Faults.PlacementChance > 0 {
+		c.want(targetSeen, faults.TargetPlacementLeader.String())
+	}
+	if s.Faults.Snapshots > 0 {
+		c.want(targetSeen, faults.TargetSnapshotReceiver.String(), faults.TargetSnapshotSender.String())
+	}
+	if s.Cluster.API != plan.Raft && s.Workload.Name != "timestamps" && slices.ContainsFunc(s.Faults.Kinds, func(k faults.Kind) bool { return k == faults.Kill || k == faults.PowerLoss }) {
+		c.want(targetSeen, faults.TargetLeader.String(), faults.TargetFollower.String())
+	}
+}
+
 // snapshots promises what a scenario is for that strikes at their senders and
 // receivers.
 func (c *coverage) snapshots() {
 	c.want(clusterSeen, "snapshots sent", "snapshots resumed", "snapshots refused")
-	c.want(targetSeen, faults.SnapshotReceiver().String(), faults.SnapshotSender().String())
 	for _, mark := range []string{
 		"sender of a snapshot throttled", "sender of a snapshot waits for a busy receiver", "snapshot stream broken",
 		"snapshot given up by its sender", "snapshot deferred, too many under way", "snapshot of an earlier process offered again",
@@ -379,14 +419,17 @@ func (c *coverage) add(o *runner.Outcome) {
 		c.count(faultSeen, f.Kind, uint64(f.Effective))
 	}
 	for _, e := range r.Timeline {
-		for _, target := range []faults.Target{faults.SnapshotReceiver(), faults.SnapshotSender()} {
-			if e.Kind == reports.Fault && strings.Contains(e.Text, " "+target.String()) {
-				c.count(targetSeen, target.String(), 1)
+		for _, role := range roles {
+			if e.Kind == reports.Fault && strings.Contains(e.Text, " "+role) {
+				c.count(targetSeen, role, 1)
 			}
 		}
 	}
 	for _, m := range r.Marks {
 		c.count(markSeen, m.Name, m.Count)
+		if m.Name == "raftstore: leader goes to sleep" && m.Count >= 1000 {
+			c.count(clusterSeen, "a thousand regions asleep", 1)
+		}
 	}
 	for _, k := range r.Checkers {
 		if c.seen[checkSeen][k.Checker] == 0 && c.seeds == 1 {

@@ -30,6 +30,10 @@ var regressions = map[string]string{
 	// before the stall is over; their leader is cut off then. A store that answered
 	// for what only the page cache held acknowledged a write that nobody had.
 	"kill-before-durable.toml": "sim: process started on data that was not durable",
+	// A transaction is rolled back while its primary waits for the prewrite, another one
+	// that began before the first one's statement after it, and then a copy of the request
+	// for the lock arrives, and the prewrite behind it. The lock is refused.
+	"late-lock-after-rollback.toml": "txn: pessimistic lock met its own rollback",
 	// Of four voters one is to be removed. It is elected before it knows, commits
 	// its own removal and is gone, and a disk is lost: the last two needed its
 	// vote. It is demoted first now.
@@ -82,6 +86,7 @@ func TestRegressions(t *testing.T) {
 // together too seldom by itself. Each names the planted bug that it has to find.
 var planted = map[string]string{
 	"kill-before-durable.toml":      "K04",
+	"late-lock-after-rollback.toml": "P25",
 	"snapshot-below-log-end.toml":   "P04",
 	"split-after-its-region.toml":   "P07",
 	"ttl-over-before-last-key.toml": "P29",

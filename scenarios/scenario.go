@@ -261,5 +261,15 @@ func (s *Scenario) validate() error {
 			return fmt.Errorf("%s: min is %d and max is %d; min must be at least 1 and not above max", f.name, f.r.Min, f.r.Max)
 		}
 	}
+	for _, mode := range s.Knobs.CommitMode {
+		if err := workload.CheckModes(s.Workload.Name, mode, 0); err != nil {
+			return err
+		}
+	}
+	for _, share := range s.Knobs.Pessimistic {
+		if err := workload.CheckModes(s.Workload.Name, plan.TwoPhase, share); err != nil {
+			return err
+		}
+	}
 	return workload.Check(&plan.Workload{Name: s.Workload.Name, Params: s.Workload.Params, SQL: s.Workload.SQL}, s.Cluster.API)
 }

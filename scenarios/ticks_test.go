@@ -14,7 +14,7 @@ import (
 // and all, give the same history, and the same trace to the bit, which holds
 // every message and every disk operation with its content.
 func TestLazyTicksAreEagerTicks(t *testing.T) {
-	for _, name := range []string{"bank", "lease", "idle", "membership"} {
+	for _, name := range []string{"bank", "lease", "idle", "membership", "merge", "snapshot", "timestamps", "rolling-restart"} {
 		s, err := scenarios.Find(name)
 		if err != nil {
 			t.Fatal(err)

@@ -293,5 +293,5 @@ func crashKind(how faults.Kind) disk.CrashKind {
 
 // degradation translates between the packages, which do not know each other.
 func degradation(d faults.Degradation) network.Degradation {
-	return network.Degradation{Loss: d.Loss, Duplicate: d.Duplicate, Reorder: d.Reorder, Latency: d.Latency}
+	return network.Degradation{Loss: d.Loss, Duplicate: d.Duplicate, Reorder: d.Reorder, Latency: d.Latency, Of: d.Of}
 }

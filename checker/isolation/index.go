@@ -2,7 +2,6 @@ package isolation
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 
@@ -16,11 +15,13 @@ type index struct {
 	h    *history.History
 	txns []txn
 	keys []key
-	ids  map[string]int32
+	ids  map[string]int32 // the numbers of the keys by name
 	// opKeys holds the key number of every operation of every transaction, one
 	// transaction after another; txn.first says where its own begin.
 	opKeys  []int32
-	byStart []int32 // transactions in the order of start timestamps
+	starts  []uint64 // of each transaction, its start timestamp
+	byStart []int32  // transactions in the order of start timestamps
+	answers answers
 }
 
 // fate is what became of a transaction.
@@ -53,6 +54,7 @@ type version struct {
 	absent bool
 	list   bool   // value is what was appended to the version before
 	value  string // settle replaces an appended value by the whole list
+	commit uint64 // the lowest timestamp that its commit may have: txn.lo, which stays as it is
 }
 
 // key is one key with all versions that may be there.
@@ -74,10 +76,12 @@ type key struct {
 
 // newIndex arranges the transactions that have timestamps.
 func newIndex(h *history.History) *index {
-	return arrange(h, func(x *history.TxnRecord) bool { return x.StartTS != 0 })
+	ix := arrange(h, func(x *history.TxnRecord) bool { return x.StartTS != 0 })
+	ix.collectAnswers()
+	return ix
 }
 
-// arrange is newIndex of the transactions that are wanted.
+// arrange is newIndex of the transactions that are wanted, without the answers.
 func arrange(h *history.History, wanted func(*history.TxnRecord) bool) *index {
 	ix := &index{h: h}
 	ix.collectTxns(wanted)
@@ -93,7 +97,7 @@ func arrange(h *history.History, wanted func(*history.TxnRecord) bool) *index {
 		ix.byStart[i] = int32(i) //nolint:gosec // as above
 	}
 	slices.SortStableFunc(ix.byStart, func(a, b int32) int {
-		return cmp.Compare(ix.txns[a].rec.StartTS, ix.txns[b].rec.StartTS)
+		return cmp.Compare(ix.starts[a], ix.starts[b])
 	})
 	return ix
 }
@@ -108,10 +112,12 @@ func (ix *index) collectTxns(wanted func(*history.TxnRecord) bool) {
 		}
 	}
 	ix.txns = make([]txn, 0, n)
+	ix.starts = make([]uint64, 0, n)
 	ix.opKeys = make([]int32, 0, ops)
 	for i := range ix.h.Ops {
 		if op := &ix.h.Ops[i]; takes(op) {
 			ix.txns = append(ix.txns, newTxn(op))
+			ix.starts = append(ix.starts, op.Txn.StartTS)
 		}
 	}
 }
@@ -131,41 +137,63 @@ func newTxn(op *history.Op) txn {
 	return t
 }
 
-// collectKeys numbers the keys in their order.
+// collectKeys numbers the keys in their order. While it meets them it numbers them
+// as they come, so that the name of an operation's key is looked up once.
 func (ix *index) collectKeys() {
 	ix.ids = map[string]int32{}
-	note := func(k string) {
-		if _, ok := ix.ids[k]; !ok {
-			ix.ids[k] = 0
+	var names []string
+	var writes []int // by key, how many operations may add versions of known timestamps
+	number := func(name string) int32 {
+		id, ok := ix.ids[name]
+		if !ok {
+			id = int32(len(names)) //nolint:gosec // fewer than 2^31 keys
+			ix.ids[name] = id
+			names, writes = append(names, name), append(writes, 0)
 		}
+		return id
 	}
-	for k := range ix.h.Initial {
-		note(k)
-	}
-	for i := range ix.txns {
-		for j := range ix.txns[i].rec.Ops {
-			op := &ix.txns[i].rec.Ops[j]
-			if op.Kind != history.TxnScan {
-				note(op.Key)
-			}
-		}
-	}
-	names := slices.Sorted(maps.Keys(ix.ids))
-	ix.keys = make([]key, len(names))
-	for i, name := range names {
-		ix.ids[name] = int32(i) //nolint:gosec // fewer than 2^31 keys
-		v, ok := ix.h.Initial[name]
-		ix.keys[i] = key{name: name, versions: []version{{txn: initial, absent: !ok, value: v}}}
+	for name := range ix.h.Initial {
+		number(name)
 	}
 	for i := range ix.txns {
 		t := &ix.txns[i]
 		t.first = int32(len(ix.opKeys)) //nolint:gosec // fewer than 2^31 operations
 		for j := range t.rec.Ops {
-			id := int32(-1)
-			if op := &t.rec.Ops[j]; op.Kind != history.TxnScan {
-				id = ix.ids[op.Key]
+			op, id := &t.rec.Ops[j], int32(-1)
+			if op.Kind != history.TxnScan {
+				id = number(op.Key)
+			}
+			if op.Kind.Writes() && t.known() && t.fate != aborted {
+				writes[id]++
 			}
 			ix.opKeys = append(ix.opKeys, id)
+		}
+	}
+	ix.sortKeys(names, writes)
+}
+
+// sortKeys replaces the numbers of the keys by those of their order. Each key has
+// room for its versions in one array that holds them all.
+func (ix *index) sortKeys(names []string, writes []int) {
+	room := len(names) // for the initial versions
+	for _, n := range writes {
+		room += n
+	}
+	versions := make([]version, room)
+	ix.keys = make([]key, len(names))
+	numbers := make([]int32, len(names))
+	for i, name := range slices.Sorted(slices.Values(names)) {
+		met := ix.ids[name]
+		numbers[met], ix.ids[name] = int32(i), int32(i) //nolint:gosec // fewer than 2^31 keys
+		v, ok := ix.h.Initial[name]
+		versions[0] = version{txn: initial, absent: !ok, value: v}
+		end := 1 + writes[met]
+		ix.keys[i] = key{name: name, versions: versions[:1:end]}
+		versions = versions[end:]
+	}
+	for i, met := range ix.opKeys {
+		if met >= 0 {
+			ix.opKeys[i] = numbers[met]
 		}
 	}
 }
@@ -197,7 +225,7 @@ func (ix *index) addWrites(n int32) {
 		if last := len(*versions) - 1; last >= 0 && (*versions)[last].txn == n {
 			(*versions)[last] = combine((*versions)[last], op)
 		} else {
-			*versions = append(*versions, combine(version{txn: n, absent: true, list: true}, op))
+			*versions = append(*versions, combine(version{txn: n, absent: true, list: true, commit: t.lo}, op))
 		}
 		k.lists = k.lists || op.Kind == history.TxnAppend
 		k.plain = k.plain || op.Kind != history.TxnAppend
@@ -209,9 +237,9 @@ func (ix *index) addWrites(n int32) {
 func combine(v version, op *history.TxnOp) version {
 	switch op.Kind {
 	case history.TxnWrite:
-		return version{txn: v.txn, value: *op.Value}
+		return version{txn: v.txn, value: *op.Value, commit: v.commit}
 	case history.TxnDelete:
-		return version{txn: v.txn, absent: true}
+		return version{txn: v.txn, absent: true, commit: v.commit}
 	case history.TxnAppend:
 		v.value, v.absent = join(v.value, *op.Value), false
 	case history.TxnRead, history.TxnScan, history.TxnLock:
@@ -229,17 +257,12 @@ func join(list, element string) string {
 
 func (ix *index) sortVersions(k *key) {
 	slices.SortStableFunc(k.versions[1:], func(a, b version) int {
-		return cmp.Compare(ix.txns[a.txn].lo, ix.txns[b.txn].lo)
+		return cmp.Compare(ix.commitOf(&a), ix.commitOf(&b))
 	})
 }
 
 // commitOf returns the commit timestamp of a version that does not float.
-func (ix *index) commitOf(v *version) uint64 {
-	if v.txn == initial {
-		return 0
-	}
-	return ix.txns[v.txn].lo
-}
+func (ix *index) commitOf(v *version) uint64 { return v.commit }
 
 func (ix *index) fateOf(v *version) fate {
 	if v.txn == initial {

@@ -76,6 +76,8 @@ type checker struct {
 	lookup   *lookup            // made when something is wrong
 	wrongs   int                // how many answers were found wrong
 	others   int                // how many answers are not of the transactions in the index
+
+	candidates candidates // of the answer that is judged; kept for its room
 }
 
 // named identifies a kind of trouble of one transaction: one finding is enough.

@@ -6,12 +6,27 @@ import (
 	"simrun/checker/verdict"
 )
 
-// reads checks every answer against the snapshot that its transaction reads.
+// reads checks every answer against the snapshot that its transaction reads. It
+// judges them key by key, and then walks through the transactions that got a wrong
+// one: what is said of them, and in which order, depends on nothing else.
 func (c *checker) reads() {
+	wrong := make([]bool, len(c.ix.txns))
+	for _, t := range c.ix.answers.wrong {
+		wrong[t] = true
+	}
+	for k := range c.ix.keys {
+		c.ix.sweep(k, func(r *read, _ int32, n int) {
+			if c.judge(r, n) != nil {
+				wrong[r.txn] = true
+			}
+		})
+	}
 	c.ix.rewind()
 	w := walker{ix: c.ix, seen: visitor{snapshot: c.snapshot, wrong: c.wrong}}
 	for _, t := range c.ix.byStart {
-		w.walk(t)
+		if wrong[t] {
+			w.walk(t)
+		}
 	}
 }
 
@@ -28,38 +43,44 @@ func (c *checker) wrong(t int32, _ int, k int32, problem string, scan bool) {
 	c.add(verdict.Internal, t, fmt.Sprintf("%s, %s %q: %s", c.ix.name(t), how, c.ix.keys[k].name, problem))
 }
 
-// snapshot checks one answer: the newest version committed at or before the
-// start timestamp. Where that is certain it takes a comparison.
+// snapshot checks one answer, and explains what is wrong with it.
 func (c *checker) snapshot(r read) {
+	if should := c.judge(&r, c.ix.seen(&c.ix.keys[r.key], &r)); should != nil {
+		c.explain(&r, should)
+	}
+}
+
+// judge returns nil if an answer is right: the newest of the first n versions of
+// its key, those committed at or before the start timestamp. Where that is certain
+// it takes a comparison. Of a wrong answer it returns what should have been read.
+func (c *checker) judge(r *read, n int) *version {
 	k := &c.ix.keys[r.key]
-	n := c.ix.seen(k, &r)
 	if !k.unsure {
-		if v := &k.versions[n-1]; !k.same(v, &r) && !c.free(v) {
-			c.explain(&r, v)
+		if v := &k.versions[n-1]; !k.same(v, r) && !c.free(v) {
+			return v
 		}
-		return
+		return nil
 	}
-	var cand candidates
-	cand.collect(c.ix, &r, n)
+	cand := &c.candidates
+	cand.collect(c.ix, r, n)
 	if c.free(cand.newest) {
-		return
+		return nil
 	}
-	hidden := c.hiding(&cand, r.start(c.ix))
-	if hidden == nil && k.same(cand.newest, &r) {
-		return
+	hidden := c.hiding(cand, r.start(c.ix))
+	if hidden == nil && k.same(cand.newest, r) {
+		return nil
 	}
 	for _, list := range [][]*version{cand.open, cand.floating} {
 		for _, v := range list {
-			if k.same(v, &r) {
-				return
+			if k.same(v, r) {
+				return nil
 			}
 		}
 	}
-	if hidden != nil && k.same(cand.newest, &r) {
-		c.explain(&r, hidden)
-		return
+	if hidden != nil && k.same(cand.newest, r) {
+		return hidden
 	}
-	c.explain(&r, cand.newest)
+	return cand.newest
 }
 
 // same says whether the version explains the answer. An empty list and an

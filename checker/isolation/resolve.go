@@ -35,8 +35,8 @@ func (ix *index) anyOpen() bool {
 // was decided that might have given it.
 type resolver struct {
 	ix      *index
-	answers []answer         // by start timestamp
-	shelves map[int32]*shelf // of the keys with versions that may or may not be there
+	answers []answer // by start timestamp
+	shelves []*shelf // by key; nil: nobody read it, or all its versions are sure
 
 	seen, unseen worklist
 	found        explanations
@@ -47,9 +47,11 @@ type resolver struct {
 type answer struct {
 	read
 
-	n        int32  // how many versions of the key were committed up to the start timestamp
-	newest   uint64 // the commit timestamp of the newest of them, when it was judged last
-	doubtful bool   // it is one of its shelf's
+	holders  *holders // of its shelf, those of what it says; nil: nobody has looked yet
+	order    int32    // its place among all answers, as they were walked
+	n        int32    // how many versions of the key were committed up to the start timestamp
+	newest   uint64   // the commit timestamp of the newest of them, when it was judged last
+	doubtful bool     // it is one of its shelf's
 }
 
 // decision is a transaction of which something was learnt, and the bounds
@@ -60,28 +62,28 @@ type decision struct {
 }
 
 func newResolver(ix *index) *resolver {
-	r := &resolver{ix: ix, shelves: map[int32]*shelf{}}
-	ix.rewind()
-	w := walker{ix: ix, seen: visitor{snapshot: func(rd read) {
-		k := &ix.keys[rd.key]
+	r := &resolver{ix: ix, shelves: make([]*shelf, len(ix.keys))}
+	for i := range ix.keys {
+		k := &ix.keys[i]
 		if !k.unsure || k.lists {
-			return
+			continue
 		}
-		s := r.shelves[rd.key]
-		if s == nil {
-			s = ix.newShelf(k)
-			r.shelves[rd.key] = s
-		}
-		a := answer{read: rd, n: int32(ix.seen(k, &rd))} //nolint:gosec // fewer than 2^31 versions
-		r.found.search(ix, s, &a)
-		if r.found.tell(s, &a) {
-			r.answers = append(r.answers, a)
-		}
-	}}}
-	for _, t := range ix.byStart {
-		w.walk(t)
+		var s *shelf
+		ix.sweep(i, func(rd *read, order int32, n int) {
+			if s == nil {
+				s = ix.newShelf(k)
+			}
+			a := answer{read: *rd, order: order, n: int32(n)} //nolint:gosec // fewer than 2^31 versions
+			r.found.search(ix, s, &a)
+			if r.found.tell(s, &a) {
+				r.answers = append(r.answers, a)
+			}
+		})
+		r.shelves[i] = s
 	}
-	slices.SortStableFunc(r.answers, func(a, b answer) int { return cmp.Compare(a.start(ix), b.start(ix)) })
+	slices.SortFunc(r.answers, func(a, b answer) int {
+		return cmp.Or(cmp.Compare(a.start(ix), b.start(ix)), cmp.Compare(a.order, b.order))
+	})
 	r.seen, r.unseen = newWorklist(len(r.answers)), newWorklist(len(r.answers))
 	return r
 }

@@ -12,9 +12,8 @@ type shelf struct {
 	// committed and open are places in k.versions, rising. Open may hold some
 	// that were decided since.
 	committed, open []int32
-	// places and floating are the places, in k.versions and in k.floating, of each
-	// value.
-	places, floating map[content][]int32
+	// holders are the versions that may or may not be there, by what they hold.
+	holders map[content]*holders
 	// doubtful are the answers that two versions or more explain, by start
 	// timestamp. It may hold some that are so no more.
 	doubtful []int32
@@ -26,8 +25,14 @@ type content struct {
 	value  string
 }
 
+// holders are the versions of one content: places in k.versions of those that were
+// open, and in k.floating, both rising.
+type holders struct {
+	open, floating []int32
+}
+
 func (ix *index) newShelf(k *key) *shelf {
-	s := &shelf{k: k, places: map[content][]int32{}, floating: map[content][]int32{}}
+	s := &shelf{k: k, holders: map[content]*holders{}}
 	for i := range k.versions {
 		v, at := &k.versions[i], int32(i) //nolint:gosec // fewer than 2^31 versions
 		switch ix.fateOf(v) {
@@ -35,15 +40,26 @@ func (ix *index) newShelf(k *key) *shelf {
 			s.committed = append(s.committed, at)
 		case open:
 			s.open = append(s.open, at)
-			s.places[v.content()] = append(s.places[v.content()], at)
+			h := s.holding(v.content())
+			h.open = append(h.open, at)
 		case aborted:
 		}
 	}
 	for i := range k.floating {
-		c := k.floating[i].content()
-		s.floating[c] = append(s.floating[c], int32(i)) //nolint:gosec // as above
+		h := s.holding(k.floating[i].content())
+		h.floating = append(h.floating, int32(i)) //nolint:gosec // as above
 	}
 	return s
+}
+
+// holding returns the holders of a content, to be added to.
+func (s *shelf) holding(c content) *holders {
+	h := s.holders[c]
+	if h == nil {
+		h = &holders{}
+		s.holders[c] = h
+	}
+	return h
 }
 
 func (v *version) content() content {
@@ -111,8 +127,10 @@ func (f *explanations) search(ix *index, s *shelf, a *answer) {
 	if from, to := s.between(f.newestAt+1, a.n); from == to && f.newest.is(&a.read) {
 		return // as nearly always; what floats decides nothing then
 	}
-	c := content{absent: !a.found, value: a.value}
-	places := s.places[c]
+	if a.holders == nil {
+		a.holders = cmp.Or(s.holders[content{absent: !a.found, value: a.value}], &holders{})
+	}
+	places := a.holders.open
 	i, _ = slices.BinarySearch(places, a.n)
 	for i--; i >= 0 && places[i] > f.newestAt && f.count < 2; i-- {
 		v := &s.k.versions[places[i]]
@@ -124,7 +142,7 @@ func (f *explanations) search(ix *index, s *shelf, a *answer) {
 		}
 	}
 	newest, ts := ix.commitOf(f.newest), a.start(ix)
-	for _, at := range s.floating[c] {
+	for _, at := range a.holders.floating {
 		v := &s.k.floating[at]
 		if t := &ix.txns[v.txn]; t.fate != aborted && v.txn != a.txn && t.lo <= ts && t.hi > newest {
 			f.count++

@@ -22,9 +22,12 @@ const (
 func (d dependency) String() string { return [...]string{"ww", "wr", "rw"}[d] }
 
 type edge struct {
-	to   int32
-	kind dependency
-	key  int32
+	to  int32
+	key int32
+	// order puts the edges of a transaction in a row: one more than the place of the
+	// answer that tells of it, and 0 for what the versions tell.
+	order int32
+	kind  dependency
 	// phantom: of an anti-dependency, that the reader found the key absent from a
 	// range that it scanned.
 	phantom bool
@@ -60,43 +63,52 @@ type graph struct {
 	edges [][]edge
 }
 
+// newGraph draws the edges twice: first only to count them, so that each
+// transaction's have their room in one array that holds them all.
 func newGraph(ix *index) *graph {
 	g := &graph{ix: ix, edges: make([][]edge, len(ix.txns))}
-	for k := range ix.keys {
-		vs := ix.keys[k].versions
-		for i := 2; i < len(vs); i++ {
-			g.add(vs[i-1].txn, edge{to: vs[i].txn, kind: ww, key: int32(k)}) //nolint:gosec // fewer than 2^31 keys
-		}
+	counts, all := make([]int32, len(ix.txns)), 0
+	g.draw(func(from int32, _ edge) {
+		counts[from]++
+		all++
+	})
+	room := make([]edge, all)
+	for t, n := range counts {
+		g.edges[t], room = room[:0:n], room[n:]
 	}
-	ix.rewind()
-	w := walker{ix: ix, seen: visitor{snapshot: g.read}}
-	for _, t := range ix.byStart {
-		if ix.txns[t].fate == committed {
-			w.walk(t)
-		}
+	g.draw(func(from int32, e edge) { g.edges[from] = append(g.edges[from], e) })
+	for _, edges := range g.edges {
+		slices.SortStableFunc(edges, func(a, b edge) int { return cmp.Compare(a.order, b.order) })
 	}
 	return g
 }
 
-// read adds what one read depends on: the writer of what it saw, and the one
-// who wrote the next version.
-func (g *graph) read(r read) {
-	k := &g.ix.keys[r.key]
-	if k.unsure {
-		return // which version was read is not certain
+// draw adds all edges, key by key.
+func (g *graph) draw(add func(from int32, e edge)) {
+	for i := range g.ix.keys {
+		k, number := &g.ix.keys[i], int32(i) //nolint:gosec // fewer than 2^31 keys
+		link := func(from, to int32, kind dependency, order int32, phantom bool) {
+			if from != initial && from != to {
+				add(from, edge{to: to, key: number, order: order, kind: kind, phantom: phantom})
+			}
+		}
+		for j := 2; j < len(k.versions); j++ {
+			link(k.versions[j-1].txn, k.versions[j].txn, ww, 0, false)
+		}
+		if k.unsure {
+			continue // which version was read is not certain
+		}
+		g.ix.sweep(i, func(r *read, order int32, n int) {
+			if g.ix.txns[r.txn].fate != committed {
+				return
+			}
+			order++ // 0 is for the versions
+			link(k.versions[n-1].txn, r.txn, wr, order, false)
+			if n < len(k.versions) {
+				link(r.txn, k.versions[n].txn, rw, order, r.scan && !r.found)
+			}
+		})
 	}
-	n := g.ix.seen(k, &r)
-	g.add(k.versions[n-1].txn, edge{to: r.txn, kind: wr, key: r.key})
-	if n < len(k.versions) {
-		g.add(r.txn, edge{to: k.versions[n].txn, kind: rw, key: r.key, phantom: r.scan && !r.found})
-	}
-}
-
-func (g *graph) add(from int32, e edge) {
-	if from == initial || from == e.to {
-		return
-	}
-	g.edges[from] = append(g.edges[from], e)
 }
 
 // components returns the strongly connected components of more than one

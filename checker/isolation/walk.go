@@ -10,10 +10,10 @@ import (
 // read is one answer that a transaction got from its snapshot, as opposed to
 // from its own writes.
 type read struct {
-	txn   int32
-	op    int32 // which of its operations
-	key   int32
 	value string
+	ts    uint64 // its own timestamp; 0: that of its transaction
+	txn   int32
+	key   int32
 	found bool
 	scan  bool
 }
@@ -21,21 +21,19 @@ type read struct {
 // start returns the timestamp of the read: that of its transaction, unless it is a
 // read for update or of a statement of its own.
 func (r *read) start(ix *index) uint64 {
-	t := ix.txns[r.txn].rec
-	if ts := t.Ops[r.op].TS; ts != 0 {
-		return ts
+	if r.ts != 0 {
+		return r.ts
 	}
-	return t.StartTS
+	return ix.starts[r.txn]
 }
 
 // seen returns how many versions of the key the read sees, in a sweep by start
 // timestamp. A read with a timestamp of its own is out of order there.
 func (ix *index) seen(k *key, r *read) int {
-	t := ix.txns[r.txn].rec
-	if ts := t.Ops[r.op].TS; ts != 0 {
-		return ix.upTo(k, ts)
+	if r.ts != 0 {
+		return ix.upTo(k, r.ts)
 	}
-	return ix.advance(k, t.StartTS)
+	return ix.advance(k, ix.starts[r.txn])
 }
 
 // visitor is told what a transaction read. Either function may be nil.
@@ -128,7 +126,7 @@ func (w *walker) written(k int32) *own {
 
 // read visits the answer to a read of one key.
 func (w *walker) read(j int, k int32, value *string, scan bool) {
-	r := read{txn: w.t, op: int32(j), key: k, scan: scan, found: value != nil} //nolint:gosec // few operations
+	r := read{txn: w.t, ts: w.tx.rec.Ops[j].TS, key: k, scan: scan, found: value != nil}
 	if value != nil {
 		r.value = *value
 	}
@@ -218,6 +216,9 @@ func before(a, b string, reverse bool) bool {
 // between returns the numbers of the keys in [start, end).
 func (ix *index) between(start, end string) (from, to int) {
 	search := func(name string) int {
+		if k, ok := ix.ids[name]; ok {
+			return int(k) // as nearly always, and much faster than to search
+		}
 		i, _ := slices.BinarySearchFunc(ix.keys, name, func(k key, name string) int { return strings.Compare(k.name, name) })
 		return i
 	}

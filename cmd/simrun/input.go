@@ -114,6 +114,14 @@ func (s *source) planOf(seed uint64) *plan.Plan {
 	return s.scenario.Plan(seed)
 }
 
+// under returns the plan of a seed, as planOf does, but a plan's own seed gives
+// way to it: a plan that was written for a bug finds it under many.
+func (s *source) under(seed uint64) *plan.Plan {
+	p := *s.planOf(seed)
+	p.Seed = seed
+	return &p
+}
+
 // command is the command line that runs a seed again.
 func (s *source) command(seed uint64) string {
 	if s.plan != nil {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -33,7 +32,16 @@ func plantedCommand() *cobra.Command {
 		Short: "Build the database with a planted bug and hunt for it",
 		Long: `planted builds this program from a copy in which one bug was planted, and hunts
 with it until the bug is found. A bug that is not found means that the simulator
-is blind to its kind. It needs the source and the go command.`,
+is blind to its kind. It needs the source and the go command.
+
+With --markdown the row of each bug is put into the table of a file as soon as it
+is known, in the place of the row that the bug had; other rows, and what people
+wrote around the table, stay. The table stands between two lines,
+
+    ` + tableBegin + `
+    ` + tableEnd + `
+
+A file that is not there is written whole.`,
 		Example: `  simrun planted P03 P22
   simrun planted --markdown docs/detection.md`,
 		RunE: func(cmd *cobra.Command, args []string) error { return plantAll(cmd, args, &f) },
@@ -41,7 +49,7 @@ is blind to its kind. It needs the source and the go command.`,
 	cmd.Flags().StringVar(&f.root, "root", ".", "root of the module's source")
 	cmd.Flags().Uint64Var(&f.seeds, "seeds", 5000, "give up after this many seeds")
 	cmd.Flags().IntVar(&f.workers, "workers", runtime.NumCPU(), "worker processes")
-	cmd.Flags().StringVar(&f.markdown, "markdown", "", "also write the table to this file")
+	cmd.Flags().StringVar(&f.markdown, "markdown", "", "also put the rows of the bugs into the table of this file")
 	cmd.Flags().BoolVar(&f.apply, "apply-only", false, "only check that every patch applies and builds")
 	return cmd
 }
@@ -61,7 +69,9 @@ func plantAll(cmd *cobra.Command, ids []string, f *plantedFlags) error {
 	defer os.RemoveAll(dir) //nolint:errcheck // it is in the system's temporary directory
 	ctx, cancel := huntContext(context.Background(), &huntFlags{})
 	defer cancel()
-	var found []detection
+	if err = f.record(); err != nil { // before hours are spent
+		return err
+	}
 	missed := 0
 	for _, bug := range bugs {
 		if f.apply {
@@ -80,14 +90,11 @@ func plantAll(cmd *cobra.Command, ids []string, f *plantedFlags) error {
 			return err
 		}
 		_ = os.Remove(program)
-		found = append(found, d)
 		if !d.found {
 			missed++
 		}
 		fmt.Fprintln(cmd.OutOrStdout(), d)
-	}
-	if f.markdown != "" && !f.apply {
-		if err := writeDetections(f.markdown, found, f.seeds); err != nil {
+		if err := f.record(d); err != nil {
 			return err
 		}
 	}
@@ -95,6 +102,14 @@ func plantAll(cmd *cobra.Command, ids []string, f *plantedFlags) error {
 		return status{exitViolation, fmt.Errorf("%d planted bugs were not found", missed)}
 	}
 	return nil
+}
+
+// record puts detections into the table, if there is one to write.
+func (f *plantedFlags) record(found ...detection) error {
+	if f.markdown == "" || f.apply {
+		return nil
+	}
+	return updateDetections(f.markdown, found, f.seeds)
 }
 
 // detection is how a planted bug was found.
@@ -109,10 +124,18 @@ type detection struct {
 
 func (d detection) String() string {
 	if !d.found {
-		return fmt.Sprintf("%s NOT FOUND in %s, %d seeds, %.1f CPU-seconds", d.bug.ID, d.bug.Scenario, d.seeds, d.cpu.Seconds())
+		return fmt.Sprintf("%s NOT FOUND in %s, %d seeds, %.1f CPU-seconds", d.bug.ID, d.where(), d.seeds, d.cpu.Seconds())
 	}
 	return fmt.Sprintf("%s found in %s after %d seeds, %.1f CPU-seconds: seed %d, %s",
-		d.bug.ID, d.bug.Scenario, d.seeds, d.cpu.Seconds(), d.seed, d.signature)
+		d.bug.ID, d.where(), d.seeds, d.cpu.Seconds(), d.seed, d.signature)
+}
+
+// where is what was hunted in.
+func (d detection) where() string {
+	if d.bug.Plan != "" {
+		return "plan " + d.bug.Plan
+	}
+	return d.bug.Scenario
 }
 
 // detect hunts with a program that has a bug.
@@ -120,7 +143,11 @@ func detect(parent context.Context, bug *planted.Bug, program string, f *planted
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 	h := inOrder{detection: detection{bug: bug}, limit: f.seeds}
-	p := &pool{program: program, source: bug.Scenario, workers: max(f.workers, 1), gomaxprocs: 1}
+	source := bug.Scenario
+	if bug.Plan != "" {
+		source = bug.PlanFile(f.root)
+	}
+	p := &pool{program: program, source: source, workers: max(f.workers, 1), gomaxprocs: 1}
 	err := p.run(ctx, h.next, func(a answer) {
 		h.take(a)
 		if h.found {
@@ -175,35 +202,4 @@ func (h *inOrder) take(a answer) {
 			h.found, h.seed, h.signature = true, a.Seed, strings.TrimPrefix(a.Signature, "VIOLATION ")
 		}
 	}
-}
-
-// writeDetections writes the table of docs/detection.md.
-func writeDetections(name string, found []detection, limit uint64) error {
-	file, err := os.Create(name)
-	if err != nil {
-		return fmt.Errorf("cannot write the table: %w", err)
-	}
-	err = writeTable(file, found, limit)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	return err
-}
-
-func writeTable(w io.Writer, found []detection, limit uint64) error {
-	var b strings.Builder
-	b.WriteString("# Planted bugs and how they are found\n\n")
-	fmt.Fprintf(&b, "Written by `simrun planted --markdown docs/detection.md`. Each bug is planted alone; the hunt runs seeds from 1 on\n")
-	fmt.Fprintf(&b, "until the first violation, at most %d. CPU-seconds are those of the runs, without building.\n\n", limit)
-	b.WriteString("| bug | layer | what was changed | like | scenario | seeds | CPU-s | found by |\n|---|---|---|---|---|---:|---:|---|\n")
-	for _, d := range found {
-		by := d.signature
-		if !d.found {
-			by = "**not found**"
-		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s | %s | %d | %.1f | %s |\n",
-			d.bug.ID, d.bug.Layer, d.bug.About, d.bug.Reference, d.bug.Scenario, d.seeds, d.cpu.Seconds(), by)
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }

@@ -77,7 +77,7 @@ func work(src *source, in io.Reader, out io.Writer) error {
 func (s *source) do(j job) answer {
 	before := cpuTime()
 	a := answer{Seed: j.Seed}
-	outcome, err := runner.Run(s.planOf(j.Seed), runner.Options{})
+	outcome, err := runner.Run(s.under(j.Seed), runner.Options{})
 	if err != nil {
 		a.Error = err.Error()
 		return a
@@ -114,7 +114,7 @@ func message(r *reports.Result) string {
 // of processors, and names the first difference.
 func (s *source) compare(j job) string {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(j.Procs[0]))
-	p := s.planOf(j.Seed)
+	p := s.under(j.Seed)
 	reference, err := runner.Record(p)
 	if err != nil {
 		return err.Error()

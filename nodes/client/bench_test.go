@@ -74,7 +74,8 @@ func BenchmarkLocate(b *testing.B) {
 }
 
 // BenchmarkCommit counts what a transaction of two keys costs in each mode, in one
-// region or two: rounds until the answer, timestamps, and proposals in all.
+// region or two: rounds until the answer, timestamps, and proposals in all; and before
+// that, what the one statement costs that locks both keys.
 func BenchmarkCommit(b *testing.B) {
 	for _, mode := range []CommitMode{TwoPhase, AsyncCommit, OnePhase} {
 		for _, pessimistic := range []bool{false, true} {
@@ -94,11 +95,12 @@ func benchmarkCommit(b *testing.B, options TxnOptions, regions int) {
 	rounds := 0
 	cfg := Config{Txn: options, Committed: func(_ CommitMode, n int) { rounds += n }}
 	c := newCluster(b, 1, cfg, false, splits...)
-	var timestamps, proposals uint64
+	var timestamps, proposals, locked, lockRequests uint64
 	c.run(func(t env.Task) {
 		for range b.N {
 			tx, _ := c.client.Begin(t)
 			keys := [][]byte{[]byte("a"), []byte("z")}
+			c.proposals = 0
 			if err := tx.Lock(t, keys...); options.Pessimistic && err != nil {
 				b.Fatal(err)
 			}
@@ -107,6 +109,7 @@ func benchmarkCommit(b *testing.B, options TxnOptions, regions int) {
 			}
 			c.settle(t)
 			before := c.client.Stats().Timestamps
+			locked += c.proposals
 			c.proposals = 0
 			if err := tx.Commit(t); err != nil {
 				b.Fatal(err)
@@ -115,9 +118,12 @@ func benchmarkCommit(b *testing.B, options TxnOptions, regions int) {
 			timestamps += c.client.Stats().Timestamps - before
 			proposals += c.proposals
 		}
+		lockRequests = c.client.Stats().Calls[rpc.KvPessimisticLock]
 	})
 	n := float64(b.N)
 	b.ReportMetric(float64(rounds)/n, "rounds/commit")
 	b.ReportMetric(float64(timestamps)/n, "timestamps/commit")
 	b.ReportMetric(float64(proposals)/n, "proposals/commit")
+	b.ReportMetric(float64(locked)/n, "proposals/lock")
+	b.ReportMetric(float64(lockRequests)/n, "requests/lock")
 }

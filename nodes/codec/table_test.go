@@ -29,6 +29,8 @@ func TestTableKeysGolden(t *testing.T) {
 		{"lock waits", RowKey(53, 1), "7480000000000000355f728000000000000001"},
 		{"decode key", RowKey(43, 42451), "74800000000000002b5f72800000000000a5d3"},
 		{"record key", RowKey(132, 1), "7480000000000000845f728000000000000001"},
+		// The key of a region, as stores and the placement driver have it: a record key, encoded once more.
+		{"region key", EncodeBytes(RowKey(59, 1958897)), "7480000000000000ff3b5f728000000000ff1de3f10000000000fa"},
 		{"index key", index(127, 1, Int(1), Int(1)), "74800000000000007f5f698000000000000001038000000000000001038000000000000001"},
 		{"negative handle", RowKey(1, -1), "7480000000000000015f727fffffffffffffff"},
 		{"unique index of a string", index(1, 2, Bytes("ab")), "7480000000000000015f69800000000000000201" + "6162000000000000f9"},

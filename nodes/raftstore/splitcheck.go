@@ -20,6 +20,7 @@ var (
 	markSplitHalf     = invariant.NewMark("raftstore: region split in halves")
 	markMeasureMoved  = invariant.NewMark("raftstore: region changed while it was measured")
 	markSplitFailed   = invariant.NewMark("raftstore: split by size did not come about")
+	markSplitBytes    = invariant.NewMark("raftstore: region divided where a part has enough bytes")
 	markSplitVersions = invariant.NewMark("raftstore: split point put off to the next key, for one key has many versions")
 )
 
@@ -233,9 +234,11 @@ func (m *measure) count(key []byte, value int) {
 	size := uint64(len(key) + value)
 	m.size += size
 	m.keys++
-	full := m.sizeMax > 0 && m.partSize > 0 && m.partSize+size > m.sizeMax/3*2 || m.keysMax > 0 && m.partKeys > 0 && m.partKeys+1 > m.partKeysMax()
+	large := m.sizeMax > 0 && m.partSize > 0 && m.partSize+size > m.sizeMax/3*2
+	full := large || m.keysMax > 0 && m.partKeys > 0 && m.partKeys+1 > m.partKeysMax()
 	division := withoutVersion(key)
 	if full && len(m.splits) < m.divisions() && !markSplitVersions.Sometimes(bytes.Equal(division, m.last)) {
+		markSplitBytes.Sometimes(large)
 		m.splits = append(m.splits, slices.Clone(division))
 		m.partSize, m.partKeys = 0, 0
 	}

@@ -1,5 +1,7 @@
 package rpc
 
+import "slices"
+
 // Method names a service of a node.
 type Method uint8
 
@@ -75,4 +77,16 @@ func (m Method) String() string {
 		return methodNames[m]
 	}
 	return "unknown method"
+}
+
+// KnownMethod reports whether there is a method of that name.
+func KnownMethod(name string) bool { return slices.Contains(methodNames[:], name) }
+
+// KindOf names the method of a datagram, of which it is the request, the response
+// or a one-way message.
+func KindOf(datagram []byte) string {
+	if len(datagram) < 2 {
+		return ""
+	}
+	return Method(datagram[1]).String()
 }

@@ -385,6 +385,33 @@ func TestDateTime(t *testing.T) {
 	}
 }
 
+// TestDateTimeOrder: packed instants, and so their keys, are in the order of time.
+func TestDateTimeOrder(t *testing.T) {
+	instant := rapid.Custom(func(t *rapid.T) time.Time {
+		return time.Unix(rapid.Int64Range(-62_167_219_200, 253_402_300_799).Draw(t, "seconds"), // the years 0 to 9999
+			rapid.Int64Range(0, 999_999).Draw(t, "microseconds")*1000).UTC()
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := instant.Draw(t, "a"), instant.Draw(t, "b")
+		if rapid.Bool().Draw(t, "close") {
+			b = a.Add(time.Duration(rapid.Int64Range(-120_000_000, 120_000_000).Draw(t, "apart")) * time.Microsecond)
+			if b.Year() < 0 || b.Year() > 9999 {
+				return
+			}
+		}
+		key := func(x time.Time) []byte {
+			packed, err := ParseDateTime(x.Format("2006-01-02 15:04:05.000000"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return codec.AppendDatum(nil, codec.Uint(packed))
+		}
+		if got := bytes.Compare(key(a), key(b)); got != a.Compare(b) {
+			t.Fatalf("%v and %v: %d", a, b, got)
+		}
+	})
+}
+
 // TestConvert: what fits a column becomes a value of it, and nothing else does.
 func TestConvert(t *testing.T) {
 	for _, c := range []struct {

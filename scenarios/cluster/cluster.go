@@ -202,6 +202,7 @@ func (c *Cluster) raftConfig(node string, group *promises) raftstore.Config {
 		TickInterval:        time.Duration(k.TickInterval),
 		ElectionTick:        k.ElectionTick,
 		HeartbeatTick:       k.HeartbeatTick,
+		EagerTicks:          k.Ticks == plan.Eager,
 		MaxInflightMsgs:     k.MaxInflightMsgs,
 		MaxSizePerMsg:       uint64(k.MaxSizePerMsg),
 		LogGCThreshold:      uint64(k.RaftLogGCThreshold),
@@ -225,7 +226,7 @@ func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*m
 	raft.Witness = witness{&c.leases, s}
 	raft.RegionMaxSize, raft.RegionMaxKeys = uint64(c.plan.Scheduling.SplitSize), uint64(c.plan.Scheduling.SplitKeys)
 	raft.SplitCheckInterval = time.Duration(c.plan.Scheduling.SplitCheck)
-	raft.EagerTicks, raft.HibernateTimeout = k.Ticks == plan.Eager, time.Duration(k.Hibernate)
+	raft.HibernateTimeout = time.Duration(k.Hibernate)
 	raft.StoreHeartbeatInterval = time.Duration(k.StoreHeartbeat)
 	raft.RegionHeartbeatInterval = time.Duration(k.RegionHeartbeat)
 	server, err := nodes.StartStore(e, ep, nodes.StoreConfig{

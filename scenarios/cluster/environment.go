@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"simrun/network"
+	"simrun/nodes/rpc"
 	"simrun/sim"
 	"simrun/sim/plan"
 	"simrun/sim/stream"
@@ -17,7 +18,7 @@ func Environment(p *plan.Plan) sim.Config {
 		order = sim.Seeded
 	}
 	n := &p.Network
-	return sim.Config{Seed: p.Seed, Order: order, Network: network.Config{Default: network.LinkConfig{
+	return sim.Config{Seed: p.Seed, Order: order, Network: network.Config{Kind: rpc.KindOf, Default: network.LinkConfig{
 		LatencyMin: time.Duration(n.LatencyMin), LatencyMax: time.Duration(n.LatencyMax), Jitter: time.Duration(n.Jitter),
 		Loss: n.Loss, Duplicate: n.Duplicate, Reorder: n.Reorder, Detour: time.Duration(n.Detour),
 		Unordered: n.Unordered, Bandwidth: n.Bandwidth, QueueMax: time.Duration(n.QueueMax),

@@ -51,7 +51,7 @@ func (b *Bug) parseHeader(file string, text []byte) (lines int, err error) {
 	keys := []string{"id", "layer", "reference", "detected-by", "scenario", "about"}
 	fields := map[string]*string{
 		"id": &b.ID, "layer": &b.Layer, "reference": &b.Reference,
-		"detected-by": &b.DetectedBy, "scenario": &b.Scenario, "about": &b.About,
+		"detected-by": &b.DetectedBy, "scenario": &b.Scenario, "about": &b.About, "plan": &b.Plan,
 	}
 	for ; ; lines++ {
 		head, tail, _ := bytes.Cut(text, []byte("\n"))
@@ -63,7 +63,7 @@ func (b *Bug) parseHeader(file string, text []byte) (lines int, err error) {
 		value = strings.TrimSpace(value)
 		switch {
 		case !ok || field == nil:
-			return 0, fmt.Errorf("%s:%d: %q is not one of the header's lines (%s)", file, lines+1, head, strings.Join(keys, ", "))
+			return 0, fmt.Errorf("%s:%d: %q is not one of the header's lines (%s, plan)", file, lines+1, head, strings.Join(keys, ", "))
 		case *field != "":
 			return 0, fmt.Errorf("%s:%d: the header has %q twice", file, lines+1, key)
 		case value == "":

@@ -9,8 +9,9 @@
 //	err = bugs[0].Build(root, "/tmp/simrun-P03")
 //
 // The format of a patch file: lines "# key: value" for id, layer, reference,
-// detected-by, scenario and about, then a unified diff with paths relative to
-// the root of the module after "a/" and "b/".
+// detected-by, scenario and about, and plan if the bug takes a plan that was
+// written for it, then a unified diff with paths relative to the root of the
+// module after "a/" and "b/".
 //
 // Goals: a person can read it; it survives changes elsewhere in the file, for
 // its place is found by the lines it shows, not by their numbers; and a patch
@@ -43,6 +44,9 @@ type Bug struct {
 	DetectedBy string // what should find it
 	Scenario   string // in which it should be found
 	About      string // what was changed, in a sentence
+	// Plan is what finds the bug if seeds of its scenario do not, or only by luck: the
+	// name of a plan among the scenarios' regressions, without its ending. Mostly "".
+	Plan string
 
 	// files are the changes, at least one, each to another file.
 	files []*gitdiff.File
@@ -92,6 +96,15 @@ func idsOf(bugs []*Bug) []string {
 		ids = append(ids, b.ID)
 	}
 	return ids
+}
+
+// PlanFile returns where the bug's plan lies, below the module's root; "" if it
+// has none.
+func (b *Bug) PlanFile(root string) string {
+	if b.Plan == "" {
+		return ""
+	}
+	return filepath.Join(root, "scenarios", "regressions", b.Plan+".toml")
 }
 
 // Files returns the files that the bug changes, relative to the module's root.

@@ -57,6 +57,11 @@ func TestEveryHeaderIsTrue(t *testing.T) {
 		if _, err := scenarios.Find(b.Scenario); err != nil {
 			t.Errorf("%s: %v", b.ID, err)
 		}
+		if file := b.PlanFile(root); file != "" {
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("%s: %v", b.ID, err)
+			}
+		}
 		for _, value := range []string{b.Layer, b.Reference, b.DetectedBy, b.About} {
 			if strings.Contains(value, "|") {
 				t.Errorf("%s: %q would break the table", b.ID, value)

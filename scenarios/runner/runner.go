@@ -22,6 +22,7 @@ import (
 	"simrun/nodes/client"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
+	"simrun/nodes/rpc"
 	"simrun/reports"
 	"simrun/scenarios/cluster"
 	"simrun/scenarios/workload"
@@ -104,13 +105,33 @@ func Run(p *plan.Plan, opts Options) (*Outcome, error) {
 }
 
 // Check reports what is wrong with a plan, everything that can be known before
-// it runs: its own ranges, and its workload and what that knows. The error is a
-// *plan.Error.
+// it runs: its own ranges, the kinds of messages at which its faults are aimed, and
+// its workload and what that knows. The error is a *plan.Error.
 func Check(p *plan.Plan) error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
-	return workload.Check(&p.Workload, p.Cluster.API)
+	if err := checkMessages(p); err != nil {
+		return err
+	}
+	if err := workload.Check(&p.Workload, p.Cluster.API); err != nil {
+		return err
+	}
+	return workload.CheckModes(p.Workload.Name, p.Knobs.CommitMode, p.Knobs.Pessimistic)
+}
+
+// checkMessages makes sure that a fault which is aimed at one kind of messages has
+// something to hit.
+func checkMessages(p *plan.Plan) error {
+	for i, f := range p.Faults {
+		if kind := f.Degradation.Of; kind != "" && !rpc.KnownMethod(kind) {
+			return &plan.Error{
+				Field:   fmt.Sprintf("schedule.faults[%d]", i),
+				Message: fmt.Sprintf("is aimed at %s, which is no kind of message: write the name of a request, such as KvPrewrite", kind),
+			}
+		}
+	}
+	return nil
 }
 
 // RunSystem runs a plan on a system of one's own.

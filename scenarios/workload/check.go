@@ -23,6 +23,9 @@ type kind struct {
 	places func(*plan.Workload) []string
 	// scripted workloads are written as SQL text.
 	scripted bool
+	// plain workloads have optimistic transactions that commit in two phases, and no
+	// others.
+	plain bool
 }
 
 // param is a parameter and its range.
@@ -55,18 +58,18 @@ func kinds() []kind {
 		},
 		{
 			name: "register", apis: []plan.API{plan.Raw, plan.Raft}, build: func(c Config) Workload { return newRegister(c) },
-			params: []param{{"batch", 0, 0, 1000}, {"cas", 250, 0, 1000}, {"delete", 50, 0, 1000}, {"hot", 0, 0, 1000}, {"scan", 0, 0, 1000}, {"write", 350, 0, 1000}},
+			params: []param{{"batch", 0, 0, 1000}, {"cas", 250, 0, 1000}, {"delete", 50, 0, 1000}, {"hot", 0, 0, 1000}, {"scan", 0, 0, 1000}, {"value-bytes", 0, 0, 65_536}, {"write", 350, 0, 1000}},
 			shares: []string{"batch", "cas", "scan", "write"},
 		},
 		{
 			name: "sql", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newSQL(c) },
 			params: []param{{"check", 50, 0, 1000}},
-			places: sqlPlaces, scripted: true,
+			places: sqlPlaces, scripted: true, plain: true,
 		},
 		{
 			name: "table", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newTables(c) },
 			params: []param{{"ddl", 40, 0, 1000}, {"read", 300, 0, 1000}},
-			places: tablePlaces,
+			places: tablePlaces, plain: true,
 		},
 		{
 			name: "timestamps", apis: []plan.API{plan.Raw, plan.Txn}, build: func(c Config) Workload { return newTimestamps(c) },
@@ -101,6 +104,21 @@ func Names() []string {
 		names = append(names, k.name)
 	}
 	return names
+}
+
+// CheckModes reports what is wrong with what a plan says of the transactions of its
+// workload. The error is a *plan.Error.
+func CheckModes(name string, mode plan.CommitMode, pessimistic int) error {
+	const only = "has optimistic transactions in two phases only: write "
+	w := find(name)
+	switch {
+	case w == nil || !w.plain:
+	case mode != plan.TwoPhase:
+		return wrong("knobs.commit-mode", "is '%s', but the workload %s %s'%s'", mode, name, only, plan.TwoPhase)
+	case pessimistic != 0:
+		return wrong("knobs.pessimistic", "is %d, but the workload %s %s0", pessimistic, name, only)
+	}
+	return nil
 }
 
 // Check reports what is wrong with what a plan says of its workload and the API

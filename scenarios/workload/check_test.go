@@ -45,6 +45,27 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// What is not offered to tables is refused, and not passed over.
+func TestCheckModes(t *testing.T) {
+	for _, c := range []struct {
+		name        string
+		mode        plan.CommitMode
+		pessimistic int
+		want        string
+	}{
+		{"bank", plan.AsyncCommit, 500, ""},
+		{"table", plan.TwoPhase, 0, ""},
+		{"table", plan.AsyncCommit, 0, "knobs.commit-mode is 'async', but the workload table has optimistic transactions in two phases only: write 'two-phase'"},
+		{"sql", plan.TwoPhase, 1, "knobs.pessimistic is 1, but the workload sql has optimistic transactions in two phases only: write 0"},
+	} {
+		err := CheckModes(c.name, c.mode, c.pessimistic)
+		var wrong *plan.Error
+		if c.want == "" && err != nil || c.want != "" && (!errors.As(err, &wrong) || err.Error() != c.want) {
+			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
+		}
+	}
+}
+
 // Every workload can be made, and its parameters are in their own ranges.
 func TestKinds(t *testing.T) {
 	if !slices.IsSorted(Names()) {

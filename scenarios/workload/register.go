@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"simrun/nodes/client"
 	"simrun/nodes/env"
@@ -26,6 +27,7 @@ type register struct {
 	cfg                     Config
 	writes, swaps, deletion int
 	batches, scans, hot     int
+	valueBytes              int            // values are no shorter
 	current                 []string       // the registers in use
 	all                     []string       // and the retired ones before them
 	unknown                 map[string]int // writes of unknown outcome
@@ -53,6 +55,8 @@ func newRegister(cfg Config) *register {
 		batches:  cfg.param("batch"),
 		scans:    cfg.param("scan"),
 		hot:      cfg.param("hot"),
+
+		valueBytes: cfg.param("value-bytes"),
 	}
 }
 
@@ -72,7 +76,7 @@ func (w *register) Step(t env.Task, s *Session, r *stream.Stream) {
 		among = among[:min(hotKeys, len(among))]
 	}
 	key := among[r.IntN(len(among))]
-	value := fmt.Sprintf("%d.%d", s.ID, s.Steps())
+	value := w.filled(fmt.Sprintf("%d.%d", s.ID, s.Steps()))
 	switch draw := r.IntN(1000); {
 	case draw < w.writes:
 		if r.PerMille(w.deletion) {
@@ -93,11 +97,16 @@ func (w *register) Step(t env.Task, s *Session, r *stream.Stream) {
 	}
 }
 
+// filled is a value of the length that is asked for.
+func (w *register) filled(value string) string {
+	return value + strings.Repeat(".", max(w.valueBytes-len(value), 0))
+}
+
 // Probe implements Workload.
 func (w *register) Probe(t env.Task, s *Session) error {
 	for _, key := range slices.Clone(w.current) {
 		w.probes++
-		value := fmt.Sprintf("probe.%d", w.probes)
+		value := w.filled(fmt.Sprintf("probe.%d", w.probes))
 		if err := w.put(t, s, key, &value); err != nil {
 			return err
 		}

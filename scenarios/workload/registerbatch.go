@@ -37,7 +37,7 @@ func (w *register) batch(t env.Task, s *Session, r *stream.Stream) {
 		values := make([]*string, len(chosen))
 		pairs := make([]client.Pair, len(chosen))
 		for i, key := range chosen {
-			value := fmt.Sprintf("%d.%d.%d", s.ID, s.Steps(), i)
+			value := w.filled(fmt.Sprintf("%d.%d.%d", s.ID, s.Steps(), i))
 			values[i], pairs[i] = &value, client.Pair{Key: []byte(key), Value: []byte(value)}
 		}
 		w.batchWrite(s, chosen, values, func() error { return s.several().RawBatchPut(t, pairs) })
