@@ -76,7 +76,7 @@ func (c *checker) explainNewest(n *newest, r *newestRead, floor proof) {
 		return
 	}
 	for _, v := range slices.Concat(k.versions, k.floating) {
-		if !(k.lists && v.value == rest) && (k.lists || !r.shows(&v)) {
+		if k.lists && v.value != rest || !k.lists && !r.shows(&v) {
 			continue
 		}
 		if v.txn != initial && (c.ix.commitOf(&v) > n.bound(r.op.Return) || c.ix.txns[v.txn].op.Invoke > r.op.Return) {
