@@ -71,7 +71,7 @@ func unstamped(h *history.History, opts Options) Result {
 type kindCounts struct {
 	objects    int // operations on registers and mutexes
 	timestamps int
-	stamped    int // transactions with a start timestamp
+	stamped    int // transactions with a start timestamp, and reads of what is newest
 	unstamped  int // transactions that did something without one
 }
 
@@ -84,7 +84,7 @@ func survey(h *history.History) (s kindCounts) {
 		case op.Kind == history.Timestamp:
 			s.timestamps++
 		case op.Kind != history.Txn || op.Txn == nil:
-		case op.Txn.StartTS != 0:
+		case op.Txn.StartTS != 0, op.Txn.Newest:
 			s.stamped++
 		case len(op.Txn.Ops) > 0:
 			s.unstamped++

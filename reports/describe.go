@@ -98,7 +98,14 @@ func result(op *history.Op, text string) string {
 
 func describeTxn(op *history.Op) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "transaction, start %d", op.Txn.StartTS)
+	switch {
+	case op.Txn.Newest:
+		b.WriteString("newest version")
+	case op.Txn.AsOf:
+		fmt.Fprintf(&b, "snapshot of the past, %d", op.Txn.StartTS)
+	default:
+		fmt.Fprintf(&b, "transaction, start %d", op.Txn.StartTS)
+	}
 	if op.Txn.CommitTS != 0 {
 		fmt.Fprintf(&b, ", commit %d", op.Txn.CommitTS)
 	}

@@ -27,6 +27,14 @@ func TestDescribeOp(t *testing.T) {
 		{history.Op{Kind: history.Timestamp, Outcome: history.Failed}, "timestamp"},
 		{history.Op{Kind: "of-ones-own", Key: "k"}, "of-ones-own k"},
 		{history.Op{Kind: history.Txn}, "txn"},
+		{
+			history.Op{Kind: history.Txn, Txn: &history.TxnRecord{Newest: true, Ops: []history.TxnOp{{Kind: history.TxnRead, Key: "a", Value: text("1")}}}},
+			"newest version: read a=1",
+		},
+		{
+			history.Op{Kind: history.Txn, Txn: &history.TxnRecord{StartTS: 5, AsOf: true, Ops: []history.TxnOp{{Kind: history.TxnRead, Key: "a"}}}},
+			"snapshot of the past, 5: read a=none",
+		},
 		{txn(), "transaction, start 5, commit 9: nothing"},
 		{
 			txn(history.TxnOp{Kind: history.TxnDelete, Key: "a"}, history.TxnOp{Kind: history.TxnLock, Key: "b"},

@@ -203,6 +203,7 @@ func (c *coverage) promise() {
 		}
 	}
 	c.promiseScheduling()
+	c.promiseInstants()
 	switch {
 	case s.Cluster.API == plan.Raft:
 		c.want(markSeen, "registers: restored a snapshot from the leader", "registers: refused reads when the leader was deposed")
@@ -454,6 +455,7 @@ func (c *coverage) add(o *runner.Outcome) {
 	for what, n := range workloadCounts(o.History) {
 		c.count(workloadSeen, what, n)
 	}
+	c.addInstants(o.History)
 }
 
 func (c *coverage) addStats(s *reports.Stats) {

@@ -11,7 +11,9 @@
 //     or was overwritten before the commit;
 //   - first committer wins: no two transactions that overlap write one key;
 //   - appends to lists are neither lost nor doubled nor reordered;
-//   - timestamps are unique and agree with real time and with sessions.
+//   - timestamps are unique and agree with real time and with sessions;
+//   - a read of the newest version, which has no timestamp, returns what was newest
+//     at some instant of its own (newest.go).
 //
 // A transaction of unknown outcome was committed if somebody saw what it wrote,
 // and then all it wrote must be seen; it was not if somebody should have seen it
@@ -48,13 +50,16 @@ func Skew(h *history.History) verdict.Result {
 // All returns both answers for the price of little more than one.
 func All(h *history.History) (check, skew verdict.Result) {
 	ix := newIndex(h)
+	n := newNewest(ix)
+	n.see()
 	ix.resolve()
 	ix.settle()
-	c := &checker{ix: ix, named: map[named]struct{}{}}
+	c := &checker{ix: ix, named: map[named]struct{}{}, others: len(n.reads)}
 	c.timestamps()
 	c.realTime()
 	c.conflicts()
 	c.reads()
+	c.newestReads(n)
 	check = c.result()
 	return check, findSkew(ix, check.Verdict)
 }
@@ -70,6 +75,7 @@ type checker struct {
 	named    map[named]struct{} // what was found already
 	lookup   *lookup            // made when something is wrong
 	wrongs   int                // how many answers were found wrong
+	others   int                // how many answers are not of the transactions in the index
 
 	candidates candidates // of the answer that is judged; kept for its room
 }
@@ -101,11 +107,11 @@ func (c *checker) add(a verdict.Anomaly, t int32, message string, others ...int3
 
 // result orders the findings by the time at which they could first be seen.
 func (c *checker) result() verdict.Result {
-	r := verdict.Result{Checker: Name, Checked: c.ix.judged()}
+	r := verdict.Result{Checker: Name, Checked: c.ix.judged() + c.others}
 	returns := map[int]int64{}
 	if len(c.findings) > 0 {
-		for i := range c.ix.txns {
-			returns[c.ix.txns[i].op.ID] = c.ix.txns[i].op.Return
+		for i := range c.ix.h.Ops {
+			returns[c.ix.h.Ops[i].ID] = c.ix.h.Ops[i].Return
 		}
 	}
 	slices.SortStableFunc(c.findings, func(a, b verdict.Finding) int {
@@ -116,7 +122,7 @@ func (c *checker) result() verdict.Result {
 	}
 	r.More += max(0, c.wrongs-explainMax)
 	switch {
-	case len(c.ix.txns) == 0:
+	case len(c.ix.txns) == 0 && c.others == 0:
 		r.Undecided("no transaction has timestamps")
 	case r.Checked == 0:
 		r.Undecided("no transaction was committed or read anything")

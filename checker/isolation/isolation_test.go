@@ -17,6 +17,7 @@ type tx struct {
 	outcome       history.Outcome
 	ops           []history.TxnOp
 	invoke, ret   int64 // zero: start and commit
+	newest, asOf  bool
 }
 
 func p(s string) *string { return &s }
@@ -68,7 +69,7 @@ func build(txs ...tx) *history.History {
 		op := history.Op{
 			ID: i, Client: 100 + i, Kind: history.Txn, Outcome: t.outcome,
 			Invoke: int64(t.start) * 10, Return: int64(max(t.start+1, t.commit))*10 + 5, //nolint:gosec // small
-			Txn: &history.TxnRecord{StartTS: t.start, CommitTS: t.commit, Ops: t.ops},
+			Txn: &history.TxnRecord{StartTS: t.start, CommitTS: t.commit, Ops: t.ops, Newest: t.newest, AsOf: t.asOf},
 		}
 		if t.client != 0 {
 			op.Client = t.client

@@ -23,6 +23,9 @@ func (c *checker) timestamps() {
 	for i := range c.ix.txns {
 		t := &c.ix.txns[i]
 		n := int32(i) //nolint:gosec // fewer than 2^31 transactions
+		if t.rec.AsOf {
+			continue // it was given to somebody else
+		}
 		stamps = append(stamps, stamp{ts: t.rec.StartTS, txn: n})
 		if t.rec.CommitTS == 0 {
 			continue
@@ -76,7 +79,8 @@ func (h *highest) note(t *txn, n int32) {
 
 // realTime checks that timestamps agree with real time: a transaction that was
 // begun after another one had returned starts above all timestamps of that one.
-// A session, that is one client, has its order even within an instant.
+// A session, that is one client, has its order even within an instant. Who chose
+// a timestamp of the past has asked for that snapshot, however old it is.
 func (c *checker) realTime() {
 	byInvoke := make([]int32, len(c.ix.txns))
 	for i := range byInvoke {
@@ -100,6 +104,9 @@ func (c *checker) realTime() {
 		if session == nil {
 			session = &highest{}
 			sessions[t.op.Client] = session
+		}
+		if t.rec.AsOf {
+			continue
 		}
 		c.inTime(n, session, &all)
 		session.note(t, n)

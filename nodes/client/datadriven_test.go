@@ -132,6 +132,9 @@ func (s *story) line(t env.Task, f []string) {
 		s.orphan(t, f[1], f[2:])
 	case "orphan-async":
 		s.orphanAsync(t, f[1], f[2], f[3])
+	case "newest":
+		value, found, err := s.c.client.GetNewest(t, []byte(f[1]))
+		result = s.value(value, found, err)
 	case "raw":
 		result = s.rawOp(t, f[1:])
 	default:

@@ -30,7 +30,11 @@ type Snapshot struct {
 
 // Snapshot returns a snapshot at ts. Use a timestamp that was handed out before:
 // at a later one, transactions that commit meanwhile could change what it shows.
-func (c *Client) Snapshot(ts uint64) *Snapshot { return &Snapshot{client: c, ts: ts} }
+// For what is newest see GetNewest.
+func (c *Client) Snapshot(ts uint64) *Snapshot {
+	invariant.Check(ts != codec.MaxTS, "client: there is no snapshot at the greatest timestamp")
+	return &Snapshot{client: c, ts: ts}
+}
 
 // TS returns the timestamp at which the snapshot reads.
 func (s *Snapshot) TS() uint64 { return s.ts }

@@ -44,6 +44,14 @@ func (c *cluster) name(ts uint64) string {
 	return c.tsNames[ts]
 }
 
+// reader is name of the timestamp of a read, which may be none.
+func (c *cluster) reader(ts uint64) string {
+	if ts == codec.MaxTS {
+		return "max"
+	}
+	return c.name(ts)
+}
+
 func (c *cluster) names(tss []uint64) string {
 	var names []string
 	for _, ts := range tss {
@@ -59,7 +67,7 @@ func joined(keys [][]byte) string {
 func (c *cluster) describeRequest(req rpc.Message) string {
 	switch r := req.(type) {
 	case *kvrpcpb.GetRequest:
-		return fmt.Sprintf("%s at %s", r.Key, c.name(r.Version))
+		return fmt.Sprintf("%s at %s", r.Key, c.reader(r.Version))
 	case *kvrpcpb.BatchGetRequest:
 		return fmt.Sprintf("%s at %s", joined(r.Keys), c.name(r.Version))
 	case *kvrpcpb.ScanRequest:
@@ -95,7 +103,7 @@ func (c *cluster) describeRequest(req rpc.Message) string {
 		if r.ForceSyncCommit {
 			missing += " (it alone decides)"
 		}
-		return fmt.Sprintf("%s %s for %s%s", c.name(r.LockTs), r.PrimaryKey, c.name(r.CallerStartTs), missing)
+		return fmt.Sprintf("%s %s for %s%s", c.name(r.LockTs), r.PrimaryKey, c.reader(r.CallerStartTs), missing)
 	case *kvrpcpb.ResolveLockRequest:
 		if len(r.Keys) == 0 {
 			return c.describeResolve(r)

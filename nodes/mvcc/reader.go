@@ -44,11 +44,21 @@ func (l *Lock) Blocks(key []byte, o ReadOptions) bool {
 	if l.StartTS > o.TS || l.MinCommitTS > o.TS || slices.Contains(o.Bypass, l.StartTS) {
 		return false
 	}
-	if o.SkipPrimary && o.TS == codec.MaxTS && !l.UseAsyncCommit && !l.UseOnePC {
-		return !bytes.Equal(codec.EncodeBytes(l.Primary), key)
+	if !o.SkipPrimary || o.TS != codec.MaxTS || !bytes.Equal(codec.EncodeBytes(l.Primary), key) {
+		return true
 	}
+	if markPrimaryPassed.Sometimes(!l.UseAsyncCommit && !l.UseOnePC) {
+		return false
+	}
+	markPrimaryHeeded.Reached()
 	return true
 }
+
+//nolint:gochecknoglobals // marks register once
+var (
+	markPrimaryPassed = invariant.NewMark("mvcc: primary lock passed by a read of the newest version")
+	markPrimaryHeeded = invariant.NewMark("mvcc: primary lock of a transaction without a second phase met by a read of the newest version")
+)
 
 // Version is one write record and its place among the versions of its key.
 type Version struct {

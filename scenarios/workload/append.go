@@ -21,35 +21,38 @@ import (
 // key that they read, whether they append to it or not: then they are serializable,
 // together with the scans, for each of them is as if it did everything at the
 // instant of its commit; large, the share of transactions in per mille that read
-// many lists at once and append to all of them; large-keys, the most lists of those.
+// many lists at once and append to all of them; large-keys, the most lists of those;
+// newest and past, see instants.
 type appends struct {
-	cfg    Config
-	lists  []string
-	width  int
-	reads  int
-	length int
-	scans  int
-	linger int
-	locked bool
-	large  int
-	widest int
-	probes int
+	cfg      Config
+	instants instants
+	lists    []string
+	width    int
+	reads    int
+	length   int
+	scans    int
+	linger   int
+	locked   bool
+	large    int
+	widest   int
+	probes   int
 }
 
 const listPrefix = "list/"
 
 func newAppend(cfg Config) *appends {
 	return &appends{
-		cfg:    cfg,
-		lists:  keys(listPrefix, cfg.Keys),
-		width:  cfg.param("keys-per-txn"),
-		reads:  cfg.param("read"),
-		length: cfg.param("length"),
-		scans:  cfg.param("scan"),
-		linger: cfg.param("linger"),
-		locked: cfg.param("locked") == 1,
-		large:  cfg.param("large"),
-		widest: cfg.param("large-keys"),
+		cfg:      cfg,
+		instants: newInstants(&cfg),
+		lists:    keys(listPrefix, cfg.Keys),
+		width:    cfg.param("keys-per-txn"),
+		reads:    cfg.param("read"),
+		length:   cfg.param("length"),
+		scans:    cfg.param("scan"),
+		linger:   cfg.param("linger"),
+		locked:   cfg.param("locked") == 1,
+		large:    cfg.param("large"),
+		widest:   cfg.param("large-keys"),
 	}
 }
 
@@ -70,6 +73,9 @@ func (w *appends) Setup(t env.Task, s *Session) error {
 
 // Step implements Workload.
 func (w *appends) Step(t env.Task, s *Session, r *stream.Stream) {
+	if w.instants.step(t, s, r, w.lists, listPrefix) {
+		return
+	}
 	if r.PerMille(w.scans) {
 		page, reverse := 1+r.IntN(len(w.lists)), r.PerMille(500)
 		pause := time.Duration(r.IntN(w.linger+1)) * time.Millisecond

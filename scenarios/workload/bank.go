@@ -18,9 +18,10 @@ import (
 // closings and openings among the changes; noted, the share of transfers that also
 // note, in keys that follow the accounts, what they did; singly, the share of changes
 // that read - and if they are pessimistic lock - one account after the other, so
-// that two of them may wait for each other.
+// that two of them may wait for each other; newest and past, see instants.
 type bank struct {
 	cfg      Config
+	instants instants
 	accounts []string
 	balance  int
 	readRate int
@@ -40,6 +41,7 @@ const (
 func newBank(cfg Config) *bank {
 	return &bank{
 		cfg:      cfg,
+		instants: newInstants(&cfg),
 		accounts: keys(accountPrefix, cfg.Keys),
 		balance:  cfg.param("balance"),
 		readRate: cfg.param("read"),
@@ -71,6 +73,9 @@ func (b *bank) Setup(t env.Task, s *Session) error {
 
 // Step implements Workload.
 func (b *bank) Step(t env.Task, s *Session, r *stream.Stream) {
+	if b.instants.step(t, s, r, b.accounts, accountPrefix) {
+		return
+	}
 	draw := r.IntN(1000)
 	if draw < b.readRate {
 		_ = b.readAll(t, s, r)

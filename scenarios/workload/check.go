@@ -40,11 +40,13 @@ func kinds() []kind {
 	return []kind{
 		{
 			name: "append", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newAppend(c) },
-			params: []param{{"keys-per-txn", 4, 1, 1000}, {"large", 0, 0, 1000}, {"large-keys", 400, 1, 10_000}, {"length", 120, 1, 10_000}, {"linger", 0, 0, 60_000}, {"locked", 0, 0, 1}, {"read", 500, 0, 1000}, {"scan", 50, 0, 1000}},
+			params: []param{{"keys-per-txn", 4, 1, 1000}, {"large", 0, 0, 1000}, {"large-keys", 400, 1, 10_000}, {"length", 120, 1, 10_000}, {"linger", 0, 0, 60_000}, {"locked", 0, 0, 1}, {"newest", 0, 0, 1000}, {"past", 0, 0, 1000}, {"read", 500, 0, 1000}, {"scan", 50, 0, 1000}},
+			shares: []string{"newest", "past"},
 		},
 		{
 			name: "bank", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newBank(c) },
-			params: []param{{"balance", 100, 0, 1_000_000_000}, {"noted", 200, 0, 1000}, {"read", 250, 0, 1000}, {"singly", 200, 0, 1000}, {"turnover", 150, 0, 1000}},
+			params: []param{{"balance", 100, 0, 1_000_000_000}, {"newest", 0, 0, 1000}, {"noted", 200, 0, 1000}, {"past", 0, 0, 1000}, {"read", 250, 0, 1000}, {"singly", 200, 0, 1000}, {"turnover", 150, 0, 1000}},
+			shares: []string{"newest", "past"},
 		},
 		{
 			name: "long-fork", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newLongFork(c) },

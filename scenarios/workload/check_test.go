@@ -28,7 +28,7 @@ func TestCheck(t *testing.T) {
 		{"bank", plan.Raft, nil, "cluster.api is 'raft', which does not serve the workload bank: write 'txn'"},
 		{"register", plan.Raft, map[string]int{"batch": 5}, "workload.params.batch is 5, but the api raft knows single keys only: write 0"},
 		{"register", plan.Txn, nil, "cluster.api is 'txn', which does not serve the workload register: write 'raw' or 'raft'"},
-		{"bank", plan.Txn, map[string]int{"reads": 1}, "workload.params.reads is no parameter of the workload bank: it has balance, noted, read, singly, turnover"},
+		{"bank", plan.Txn, map[string]int{"reads": 1}, "workload.params.reads is no parameter of the workload bank: it has balance, newest, noted, past, read, singly, turnover"},
 		{"write-skew", plan.Txn, map[string]int{"read": 1}, "workload.params.read is no parameter of the workload write-skew: it has locked"},
 		{"bank", plan.Txn, map[string]int{"read": 1001}, "workload.params.read is 1001: write 0 to 1000"},
 		{"append", plan.Txn, map[string]int{"keys-per-txn": 0}, "workload.params.keys-per-txn is 0: write 1 to 1000"},

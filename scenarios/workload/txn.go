@@ -39,6 +39,7 @@ func (s *Session) transactionWith(t env.Task, options client.TxnOptions, body fu
 		return s.end(op, err)
 	}
 	op.Txn.StartTS, op.Txn.Pessimistic = tx.StartTS(), options.Pessimistic
+	s.remember(tx.StartTS())
 	x := &txn{Txn: tx, session: s, record: op.Txn}
 	if err = body(x); err != nil {
 		tx.Rollback(t)

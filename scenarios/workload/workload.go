@@ -85,6 +85,8 @@ type Session struct {
 	open    int // operations that have not ended
 	// steps counts the operations of this client over all its processes.
 	steps int
+	// given are timestamps of earlier transactions, from which it may read again.
+	given []uint64
 }
 
 // Modes are the options of transactions, as a plan leaves them to chance.
@@ -119,7 +121,7 @@ func (s *Session) Step(t env.Task, w Workload, seed uint64) {
 func (s *Session) Steps() int { return s.steps }
 
 // Restart forgets what a process that has ended had under way.
-func (s *Session) Restart() { s.Current, s.Wanted, s.open = nil, nil, 0 }
+func (s *Session) Restart() { s.Current, s.Wanted, s.open, s.given = nil, nil, 0, nil }
 
 // begin records the invocation of an operation.
 func (s *Session) begin(op history.Op) *history.Op {

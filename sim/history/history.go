@@ -153,6 +153,14 @@ type TxnRecord struct {
 	// but calculated by the stores (async commit, one-phase commit): another
 	// timestamp may have the same value.
 	Calculated bool `json:"calculated,omitempty"`
+	// Newest says that it is one read of the newest version of one key, for which no
+	// timestamp was drawn: it has none. It has to return what was newest at some
+	// instant between invocation and return.
+	Newest bool `json:"newest,omitempty"`
+	// AsOf says that StartTS was not drawn for it: the client chose one that it had
+	// been given before, to read what was there then. Others have it too, and what
+	// was committed since is not to be seen.
+	AsOf bool `json:"as_of,omitempty"`
 	// Pessimistic says that it locked keys before it wrote them: TxnLock operations
 	// that have a TS. Of these keys it has seen what was newest at that timestamp,
 	// and nobody may have changed them from then until it committed.

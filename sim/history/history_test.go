@@ -297,3 +297,41 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// TestReaders: a read of what is newest is one read without any timestamp, a read of
+// the past has one and writes nothing.
+func TestReaders(t *testing.T) {
+	read := history.TxnOp{Kind: history.TxnRead, Key: "a", Value: p("1")}
+	late := read
+	late.TS = 7
+	scan, write := history.TxnOp{Kind: history.TxnScan, Key: "a"}, history.TxnOp{Kind: history.TxnWrite, Key: "a", Value: p("1")}
+	for _, c := range []struct {
+		txn     history.TxnRecord
+		outcome history.Outcome
+		want    string
+	}{
+		{history.TxnRecord{Newest: true, Ops: []history.TxnOp{read}}, history.OK, ""},
+		{history.TxnRecord{Newest: true}, history.Failed, ""},
+		{history.TxnRecord{Newest: true}, history.OK, "holds no answer"},
+		{history.TxnRecord{Newest: true, StartTS: 5, Ops: []history.TxnOp{read}}, history.OK, "has a start timestamp"},
+		{history.TxnRecord{Newest: true, Ops: []history.TxnOp{read, read}}, history.OK, "is one read without a timestamp"},
+		{history.TxnRecord{Newest: true, Ops: []history.TxnOp{scan}}, history.OK, "is one read without a timestamp"},
+		{history.TxnRecord{Newest: true, Ops: []history.TxnOp{late}}, history.OK, "is one read without a timestamp"},
+		{history.TxnRecord{AsOf: true, StartTS: 5, Ops: []history.TxnOp{read, scan}}, history.OK, ""},
+		{history.TxnRecord{AsOf: true, Ops: []history.TxnOp{read}}, history.OK, "timestamp of the past, and has none"},
+		{history.TxnRecord{AsOf: true, StartTS: 5, CommitTS: 6, Ops: []history.TxnOp{write}}, history.OK, "timestamp of the past, and writes"},
+	} {
+		h := &history.History{Ops: []history.Op{{Kind: history.Txn, Outcome: c.outcome, Txn: &c.txn}}}
+		switch err := history.Validate(h); {
+		case c.want == "" && err != nil:
+			t.Errorf("%+v: %v", c.txn, err)
+		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
+			t.Errorf("%+v: got %v, want %s", c.txn, err, c.want)
+		case err != nil:
+			continue
+		}
+		if got, err := history.Decode(strings.NewReader(encode(t, h)), "h"); c.want == "" && (err != nil || !reflect.DeepEqual(got, h)) {
+			t.Errorf("%+v comes back as %+v: %v", h, got, err)
+		}
+	}
+}

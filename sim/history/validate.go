@@ -107,6 +107,9 @@ func (t *TxnRecord) validate(outcome Outcome) error {
 	if outcome == OK && t.StartTS != 0 && t.CommitTS == 0 && t.Writes() {
 		return errors.New("it wrote, is committed, and has no commit timestamp")
 	}
+	if err := t.validateReader(outcome); err != nil {
+		return err
+	}
 	for i := range t.Ops {
 		if err := t.Ops[i].validate(); err != nil {
 			return fmt.Errorf("its operation %d: %w", i, err)
@@ -114,6 +117,23 @@ func (t *TxnRecord) validate(outcome Outcome) error {
 		if ts := t.Ops[i].TS; ts != 0 && ts < t.StartTS {
 			return fmt.Errorf("its operation %d is at %d, before it starts", i, ts)
 		}
+	}
+	return nil
+}
+
+// validateReader checks what the special ways of reading must not hold.
+func (t *TxnRecord) validateReader(outcome Outcome) error {
+	switch {
+	case t.Newest && t.StartTS != 0:
+		return errors.New("it reads what is newest, and has a start timestamp")
+	case t.Newest && (len(t.Ops) > 1 || len(t.Ops) == 1 && (t.Ops[0].Kind != TxnRead || t.Ops[0].TS != 0)):
+		return errors.New("it reads what is newest, which is one read without a timestamp")
+	case t.Newest && outcome == OK && len(t.Ops) == 0:
+		return errors.New("it reads what is newest, is ok, and holds no answer")
+	case t.AsOf && t.StartTS == 0:
+		return errors.New("it reads at a timestamp of the past, and has none")
+	case t.AsOf && (t.Writes() || t.CommitTS != 0):
+		return errors.New("it reads at a timestamp of the past, and writes")
 	}
 	return nil
 }

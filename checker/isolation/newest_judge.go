@@ -1,0 +1,173 @@
+package isolation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"simrun/checker/verdict"
+	"simrun/sim/history"
+)
+
+// newestReads judges them in the order of invocation, so that each of them binds
+// those that come after its return.
+func (c *checker) newestReads(n *newest) {
+	if len(n.reads) == 0 {
+		return
+	}
+	n.prepare()
+	for i := range n.reads {
+		r := &n.reads[i]
+		switch {
+		case r.key == unnamed:
+			if r.found && !c.ix.h.InitialUnknown {
+				c.addNewest(verdict.GarbageRead, r, "which nobody wrote")
+			}
+			continue
+		case n.ix.keys[r.key].vague:
+			continue // what belongs to whom is not certain
+		}
+		s := n.keys[r.key]
+		floor := s.at(r.op.Invoke)
+		if oldest, ok := n.possible(r, floor.commit); ok {
+			s.recent = append(s.recent, proof{ret: r.op.Return, commit: oldest, id: r.op.ID, read: true})
+		} else {
+			c.explainNewest(n, r, floor)
+		}
+	}
+}
+
+// possible returns the commit timestamp of the oldest version that the read may
+// have returned, when the one with the timestamp floor is there already.
+func (n *newest) possible(r *newestRead, floor uint64) (oldest uint64, ok bool) {
+	k, bound := &n.ix.keys[r.key], n.bound(r.op.Return)
+	rest, early := n.floats[r.key].strip(r.value, r.op.Return)
+	for i := max(n.ix.upTo(k, floor)-1, 0); i < n.ix.upTo(k, bound); i++ {
+		v := &k.versions[i]
+		if v.txn != initial && n.ix.txns[v.txn].op.Invoke > r.op.Return {
+			continue
+		}
+		free := v.txn == initial && v.absent && n.ix.h.InitialUnknown
+		if free || k.lists && !early && v.value == rest || !k.lists && r.shows(v) {
+			return n.ix.commitOf(v), true
+		}
+	}
+	for i := range k.floating {
+		v := &k.floating[i]
+		if t := &n.ix.txns[v.txn]; !k.lists && r.shows(v) && t.op.Invoke <= r.op.Return && t.lo <= bound && t.hi >= floor {
+			return floor, true
+		}
+	}
+	return 0, false
+}
+
+// explainNewest names what is wrong with an answer.
+func (c *checker) explainNewest(n *newest, r *newestRead, floor proof) {
+	if c.wrongs++; c.wrongs > explainMax {
+		return
+	}
+	if c.lookup == nil {
+		c.lookup = newLookup(c.ix)
+	}
+	k := &c.ix.keys[r.key]
+	rest, early := n.floats[r.key].strip(r.value, r.op.Return)
+	if early {
+		c.addNewest(verdict.RealTimeOrder, r, "with what somebody appended who began after the read had returned")
+		return
+	}
+	for _, v := range slices.Concat(k.versions, k.floating) {
+		if k.lists && v.value != rest || !k.lists && !r.shows(&v) {
+			continue
+		}
+		if v.txn != initial && (c.ix.commitOf(&v) > n.bound(r.op.Return) || c.ix.txns[v.txn].op.Invoke > r.op.Return) {
+			c.addNewest(verdict.RealTimeOrder, r, fmt.Sprintf("which %s committed after the read had returned", c.ix.name(v.txn)), c.ix.txns[v.txn].op.ID)
+		} else {
+			c.missedNewest(r, v.txn, floor)
+		}
+		return
+	}
+	if k.lists {
+		c.explainNewestList(r, floor)
+		return
+	}
+	for _, w := range c.lookup.writes[r.key] {
+		if w.found != r.found || w.value != r.value {
+			continue
+		}
+		c.wrote(r, w)
+		return
+	}
+	c.addNewest(verdict.GarbageRead, r, "which nobody wrote")
+}
+
+// missedNewest: the answer is a version that was newest once, too early.
+func (c *checker) missedNewest(r *newestRead, writer int32, floor proof) {
+	how := "acknowledged"
+	if floor.read {
+		how = "read"
+	}
+	evidence := []int{floor.id}
+	if writer != initial {
+		evidence = append(evidence, c.ix.txns[writer].op.ID)
+	}
+	c.addNewest(verdict.StaleRead, r, fmt.Sprintf("of %s, though the version of timestamp %d had been %s by id %d before the read was invoked",
+		c.ix.name(writer), floor.commit, how, floor.id), evidence...)
+}
+
+// wrote: the answer was written, but never committed.
+func (c *checker) wrote(r *newestRead, w write) {
+	t := &c.ix.txns[w.txn]
+	if t.fate == aborted {
+		c.addNewest(verdict.G1a, r, fmt.Sprintf("written by %s, which was not committed", c.ix.name(w.txn)), t.op.ID)
+		return
+	}
+	c.addNewest(verdict.G1b, r, fmt.Sprintf("which %s overwrote before it committed", c.ix.name(w.txn)), t.op.ID)
+}
+
+// explainNewestList names what is wrong with a list that was never there.
+func (c *checker) explainNewestList(r *newestRead, floor proof) {
+	k := &c.ix.keys[r.key]
+	present := map[int32]int{}
+	first := strings.Fields(k.versions[0].value)
+	for e := range strings.FieldsSeq(r.value) {
+		if slices.Contains(first, e) {
+			continue
+		}
+		i := slices.IndexFunc(c.lookup.writes[r.key], func(w write) bool { return slices.Contains(strings.Fields(w.value), e) })
+		if i < 0 {
+			c.addNewest(verdict.GarbageRead, r, fmt.Sprintf("of which nobody wrote %q", e))
+			return
+		}
+		w := c.lookup.writes[r.key][i]
+		if c.ix.txns[w.txn].fate == aborted {
+			c.wrote(r, w)
+			return
+		}
+		present[w.txn]++
+	}
+	for _, w := range c.lookup.writes[r.key] {
+		if got := present[w.txn]; got > 0 && got < c.ix.appended(w.txn, r.name) {
+			c.addNewest(verdict.G1b, r, fmt.Sprintf("which has only a part of what %s appended", c.ix.name(w.txn)), c.ix.txns[w.txn].op.ID)
+			return
+		}
+	}
+	c.addNewest(verdict.WriteOrder, r, fmt.Sprintf("which the list never was; the version of timestamp %d had been there before", floor.commit))
+}
+
+// appended returns how many elements a transaction appended to a key.
+func (ix *index) appended(t int32, key string) (n int) {
+	for i := range ix.txns[t].rec.Ops {
+		if op := &ix.txns[t].rec.Ops[i]; op.Kind == history.TxnAppend && op.Key == key {
+			n++
+		}
+	}
+	return n
+}
+
+// addNewest adds a finding about such a read. Each of them has one.
+func (c *checker) addNewest(a verdict.Anomaly, r *newestRead, why string, others ...int) {
+	c.findings = append(c.findings, verdict.Finding{
+		Anomaly: a, Evidence: append([]int{r.op.ID}, others...),
+		Message: fmt.Sprintf("id %d of client %d read the newest version of %q = %s, %s", r.op.ID, r.op.Client, r.name, show(r.value, r.found), why),
+	})
+}

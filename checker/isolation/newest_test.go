@@ -1,0 +1,410 @@
+package isolation_test
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"simrun/checker"
+	"simrun/checker/isolation"
+	"simrun/checker/verdict"
+	"simrun/sim/history"
+)
+
+// newestOf is a read of the newest version of k; "" is an absent key.
+func newestOf(k, v string, invoke, ret int64) tx {
+	return tx{outcome: history.OK, ops: []history.TxnOp{r(k, v)}, invoke: invoke, ret: ret, newest: true}
+}
+
+// pastly is a read at a timestamp of the past.
+func pastly(start uint64, invoke, ret int64, ops ...history.TxnOp) tx {
+	return tx{start: start, outcome: history.OK, ops: ops, invoke: invoke, ret: ret, asOf: true}
+}
+
+// What is wrong with a read of the newest version has a name, and the history that
+// differs in the one point which makes it right is accepted. The identifiers are
+// the places in the list.
+func TestNewest(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		want     verdict.Anomaly
+		evidence []int
+		bad      []tx
+		good     []tx
+	}{
+		{
+			"older than what was acknowledged", verdict.StaleRead,
+			[]int{2, 1, 0},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), ok(3, 4, w("x", "2")).at(30, 40), newestOf("x", "1", 41, 50)},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), ok(3, 4, w("x", "2")).at(30, 40), newestOf("x", "1", 40, 50)},
+		},
+		{
+			"a deletion that was acknowledged", verdict.StaleRead,
+			[]int{2, 1, 0},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), ok(3, 4, del("x")).at(30, 40), newestOf("x", "1", 41, 50)},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), ok(3, 4, del("x")).at(30, 40), newestOf("x", "", 41, 50)},
+		},
+		{
+			"nothing of what was acknowledged", verdict.StaleRead,
+			[]int{1, 0},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), newestOf("x", "", 21, 30)},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), newestOf("x", "", 5, 30)},
+		},
+		{
+			"older than what another such read returned", verdict.StaleRead,
+			[]int{2, 1},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 90), newestOf("x", "1", 20, 30), newestOf("x", "", 31, 40)},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 90), newestOf("x", "1", 20, 30), newestOf("x", "", 30, 40)},
+		},
+		{
+			"older than what a snapshot showed", verdict.StaleRead,
+			[]int{2, 1},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 90), ok(3, 0, r("x", "1")).at(20, 30), newestOf("x", "", 31, 40)},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 90), ok(3, 0, r("x", "1")).at(20, 30), newestOf("x", "", 25, 40)},
+		},
+		{
+			"of a transaction that was begun later", verdict.RealTimeOrder,
+			[]int{0, 1},
+			[]tx{newestOf("x", "1", 1, 9), ok(1, 2, w("x", "1")).at(10, 20)},
+			[]tx{newestOf("x", "1", 1, 10), ok(1, 2, w("x", "1")).at(10, 20)},
+		},
+		{
+			"of a transaction that committed after what began later", verdict.RealTimeOrder,
+			[]int{1, 0},
+			[]tx{ok(1, 9, w("x", "1")).at(10, 90), newestOf("x", "1", 20, 30), ok(5, 0, r("y", "")).at(31, 40)},
+			[]tx{ok(1, 4, w("x", "1")).at(10, 90), newestOf("x", "1", 20, 30), ok(5, 0, r("y", "")).at(31, 40)},
+		},
+		{
+			"of a failed transaction", verdict.G1a,
+			[]int{1, 0},
+			[]tx{failed(1, w("x", "1")).at(10, 20), newestOf("x", "1", 30, 40)},
+			[]tx{unknown(1, 2, w("x", "1")).at(10, 20), newestOf("x", "1", 30, 40)},
+		},
+		{
+			"intermediate", verdict.G1b,
+			[]int{1, 0},
+			[]tx{ok(1, 2, w("x", "1"), w("x", "2")).at(10, 20), newestOf("x", "1", 15, 40)},
+			[]tx{ok(1, 2, w("x", "1"), w("x", "2")).at(10, 20), newestOf("x", "2", 15, 40)},
+		},
+		{
+			"of nobody", verdict.GarbageRead,
+			[]int{1},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), newestOf("y", "1", 30, 40)},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), newestOf("y", "", 30, 40)},
+		},
+		{
+			"a value of nobody", verdict.GarbageRead,
+			[]int{1},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), newestOf("x", "7", 15, 40)},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), newestOf("x", "", 15, 40)},
+		},
+		{
+			"an unknown outcome that was seen and is gone", verdict.StaleRead,
+			[]int{2, 1},
+			[]tx{unknown(1, 2, w("x", "1")).at(10, 20), newestOf("x", "1", 30, 40), newestOf("x", "", 50, 60)},
+			[]tx{unknown(1, 2, w("x", "1")).at(10, 20), newestOf("x", "", 30, 40), newestOf("x", "1", 50, 60)},
+		},
+		{
+			"an unknown outcome that was seen, and missed by a snapshot", verdict.GSIb,
+			[]int{2, 0},
+			[]tx{unknown(1, 2, w("x", "1")).at(10, 20), newestOf("x", "1", 30, 40), ok(5, 0, r("x", "")).at(50, 60)},
+			[]tx{unknown(1, 2, w("x", "1")).at(10, 20), newestOf("x", "1", 30, 40), ok(5, 0, r("x", "1")).at(50, 60)},
+		},
+		{
+			"an unknown timestamp, invoked later", verdict.RealTimeOrder,
+			[]int{0, 1},
+			[]tx{newestOf("x", "1", 1, 9), unknown(1, 0, w("x", "1")).at(10, 20)},
+			[]tx{newestOf("x", "1", 30, 40), unknown(1, 0, w("x", "1")).at(10, 20)},
+		},
+		{
+			"a list without its acknowledged end", verdict.StaleRead,
+			[]int{2, 1, 0},
+			[]tx{ok(1, 2, add("l", "a")).at(10, 20), ok(3, 4, add("l", "b")).at(30, 40), newestOf("l", "a", 41, 50)},
+			[]tx{ok(1, 2, add("l", "a")).at(10, 20), ok(3, 4, add("l", "b")).at(30, 40), newestOf("l", "a b", 41, 50)},
+		},
+		{
+			"a list out of order", verdict.WriteOrder,
+			[]int{2},
+			[]tx{ok(1, 2, add("l", "a")).at(10, 20), ok(3, 4, add("l", "b")).at(30, 40), newestOf("l", "b a", 41, 50)},
+			[]tx{ok(1, 2, add("l", "a")).at(10, 20), ok(3, 4, add("l", "b")).at(30, 40), newestOf("l", "a", 35, 50)},
+		},
+		{
+			"a list with a part of what was appended", verdict.G1b,
+			[]int{1, 0},
+			[]tx{ok(1, 2, add("l", "a"), add("l", "b")).at(10, 20), newestOf("l", "a", 15, 50)},
+			[]tx{ok(1, 2, add("l", "a"), add("l", "b")).at(10, 20), newestOf("l", "", 15, 50)},
+		},
+		{
+			"a list with an element of nobody", verdict.GarbageRead,
+			[]int{1},
+			[]tx{ok(1, 2, add("l", "a")).at(10, 20), newestOf("l", "a z", 15, 50)},
+			[]tx{ok(1, 2, add("l", "a")).at(10, 20), newestOf("l", "a", 15, 50)},
+		},
+		{
+			"a list with an element of a failed transaction", verdict.G1a,
+			[]int{2, 1},
+			[]tx{ok(1, 2, add("l", "a")).at(10, 20), failed(3, add("l", "b")).at(21, 22), newestOf("l", "a b", 30, 50)},
+			[]tx{ok(1, 2, add("l", "a")).at(10, 20), unknown(3, 0, add("l", "b")).at(21, 22), newestOf("l", "a b", 30, 50)},
+		},
+		{
+			"a list with an element appended later, at an unknown timestamp", verdict.RealTimeOrder,
+			[]int{1},
+			[]tx{ok(1, 2, add("l", "a")).at(10, 20), newestOf("l", "a b", 30, 50), unknown(3, 0, add("l", "b")).at(51, 60)},
+			[]tx{ok(1, 2, add("l", "a")).at(10, 20), newestOf("l", "a b", 30, 50), unknown(3, 0, add("l", "b")).at(50, 60)},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := isolation.Check(build(c.bad...))
+			if len(got.Findings) != 1 || got.Findings[0].Anomaly != c.want || !slices.Equal(got.Findings[0].Evidence, c.evidence) {
+				t.Errorf("want %s of %v, got %+v", c.want, c.evidence, got.Findings)
+			}
+			if got = isolation.Check(build(c.good...)); got.Verdict != verdict.OK {
+				t.Errorf("the right history: %+v", got)
+			}
+		})
+	}
+}
+
+// Whoever chooses a timestamp of the past wants that snapshot and no fresher one:
+// no rule of real time is broken, though somebody else has the timestamp, and what
+// it shows is judged as in any snapshot.
+func TestAsOf(t *testing.T) {
+	before := []tx{ok(1, 2, w("x", "1")).at(10, 20).by(7), ok(3, 4, w("x", "2")).at(30, 40).by(7)}
+	if got := isolation.Check(build(append(before, pastly(3, 50, 60, r("x", "1")).by(7))...)); got.Verdict != verdict.OK {
+		t.Errorf("%+v", got)
+	}
+	got := isolation.Check(build(append(before, pastly(3, 50, 60, r("x", "2")).by(7))...))
+	if len(got.Findings) != 1 || got.Findings[0].Anomaly != verdict.GSIa {
+		t.Errorf("%+v", got)
+	}
+	plain := pastly(3, 50, 60, r("x", "1")).by(7)
+	plain.asOf = false
+	if got = isolation.Check(build(append(before, plain)...)); got.Verdict != verdict.Violation {
+		t.Errorf("a transaction that was given an old timestamp: %+v", got)
+	}
+	// A timestamp that was chosen says nothing of when it was drawn.
+	h := build(ok(1, 2, w("x", "1")).at(10, 90), newestOf("x", "1", 20, 30), pastly(1, 31, 40, r("x", "")))
+	if got = isolation.Check(h); got.Verdict != verdict.OK {
+		t.Errorf("%+v", got)
+	}
+}
+
+// A history of nothing but these reads is judged by the rule as well.
+func TestNewestAlone(t *testing.T) {
+	h := build(newestOf("x", "", 1, 2))
+	if err := history.Validate(h); err != nil {
+		t.Fatal(err)
+	}
+	for _, got := range checker.History(h, checker.Options{}) {
+		if got.Checker == isolation.Name && (got.Verdict != verdict.OK || got.Checked != 1) {
+			t.Errorf("%+v", got)
+		}
+	}
+}
+
+// The oracle: a search for instants. Every transaction draws its start timestamp
+// at an instant between invocation and return, and if it is committed takes effect
+// at a later one; a read sees the last effect. Effects come in the order of their
+// commit timestamps, and after the draws of all lower start timestamps.
+type oracle struct {
+	ops  []history.Op
+	dead map[string]bool
+}
+
+// event is one of the instants of an operation.
+type event struct {
+	op   int
+	kind eventKind
+}
+
+type eventKind uint8
+
+const (
+	draws eventKind = iota
+	takesEffect
+	reads
+)
+
+func (o *oracle) explains() bool {
+	var events []event
+	for i := range o.ops {
+		switch op := &o.ops[i]; {
+		case op.Txn.Newest:
+			events = append(events, event{i, reads})
+		case op.Outcome == history.Failed || !op.Txn.Writes():
+			events = append(events, event{i, draws})
+		default:
+			events = append(events, event{i, draws}, event{i, takesEffect})
+		}
+	}
+	o.dead = map[string]bool{}
+	return o.search(events, 0, "")
+}
+
+// search takes one of the events that are left as the next one.
+func (o *oracle) search(left []event, last uint64, value string) bool {
+	if len(left) == 0 {
+		return true
+	}
+	state := fmt.Sprint(left, last)
+	if o.dead[state] {
+		return false
+	}
+	for i, e := range left {
+		op := &o.ops[e.op]
+		unknownEffect := e.kind == takesEffect && op.Outcome == history.Unknown
+		rest := slices.Delete(slices.Clone(left), i, i+1)
+		if unknownEffect && o.search(rest, last, value) { // it has none
+			return true
+		}
+		if !o.mayBeNext(e, rest) {
+			continue
+		}
+		nextLast, nextValue := last, value
+		switch e.kind {
+		case reads:
+			if read := op.Txn.Ops[0].Value; read == nil && value != "" || read != nil && *read != value {
+				continue
+			}
+		case takesEffect:
+			if op.Txn.CommitTS != 0 && op.Txn.CommitTS < last {
+				continue
+			}
+			nextLast, nextValue = max(last, op.Txn.CommitTS), *op.Txn.Ops[0].Value
+		case draws:
+		}
+		if o.search(rest, nextLast, nextValue) {
+			return true
+		}
+	}
+	o.dead[state] = true
+	return false
+}
+
+func (o *oracle) mayBeNext(e event, rest []event) bool {
+	op := &o.ops[e.op]
+	for _, other := range rest {
+		x := &o.ops[other.op]
+		endless := other.kind == takesEffect && x.Outcome == history.Unknown
+		switch {
+		case !endless && x.Return < op.Invoke:
+			return false
+		case e.kind == takesEffect && other.op == e.op:
+			return false
+		case e.kind == takesEffect && other.kind == draws && x.Txn.StartTS < op.Txn.CommitTS:
+			return false
+		case e.kind == draws && other.kind == draws && x.Txn.StartTS < op.Txn.StartTS:
+			return false
+		}
+	}
+	return true
+}
+
+// newestHistory draws transactions that write one key one after the other, some
+// that do nothing but draw a timestamp, and reads of what is newest, of which about
+// a half are what they should be. It takes time for timestamps.
+//
+// If it is vague, values are written again and commit timestamps of unknown
+// outcomes may be missing.
+func newestHistory(t *rapid.T, vague bool) *history.History {
+	n := func(name string, limit int) int64 { return int64(rapid.IntRange(0, limit).Draw(t, name)) }
+	var ops []history.Op
+	type effect struct {
+		at    int64
+		value string
+	}
+	effects := []effect{{0, ""}}
+	now := int64(20)
+	for i := range rapid.IntRange(1, 5).Draw(t, "transactions") {
+		draw := now + 10*n("pause", 2)
+		commit := draw + 10 + 10*n("locks", 2)
+		at := commit + 1 + n("late", 5)
+		now = at + 10
+		value := fmt.Sprint(i + 1)
+		if vague {
+			value = fmt.Sprint(1 + n("value", 2))
+		}
+		op := history.Op{
+			Kind: history.Txn, Outcome: history.OK, Invoke: draw - 1 - n("before", 18), Return: at + 1 + n("answer", 60),
+			Txn: &history.TxnRecord{StartTS: uint64(draw), CommitTS: uint64(commit), Ops: []history.TxnOp{w("x", value)}}, //nolint:gosec // small
+		}
+		switch rapid.IntRange(0, 6).Draw(t, "outcome") {
+		case 0:
+			op.Outcome, op.Txn.CommitTS = history.Failed, 0
+		case 1:
+			op.Outcome = history.Unknown
+			if vague && rapid.Bool().Draw(t, "no timestamp") {
+				op.Txn.CommitTS = 0
+			}
+			if rapid.Bool().Draw(t, "happened") {
+				effects = append(effects, effect{at, value})
+			}
+		case 2:
+			op.Txn.CommitTS, op.Txn.Ops = 0, nil
+		default:
+			effects = append(effects, effect{at, value})
+		}
+		ops = append(ops, op)
+	}
+	for range rapid.IntRange(1, 4).Draw(t, "reads") {
+		at := n("instant", int(now)+20)
+		value := fmt.Sprint(n("value", 6))
+		if rapid.Bool().Draw(t, "right") {
+			for _, e := range effects {
+				if e.at <= at {
+					value = e.value
+				}
+			}
+		}
+		ops = append(ops, history.Op{
+			Kind: history.Txn, Outcome: history.OK, Invoke: at - n("before", 15), Return: at + n("answer", 15),
+			Txn: &history.TxnRecord{Newest: true, Ops: []history.TxnOp{r("x", value)}},
+		})
+	}
+	for i := range ops {
+		ops[i].ID, ops[i].Client = i, i
+	}
+	slices.SortStableFunc(ops, func(a, b history.Op) int { return int(a.Return - b.Return) })
+	return &history.History{Ops: ops}
+}
+
+// Where it is not certain which version was read, the rule accepts whatever there
+// are instants for.
+func TestNewestVague(t *testing.T) {
+	explained := 0
+	rapid.Check(t, func(t *rapid.T) {
+		o := oracle{ops: newestHistory(t, true).Ops}
+		if !o.explains() {
+			return
+		}
+		explained++
+		if got := isolation.Check(&history.History{Ops: o.ops}); got.Verdict != verdict.OK {
+			t.Fatalf("instants found, and yet %+v", got)
+		}
+	})
+	if explained == 0 {
+		t.Error("none was ever explained")
+	}
+}
+
+// The rule accepts a history if and only if there are instants that explain it.
+func TestNewestAgainstOracle(t *testing.T) {
+	counts := map[bool]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		h := newestHistory(t, false)
+		if err := history.Validate(h); err != nil {
+			t.Fatal(err)
+		}
+		o := oracle{ops: h.Ops}
+		want := o.explains()
+		counts[want]++
+		if got := isolation.Check(h); (got.Verdict == verdict.OK) != want {
+			t.Fatalf("instants found: %v; the rule: %+v", want, got)
+		}
+	})
+	if counts[true] == 0 || counts[false] == 0 {
+		t.Errorf("%v: one side was never drawn", counts)
+	}
+}
