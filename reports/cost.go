@@ -101,7 +101,18 @@ func (t *text) cost() {
 	if c.UserBytes > 0 && t.r.Stats.Disk.Bytes > 0 {
 		words += fmt.Sprintf("; %.2f bytes written to disk a byte of user data (%s)", c.WriteAmplification, byteSize(c.UserBytes))
 	}
+	if b := peaks(t.r.Stats.Backlogs); b != (BacklogStats{}) {
+		words += fmt.Sprintf("; at most %s of entries waited on a store to be durable, %s to be applied", byteSize(b.Append), byteSize(b.Apply))
+	}
 	t.labelled("cost", words)
+}
+
+// peaks are the highest of all stores.
+func peaks(stores []BacklogStats) (most BacklogStats) {
+	for _, b := range stores {
+		most.Append, most.Apply = max(most.Append, b.Append), max(most.Apply, b.Apply)
+	}
+	return most
 }
 
 // costTable is the cost as the page shows it.

@@ -33,8 +33,12 @@ func pageTables(r *Result) []pageTable {
 			grouped(e.Slowdowns), grouped(e.Stops), seconds(int64(e.Slowed)), seconds(int64(e.Stopped)),
 		})
 	}
+	backlogs := pageTable{Title: "Backlogs", Head: []string{"", "bytes to be durable, at most", "bytes to be applied, at most"}}
+	for _, b := range s.Backlogs {
+		backlogs.Rows = append(backlogs.Rows, []string{b.Node, grouped(b.Append), grouped(b.Apply)})
+	}
 	return []pageTable{
-		checkers, operations, faults, engines,
+		checkers, operations, faults, engines, backlogs,
 		figures("Cluster",
 			figure{"elections", s.Cluster.Elections}, figure{"leader transfers", s.Cluster.LeaderTransfers},
 			figure{"splits", s.Cluster.Splits}, figure{"merges", s.Cluster.Merges},

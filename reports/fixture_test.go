@@ -125,6 +125,9 @@ func bankResult(h *history.History) *Result {
 				},
 				{Node: "store2", Flushes: 40, Compactions: 17, Lower: 6, Flushed: 600_000, Compacted: 2_300_000, Levels: 3},
 			},
+			Backlogs: []BacklogStats{
+				{Node: "store1", Append: 20_480, Apply: 900}, {Node: "store2", Append: 3_000, Apply: 1_200}, {Node: "store3", Append: 2_000, Apply: 600},
+			},
 			Network: NetworkStats{Sent: 48_112, Delivered: 47_020, Lost: 310, Cut: 802, Duplicated: 20, Reordered: 411, Bytes: 9_120_334},
 			Disk:    DiskStats{Operations: 30_442, Syncs: 11_204, Bytes: 14_220_113, Lost: 12, Torn: 3},
 			Events:  214_223, Virtual: last + 1500*ms,

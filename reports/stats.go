@@ -17,6 +17,7 @@ type Stats struct {
 	Commits    CommitStats      `json:"commits"`
 	Operators  []OperatorCount  `json:"operators,omitempty"`
 	Engines    []EngineStats    `json:"engines"`
+	Backlogs   []BacklogStats   `json:"backlogs,omitempty"`
 	Network    NetworkStats     `json:"network"`
 	Disk       DiskStats        `json:"disk"`
 	Cost       CostStats        `json:"cost"`
@@ -124,6 +125,14 @@ type EngineStats struct {
 	Stops       uint64        `json:"stops"`
 	Slowed      time.Duration `json:"slowed"`
 	Stopped     time.Duration `json:"stopped"`
+}
+
+// BacklogStats is how much has waited at most on a store for its disk. Its fields
+// are those of cluster.BacklogStats.
+type BacklogStats struct {
+	Node   string `json:"node"`
+	Append uint64 `json:"append_peak_bytes"` // of entries that were to be durable in the log
+	Apply  uint64 `json:"apply_peak_bytes"`  // of entries that were committed and to be applied
 }
 
 // NetworkStats counts datagrams. Its fields are those of network.Stats, so that

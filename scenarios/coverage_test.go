@@ -227,6 +227,9 @@ func (c *coverage) promise() {
 	if len(s.Knobs.MaxUncommitted) > 0 {
 		c.want(markSeen, "raftstore: proposal refused, too much is uncommitted")
 	}
+	if slices.Contains(s.Knobs.MaxInflightMsgs, 1) {
+		c.want(markSeen, "raftstore: entries withheld from a follower, its window is full")
+	}
 	if len(s.Knobs.Hibernate) > 0 {
 		c.want(markSeen, "raftstore: leader goes to sleep", "raftstore: follower goes to sleep", "raftstore: sleeping leader woken")
 		if slices.Min(s.Knobs.Hibernate) > 0 { // in every run, so this is what the scenario is for
@@ -234,6 +237,7 @@ func (c *coverage) promise() {
 		}
 	}
 	c.promiseRoles()
+	c.promiseCrashes()
 	if s.Faults.Snapshots > 0 {
 		c.snapshots()
 	}

@@ -95,6 +95,8 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k := &p.Knobs
 	k.Order = choose(g, "order", s.Knobs.Order, k.Order)
 	k.MaxUncommittedBytes = choose(g, "max-uncommitted", s.Knobs.MaxUncommitted, k.MaxUncommittedBytes)
+	k.MaxInflightMsgs = choose(g, "max-inflight-msgs", s.Knobs.MaxInflightMsgs, k.MaxInflightMsgs)
+	k.MaxSizePerMsg = choose(g, "max-size-per-msg", s.Knobs.MaxSizePerMsg, k.MaxSizePerMsg)
 	k.Hibernate = choose(g, "hibernate", s.Knobs.Hibernate, k.Hibernate)
 	k.RaftLogGCThreshold = choose(g, "raft-log-gc", s.Knobs.RaftLogGCThreshold, k.RaftLogGCThreshold)
 	k.LeaderLease = choose(g, "leader-lease", s.Knobs.LeaderLease, k.LeaderLease)

@@ -73,6 +73,8 @@ type Workload struct {
 type Knobs struct {
 	Order              []plan.Order      `toml:"order"`
 	MaxUncommitted     []int             `toml:"max-uncommitted-bytes"`
+	MaxInflightMsgs    []int             `toml:"max-inflight-msgs"`
+	MaxSizePerMsg      []int             `toml:"max-size-per-msg"`
 	Hibernate          []plan.Duration   `toml:"hibernate"`
 	RaftLogGCThreshold []int             `toml:"raft-log-gc-threshold"`
 	LeaderLease        []bool            `toml:"leader-lease"`

@@ -9,7 +9,7 @@ import (
 )
 
 // suspectKeys are where the regions of the tests below begin.
-var suspectKeys = []string{"b", "c", "d", "e", "f", "g"} //nolint:gochecknoglobals // a constant
+var suspectKeys = []string{"b", "c", "d", "e", "f", "g"}
 
 // TestSilentStoreAvoided: a store is gone, and what it led is led by another one. A
 // client whose cached regions all name the old leader waits in vain for it once, and

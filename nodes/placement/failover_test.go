@@ -64,6 +64,7 @@ func TestLeadsAgain(t *testing.T) {
 		}
 		task.Sleep(100 * time.Millisecond) // nobody waits until a region is saved
 	})
+	lost := countMark("placement: ids begin above the batch of an earlier leadership")
 	for range 3 {
 		for _, m := range []*testMember{b, a} {
 			c.transfer(t, m)
@@ -82,6 +83,9 @@ func TestLeadsAgain(t *testing.T) {
 	}
 	if a.server != process {
 		t.Error("the member was restarted")
+	}
+	if n := countMark("placement: ids begin above the batch of an earlier leadership") - lost; n != 6 {
+		t.Errorf("%d of 6 leaderships begin above the ids of the one before", n)
 	}
 }
 

@@ -9,7 +9,10 @@ import (
 )
 
 //nolint:gochecknoglobals // marks register once
-var markIDWait = invariant.NewMark("placement: id request waited for a new batch")
+var (
+	markIDWait  = invariant.NewMark("placement: id request waited for a new batch")
+	markIDsLost = invariant.NewMark("placement: ids begin above the batch of an earlier leadership")
+)
 
 // idAllocator hands out ids, each once in the life of the cluster. Ids up to
 // end are reserved for this leadership, which has committed that; the next one

@@ -138,6 +138,7 @@ func (l *leadership) loadFrom(img Image) (err error) {
 	if l.safePoints, err = loadSafePoints(img); err != nil {
 		return err
 	}
+	markIDsLost.Sometimes(l.ids.end > l.s.cfg.maxID()) // those with which the cluster has begun
 	l.ready = true
 	return nil
 }

@@ -51,6 +51,7 @@ func (a *appender) init(s *Store) {
 }
 
 func (a *appender) add(p *peer, m *raftpb.Message, snapshot *receivedSnapshot) {
+	p.backlog.grow(p, payload(m))
 	if (m.GetSnapshot() != nil) != (snapshot != nil) {
 		invariant.Fail("raftstore: %s: snapshot without its data", p)
 	}
@@ -163,6 +164,7 @@ func (a *appender) durable() {
 func (a *appender) finish() {
 	for i := range a.current {
 		t := &a.current[i]
+		t.p.backlog.shrink(t.p, payload(t.msg))
 		if !t.void {
 			t.p.auditWritten()
 		}

@@ -59,9 +59,12 @@ func (a *applier) init(s *Store) {
 }
 
 func (a *applier) add(p *peer, m *raftpb.Message) {
-	p.applying += payload(m)
-	if most := int(a.s.cfg.MaxSizePerMsg) + a.s.cfg.EntrySizeMax + payloadSlack; p.applying > most {
-		invariant.Fail("raftstore: %s: %d bytes wait to be applied, raft should stop at %d", p, p.applying, most)
+	if size := payload(m); size > 0 {
+		if uint64(p.applying) >= a.s.cfg.MaxSizePerMsg { //nolint:gosec // a size
+			invariant.Fail("raftstore: %s: %d bytes wait to be applied, raft should have stopped at %d", p, p.applying, a.s.cfg.MaxSizePerMsg)
+		}
+		p.applying += size
+		a.s.cfg.Backlogs.Apply.grow(size)
 	}
 	a.waiting = append(a.waiting, applyTask{p: p, msg: m, entries: m.GetEntries()})
 	a.schedule()
@@ -149,7 +152,9 @@ func (a *applier) finish() {
 	a.results = a.results[:0]
 	for i, t := range a.current {
 		if !t.paused {
-			t.p.applying -= payload(t.msg)
+			size := payload(t.msg)
+			t.p.applying -= size
+			a.s.cfg.Backlogs.Apply.shrink(size)
 		}
 		if !t.p.destroyed && !t.paused {
 			for _, m := range t.msg.GetResponses() {
@@ -205,7 +210,7 @@ func (p *peer) applyTask(a *applier, t *applyTask) (progress bool) {
 		var cc *raftpb.ConfChangeV2
 		if len(e.GetData()) > 0 {
 			cc = p.decodeCommand(a, e)
-			if admin := a.command.admin; admin.GetCmdType() == raft_cmdpb.AdminCmdType_CommitMerge && p.awaitSource(&a.command.epoch, admin.GetCommitMerge()) {
+			if admin := a.command.admin; admin.GetCmdType() == raft_cmdpb.AdminCmdType_CommitMerge && p.awaitSource(e, &a.command.epoch, admin.GetCommitMerge()) {
 				t.entries = t.entries[i:]
 				p.pause(t)
 				break
@@ -221,6 +226,7 @@ func (p *peer) applyTask(a *applier, t *applyTask) (progress bool) {
 		p.s.cfg.Auditor.EntryApplied(p.regionID, p.id, e)
 		if p.region != before {
 			p.s.cfg.Auditor.RegionChanged(p.region, p.id, p.applied)
+			p.markRepeated(e, a.command.admin)
 		}
 		if proposal != nil {
 			if proposal.term == p.term() {

@@ -127,28 +127,7 @@ func (c *cluster) get(t env.Task, key string) string {
 // checks that they hold the same.
 func (c *cluster) converged() {
 	c.t.Helper()
-	c.until("convergence", func() bool {
-		applied := map[uint64]uint64{}
-		peers := map[uint64]int{}
-		for _, s := range c.stores {
-			if !s.node.Up() {
-				return false
-			}
-			for _, r := range s.Regions() {
-				if peers[r.Region.GetId()] > 0 && applied[r.Region.GetId()] != r.Applied || r.Applied != r.Last || r.Applying || !initialised(r.Region) {
-					return false
-				}
-				applied[r.Region.GetId()] = r.Applied
-				peers[r.Region.GetId()]++
-			}
-		}
-		for _, n := range peers {
-			if n != len(c.stores) {
-				return false
-			}
-		}
-		return len(peers) > 0
-	})
+	c.until("convergence", func() bool { return c.regions() > 0 })
 	want := ""
 	for i, s := range c.stores {
 		got := dumpData(c.t, s.eng)
@@ -158,6 +137,31 @@ func (c *cluster) converged() {
 			c.t.Fatalf("store %d holds\n%s\nstore 1 holds\n%s", s.id, got, want)
 		}
 	}
+}
+
+// regions returns how many regions there are, each with a replica on every store
+// that has applied the same, and all of its log; 0 as long as that is not so.
+func (c *cluster) regions() int {
+	applied := map[uint64]uint64{}
+	peers := map[uint64]int{}
+	for _, s := range c.stores {
+		if !s.node.Up() {
+			return 0
+		}
+		for _, r := range s.Regions() {
+			if peers[r.Region.GetId()] > 0 && applied[r.Region.GetId()] != r.Applied || r.Applied != r.Last || r.Applying || !initialised(r.Region) {
+				return 0
+			}
+			applied[r.Region.GetId()] = r.Applied
+			peers[r.Region.GetId()]++
+		}
+	}
+	for _, n := range peers {
+		if n != len(c.stores) {
+			return 0
+		}
+	}
+	return len(peers)
 }
 
 // dumpData lists all data of a store.

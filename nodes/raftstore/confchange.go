@@ -78,6 +78,7 @@ func (p *peer) proposeChange(changes []*raft_cmdpb.ChangePeerRequest) (*metapb.R
 	}
 	data, err := proto.Marshal(confChange(changes, pr.data))
 	invariant.Check(err == nil, "raftstore: %s: cannot encode a change of members: %v", p, err)
+	p.proposals.queuedBytes += len(data) - len(pr.data)
 	pr.data, pr.confChange = data, true
 	return next, pr, nil
 }

@@ -51,12 +51,14 @@ type Config struct {
 	MaxSizePerMsg uint64
 	// MaxInflightMsgs and MaxInflightBytes bound the unanswered append messages to
 	// one peer, and so what a follower with a slow disk has to keep in memory of a
-	// region. Defaults 128, and 16 times MaxSizePerMsg, below which it must not be.
+	// region: it refuses more, whoever sends it. Defaults 128, and 16 times
+	// MaxSizePerMsg, below which it must not be.
 	MaxInflightMsgs  int
 	MaxInflightBytes uint64
 	// MaxUncommittedBytes bounds the proposals of one region that are not applied
 	// yet, in bytes, while a quorum of disks or the leader's own one is slow; more
-	// are refused with ServerIsBusy. One is always admitted. Default 8 MiB.
+	// are refused with ServerIsBusy. When there are none, those of one turn are
+	// admitted up to MaxSizePerMsg, if that is more, and one always. Default 8 MiB.
 	MaxUncommittedBytes uint64
 	// EntrySizeMax bounds one proposal in bytes. Default 1 MiB.
 	EntrySizeMax int
@@ -137,6 +139,9 @@ type Config struct {
 	Witness Witness
 	// Auditor, if not nil, is told what raft does.
 	Auditor Auditor
+	// Backlogs, if not nil, is where the store counts what waits for its disk. Peaks
+	// are over all the processes that have counted there.
+	Backlogs *Backlogs
 }
 
 // SnapshotKeepTicks is the default of Config.SnapshotKeep in units of ElectionTick.

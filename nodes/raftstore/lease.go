@@ -57,6 +57,8 @@ type lease struct {
 	// changes which keys the region holds: until it is applied there is no reading
 	// under the lease, nor renewal. A region that is merging has none either.
 	reshaping uint64
+	// absorbing is the index of the last of them that absorbs another region.
+	absorbing uint64
 	// opened: an entry of this term is committed.
 	opened bool
 	// preparing: the leader has proposed in this term that the region be merged
@@ -137,7 +139,7 @@ func (p *peer) renewLease(sent time.Duration) {
 	if !p.s.promises() || !p.isLeader() || l.suspended {
 		return
 	}
-	if markLeaseReshaping.Sometimes(p.reshaping()) {
+	if p.withoutLease() {
 		return
 	}
 	now := p.s.env.Clock.Monotonic()
@@ -171,10 +173,22 @@ func (p *peer) leased() bool {
 // all of them.
 func (p *peer) reshaping() bool { return p.lease.reshaping > p.applied || p.merging() }
 
+// withoutLease reports whether the lease is neither renewed nor used because the
+// region is reshaping.
+func (p *peer) withoutLease() bool {
+	if !p.reshaping() {
+		return false
+	}
+	merge := p.merging() || p.lease.preparing || p.lease.absorbing > p.applied
+	markLeaseSplitting.Sometimes(!merge)
+	markLeaseMerging.Sometimes(merge)
+	return true
+}
+
 // readsLocally reports whether a read may be served under the lease, as soon as
 // what is committed is applied.
 func (p *peer) readsLocally() bool {
-	if !p.s.promises() || markLeaseReshaping.Sometimes(p.reshaping()) {
+	if !p.s.promises() || p.withoutLease() {
 		return false
 	}
 	leased := p.leased()

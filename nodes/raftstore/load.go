@@ -161,6 +161,7 @@ func (p *peer) checkLog(b *engine.Batch) error {
 		markLeftover.Reached()
 		l.erase(b, 0, l.truncatedIndex+1)
 	}
+	l.foundIndex = l.lastIndex
 	markReplayed.Sometimes(l.hard.commit > p.applied)
 	return nil
 }

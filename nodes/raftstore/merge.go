@@ -122,6 +122,7 @@ func (s *Store) MergeRegion(t env.Task, ctx *kvrpcpb.Context, target *metapb.Reg
 	}
 	pr.reshapes = true
 	p.lease.preparing = true
+	markLeaseGivenUp.Sometimes(p.leased())
 	p.lease.until = 0
 	return pr.await(t, limit)
 }

@@ -93,7 +93,7 @@ func (p *peer) sourceOf(req *raft_cmdpb.CommitMergeRequest) *peer {
 
 // awaitSource reports whether a CommitMerge has to wait until its source has
 // applied PrepareMerge here. It sees to it that this comes about.
-func (p *peer) awaitSource(epoch *metapb.RegionEpoch, req *raft_cmdpb.CommitMergeRequest) bool {
+func (p *peer) awaitSource(e *raftpb.Entry, epoch *metapb.RegionEpoch, req *raft_cmdpb.CommitMergeRequest) bool {
 	if checkEpoch(p.region, epoch) != nil {
 		return false // it will have no effect
 	}
@@ -102,10 +102,12 @@ func (p *peer) awaitSource(epoch *metapb.RegionEpoch, req *raft_cmdpb.CommitMerg
 		return false
 	}
 	markMergeWaited.Reached()
+	markWaitRepeated.Sometimes(p.log.found(e))
 	invariant.Check(source.merge.target == nil, "raftstore: %s waits for %s, as %s does", p, source, source.merge.target)
 	p.merge.source, source.merge.target, p.merge.held = source, p, true
 	source.merge.awaited = req.GetCommit()
 	source.catchUpLog(req)
+	markCatchUpRepeated.Sometimes(p.log.found(e) && source.merge.catchingUp)
 	return true
 }
 

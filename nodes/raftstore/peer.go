@@ -33,8 +33,10 @@ type peer struct {
 
 	// applied is the index of the last applied entry, appliedTerm its term.
 	applied, appliedTerm uint64
-	// applying is the size of what waits to be applied.
+	// applying is the size of what waits to be applied, backlog what waits to be
+	// durable in the log.
 	applying int
+	backlog  backlog
 	// size and keys estimate the data in the region, in bytes and entries: as they
 	// were measured last, or not yet, and what was written since. grown and grownKeys
 	// are what was written since the region was last looked at.

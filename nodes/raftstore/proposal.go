@@ -42,8 +42,10 @@ type proposal struct {
 
 // proposals are those of one peer.
 type proposals struct {
-	// queued are to be proposed in the next turn, logged were.
-	queued []*proposal
+	// queued are to be proposed in the next turn, logged were. queuedBytes is the
+	// size of the commands that are queued.
+	queued      []*proposal
+	queuedBytes int
 	// logged are in the order in which they were proposed; see decide.
 	logged []*proposal
 }
@@ -171,12 +173,18 @@ func (p *peer) enqueue(epoch *metapb.RegionEpoch, cmd *raft_cmdpb.RaftCmdRequest
 	cmd.Header = &raft_cmdpb.RaftRequestHeader{
 		RegionId: p.regionID, Peer: p.meta, RegionEpoch: epoch, Term: pr.term, Uuid: pr.uuid[:],
 	}
-	if size := cmd.Size(); size > s.cfg.EntrySizeMax {
+	size := cmd.Size()
+	if size > s.cfg.EntrySizeMax {
 		return nil, errEntryTooLarge(p.regionID, size)
+	}
+	// Raft takes any number of bytes at once when nothing is uncommitted.
+	if queued := p.proposals.queuedBytes; markTurnFull.Sometimes(queued > 0 && queued+size > s.cfg.turnBytesMax()) {
+		return nil, errServerIsBusy("too much is proposed at once")
 	}
 	pr.data = marshal(cmd)
 	pr.size = len(pr.data)
 	p.proposals.queued = append(p.proposals.queued, pr)
+	p.proposals.queuedBytes += pr.size
 	markWokenByProposal.Sometimes(p.asleep())
 	p.stir()
 	s.markDirty(p)
@@ -196,7 +204,8 @@ func (p *peer) stepProposals() []*proposal {
 	if len(queued) == 0 {
 		return nil
 	}
-	p.proposals.queued = nil
+	bytes := p.proposals.queuedBytes
+	p.proposals.queued, p.proposals.queuedBytes = nil, 0
 	message := &raftpb.Message{Type: raftpb.MsgProp.Enum(), From: &p.id, Entries: make([]*raftpb.Entry, len(queued))}
 	now := p.s.env.Clock.Monotonic()
 	for i, pr := range queued {
@@ -208,7 +217,7 @@ func (p *peer) stepProposals() []*proposal {
 	}
 	// Raft drops proposals if it is not leader any more, if it is handing its
 	// leadership over, or if too much is uncommitted: all of them or none.
-	if !p.isLeader() || p.term() != queued[0].term || p.node.Step(message) != nil {
+	if !p.isLeader() || p.term() != queued[0].term || p.backlog.tooMuch(p, bytes) || p.node.Step(message) != nil {
 		markProposalDropped.Reached()
 		p.compacting = 0
 		p.lease.preparing = false
@@ -260,6 +269,9 @@ func (p *peer) numberProposals(entries []*raftpb.Entry, proposed []*proposal) {
 		pr.data = nil
 		if pr.reshapes {
 			p.lease.reshaping = pr.index
+			if pr.absorbs != 0 {
+				p.lease.absorbing = pr.index
+			}
 		}
 	}
 }

@@ -16,6 +16,7 @@ func (p *peer) handleReady() {
 	p.sleep.active = false
 	p.issueReads()
 	proposed := p.stepProposals()
+	p.backlog.stepped = 0 // what raft was given is in the next Ready
 	if !p.node.HasReady() {
 		p.discardSnapshots()
 		return
@@ -124,6 +125,7 @@ func (p *peer) send(m *raftpb.Message) {
 	if p.merge.catchingUp {
 		return // its term is one of its own
 	}
+	markWindowFull.Sometimes(p.withholds(m))
 	if m.GetType() == raftpb.MsgSnap {
 		p.sendSnapshot(m)
 		return

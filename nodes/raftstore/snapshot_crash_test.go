@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"testing"
 	"time"
-
-	"simrun/sim/disk"
 )
 
 // At whatever disk operation of the reception and application of a snapshot the
@@ -20,24 +18,18 @@ func TestSnapshotReceiverCrash(t *testing.T) {
 		reached("log reset completed after a crash"),
 		reached("useless snapshot file found at start"),
 	}
-	for _, kind := range []disk.CrashKind{disk.PowerLoss, disk.ProcessKill} {
-		for step, more := 0, true; more; step += stride() {
+	crashPoints{
+		begin: func() (*cluster, *testStore) {
 			c := newCluster(t, clusterOptions{seed: 4, raft: slowSnapshots()})
 			lag(c, 2)
-			s := c.stores[2]
-			s.node.Start()
+			c.stores[2].node.Start()
 			c.soon("first chunk", func() bool { return c.coming(2) != nil })
-			s.node.Disk().CrashAtOp(step+1, kind)
-			c.until("crash", func() bool { return !s.node.Up() || c.snapshots > 0 })
-			if more = !s.node.Up(); more {
-				s.node.Start()
-			}
-			s.node.Disk().CrashAtOp(0, kind)
-			c.converged()
-			c.tidy()
-			c.w.Close()
-		}
-	}
+			return c, c.stores[2]
+		},
+		step:  func(*cluster) {}, // is under way
+		over:  func(c *cluster) bool { return c.snapshots > 0 },
+		after: func(c *cluster) { c.converged(); c.tidy() },
+	}.each(t)
 	if testing.Short() {
 		return
 	}
@@ -51,34 +43,19 @@ func TestSnapshotReceiverCrash(t *testing.T) {
 // The same for the sender: a file that is being made, one that is being sent.
 func TestSnapshotSenderCrash(t *testing.T) {
 	offered, leftover := reached("snapshot of an earlier process offered again"), reached("useless snapshot file found at start")
-	for _, kind := range []disk.CrashKind{disk.PowerLoss, disk.ProcessKill} {
-		for step, more := 0, true; more; step += stride() {
+	crashPoints{
+		begin: func() (*cluster, *testStore) {
 			c := newCluster(t, clusterOptions{seed: 4, raft: slowSnapshots()})
 			lag(c, 2)
-			s := c.waitLeader("")
-			s.node.Disk().CrashAtOp(step+1, kind)
-			c.stores[2].node.Start()
-			c.until("crash", func() bool { return !s.node.Up() || c.snapshots > 0 })
-			if more = !s.node.Up(); more {
-				s.node.Start()
-			}
-			s.node.Disk().CrashAtOp(0, kind)
-			c.converged()
-			c.tidy()
-			c.w.Close()
-		}
-	}
+			return c, c.waitLeader("")
+		},
+		step:  func(c *cluster) { c.stores[2].node.Start() },
+		over:  func(c *cluster) bool { return c.snapshots > 0 },
+		after: func(c *cluster) { c.converged(); c.tidy() },
+	}.each(t)
 	if !testing.Short() && (offered() == 0 || leftover() == 0) {
 		t.Errorf("%d files offered again, %d left over", offered(), leftover())
 	}
-}
-
-// stride is between the operations at which a crash is tried.
-func stride() int {
-	if testing.Short() {
-		return 5
-	}
-	return 1
 }
 
 // A receiver does not wait for ever for the rest of a snapshot: it makes room for

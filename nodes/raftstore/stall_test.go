@@ -12,7 +12,7 @@ import (
 
 // Clients that write more than the engines can compact are told that the store
 // is busy; what was acknowledged is there, and as soon as they let off everything
-// is taken again. Whatever waits meanwhile is bounded (see applier.add), and
+// is taken again. Whatever waits meanwhile is bounded (see backlog.go), and
 // nobody loses the leadership over it.
 func TestStalledEngines(t *testing.T) {
 	refused, appends, applies := reached("write refused because the engine is stalled"),

@@ -64,7 +64,7 @@ func (s *Store) step(ev *envelope) {
 	if isLeaderMessage(message) {
 		p.contact = s.ticks
 	}
-	if p.promised(message) || message.GetType() == raftpb.MsgReadIndex && !p.admitsRead(message) {
+	if !p.admits(message) || p.promised(message) || message.GetType() == raftpb.MsgReadIndex && !p.admitsRead(message) {
 		return
 	}
 	p.heard(message)

@@ -31,6 +31,9 @@ type logStorage struct {
 	// still look at those that it takes for unapplied, to see whether one of them
 	// changes the members.
 	knownIndex, knownTerm uint64
+	// foundIndex is that of the last entry that an earlier process has written and
+	// that nothing has replaced since.
+	foundIndex uint64
 
 	// hard is the newest hard state that raft has handed out, written the one in
 	// the database or on its way there.
@@ -152,6 +155,7 @@ func (l *logStorage) append(b *engine.Batch, entries []*raftpb.Entry) {
 		l.erase(b, last+1, l.lastIndex+1)
 	}
 	l.lastIndex, l.lastTerm = last, entries[len(entries)-1].GetTerm()
+	l.foundIndex = min(l.foundIndex, first-1)
 	l.cache.append(entries)
 }
 
@@ -166,6 +170,7 @@ func (l *logStorage) reset(b *engine.Batch, index, term uint64) {
 	l.truncatedIndex, l.truncatedTerm = index, term
 	l.knownIndex, l.knownTerm = index, term
 	l.lastIndex, l.lastTerm = index, term
+	l.foundIndex = 0
 	l.cache.reset()
 }
 

@@ -94,6 +94,10 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	if cfg.Auditor == nil {
 		cfg.Auditor = noAuditor{}
 	}
+	if cfg.Backlogs == nil {
+		cfg.Backlogs = &Backlogs{}
+	}
+	cfg.Backlogs.begin()
 	ident, err := Ident(eng)
 	if err != nil {
 		return nil, err
@@ -193,6 +197,7 @@ func (s *Store) loadPeer(state *raft_serverpb.RegionLocalState, b *engine.Batch)
 		return nil, err
 	}
 	p := s.newPeer(region, peerOnStore(region, s.id))
+	p.markFound(st)
 	p.merge.load(state)
 	if p.loadLog(st) {
 		p.log.reset(b, p.log.truncatedIndex, p.log.truncatedTerm)

@@ -126,3 +126,6 @@ func (*Cluster) Commits() cluster.Commits { return cluster.Commits{} }
 
 // Engines implements the runner's System: there is no database.
 func (*Cluster) Engines() []cluster.EngineStats { return nil }
+
+// Backlogs implements the runner's System: the registers have no disk.
+func (*Cluster) Backlogs() []cluster.BacklogStats { return nil }

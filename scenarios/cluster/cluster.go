@@ -81,6 +81,8 @@ type store struct {
 	held, draining, gone bool
 	// join, if not nil, starts the store in the process of its machine, which is up.
 	join func()
+	// backlogs is what waits for the store's disk.
+	backlogs raftstore.Backlogs
 }
 
 // New builds the cluster of a plan; nothing runs yet.
@@ -223,6 +225,7 @@ func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*m
 	raft.StoreID = s.id
 	raft.LeaderLease, raft.ClockDriftBound = k.LeaderLease, k.ClockDriftBound
 	raft.MaxUncommittedBytes = uint64(k.MaxUncommittedBytes)
+	raft.Backlogs = &s.backlogs
 	raft.Witness = witness{&c.leases, s}
 	raft.RegionMaxSize, raft.RegionMaxKeys = uint64(c.plan.Scheduling.SplitSize), uint64(c.plan.Scheduling.SplitKeys)
 	raft.SplitCheckInterval = time.Duration(c.plan.Scheduling.SplitCheck)

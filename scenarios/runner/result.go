@@ -105,6 +105,9 @@ func (r *run) stats() reports.Stats {
 	for _, e := range r.cluster.Engines() {
 		s.Engines = append(s.Engines, reports.EngineStats(e))
 	}
+	for _, b := range r.cluster.Backlogs() {
+		s.Backlogs = append(s.Backlogs, reports.BacklogStats(b))
+	}
 	for _, n := range r.world.Nodes() {
 		if d := n.Disk(); d != nil {
 			addDisk(&s.Disk, d)

@@ -32,6 +32,8 @@ type System interface {
 	Explain(waiters []cluster.Waiter) cluster.Explanation
 	// Engines counts what the nodes' databases did in the background.
 	Engines() []cluster.EngineStats
+	// Backlogs tells how much has waited for the stores' disks.
+	Backlogs() []cluster.BacklogStats
 	// CheckState runs the checkers of stored state, when the system is quiet.
 	CheckState(h *history.History) []checker.Result
 	// DumpLogs writes the raft logs in readable form.
