@@ -78,7 +78,7 @@ func TestMalformedScenarios(t *testing.T) {
 		{`max = "20s"`, `max = 20.5`, `x.toml:19:1: storm.max has a value of another type`},
 		{`["500ms", "1s", "3s"]`, `["500ms", 1]`, `x.toml:32:35: knobs.lock-ttl[1] has a value of another type`},
 		{`for-max     = "2s"`, `for-max = 2`, `x.toml:56:1: faults.for-max has a value of another type`},
-		{`rate    = { min = 40`, `params = { reed = 1 }` + "\n" + `rate = { min = 40`, `x.toml: workload.params.reed is no parameter of the workload bank: it has balance, noted, read, singly, turnover`},
+		{`rate    = { min = 40`, `params = { reed = 1 }` + "\n" + `rate = { min = 40`, `x.toml: workload.params.reed is no parameter of the workload bank: it has balance, newest, noted, past, read, singly, turnover`},
 		{`api      = "txn"`, `api = "raw"`, `x.toml: cluster.api is 'raw', which does not serve the workload bank`},
 	} {
 		text := strings.Replace(string(good), c.old, c.replacement, 1)
