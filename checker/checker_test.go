@@ -41,6 +41,8 @@ func TestHistory(t *testing.T) {
 	txn := history.Op{ID: 1, Kind: history.Txn, Outcome: history.OK, Invoke: 1, Return: 2, Txn: &history.TxnRecord{StartTS: 1, Ops: []history.TxnOp{{Kind: history.TxnRead, Key: "a", Value: p("5")}}}}
 	unstamped := txn
 	unstamped.Txn = &history.TxnRecord{Ops: txn.Txn.Ops}
+	newest := txn
+	newest.Txn = &history.TxnRecord{Newest: true, Ops: txn.Txn.Ops}
 	read := history.Op{ID: 2, Kind: history.Read, Key: "k", Outcome: history.OK, Invoke: 3, Return: 4}
 	total := int64(5)
 	account := history.Header{Initial: map[string]string{"a": "5"}, Bank: &history.Bank{Accounts: []string{"a"}, Total: &total}}
@@ -55,6 +57,7 @@ func TestHistory(t *testing.T) {
 		{"a register", history.History{Ops: []history.Op{read}}, "[linear OK]"},
 		{"a bank", history.History{Header: account, Ops: []history.Op{txn, read}}, "[linear OK isolation OK skew OK bank OK]"},
 		{"a value out of nowhere", history.History{Ops: []history.Op{txn}}, "[isolation VIOLATION skew UNKNOWN]"},
+		{"a newest version out of nowhere", history.History{Ops: []history.Op{newest}}, "[isolation VIOLATION skew UNKNOWN]"},
 		{"no timestamps", history.History{Ops: []history.Op{unstamped}}, "[isolation UNKNOWN]"},
 		{"no timestamps, of a bank", history.History{Header: account, Ops: []history.Op{unstamped}}, "[bank OK]"},
 		{"a multi-register", history.History{Header: history.Header{Initial: account.Initial, Consistency: history.StrictSerializable}, Ops: []history.Op{unstamped}}, "[linear OK]"},

@@ -7,7 +7,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"simrun/checker"
 	"simrun/checker/isolation"
 	"simrun/checker/verdict"
 	"simrun/sim/history"
@@ -188,19 +187,6 @@ func TestAsOf(t *testing.T) {
 	h := build(ok(1, 2, w("x", "1")).at(10, 90), newestOf("x", "1", 20, 30), pastly(1, 31, 40, r("x", "")))
 	if got = isolation.Check(h); got.Verdict != verdict.OK {
 		t.Errorf("%+v", got)
-	}
-}
-
-// A history of nothing but these reads is judged by the rule as well.
-func TestNewestAlone(t *testing.T) {
-	h := build(newestOf("x", "", 1, 2))
-	if err := history.Validate(h); err != nil {
-		t.Fatal(err)
-	}
-	for _, got := range checker.History(h, checker.Options{}) {
-		if got.Checker == isolation.Name && (got.Verdict != verdict.OK || got.Checked != 1) {
-			t.Errorf("%+v", got)
-		}
 	}
 }
 
