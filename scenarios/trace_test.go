@@ -25,7 +25,7 @@ func TestOneTraceEverywhere(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", program, "simrun/cmd/simrun").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	const seeds = 2
+	const seeds = 1
 	for _, name := range scenarios.Names() {
 		s, err := scenarios.Find(name)
 		if err != nil {

@@ -1,4 +1,4 @@
-package scenarios_test
+package coverage
 
 // promiseCrashes lists what the processes of a scenario have to find that begin
 // where an earlier one was in the middle of a step: of a split, a merge or a change

@@ -1,4 +1,4 @@
-package scenarios_test
+package coverage
 
 // promiseLostResponses lists every kind of request that is sent in the scenario, by
 // clients to stores and to the placement driver, and by stores to each other and to it: its
