@@ -117,6 +117,7 @@ func layers() []rule {
 			imports: slices.Concat(below, []string{"scenarios/workload", "scenarios/cluster", "scenarios/bareraft"}),
 		},
 		{pkg: "scenarios", imports: []string{"sim/plan", "sim/stream", "faults", "scenarios/workload"}, tests: slices.Concat(below, []string{"scenarios/..."})},
+		{pkg: "scenarios/determinism", tests: slices.Concat(below, []string{"scenarios", "scenarios/..."})},
 		{pkg: "scenarios/coverage", tests: slices.Concat(below, []string{"scenarios", "scenarios/..."})},
 		{pkg: "scenarios/planted", tests: slices.Concat(below, []string{"scenarios"})},
 

@@ -44,11 +44,11 @@
 // From the bottom up: backoff.go bounds retries in time; regions.go and
 // stores.go cache where data is (placement owns the truth); regionerror.go says
 // what each region error teaches; send.go makes one attempt; raw*.go is the raw
-// interface; snapshot.go and scan.go read at a timestamp, newest.go
-// reads what is newest without one, locks.go finds out what
-// became of the owners of locks that are in the way, and resolve.go removes them; membuffer.go holds a transaction's own writes;
-// txn.go is the transaction, and committer.go, prewrite.go, commit.go, rollback.go
-// and heartbeat.go bring it into the database.
+// interface; snapshot.go and scan.go read at a timestamp, newest.go reads what is
+// newest without one, locks.go finds out what became of the owners of locks that are
+// in the way, and resolve.go removes them; membuffer.go holds a transaction's own
+// writes; txn.go is the transaction, and committer.go, prewrite.go, commit.go,
+// rollback.go and heartbeat.go bring it into the database.
 //
 // User keys are encoded (codec.AppendBytes) only to find their region: the
 // bounds of regions are encoded keys, requests carry user keys. The raw

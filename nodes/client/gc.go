@@ -250,8 +250,9 @@ func (g *Collector) resolveLocks(t env.Task, b *backoff, p part, safePoint uint6
 			// In the memory of the leader, about to be applied: a resolution that looks for
 			// locks in the data does not find it.
 			markGCMemory.Reached()
-			markGCLocks([]*kvrpcpb.LockInfo{resp.Error.Locked})
-			blocked, err = c.resolveForWrite(t, b, codec.MaxTS, []*kvrpcpb.LockInfo{resp.Error.Locked})
+			locks := []*kvrpcpb.LockInfo{resp.Error.Locked}
+			markGCLocks(locks)
+			blocked, err = c.resolveForWrite(t, b, codec.MaxTS, locks)
 		case resp.Error != nil:
 			return fmt.Errorf("scan locks: %w", keyError(resp.Error))
 		case len(resp.Locks) == 0:

@@ -361,18 +361,11 @@ var roles = []string{
 	faults.TargetPlacementLeader.String(), faults.TargetSnapshotReceiver.String(), faults.TargetSnapshotSender.String(),
 }
 
-// ofMerge is either of the two stores that lead a region which takes part in a merge.
-const ofMerge = "merging or merge-target"
-
 // promiseRoles lists whom the faults of one store strike at by what it is doing.
 func (c *coverage) promiseRoles() {
 	s := c.scenario
 	if s.Faults.MergingChance > 0 {
-		if s.Cluster.API == plan.Raw { // with transactions there are fewer merges, so either will do
-			c.want(targetSeen, faults.TargetMerging.String(), faults.TargetMergeTarget.String())
-		} else {
-			c.want(targetSeen, ofMerge)
-		}
+		c.want(targetSeen, faults.TargetMerging.String(), faults.TargetMergeTarget.String())
 	}
 	if s.Faults.PlacementChance > 0 {
 		c.want(targetSeen, faults.TargetPlacementLeader.String())
@@ -427,9 +420,6 @@ func (c *coverage) add(o *runner.Outcome) {
 		for _, role := range roles {
 			if e.Kind == reports.Fault && strings.Contains(e.Text, " "+role) {
 				c.count(targetSeen, role, 1)
-				if role == faults.TargetMerging.String() || role == faults.TargetMergeTarget.String() {
-					c.count(targetSeen, ofMerge, 1)
-				}
 			}
 		}
 	}

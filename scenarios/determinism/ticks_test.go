@@ -1,4 +1,4 @@
-package scenarios_test
+package determinism
 
 import (
 	"fmt"
@@ -45,5 +45,5 @@ func ticksSeeds() uint64 {
 	if testing.Short() {
 		return 1
 	}
-	return 3
+	return 5
 }

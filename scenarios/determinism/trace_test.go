@@ -1,4 +1,4 @@
-package scenarios_test
+package determinism
 
 import (
 	"encoding/json"
@@ -25,7 +25,7 @@ func TestOneTraceEverywhere(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", program, "simrun/cmd/simrun").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	const seeds = 1
+	const seeds = 2
 	for _, name := range scenarios.Names() {
 		s, err := scenarios.Find(name)
 		if err != nil {
