@@ -53,10 +53,15 @@ func (a *aim) spell() []Fault {
 		to = Leader(a.key())
 	}
 	step := a.IntN(len(a.c.Steps))
-	a.overtaken(a.c.Steps[step], to)
+	late := a.patience(1000, 2500)
 	if step+1 < len(a.c.Steps) {
-		a.add(a.from, a.until, Degradation{Of: a.c.Steps[step+1], Latency: a.patience(100, 950)}, to)
+		next := a.patience(100, 950)
+		a.add(a.from, a.until, Degradation{Of: a.c.Steps[step+1], Latency: next}, to)
+		if a.PerMille(500) { // just before the next step that follows its repetition
+			late = time.Duration(a.c.Patience) + max(0, next-rounded(magnitude(a.Stream, int64(resolution), max(int64(a.c.Patience)/4, int64(resolution)))))
+		}
 	}
+	a.overtaken(a.c.Steps[step], late, to)
 	for _, kind := range a.c.Beside {
 		if a.PerMille(500) {
 			a.add(a.from, a.until, Degradation{Of: kind, Loss: perMille}, to)
@@ -68,8 +73,7 @@ func (a *aim) spell() []Fault {
 
 // overtaken makes requests of one kind late by more than a client waits for an
 // answer, in every other spell of that length: what it sends again is not late.
-func (a *aim) overtaken(kind string, to Target) {
-	late := a.patience(1000, 2500)
+func (a *aim) overtaken(kind string, late time.Duration, to Target) {
 	for at := a.from; at < a.until; at += 2 * time.Duration(a.c.Patience) {
 		a.add(at, min(at+time.Duration(a.c.Patience), a.until), Degradation{Of: kind, Latency: late}, to)
 	}
