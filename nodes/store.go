@@ -30,6 +30,8 @@ type StoreConfig struct {
 	PendingWrites int
 	// Proposed, if not nil, is told of every proposal of a client's command.
 	Proposed func()
+	// Queued, if not nil, is told of requests that wait for locks; see txn.Config.
+	Queued func(startTS, holder, region uint64) (left func())
 }
 
 // RemovedReason is in the reason with which the process of a store ends that was
@@ -109,6 +111,7 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 		PendingTasksMax: cfg.PendingWrites,
 		WaitersMax:      cfg.PendingWrites,
 		Proposed:        cfg.Proposed,
+		Queued:          cfg.Queued,
 	})
 	transport.register(store)
 	safe := &safePoints{e, s.engines.KV, sched}

@@ -23,7 +23,11 @@ func pageTables(r *Result) []pageTable {
 	checkers := pageTable{Title: "Checkers", Head: []string{"", "verdict", "checked", "findings"}}
 	for i := range r.Checkers {
 		c := &r.Checkers[i]
-		checkers.Rows = append(checkers.Rows, []string{c.Checker, c.Verdict.String(), grouped(c.Checked), grouped(len(c.Findings) + c.More)})
+		verdict := c.Verdict.String()
+		if notJudged(c) {
+			verdict = "not judged: " + c.Reason
+		}
+		checkers.Rows = append(checkers.Rows, []string{c.Checker, verdict, grouped(c.Checked), grouped(len(c.Findings) + c.More)})
 	}
 	engines := pageTable{Title: "Engines", Head: []string{"", "flushes", "compactions", "below level 0", "levels", "slowdowns", "stops", "slowed", "stopped"}}
 	for i := range s.Engines {

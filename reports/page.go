@@ -98,7 +98,7 @@ func WritePage(w io.Writer, run *Run) error {
 		for _, f := range c.Observations {
 			p.Observations = append(p.Observations, pageFinding{f, true})
 		}
-		if c.Reason != "" {
+		if c.Reason != "" && !notJudged(c) {
 			p.Reasons = append(p.Reasons, fmt.Sprintf("%s: %v: %s", c.Checker, c.Verdict, c.Reason))
 		}
 	}

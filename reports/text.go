@@ -190,12 +190,20 @@ func (t *text) checkers() {
 		if c.Reason != "" {
 			words += "; " + c.Reason
 		}
+		if notJudged(c) {
+			words = fmt.Sprintf("%s: not judged: %s", c.Checker, c.Reason)
+		}
 		label := ""
 		if i == 0 {
 			label = "checked"
 		}
 		t.labelled(label, words)
 	}
+}
+
+// notJudged reports whether a checker had nothing to judge, and says so.
+func notJudged(c *checker.Result) bool {
+	return c.Verdict == checker.OK && c.Checked == 0 && c.Reason != ""
 }
 
 // anomalies lists the anomalies of findings, each once.

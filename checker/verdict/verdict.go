@@ -81,7 +81,8 @@ type Finding struct {
 type Result struct {
 	Checker string  `json:"checker"`
 	Verdict Verdict `json:"verdict"`
-	// Reason says why the verdict is Unknown or Unrecoverable.
+	// Reason says why the verdict is Unknown or Unrecoverable, or why nothing was
+	// judged.
 	Reason string `json:"reason,omitempty"`
 	// Checked counts what was really checked, such as operations that took
 	// part: an OK over nothing is told from an OK over much.
@@ -127,6 +128,10 @@ func (r *Result) Undecided(reason string) {
 		r.Reason = reason
 	}
 }
+
+// NotJudged says why there was nothing to judge, where somebody might expect it. It
+// decides nothing.
+func (r *Result) NotJudged(reason string) { r.Reason = reason }
 
 // Beyond makes the verdict at least Unrecoverable.
 func (r *Result) Beyond(reason string) {

@@ -19,6 +19,12 @@ type Config struct {
 	// Proposed, if not nil, is told of every proposal of a command.
 	Proposed func()
 
+	// Queued, if not nil, is told that a request of transaction startTS stands in the
+	// queue for a lock of transaction holder in a region, and what it returns is called
+	// when it does not any more. Nothing depends on what it does: it is for whoever
+	// judges how long clients wait, and for whom.
+	Queued func(startTS, holder, region uint64) (left func())
+
 	// WaitTimeout is the longest that a request waits for a pessimistic lock.
 	// Default 1 s.
 	WaitTimeout time.Duration
@@ -39,6 +45,9 @@ type Config struct {
 }
 
 func (cfg *Config) setDefaults() {
+	if cfg.Queued == nil {
+		cfg.Queued = func(uint64, uint64, uint64) func() { return func() {} }
+	}
 	if cfg.WaitTimeout <= 0 {
 		cfg.WaitTimeout = time.Second
 	}

@@ -212,7 +212,7 @@ func (s *Scheduler) waitForLock(
 	if req.WaitTimeout > 0 {
 		timeout = min(timeout, time.Duration(req.WaitTimeout)*time.Millisecond)
 	}
-	w := s.waiters.add(req.StartVersion, lock)
+	w := s.waiters.add(req.StartVersion, lock, s.cfg.Queued(req.StartVersion, lock.LockVersion, req.Context.GetRegionId()))
 	if !req.IsFirstLock {
 		// Who holds no lock is waited for by nobody.
 		s.detect(w)

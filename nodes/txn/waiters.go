@@ -35,6 +35,7 @@ type waiter struct {
 	lock    *kvrpcpb.LockInfo
 	key     string // encoded
 	result  env.Future[waitEnd]
+	left    func() // tells the witness that it is in the queue no more
 	// over is resolved when the request does not wait any more.
 	over env.Future[struct{}]
 }
@@ -44,9 +45,10 @@ type waitEnd struct {
 	deadlock *kvrpcpb.Deadlock // nil: the lock was released
 }
 
-// add makes transaction startTS wait for a lock.
-func (ws *waiters) add(startTS uint64, lock *kvrpcpb.LockInfo) *waiter {
-	w := &waiter{startTS: startTS, lock: lock, key: string(codec.EncodeBytes(lock.Key))}
+// add makes transaction startTS wait for a lock. left is called when it leaves the
+// queue: when the lock is released, or when the request does not wait any more.
+func (ws *waiters) add(startTS uint64, lock *kvrpcpb.LockInfo, left func()) *waiter {
+	w := &waiter{startTS: startTS, lock: lock, key: string(codec.EncodeBytes(lock.Key)), left: left}
 	ws.byKey[w.key] = append(ws.byKey[w.key], w)
 	ws.count++
 	return w
@@ -64,6 +66,7 @@ func (ws *waiters) take(key string, match func(*waiter) bool) []*waiter {
 	var taken []*waiter
 	left := slices.DeleteFunc(ws.byKey[key], func(w *waiter) bool {
 		if match(w) {
+			w.left()
 			taken = append(taken, w)
 			return true
 		}

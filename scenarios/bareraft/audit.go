@@ -124,6 +124,9 @@ func (*Cluster) Reads() cluster.Reads { return cluster.Reads{} }
 // Commits implements runner.System: there are no transactions.
 func (*Cluster) Commits() cluster.Commits { return cluster.Commits{} }
 
+// LockWaits implements the runner's System: there are no locks.
+func (*Cluster) LockWaits() []cluster.LockWait { return nil }
+
 // Engines implements the runner's System: there is no database.
 func (*Cluster) Engines() []cluster.EngineStats { return nil }
 

@@ -54,6 +54,7 @@ type Cluster struct {
 	resting int64
 	leases  leases
 	commits Commits
+	queues  queues
 	witness schedulingWitness
 	// regionPromises and placementPromises are what raft has to keep in the regions
 	// and in the group of the placement driver.
@@ -145,6 +146,7 @@ func (c *Cluster) changed(n *sim.Node, change sim.Change) {
 		c.event(n.Name(), Started, "")
 	case sim.Ended:
 		c.engines.ended(n)
+		c.queues.ended(c.World.Now(), n.Name())
 		c.event(n.Name(), Ended, "")
 	case sim.Paused:
 		c.event(n.Name(), Paused, "")
@@ -240,6 +242,9 @@ func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*m
 
 		PendingWrites: c.plan.Knobs.PendingWrites,
 		Proposed:      func() { c.commits.Proposals++ },
+		Queued: func(startTS, holder, region uint64) func() {
+			return c.queues.began(c.World.Now, e.Name, LockWait{Waiter: startTS, Holder: holder, region: region})
+		},
 	})
 	if err != nil {
 		e.Exit(err.Error())

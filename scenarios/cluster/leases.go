@@ -51,6 +51,7 @@ func (w witness) LeaseRenewed(region, term uint64) {
 func (w witness) TermOpened(region, term uint64) {
 	if last := w.opened[region]; last.term < term {
 		w.opened[region] = openTerm{term, w.store.node.Name()}
+		w.c.queues.moved(w.c.World.Now(), region, w.store.node.Name())
 	}
 	for _, other := range w.c.stores {
 		if other == w.store || other.server == nil {

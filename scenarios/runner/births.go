@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"simrun/checker"
+	"simrun/faults"
 	"simrun/reports"
 	"simrun/sim/plan"
 )
@@ -58,9 +59,10 @@ func (tl *timeline) elected(region uint64) {
 }
 
 // checkBirths judges the undisturbed births. Networks that lose messages by
-// themselves disturb all of them.
-func (tl *timeline) checkBirths(p *plan.Plan) checker.Result {
-	r := checker.Result{Checker: birthsName}
+// themselves disturb all of them. It says nothing of a plan that asks for no splits,
+// unless there was something to judge.
+func (tl *timeline) checkBirths(p *plan.Plan) (r checker.Result, asked bool) {
+	r = checker.Result{Checker: birthsName}
 	bound := birthBound(p)
 	for _, b := range tl.births {
 		if p.Network.Loss > 0 || b.at+int64(bound) > tl.now() || tl.disturbed(b, bound) {
@@ -73,7 +75,15 @@ func (tl *timeline) checkBirths(p *plan.Plan) checker.Result {
 				b.region, b.parent, time.Duration(b.at), bound)})
 		}
 	}
-	return r
+	if r.Checked > 0 {
+		return r, true
+	}
+	if len(tl.births) == 0 {
+		r.NotJudged("no region was split")
+	} else {
+		r.NotJudged(fmt.Sprintf("something disturbed every one of %d", len(tl.births)))
+	}
+	return r, slices.ContainsFunc(p.Faults, func(f faults.Fault) bool { return f.Kind == faults.Split })
 }
 
 // disturbed reports whether anything but splits has happened around a birth.

@@ -52,7 +52,7 @@ func TestSlowBirths(t *testing.T) {
 		now = time.Minute
 		p := plan.Default()
 		p.Network.Loss = c.loss
-		r := tl.checkBirths(&p)
+		r, _ := tl.checkBirths(&p)
 		if r.Checked != c.checked || (r.Verdict == verdict.Violation) != c.slow {
 			t.Errorf("%s: %+v", c.name, r)
 		}
@@ -63,7 +63,16 @@ func TestSlowBirths(t *testing.T) {
 	tl.split([]uint64{1, 2})
 	tl.elected(1)
 	now = time.Minute
-	if p := plan.Default(); tl.checkBirths(&p).Checked != 0 {
+	p := plan.Default()
+	if r, asked := tl.checkBirths(&p); r.Checked != 0 || asked {
 		t.Error("a region counts whose parent has elected a leader")
+	}
+	// Where splits are asked for and there is nothing to judge the result says so.
+	p.Faults = append(p.Faults, faults.Fault{Kind: faults.Split})
+	for _, births := range [][]birth{tl.births, nil} {
+		tl.births = births
+		if r, asked := tl.checkBirths(&p); !asked || r.Verdict != verdict.OK || r.Reason == "" {
+			t.Errorf("%d births: asked %v, %+v", len(births), asked, r)
+		}
 	}
 }

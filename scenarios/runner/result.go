@@ -75,10 +75,10 @@ func (r *run) ownResults(h *history.History) []checker.Result {
 	if raft.Checked > 0 || raft.Verdict != checker.OK {
 		own = append(own, raft)
 	}
-	if births := r.timeline.checkBirths(r.plan); births.Checked > 0 {
+	if births, asked := r.timeline.checkBirths(r.plan); asked {
 		own = append(own, births)
 	}
-	if availability := r.timeline.checkAvailability(r.plan, h); availability.Checked > 0 {
+	if availability, asked := r.timeline.checkAvailability(r.plan, h, r.cluster.LockWaits()); asked {
 		own = append(own, availability)
 	}
 	return own

@@ -24,6 +24,8 @@ type System interface {
 	Reads() cluster.Reads
 	// Commits counts how transactions were committed.
 	Commits() cluster.Commits
+	// LockWaits returns when transactions stood in the queue for a lock.
+	LockWaits() []cluster.LockWait
 	// Operators counts what the placement driver has had done.
 	Operators() []cluster.OperatorCount
 	// Replication counts what raft has done.
