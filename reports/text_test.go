@@ -70,6 +70,12 @@ func TestTextGolden(t *testing.T) {
 		run.Result.Conclude()
 		golden(t, "unknown.txt", verdictText(t, run, TextOptions{}))
 	})
+	t.Run("not judged", func(t *testing.T) {
+		run := quietRun()
+		run.Result.Checkers = append(run.Result.Checkers, checker.Result{Checker: "births"})
+		run.Result.Checkers[len(run.Result.Checkers)-1].NotJudged("something disturbed every one of 2")
+		golden(t, "not-judged.txt", verdictText(t, run, TextOptions{}))
+	})
 	t.Run("unrecoverable", func(t *testing.T) {
 		golden(t, "unrecoverable.txt", verdictText(t, stuckRun(), TextOptions{}))
 	})
