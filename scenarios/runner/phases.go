@@ -55,6 +55,8 @@ func (r *run) boot() error {
 // storm lets the clients work while the schedule runs.
 func (r *run) storm() error {
 	r.setPhase(phaseStorm)
+	r.during.Before = r.counts()
+	defer func() { r.during.After = r.counts() }()
 	r.schedule.Start()
 	for _, s := range r.sessions {
 		s.work()

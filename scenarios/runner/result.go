@@ -46,7 +46,7 @@ func (r *run) finish(err error) (*Outcome, error) {
 	res.Checkers = append(r.ownResults(h), r.state...)
 	res.Checkers = append(res.Checkers, checker.History(h, checker.Options{Timeout: r.opts.LinearTimeout})...)
 	res.Conclude()
-	return &Outcome{Result: res, History: h}, nil
+	return &Outcome{Result: res, History: h, Storm: r.during}, nil
 }
 
 func (r *run) interrupted(err error) bool { return errors.Is(err, ErrInterrupted) }

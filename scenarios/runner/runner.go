@@ -63,6 +63,7 @@ type Progress struct {
 type Outcome struct {
 	Result  *reports.Result
 	History *history.History
+	Storm   Storm
 }
 
 // ErrInterrupted is why a run that was interrupted ended.
@@ -89,6 +90,7 @@ type run struct {
 	admin    *session
 	phase    string
 	timeline timeline
+	during   Storm
 
 	operations uint64            // begun by all clients
 	findings   []checker.Finding // of the run itself: what no history shows
@@ -214,6 +216,7 @@ func (r *run) traceOp(op *history.Op) {
 }
 
 func (r *run) faultEvent(e faults.Event) {
+	r.during.Faults = append(r.during.Faults, e)
 	text := e.String()
 	r.world.Mark(sim.TraceFault, text)
 	r.timeline.fault(e)

@@ -1,0 +1,56 @@
+package coverage
+
+import (
+	"slices"
+
+	"simrun/faults"
+	"simrun/nodes/placement"
+)
+
+// promiseScheduling lists what the placement driver should have done by itself.
+func (c *coverage) promiseScheduling() {
+	s := &c.scenario.Scheduling
+	if len(s.Interval) == 0 {
+		return
+	}
+	c.want(markSeen, "placement: operator finished")
+	if slices.Contains(s.ReplicaCheck, true) || slices.Contains(s.BalanceRegions, true) {
+		c.want(markSeen, "raftstore: members changed by order of the placement driver")
+	}
+	if slices.Contains(s.BalanceLeaders, true) {
+		c.want(operatorSeen, placement.BalanceLeader.String())
+		c.want(markSeen, "raftstore: leader transferred by order of the placement driver")
+	}
+	if slices.Contains(s.BalanceRegions, true) {
+		c.want(operatorSeen, placement.BalanceRegion.String())
+	}
+	if len(s.EvictSlow) > 0 {
+		c.want(markSeen, "placement: store found to be slow", "placement: leader evicted from a slow store")
+	}
+	if len(s.SplitSize) > 0 {
+		c.want(markSeen, "raftstore: region divided where a part has enough bytes")
+	}
+	if slices.ContainsFunc(s.SplitKeys, func(n int64) bool { return n > 0 }) {
+		c.want(markSeen, "raftstore: region found too large and split", "raftstore: region smaller than it was taken for")
+	}
+	if slices.ContainsFunc(s.MergeKeys, func(n int64) bool { return n > 0 }) {
+		c.want(operatorSeen, placement.MergeRegions.String())
+		c.want(markSeen, "raftstore: merge begun by order of the placement driver")
+	}
+	for _, k := range c.scenario.Faults.Kinds {
+		switch k {
+		case faults.Wipe:
+			c.want(operatorSeen, placement.ReplaceReplica.String())
+			c.want(markSeen, "placement: store declared to be destroyed", "placement: store removed for good")
+		case faults.Destroy:
+			c.want(operatorSeen, placement.ReplaceReplica.String())
+			c.want(markSeen, "placement: replica on a store that is down replaced")
+		case faults.Drain:
+			c.want(markSeen, "placement: replica moved away from a store that is being emptied", "placement: store removed for good",
+				"placement: operator timed out")
+		case faults.AddPeer, faults.RemovePeer, faults.MovePeer: // by somebody else
+			c.want(markSeen, "placement: operator cancelled, somebody else has changed the region")
+		default:
+		}
+	}
+}
