@@ -17,6 +17,8 @@ const (
 	clusterSeen  = "in the cluster:"
 	trafficSeen  = "by faults of network or disk:"
 	markSeen     = "the branch"
+	healingSeen  = "in the storm or while it is healed, the branch"
+	endSeen      = "in the storm or after it:"
 	outcomeSeen  = "an operation whose outcome is"
 	checkSeen    = "anything to check for"
 	workloadSeen = "in the history:"
@@ -71,7 +73,10 @@ func (c *coverage) wantByFaults(where string, what ...string) {
 func (c *coverage) add(p *plan.Plan, o *runner.Outcome) {
 	c.addFaults(o)
 	for i, m := range o.Storm.After.Marks {
-		c.count(markSeen, m.Name, m.Count-o.Storm.Before.Marks[i].Count)
+		before := o.Storm.Before.Marks[i].Count
+		c.count(markSeen, m.Name, m.Count-before)
+		c.count(healingSeen, m.Name, o.Storm.Healed.Marks[i].Count-before)
+		c.count(endSeen, m.Name, o.Result.Marks[i].Count-before)
 		if m.Name == "raftstore: leader goes to sleep" && m.Count >= 1000 { // since the boot
 			c.count(clusterSeen, "a thousand regions asleep", 1)
 		}
@@ -146,6 +151,7 @@ func (c *coverage) addStats(p *plan.Plan, s *runner.Storm) {
 	}
 	for _, o := range now.Operators {
 		n := o.Finished
+		c.count(endSeen, o.Kind, n)
 		for _, b := range before.Operators {
 			if b.Kind == o.Kind {
 				n -= b.Finished

@@ -69,6 +69,7 @@ func (r *run) storm() error {
 // administrator writes to every key, so to every region.
 func (r *run) calm() error {
 	r.setPhase(phaseCalm)
+	defer func() { r.during.Healed = r.counts() }()
 	if err := r.world.Do(r.schedule.Calm); err != nil {
 		return err
 	}

@@ -12,6 +12,9 @@ import (
 // what faults and clients have brought about asks here.
 type Storm struct {
 	Before, After Counts
+	// Healed is when the calm is over, before the audit begins: nodes that were down
+	// are back, and have had to find their way.
+	Healed Counts
 	// Faults are the events of the schedule, those with which it ends among them.
 	Faults []faults.Event
 }
