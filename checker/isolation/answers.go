@@ -1,12 +1,13 @@
 package isolation
 
+import "slices"
+
 // answers are what all transactions got from their snapshots, key by key. To go
 // through them is to stay with one key, its versions and their writers until all
 // is asked of them. In the order of the transactions each answer is about another
 // key: if there are more keys than a cache holds, every step waits for memory.
 type answers struct {
 	reads []read  // of the first key, then of the second; of one key as they were walked
-	order []int32 // of each, its place among all answers as they were walked
 	first []int32 // by key, where its answers begin; at last, where they all end
 	wrong []int32 // transactions with answers that contradict their own writes
 }
@@ -21,8 +22,11 @@ func (ix *index) collectAnswers() {
 	a := &ix.answers
 	a.first = make([]int32, len(ix.keys)+1)
 	var walked [][]read
+	order := int32(0)
 	w := walker{ix: ix, seen: visitor{
 		snapshot: func(r read) {
+			r.order = order
+			order++
 			last := len(walked) - 1
 			if last < 0 || len(walked[last]) == answersBatch {
 				walked = append(walked, make([]read, 0, answersBatch))
@@ -40,25 +44,30 @@ func (ix *index) collectAnswers() {
 		a.first[k+1] += a.first[k]
 	}
 	n := a.first[len(ix.keys)]
-	a.reads, a.order = make([]read, n), make([]int32, n)
-	place, order := append([]int32(nil), a.first...), int32(0)
+	a.reads = make([]read, n)
+	place := slices.Clone(a.first)
 	for _, batch := range walked {
 		for i := range batch {
 			at := &place[batch[i].key]
-			a.reads[*at], a.order[*at] = batch[i], order
+			a.reads[*at] = batch[i]
 			*at++
-			order++
 		}
 	}
 }
 
-// sweep visits the answers about key k as they were walked. It tells of each its
-// place among all answers, and how many versions of the key it sees.
-func (ix *index) sweep(k int, visit func(r *read, order int32, n int)) {
-	a, versions := &ix.answers, &ix.keys[k]
-	versions.cursor = 0
+// sweep visits the answers about key k as they were walked, and tells of each how
+// many versions of the key it sees. Start timestamps never go down meanwhile.
+func (ix *index) sweep(k int, visit func(r *read, n int)) {
+	a, versions, passed := &ix.answers, ix.keys[k].versions, 0
 	for i := a.first[k]; i < a.first[k+1]; i++ {
 		r := &a.reads[i]
-		visit(r, a.order[i], ix.seen(versions, r))
+		if r.apart {
+			visit(r, ix.upTo(&ix.keys[k], r.ts))
+			continue
+		}
+		for passed < len(versions) && ix.commitOf(&versions[passed]) <= r.ts {
+			passed++
+		}
+		visit(r, passed)
 	}
 }

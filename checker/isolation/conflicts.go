@@ -68,7 +68,7 @@ func (c *checker) writers(k *key, ws []writer) []writer {
 		return ws // in order already
 	}
 	for _, t := range k.locks {
-		if tx := &c.ix.txns[t]; tx.fate == committed && tx.known() {
+		if c.ix.fates[t] == committed && c.ix.txns[t].known() {
 			ws = append(ws, writer{txn: t, lock: true})
 		}
 	}

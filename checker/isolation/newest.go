@@ -105,11 +105,11 @@ func (n *newest) see() {
 		if elements, lists := owners[r.key]; lists || n.ix.keys[r.key].lists {
 			for e := range strings.FieldsSeq(r.value) {
 				if t, ok := elements[e]; ok {
-					n.ix.txns[t].see(math.MaxUint64)
+					n.ix.see(t, math.MaxUint64)
 				}
 			}
-		} else if t, ok := n.only(r); ok && n.ix.txns[t].fate == open {
-			n.ix.txns[t].see(math.MaxUint64)
+		} else if t, ok := n.only(r); ok && n.ix.fates[t] == open {
+			n.ix.see(t, math.MaxUint64)
 		}
 	}
 }

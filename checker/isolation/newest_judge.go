@@ -117,7 +117,7 @@ func (c *checker) missedNewest(r *newestRead, writer int32, floor proof) {
 // wrote: the answer was written, but never committed.
 func (c *checker) wrote(r *newestRead, w write) {
 	t := &c.ix.txns[w.txn]
-	if t.fate == aborted {
+	if c.ix.fates[w.txn] == aborted {
 		c.addNewest(verdict.G1a, r, fmt.Sprintf("written by %s, which was not committed", c.ix.name(w.txn)), t.op.ID)
 		return
 	}
@@ -139,7 +139,7 @@ func (c *checker) explainNewestList(r *newestRead, floor proof) {
 			return
 		}
 		w := c.lookup.writes[r.key][i]
-		if c.ix.txns[w.txn].fate == aborted {
+		if c.ix.fates[w.txn] == aborted {
 			c.wrote(r, w)
 			return
 		}

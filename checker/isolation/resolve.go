@@ -23,7 +23,7 @@ func (ix *index) resolve() {
 
 func (ix *index) anyOpen() bool {
 	for i := range ix.txns {
-		if t := &ix.txns[i]; t.fate == open || (t.fate == committed && !t.known() && t.rec.Writes()) {
+		if t, f := &ix.txns[i], ix.fates[i]; f == open || (f == committed && !t.known() && t.rec.Writes()) {
 			return true
 		}
 	}
@@ -48,8 +48,7 @@ type answer struct {
 	read
 
 	holders  *holders // of its shelf, those of what it says; nil: nobody has looked yet
-	order    int32    // its place among all answers, as they were walked
-	n        int32    // how many versions of the key were committed up to the start timestamp
+	n        int32    // how many versions of the key were committed up to its timestamp
 	newest   uint64   // the commit timestamp of the newest of them, when it was judged last
 	doubtful bool     // it is one of its shelf's
 }
@@ -69,11 +68,11 @@ func newResolver(ix *index) *resolver {
 			continue
 		}
 		var s *shelf
-		ix.sweep(i, func(rd *read, order int32, n int) {
+		ix.sweep(i, func(rd *read, n int) {
 			if s == nil {
 				s = ix.newShelf(k)
 			}
-			a := answer{read: *rd, order: order, n: int32(n)} //nolint:gosec // fewer than 2^31 versions
+			a := answer{read: *rd, n: int32(n)} //nolint:gosec // fewer than 2^31 versions
 			r.found.search(ix, s, &a)
 			if r.found.tell(s, &a) {
 				r.answers = append(r.answers, a)
@@ -81,11 +80,33 @@ func newResolver(ix *index) *resolver {
 		})
 		r.shelves[i] = s
 	}
-	slices.SortFunc(r.answers, func(a, b answer) int {
-		return cmp.Or(cmp.Compare(a.start(ix), b.start(ix)), cmp.Compare(a.order, b.order))
-	})
+	r.sort()
 	r.seen, r.unseen = newWorklist(len(r.answers)), newWorklist(len(r.answers))
 	return r
+}
+
+// sort puts the answers in the order of their timestamps. It moves each of them once.
+func (r *resolver) sort() {
+	type placed struct {
+		ts        uint64
+		order, at int32
+	}
+	all := make([]placed, len(r.answers))
+	for i := range r.answers {
+		a := &r.answers[i]
+		all[i] = placed{a.ts, a.order, int32(i)} //nolint:gosec // fewer than 2^31 answers
+	}
+	slices.SortFunc(all, func(a, b placed) int {
+		if c := cmp.Compare(a.ts, b.ts); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.order, b.order)
+	})
+	sorted := make([]answer, len(all))
+	for i := range all {
+		sorted[i] = r.answers[all[i].at]
+	}
+	r.answers = sorted
 }
 
 // pass applies a rule to all answers on its list, in order, and says whether it
@@ -120,11 +141,11 @@ func (r *resolver) spread(d decision) {
 		if s == nil {
 			continue // nobody read it
 		}
-		if t.known() && t.fate == committed {
+		if t.known() && r.ix.fates[d.txn] == committed {
 			s.commit(r.ix, d.txn)
 		}
 		from, _ := slices.BinarySearchFunc(s.doubtful, d.lo, func(at int32, ts uint64) int {
-			return cmp.Or(cmp.Compare(r.answers[at].start(r.ix), ts), 1)
+			return cmp.Or(cmp.Compare(r.answers[at].ts, ts), 1)
 		})
 		for _, at := range s.doubtful[from:] {
 			a := &r.answers[at]
@@ -136,14 +157,6 @@ func (r *resolver) spread(d decision) {
 				r.unseen.add(at)
 			}
 		}
-	}
-}
-
-// decide sets what was learnt of a transaction.
-func (r *resolver) decide(n int32, now txn) {
-	if t := &r.ix.txns[n]; *t != now {
-		r.decided = append(r.decided, decision{n, t.lo, t.hi})
-		*t = now
 	}
 }
 
@@ -172,8 +185,9 @@ func (r *resolver) concludeSeen(at int32) {
 		only = f.floating
 	}
 	t := r.ix.txns[only.txn]
-	t.see(a.start(r.ix))
-	r.decide(only.txn, t)
+	if r.ix.see(only.txn, a.ts) {
+		r.decided = append(r.decided, decision{only.txn, t.lo, t.hi})
+	}
 }
 
 // concludeUnseen: versions newer than every one that explains the answer were
@@ -190,12 +204,12 @@ func (r *resolver) concludeUnseen(at int32) {
 		return // the answer is wrong anyway
 	}
 	s.removeOpen(oldest+1, a.n, func(v *version) bool {
-		t := r.ix.txns[v.txn]
-		if t.fate != open || v.txn == a.txn {
-			return t.fate != open
+		if f := r.ix.fates[v.txn]; f != open || v.txn == a.txn {
+			return f != open
 		}
-		t.fate = aborted
-		r.decide(v.txn, t)
+		t := &r.ix.txns[v.txn]
+		r.ix.fates[v.txn] = aborted
+		r.decided = append(r.decided, decision{v.txn, t.lo, t.hi})
 		return true
 	})
 }

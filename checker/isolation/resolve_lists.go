@@ -19,14 +19,14 @@ func (ix *index) resolveLists() {
 		for e := range strings.FieldsSeq(r.value) {
 			if t, ok := elements[e]; ok {
 				present[t] = struct{}{}
-				ix.txns[t].see(r.start(ix))
+				ix.see(t, r.ts)
 			}
 		}
 		if ix.keys[r.key].plain {
 			return // a plain write may have taken elements away
 		}
 		for _, t := range elements {
-			if _, ok := present[t]; !ok && ix.txns[t].known() && ix.txns[t].lo <= r.start(ix) && t != r.txn {
+			if _, ok := present[t]; !ok && ix.txns[t].known() && ix.txns[t].lo <= r.ts && t != r.txn {
 				missed[t] = struct{}{}
 			}
 		}
@@ -35,20 +35,24 @@ func (ix *index) resolveLists() {
 		w.walk(t)
 	}
 	for t := range missed {
-		if ix.txns[t].fate == open {
-			ix.txns[t].fate = aborted
+		if ix.fates[t] == open {
+			ix.fates[t] = aborted
 		}
 	}
 }
 
-// see records that the transaction's write was read at ts.
-func (t *txn) see(ts uint64) {
-	t.fate = committed
+// see records that what a transaction wrote was read at ts, and says whether that
+// is news.
+func (ix *index) see(n int32, ts uint64) bool {
+	t := &ix.txns[n]
+	fate, hi := ix.fates[n], t.hi
+	ix.fates[n] = committed
 	// The bounds of a timestamp that is not known never meet: lo == hi says
 	// that it is known.
 	if !t.known() && t.hi > ts {
 		t.hi = max(ts, t.lo+1)
 	}
+	return fate != committed || hi != t.hi
 }
 
 // openElements returns, for each list key, the elements that belong to one open
@@ -77,7 +81,7 @@ func (ix *index) openElements() map[int32]map[string]int32 {
 		}
 		for e, t := range elements {
 			k.vague = k.vague || t == shared
-			if t == shared || (ix.txns[t].fate != open && ix.txns[t].known()) {
+			if t == shared || (ix.fates[t] != open && ix.txns[t].known()) {
 				delete(elements, e)
 			}
 		}

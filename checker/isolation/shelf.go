@@ -141,10 +141,10 @@ func (f *explanations) search(ix *index, s *shelf, a *answer) {
 			f.open, f.openAt = v, places[i]
 		}
 	}
-	newest, ts := ix.commitOf(f.newest), a.start(ix)
+	newest := ix.commitOf(f.newest)
 	for _, at := range a.holders.floating {
 		v := &s.k.floating[at]
-		if t := &ix.txns[v.txn]; t.fate != aborted && v.txn != a.txn && t.lo <= ts && t.hi > newest {
+		if ix.mayShow(v, &a.read, newest) {
 			f.count++
 			f.floating = v
 			if f.count > 1 {

@@ -98,11 +98,11 @@ func (g *graph) draw(add func(from int32, e edge)) {
 		if k.unsure {
 			continue // which version was read is not certain
 		}
-		g.ix.sweep(i, func(r *read, order int32, n int) {
-			if g.ix.txns[r.txn].fate != committed {
+		g.ix.sweep(i, func(r *read, n int) {
+			if g.ix.fates[r.txn] != committed {
 				return
 			}
-			order++ // 0 is for the versions
+			order := r.order + 1 // 0 is for the versions
 			link(k.versions[n-1].txn, r.txn, wr, order, false)
 			if n < len(k.versions) {
 				link(r.txn, k.versions[n].txn, rw, order, r.scan && !r.found)

@@ -11,29 +11,15 @@ import (
 // from its own writes.
 type read struct {
 	value string
-	ts    uint64 // its own timestamp; 0: that of its transaction
+	ts    uint64 // at which it saw the database
 	txn   int32
 	key   int32
+	order int32 // its place among all answers, as they were walked
 	found bool
 	scan  bool
-}
-
-// start returns the timestamp of the read: that of its transaction, unless it is a
-// read for update or of a statement of its own.
-func (r *read) start(ix *index) uint64 {
-	if r.ts != 0 {
-		return r.ts
-	}
-	return ix.starts[r.txn]
-}
-
-// seen returns how many versions of the key the read sees, in a sweep by start
-// timestamp. A read with a timestamp of its own is out of order there.
-func (ix *index) seen(k *key, r *read) int {
-	if r.ts != 0 {
-		return ix.upTo(k, r.ts)
-	}
-	return ix.advance(k, ix.starts[r.txn])
+	// apart: the timestamp is not the start timestamp of its transaction, for it is a
+	// read for update or of a statement of its own.
+	apart bool
 }
 
 // visitor is told what a transaction read. Either function may be nil.
@@ -54,12 +40,13 @@ type own struct {
 
 // walker goes through transactions; it is reused for its buffer.
 type walker struct {
-	ix   *index
-	own  []own
-	at   map[int32]int // index in own by key, for transactions with many writes
-	t    int32
-	tx   *txn
-	seen visitor
+	ix    *index
+	own   []own
+	at    map[int32]int // index in own by key, for transactions with many writes
+	t     int32
+	tx    *txn
+	start uint64 // its start timestamp
+	seen  visitor
 }
 
 // ownLinear is the number of own writes up to which they are searched in turn.
@@ -68,7 +55,7 @@ const ownLinear = 16
 // walk visits the reads of transaction n in order.
 func (w *walker) walk(n int32) {
 	w.own, w.at = w.own[:0], nil
-	w.t, w.tx = n, &w.ix.txns[n]
+	w.t, w.tx, w.start = n, &w.ix.txns[n], w.ix.starts[n]
 	for j := range w.tx.rec.Ops {
 		op := &w.tx.rec.Ops[j]
 		switch op.Kind {
@@ -126,7 +113,10 @@ func (w *walker) written(k int32) *own {
 
 // read visits the answer to a read of one key.
 func (w *walker) read(j int, k int32, value *string, scan bool) {
-	r := read{txn: w.t, ts: w.tx.rec.Ops[j].TS, key: k, scan: scan, found: value != nil}
+	r := read{txn: w.t, ts: w.start, key: k, scan: scan, found: value != nil}
+	if ts := w.tx.rec.Ops[j].TS; ts != 0 {
+		r.ts, r.apart = ts, true
+	}
 	if value != nil {
 		r.value = *value
 	}
