@@ -23,6 +23,11 @@ import (
 //   - a scan is a read of each pair that it returned; what it did not find is lost;
 //   - a delete writes nil; a lock is left out.
 //
+// The end of a transaction has what is known of its timestamps: :start-ts and
+// :commit-ts, and the flags :calculated, :newest and :as-of, which mean what they do
+// in history.TxnRecord. The timestamp of a single operation is not written, so what
+// a pessimistic transaction read for update looks like a read of its snapshot.
+//
 // A process that has an operation of unknown outcome goes on as another one.
 func WriteEDN(w io.Writer, h *history.History) error {
 	out := &exporter{w: bufio.NewWriter(w), lists: listKeys(h)}
@@ -131,13 +136,7 @@ func (x *exporter) line(index int, m moment) error {
 	}
 	fmt.Fprintf(x.w, "{:index %d, :time %d, :process %d, :type :%s, :f :%s, :value %s", index, m.at, m.process, kind, f, v)
 	if m.end && m.op.Txn != nil {
-		fmt.Fprintf(x.w, ", :start-ts %d", m.op.Txn.StartTS)
-		if m.op.Txn.CommitTS != 0 {
-			fmt.Fprintf(x.w, ", :commit-ts %d", m.op.Txn.CommitTS)
-		}
-		if m.op.Txn.Calculated {
-			x.w.WriteString(", :calculated true")
-		}
+		x.stamps(m.op.Txn)
 	}
 	if m.end && m.op.Error != "" {
 		quoted, merr := edn.Marshal(m.op.Error)
@@ -148,6 +147,25 @@ func (x *exporter) line(index int, m moment) error {
 	}
 	_, err = x.w.WriteString("}\n")
 	return err
+}
+
+// stamps writes what is known of a transaction's timestamps. One that reads what is
+// newest has none.
+func (x *exporter) stamps(t *history.TxnRecord) {
+	if !t.Newest {
+		fmt.Fprintf(x.w, ", :start-ts %d", t.StartTS)
+	}
+	if t.CommitTS != 0 {
+		fmt.Fprintf(x.w, ", :commit-ts %d", t.CommitTS)
+	}
+	for _, flag := range []struct {
+		name string
+		set  bool
+	}{{"calculated", t.Calculated}, {"newest", t.Newest}, {"as-of", t.AsOf}} {
+		if flag.set {
+			fmt.Fprintf(x.w, ", :%s true", flag.name)
+		}
+	}
 }
 
 func (x *exporter) value(op *history.Op, answered bool) (string, error) {
