@@ -50,7 +50,8 @@ type answer struct {
 	holders  *holders // of its shelf, those of what it says; nil: nobody has looked yet
 	n        int32    // how many versions of the key were committed up to its timestamp
 	newest   uint64   // the commit timestamp of the newest of them, when it was judged last
-	doubtful bool     // it is one of its shelf's
+	single   bool     // one version explained it at first, which was not surely committed
+	doubtful bool     // two or more do
 }
 
 // decision is a transaction of which something was learnt, and the bounds
@@ -74,15 +75,38 @@ func newResolver(ix *index) *resolver {
 			}
 			a := answer{read: *rd, n: int32(n)} //nolint:gosec // fewer than 2^31 versions
 			r.found.search(ix, s, &a)
-			if r.found.tell(s, &a) {
-				r.answers = append(r.answers, a)
+			if !r.found.tell(s, &a) {
+				return
 			}
+			n, sure := r.found.number(ix, &a)
+			a.newest, a.single, a.doubtful = ix.commitOf(r.found.newest), n == 1 && !sure, n > 1
+			r.answers = append(r.answers, a)
 		})
 		r.shelves[i] = s
 	}
 	r.sort()
-	r.seen, r.unseen = newWorklist(len(r.answers)), newWorklist(len(r.answers))
+	r.list()
 	return r
+}
+
+// list puts on the lists what a rule may decide from. What one version explains that
+// is surely committed tells of no other one that it is; a doubtful answer comes on the
+// lists when it is so no more.
+func (r *resolver) list() {
+	var single []int32
+	all := make([]int32, len(r.answers))
+	for i := range r.answers {
+		a, at := &r.answers[i], int32(i) //nolint:gosec // fewer than 2^31 answers
+		all[i] = at
+		if a.single {
+			single = append(single, at)
+		}
+		if a.doubtful {
+			s := r.shelves[a.key]
+			s.doubtful = append(s.doubtful, at)
+		}
+	}
+	r.seen, r.unseen = newWorklist(len(all), single), newWorklist(len(all), all)
 }
 
 // sort puts the answers in the order of their timestamps. It moves each of them once.
@@ -167,15 +191,7 @@ func (r *resolver) spread(d decision) {
 // only the other answers are doubtful.
 func (r *resolver) concludeSeen(at int32) {
 	a, f := &r.answers[at], &r.found
-	n := f.count
-	sure := f.newest.is(&a.read) || (f.newest.txn == initial && r.ix.h.InitialUnknown)
-	if sure {
-		n++
-	}
-	if n > 1 && !a.doubtful {
-		s := r.shelves[a.key]
-		s.doubtful = append(s.doubtful, at)
-	}
+	n, sure := f.number(r.ix, a)
 	a.doubtful = n > 1
 	if n != 1 || sure {
 		return

@@ -14,8 +14,8 @@ type shelf struct {
 	committed, open []int32
 	// holders are the versions that may or may not be there, by what they hold.
 	holders map[content]*holders
-	// doubtful are the answers that two versions or more explain, by start
-	// timestamp. It may hold some that are so no more.
+	// doubtful are the answers that two versions or more explained at first, by
+	// timestamp.
 	doubtful []int32
 }
 
@@ -152,6 +152,16 @@ func (f *explanations) search(ix *index, s *shelf, a *answer) {
 			}
 		}
 	}
+}
+
+// number returns how many versions explain the answer, and whether one of them is
+// surely committed.
+func (f *explanations) number(ix *index, a *answer) (n int, sure bool) {
+	sure = f.newest.is(&a.read) || (f.newest.txn == initial && ix.h.InitialUnknown)
+	if sure {
+		return f.count + 1, true
+	}
+	return f.count, false
 }
 
 // tell says whether the answer may decide something, now or later: it does not
