@@ -12,27 +12,16 @@ type answers struct {
 	wrong []int32 // transactions with answers that contradict their own writes
 }
 
-// answersBatch is how many answers are put away at a time while it is not known how
-// many there will be.
-const answersBatch = 1 << 14
-
 // collectAnswers walks through all transactions in the order of start timestamps,
 // and sorts what they read by key.
 func (ix *index) collectAnswers() {
 	a := &ix.answers
 	a.first = make([]int32, len(ix.keys)+1)
-	var walked [][]read
-	order := int32(0)
+	var walked batches[read]
 	w := walker{ix: ix, seen: visitor{
 		snapshot: func(r read) {
-			r.order = order
-			order++
-			last := len(walked) - 1
-			if last < 0 || len(walked[last]) == answersBatch {
-				walked = append(walked, make([]read, 0, answersBatch))
-				last++
-			}
-			walked[last] = append(walked[last], r)
+			r.order = int32(walked.len()) //nolint:gosec // fewer than 2^31 answers
+			walked.add(r)
 			a.first[r.key+1]++
 		},
 		wrong: func(t int32, _ int, _ int32, _ string, _ bool) { a.wrong = append(a.wrong, t) },
@@ -43,15 +32,12 @@ func (ix *index) collectAnswers() {
 	for k := range ix.keys {
 		a.first[k+1] += a.first[k]
 	}
-	n := a.first[len(ix.keys)]
-	a.reads = make([]read, n)
+	a.reads = make([]read, walked.len())
 	place := slices.Clone(a.first)
-	for _, batch := range walked {
-		for i := range batch {
-			at := &place[batch[i].key]
-			a.reads[*at] = batch[i]
-			*at++
-		}
+	for i := range walked.len() {
+		r := walked.at(i)
+		a.reads[place[r.key]] = *r
+		place[r.key]++
 	}
 }
 

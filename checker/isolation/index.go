@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sort"
+	"strings"
 
 	"simrun/sim/history"
 )
@@ -85,8 +87,9 @@ func arrange(h *history.History, wanted func(*history.TxnRecord) bool) *index {
 	ix := &index{h: h}
 	ix.collectTxns(wanted)
 	ix.collectKeys()
+	writers := make([]int32, len(ix.keys))
 	for t := range ix.txns {
-		ix.addWrites(int32(t)) //nolint:gosec // fewer than 2^31 transactions
+		ix.addWrites(int32(t), writers) //nolint:gosec // fewer than 2^31 transactions
 	}
 	for k := range ix.keys {
 		ix.sortVersions(&ix.keys[k])
@@ -137,7 +140,8 @@ func (ix *index) collectKeys() {
 	number := func(name string) int32 {
 		id, ok := ix.ids[name]
 		if !ok {
-			id = int32(len(names)) //nolint:gosec // fewer than 2^31 keys
+			id = int32(len(names))     //nolint:gosec // fewer than 2^31 keys
+			name = strings.Clone(name) // so that all names lie together, which are compared all the time
 			ix.ids[name] = id
 			names, writes = append(names, name), append(writes, 0)
 		}
@@ -192,8 +196,9 @@ func (ix *index) sortKeys(names []string, writes []int) {
 func (ix *index) keyOf(t *txn, j int) int32 { return ix.opKeys[int(t.first)+j] }
 
 // addWrites adds the versions that a transaction makes if it commits: the last
-// write of each key counts, appends add up.
-func (ix *index) addWrites(n int32) {
+// write of each key counts, appends add up. By key, writers has one more than the
+// transaction that wrote it last.
+func (ix *index) addWrites(n int32, writers []int32) {
 	t := &ix.txns[n]
 	if ix.fates[n] == aborted {
 		return
@@ -203,7 +208,8 @@ func (ix *index) addWrites(n int32) {
 		if !op.Kind.Writes() {
 			continue
 		}
-		k := &ix.keys[ix.keyOf(t, j)]
+		id := ix.keyOf(t, j)
+		k := &ix.keys[id]
 		if op.Kind == history.TxnLock {
 			k.locks = append(k.locks, n)
 			continue
@@ -212,10 +218,12 @@ func (ix *index) addWrites(n int32) {
 		if !t.known() {
 			versions = &k.floating
 		}
-		if last := len(*versions) - 1; last >= 0 && (*versions)[last].txn == n {
+		if writers[id] == n+1 {
+			last := len(*versions) - 1
 			(*versions)[last] = combine((*versions)[last], op)
 		} else {
 			*versions = append(*versions, combine(version{txn: n, absent: true, list: true, commit: t.lo}, op))
+			writers[id] = n + 1
 		}
 		k.lists = k.lists || op.Kind == history.TxnAppend
 		k.plain = k.plain || op.Kind != history.TxnAppend
@@ -263,13 +271,7 @@ func (ix *index) fateOf(v *version) fate {
 
 // upTo returns how many of the key's versions were committed at or before ts.
 func (ix *index) upTo(k *key, ts uint64) int {
-	n, _ := slices.BinarySearchFunc(k.versions, ts, func(v version, ts uint64) int {
-		if ix.commitOf(&v) <= ts {
-			return -1
-		}
-		return 1
-	})
-	return n
+	return sort.Search(len(k.versions), func(i int) bool { return ix.commitOf(&k.versions[i]) > ts })
 }
 
 // settle takes the versions of transactions that were not committed away from

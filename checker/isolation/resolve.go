@@ -51,7 +51,8 @@ type answer struct {
 	n        int32    // how many versions of the key were committed up to its timestamp
 	newest   uint64   // the commit timestamp of the newest of them, when it was judged last
 	single   bool     // one version explained it at first, which was not surely committed
-	doubtful bool     // two or more do
+	denies   bool     // there were newer ones then, of open transactions
+	doubtful bool     // two versions or more explain it
 }
 
 // decision is a transaction of which something was learnt, and the bounds
@@ -63,6 +64,7 @@ type decision struct {
 
 func newResolver(ix *index) *resolver {
 	r := &resolver{ix: ix, shelves: make([]*shelf, len(ix.keys))}
+	var answers batches[answer]
 	for i := range ix.keys {
 		k := &ix.keys[i]
 		if !k.unsure || k.lists {
@@ -72,52 +74,60 @@ func newResolver(ix *index) *resolver {
 		ix.sweep(i, func(rd *read, n int) {
 			if s == nil {
 				s = ix.newShelf(k)
+				r.shelves[i] = s
 			}
 			a := answer{read: *rd, n: int32(n)} //nolint:gosec // fewer than 2^31 versions
-			r.found.search(ix, s, &a)
-			if !r.found.tell(s, &a) {
-				return
+			if r.found.search(ix, s, &a); r.tells(&a) {
+				answers.add(a)
 			}
-			n, sure := r.found.number(ix, &a)
-			a.newest, a.single, a.doubtful = ix.commitOf(r.found.newest), n == 1 && !sure, n > 1
-			r.answers = append(r.answers, a)
 		})
-		r.shelves[i] = s
 	}
-	r.sort()
+	r.sort(&answers)
 	r.list()
 	return r
 }
 
-// list puts on the lists what a rule may decide from. What one version explains that
-// is surely committed tells of no other one that it is; a doubtful answer comes on the
-// lists when it is so no more.
+// tells says whether an answer may decide something, now or later, and notes what.
+func (r *resolver) tells(a *answer) bool {
+	n, sure := r.found.number(r.ix, a)
+	a.newest = r.ix.commitOf(r.found.newest)
+	a.single, a.doubtful = n == 1 && !sure, n > 1
+	if oldest, ok := r.found.oldest(a); ok {
+		from, to := r.shelves[a.key].between(oldest+1, a.n)
+		a.denies = from < to
+	}
+	return a.single || a.doubtful || a.denies
+}
+
+// list puts on each list the answers from which its rule may decide something. The
+// doubtful ones come on them when other decisions leave them fewer explanations.
 func (r *resolver) list() {
-	var single []int32
-	all := make([]int32, len(r.answers))
+	var seen, unseen []int32
 	for i := range r.answers {
 		a, at := &r.answers[i], int32(i) //nolint:gosec // fewer than 2^31 answers
-		all[i] = at
 		if a.single {
-			single = append(single, at)
+			seen = append(seen, at)
+		}
+		if a.denies {
+			unseen = append(unseen, at)
 		}
 		if a.doubtful {
 			s := r.shelves[a.key]
 			s.doubtful = append(s.doubtful, at)
 		}
 	}
-	r.seen, r.unseen = newWorklist(len(all), single), newWorklist(len(all), all)
+	r.seen, r.unseen = newWorklist(len(r.answers), seen), newWorklist(len(r.answers), unseen)
 }
 
 // sort puts the answers in the order of their timestamps. It moves each of them once.
-func (r *resolver) sort() {
+func (r *resolver) sort(answers *batches[answer]) {
 	type placed struct {
 		ts        uint64
 		order, at int32
 	}
-	all := make([]placed, len(r.answers))
-	for i := range r.answers {
-		a := &r.answers[i]
+	all := make([]placed, answers.len())
+	for i := range all {
+		a := answers.at(i)
 		all[i] = placed{a.ts, a.order, int32(i)} //nolint:gosec // fewer than 2^31 answers
 	}
 	slices.SortFunc(all, func(a, b placed) int {
@@ -126,11 +136,10 @@ func (r *resolver) sort() {
 		}
 		return cmp.Compare(a.order, b.order)
 	})
-	sorted := make([]answer, len(all))
+	r.answers = make([]answer, len(all))
 	for i := range all {
-		sorted[i] = r.answers[all[i].at]
+		r.answers[i] = *answers.at(int(all[i].at))
 	}
-	r.answers = sorted
 }
 
 // pass applies a rule to all answers on its list, in order, and says whether it
@@ -209,17 +218,12 @@ func (r *resolver) concludeSeen(at int32) {
 // concludeUnseen: versions newer than every one that explains the answer were
 // not committed.
 func (r *resolver) concludeUnseen(at int32) {
-	a, f, s := &r.answers[at], &r.found, r.shelves[r.answers[at].key]
-	oldest := f.newestAt
-	switch {
-	case f.floating != nil:
-		return // it may be newer than all others
-	case f.open != nil:
-		oldest = f.openAt
-	case !f.newest.is(&a.read):
-		return // the answer is wrong anyway
+	a := &r.answers[at]
+	oldest, ok := r.found.oldest(a)
+	if !ok {
+		return
 	}
-	s.removeOpen(oldest+1, a.n, func(v *version) bool {
+	r.shelves[a.key].removeOpen(oldest+1, a.n, func(v *version) bool {
 		if f := r.ix.fates[v.txn]; f != open || v.txn == a.txn {
 			return f != open
 		}

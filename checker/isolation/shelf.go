@@ -3,6 +3,7 @@ package isolation
 import (
 	"cmp"
 	"slices"
+	"sort"
 )
 
 // shelf arranges the versions of one key, so that those which explain an answer
@@ -72,9 +73,7 @@ func (v *version) content() content {
 // commit notes that an open version is committed.
 func (s *shelf) commit(ix *index, n int32) {
 	ts := ix.txns[n].lo
-	at, _ := slices.BinarySearchFunc(s.k.versions, ts, func(v version, ts uint64) int {
-		return cmp.Or(cmp.Compare(ix.commitOf(&v), ts), 1)
-	})
+	at := sort.Search(len(s.k.versions), func(i int) bool { return ix.commitOf(&s.k.versions[i]) >= ts })
 	for s.k.versions[at].txn != n {
 		at++ // the same timestamp was given twice
 	}
@@ -164,9 +163,14 @@ func (f *explanations) number(ix *index, a *answer) (n int, sure bool) {
 	return f.count, false
 }
 
-// tell says whether the answer may decide something, now or later: it does not
-// if no version explains it, or if the newest one does and none is newer.
-func (f *explanations) tell(s *shelf, a *answer) bool {
-	i, j := s.between(f.newestAt+1, a.n)
-	return i < j && f.newest.is(&a.read) || f.count > 0
+// oldest returns the place of the version that explains the answer and is older than
+// every other one that may have been read; ok is false if that is not certain.
+func (f *explanations) oldest(a *answer) (at int32, ok bool) {
+	switch {
+	case f.floating != nil:
+		return 0, false // it may be newer than all others
+	case f.open != nil:
+		return f.openAt, true
+	}
+	return f.newestAt, f.newest.is(&a.read) // otherwise the answer is wrong anyway
 }
