@@ -36,7 +36,7 @@ func (ix *index) anyOpen() bool {
 type resolver struct {
 	ix      *index
 	answers []answer // by start timestamp
-	shelves []*shelf // by key; nil: nobody read it, or all its versions are sure
+	shelves []shelf  // by key; of no key: nobody read it, or all its versions are sure
 
 	seen, unseen worklist
 	found        explanations
@@ -50,6 +50,7 @@ type answer struct {
 	holders  *holders // of its shelf, those of what it says; nil: nobody has looked yet
 	n        int32    // how many versions of the key were committed up to its timestamp
 	newest   uint64   // the commit timestamp of the newest of them, when it was judged last
+	by       int32    // of a single one, the transaction that explains it
 	single   bool     // one version explained it at first, which was not surely committed
 	denies   bool     // there were newer ones then, of open transactions
 	doubtful bool     // two versions or more explain it
@@ -63,21 +64,20 @@ type decision struct {
 }
 
 func newResolver(ix *index) *resolver {
-	r := &resolver{ix: ix, shelves: make([]*shelf, len(ix.keys))}
+	r := &resolver{ix: ix, shelves: make([]shelf, len(ix.keys))}
 	var answers batches[answer]
 	for i := range ix.keys {
 		k := &ix.keys[i]
 		if !k.unsure || k.lists {
 			continue
 		}
-		var s *shelf
+		s := &r.shelves[i]
 		ix.sweep(i, func(rd *read, n int) {
-			if s == nil {
-				s = ix.newShelf(k)
-				r.shelves[i] = s
+			if s.k == nil {
+				*s = ix.newShelf(k)
 			}
 			a := answer{read: *rd, n: int32(n)} //nolint:gosec // fewer than 2^31 versions
-			if r.found.search(ix, s, &a); r.tells(&a) {
+			if r.look(&a); r.tells(&a) {
 				answers.add(a)
 			}
 		})
@@ -90,8 +90,10 @@ func newResolver(ix *index) *resolver {
 // tells says whether an answer may decide something, now or later, and notes what.
 func (r *resolver) tells(a *answer) bool {
 	n, sure := r.found.number(r.ix, a)
-	a.newest = r.ix.commitOf(r.found.newest)
 	a.single, a.doubtful = n == 1 && !sure, n > 1
+	if a.single {
+		a.by = r.found.only().txn
+	}
 	if oldest, ok := r.found.oldest(a); ok {
 		from, to := r.shelves[a.key].between(oldest+1, a.n)
 		a.denies = from < to
@@ -112,7 +114,7 @@ func (r *resolver) list() {
 			unseen = append(unseen, at)
 		}
 		if a.doubtful {
-			s := r.shelves[a.key]
+			s := &r.shelves[a.key]
 			s.doubtful = append(s.doubtful, at)
 		}
 	}
@@ -148,9 +150,6 @@ func (r *resolver) pass(list *worklist, rule func(at int32)) bool {
 	changed := false
 	list.begin()
 	for at, ok := list.next(); ok; at, ok = list.next() {
-		a := &r.answers[at]
-		r.found.search(r.ix, r.shelves[a.key], a)
-		a.newest = r.ix.commitOf(r.found.newest)
 		rule(at)
 		for _, d := range r.decided {
 			r.spread(d)
@@ -162,6 +161,12 @@ func (r *resolver) pass(list *worklist, rule func(at int32)) bool {
 	return changed
 }
 
+// look looks for what explains an answer now.
+func (r *resolver) look(a *answer) {
+	r.found.search(r.ix, &r.shelves[a.key], a)
+	a.newest = r.ix.commitOf(r.found.newest)
+}
+
 // spread makes a decision known to the keys that the transaction wrote, and
 // puts the doubtful answers that it may have given on both lists.
 func (r *resolver) spread(d decision) {
@@ -170,8 +175,8 @@ func (r *resolver) spread(d decision) {
 		if kind := t.rec.Ops[j].Kind; !kind.Writes() || kind == history.TxnLock {
 			continue
 		}
-		s := r.shelves[r.ix.keyOf(t, j)]
-		if s == nil {
+		s := &r.shelves[r.ix.keyOf(t, j)]
+		if s.k == nil {
 			continue // nobody read it
 		}
 		if t.known() && r.ix.fates[d.txn] == committed {
@@ -200,18 +205,18 @@ func (r *resolver) spread(d decision) {
 // only the other answers are doubtful.
 func (r *resolver) concludeSeen(at int32) {
 	a, f := &r.answers[at], &r.found
+	if a.single && !r.ix.news(a.by, a.ts) {
+		return // another answer has told already
+	}
+	r.look(a)
 	n, sure := f.number(r.ix, a)
 	a.doubtful = n > 1
 	if n != 1 || sure {
 		return
 	}
-	only := f.open
-	if only == nil {
-		only = f.floating
-	}
-	t := r.ix.txns[only.txn]
-	if r.ix.see(only.txn, a.ts) {
-		r.decided = append(r.decided, decision{only.txn, t.lo, t.hi})
+	only := f.only().txn
+	if t := r.ix.txns[only]; r.ix.see(only, a.ts) {
+		r.decided = append(r.decided, decision{only, t.lo, t.hi})
 	}
 }
 
@@ -219,6 +224,7 @@ func (r *resolver) concludeSeen(at int32) {
 // not committed.
 func (r *resolver) concludeUnseen(at int32) {
 	a := &r.answers[at]
+	r.look(a)
 	oldest, ok := r.found.oldest(a)
 	if !ok {
 		return

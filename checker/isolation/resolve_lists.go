@@ -44,16 +44,25 @@ func (ix *index) resolveLists() {
 // see records that what a transaction wrote was read at ts, and says whether that
 // is news.
 func (ix *index) see(n int32, ts uint64) bool {
-	t := &ix.txns[n]
-	fate, hi := ix.fates[n], t.hi
-	ix.fates[n] = committed
-	// The bounds of a timestamp that is not known never meet: lo == hi says
-	// that it is known.
-	if !t.known() && t.hi > ts {
-		t.hi = max(ts, t.lo+1)
+	if !ix.news(n, ts) {
+		return false
 	}
-	return fate != committed || hi != t.hi
+	ix.fates[n] = committed
+	if t := &ix.txns[n]; !t.known() {
+		t.hi = t.hiIfSeen(ts)
+	}
+	return true
 }
+
+// news says whether see would learn something.
+func (ix *index) news(n int32, ts uint64) bool {
+	t := &ix.txns[n]
+	return ix.fates[n] != committed || !t.known() && t.hiIfSeen(ts) != t.hi
+}
+
+// hiIfSeen returns the bound of a commit timestamp that is not known, of something that
+// was read at ts. The bounds never meet: lo == hi says that it is known.
+func (t *txn) hiIfSeen(ts uint64) uint64 { return min(t.hi, max(ts, t.lo+1)) }
 
 // openElements returns, for each list key, the elements that belong to one open
 // transaction and to nobody else.

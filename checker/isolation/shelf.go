@@ -32,8 +32,8 @@ type holders struct {
 	open, floating []int32
 }
 
-func (ix *index) newShelf(k *key) *shelf {
-	s := &shelf{k: k, holders: map[content]*holders{}}
+func (ix *index) newShelf(k *key) shelf {
+	s := shelf{k: k, holders: map[content]*holders{}}
 	for i := range k.versions {
 		v, at := &k.versions[i], int32(i) //nolint:gosec // fewer than 2^31 versions
 		switch ix.fateOf(v) {
@@ -161,6 +161,15 @@ func (f *explanations) number(ix *index, a *answer) (n int, sure bool) {
 		return f.count + 1, true
 	}
 	return f.count, false
+}
+
+// only returns the version that alone explains the answer, if that is not surely
+// committed.
+func (f *explanations) only() *version {
+	if f.open != nil {
+		return f.open
+	}
+	return f.floating
 }
 
 // oldest returns the place of the version that explains the answer and is older than
