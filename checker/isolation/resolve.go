@@ -3,6 +3,7 @@ package isolation
 import (
 	"cmp"
 	"slices"
+	"sort"
 
 	"simrun/sim/history"
 )
@@ -115,7 +116,7 @@ func (r *resolver) list() {
 		}
 		if a.doubtful {
 			s := &r.shelves[a.key]
-			s.doubtful = append(s.doubtful, at)
+			s.doubtful = append(s.doubtful, doubt{a.ts, at})
 		}
 	}
 	r.seen, r.unseen = newWorklist(len(r.answers), seen), newWorklist(len(r.answers), unseen)
@@ -182,17 +183,15 @@ func (r *resolver) spread(d decision) {
 		if t.known() && r.ix.fates[d.txn] == committed {
 			s.commit(r.ix, d.txn)
 		}
-		from, _ := slices.BinarySearchFunc(s.doubtful, d.lo, func(at int32, ts uint64) int {
-			return cmp.Or(cmp.Compare(r.answers[at].ts, ts), 1)
-		})
-		for _, at := range s.doubtful[from:] {
-			a := &r.answers[at]
+		from := sort.Search(len(s.doubtful), func(i int) bool { return s.doubtful[i].ts >= d.lo })
+		for _, doubt := range s.doubtful[from:] {
+			a := &r.answers[doubt.at]
 			if a.newest >= max(d.hi, d.lo+1) {
 				break // it and all later ones have a newer version
 			}
 			if a.doubtful {
-				r.seen.add(at)
-				r.unseen.add(at)
+				r.seen.add(doubt.at)
+				r.unseen.add(doubt.at)
 			}
 		}
 	}

@@ -17,7 +17,13 @@ type shelf struct {
 	holders map[content]*holders
 	// doubtful are the answers that two versions or more explained at first, by
 	// timestamp.
-	doubtful []int32
+	doubtful []doubt
+}
+
+// doubt is an answer by its timestamp and number.
+type doubt struct {
+	ts uint64
+	at int32
 }
 
 // content is what a version holds, or an answer says.

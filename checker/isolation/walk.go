@@ -1,7 +1,7 @@
 package isolation
 
 import (
-	"slices"
+	"sort"
 	"strings"
 
 	"simrun/sim/history"
@@ -165,13 +165,12 @@ func (w *walker) scan(j int, op *history.TxnOp) {
 		w.wrong(j, -1, problem, true)
 		return
 	}
-	from, to := w.ix.between(op.Key, op.EndKey)
-	next := 0
+	keys, next := w.ix.keys, 0
 	visit := func(i int) bool {
 		if op.Limit > 0 && next == op.Limit {
 			return false
 		}
-		name := w.ix.keys[i].name
+		name := keys[i].name
 		for next < len(op.Pairs) && before(op.Pairs[next].Key, name, op.Reverse) {
 			w.wrong(j, -1, "the scan returned "+op.Pairs[next].Key+", which nobody ever wrote", true)
 			next++
@@ -185,10 +184,14 @@ func (w *walker) scan(j int, op *history.TxnOp) {
 		return true
 	}
 	if op.Reverse {
-		for i := to - 1; i >= from && visit(i); i-- {
+		last := len(keys) - 1
+		if op.EndKey != "" {
+			last = w.ix.firstFrom(op.EndKey) - 1
+		}
+		for i := last; i >= 0 && keys[i].name >= op.Key && visit(i); i-- {
 		}
 	} else {
-		for i := from; i < to && visit(i); i++ {
+		for i := w.ix.firstFrom(op.Key); i < len(keys) && (op.EndKey == "" || keys[i].name < op.EndKey) && visit(i); i++ {
 		}
 	}
 	if next < len(op.Pairs) {
@@ -203,20 +206,12 @@ func before(a, b string, reverse bool) bool {
 	return a < b
 }
 
-// between returns the numbers of the keys in [start, end).
-func (ix *index) between(start, end string) (from, to int) {
-	search := func(name string) int {
-		if k, ok := ix.ids[name]; ok {
-			return int(k) // as nearly always, and much faster than to search
-		}
-		i, _ := slices.BinarySearchFunc(ix.keys, name, func(k key, name string) int { return strings.Compare(k.name, name) })
-		return i
+// firstFrom returns the number of the first key that is not below name.
+func (ix *index) firstFrom(name string) int {
+	if k, ok := ix.ids[name]; ok {
+		return int(k) // as nearly always, and much faster than to search
 	}
-	from, to = search(start), len(ix.keys)
-	if end != "" {
-		to = search(end)
-	}
-	return from, max(from, to)
+	return sort.Search(len(ix.keys), func(i int) bool { return ix.keys[i].name >= name })
 }
 
 // malformed says what is wrong with a scan's answer on the face of it.
