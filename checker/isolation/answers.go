@@ -51,7 +51,7 @@ func (ix *index) sweep(k int, visit func(r *read, n int)) {
 			visit(r, ix.upTo(&ix.keys[k], r.ts))
 			continue
 		}
-		for passed < len(versions) && ix.commitOf(&versions[passed]) <= r.ts {
+		for passed < len(versions) && versions[passed].commit <= r.ts {
 			passed++
 		}
 		visit(r, passed)

@@ -27,7 +27,7 @@ func (c *candidates) collect(ix *index, r *read, n int) {
 			c.open = append(c.open, v)
 		}
 	}
-	newest := ix.commitOf(c.newest)
+	newest := c.newest.commit
 	for i := range k.floating {
 		v := &k.floating[i]
 		if ix.mayShow(v, r, newest) {

@@ -102,10 +102,10 @@ func (c *checker) got(r *read) string {
 // stale: the answer is an older version.
 func (c *checker) stale(r *read, should *version) bool {
 	k := &c.ix.keys[r.key]
-	limit := c.ix.commitOf(should)
+	limit := should.commit
 	for i := range k.versions {
 		v := &k.versions[i]
-		if c.ix.commitOf(v) < limit && v.is(r) {
+		if v.commit < limit && v.is(r) {
 			c.missed(r, should)
 			return true
 		}

@@ -255,12 +255,9 @@ func join(list, element string) string {
 
 func (ix *index) sortVersions(k *key) {
 	slices.SortStableFunc(k.versions[1:], func(a, b version) int {
-		return cmp.Compare(ix.commitOf(&a), ix.commitOf(&b))
+		return cmp.Compare(a.commit, b.commit)
 	})
 }
-
-// commitOf returns the commit timestamp of a version that does not float.
-func (ix *index) commitOf(v *version) uint64 { return v.commit }
 
 func (ix *index) fateOf(v *version) fate {
 	if v.txn == initial {
@@ -271,7 +268,7 @@ func (ix *index) fateOf(v *version) fate {
 
 // upTo returns how many of the key's versions were committed at or before ts.
 func (ix *index) upTo(k *key, ts uint64) int {
-	return sort.Search(len(k.versions), func(i int) bool { return ix.commitOf(&k.versions[i]) > ts })
+	return sort.Search(len(k.versions), func(i int) bool { return k.versions[i].commit > ts })
 }
 
 // settle takes the versions of transactions that were not committed away from

@@ -33,7 +33,7 @@ func (c *checker) explainPlainList(r *read, should *version) {
 		v := &k.versions[i]
 		switch {
 		case !k.same(v, r):
-		case c.ix.commitOf(v) > r.ts:
+		case v.commit > r.ts:
 			c.interference(r, v.txn)
 			return
 		default:
@@ -144,7 +144,7 @@ func (l *listWalk) missing(should *version) {
 		case got > 0:
 			c.add(verdict.G1b, r.txn, fmt.Sprintf("%s, which has only a part of what %s appended", c.got(r), c.ix.name(v.txn)), v.txn)
 			return
-		case c.ix.commitOf(v) < l.order:
+		case v.commit < l.order:
 			by := l.overwriter(v)
 			c.add(verdict.LostUpdate, r.txn, fmt.Sprintf("%s lacks what %s appended, which %s overwrote", c.got(r), c.ix.name(v.txn), c.ix.name(by)),
 				v.txn, by)

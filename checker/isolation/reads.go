@@ -101,7 +101,7 @@ func (c *checker) free(v *version) bool { return v.txn == initial && v.absent &&
 // hiding returns a version that was surely committed between the newest one of
 // known timestamp and ts, though its own timestamp is not known.
 func (c *checker) hiding(cand *candidates, ts uint64) *version {
-	newest := c.ix.commitOf(cand.newest)
+	newest := cand.newest.commit
 	for _, v := range cand.floating {
 		if t := &c.ix.txns[v.txn]; c.ix.fates[v.txn] == committed && t.lo > newest && t.hi <= ts {
 			return v

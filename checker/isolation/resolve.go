@@ -53,7 +53,7 @@ type answer struct {
 	newest   uint64   // the commit timestamp of the newest of them, when it was judged last
 	by       int32    // of a single one, the transaction that explains it
 	single   bool     // one version explained it at first, which was not surely committed
-	denies   bool     // there were newer ones then, of open transactions
+	denies   bool     // newer versions were there then, of open transactions
 	doubtful bool     // two versions or more explain it
 }
 
@@ -165,7 +165,7 @@ func (r *resolver) pass(list *worklist, rule func(at int32)) bool {
 // look looks for what explains an answer now.
 func (r *resolver) look(a *answer) {
 	r.found.search(r.ix, &r.shelves[a.key], a)
-	a.newest = r.ix.commitOf(r.found.newest)
+	a.newest = r.found.newest.commit
 }
 
 // spread makes a decision known to the keys that the transaction wrote, and

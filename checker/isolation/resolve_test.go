@@ -48,7 +48,7 @@ func (n *naive) pass(rule func(r *read, newest *version, open, floating []*versi
 		var open, floating []*version
 		for j := range k.versions {
 			v := &k.versions[j]
-			if n.ix.commitOf(v) > r.ts || v.txn == r.txn {
+			if v.commit > r.ts || v.txn == r.txn {
 				continue
 			}
 			if f := n.ix.fateOf(v); f == committed {
@@ -60,7 +60,7 @@ func (n *naive) pass(rule func(r *read, newest *version, open, floating []*versi
 		slices.Reverse(open)
 		for j := range k.floating {
 			v := &k.floating[j]
-			if t := &n.ix.txns[v.txn]; n.ix.fates[v.txn] != aborted && v.txn != r.txn && t.lo <= r.ts && t.hi > n.ix.commitOf(newest) {
+			if t := &n.ix.txns[v.txn]; n.ix.fates[v.txn] != aborted && v.txn != r.txn && t.lo <= r.ts && t.hi > newest.commit {
 				floating = append(floating, v)
 			}
 		}

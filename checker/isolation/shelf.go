@@ -79,7 +79,7 @@ func (v *version) content() content {
 // commit notes that an open version is committed.
 func (s *shelf) commit(ix *index, n int32) {
 	ts := ix.txns[n].lo
-	at := sort.Search(len(s.k.versions), func(i int) bool { return ix.commitOf(&s.k.versions[i]) >= ts })
+	at := sort.Search(len(s.k.versions), func(i int) bool { return s.k.versions[i].commit >= ts })
 	for s.k.versions[at].txn != n {
 		at++ // the same timestamp was given twice
 	}
@@ -146,7 +146,7 @@ func (f *explanations) search(ix *index, s *shelf, a *answer) {
 			f.open, f.openAt = v, places[i]
 		}
 	}
-	newest := ix.commitOf(f.newest)
+	newest := f.newest.commit
 	for _, at := range a.holders.floating {
 		v := &s.k.floating[at]
 		if ix.mayShow(v, &a.read, newest) {

@@ -25,7 +25,7 @@ type read struct {
 // visitor is told what a transaction read. Either function may be nil.
 type visitor struct {
 	snapshot func(r read)
-	// own is called for an answer that contradicts the transaction's own
+	// wrong is called for an answer that contradicts the transaction's own
 	// writes, or that cannot be an answer at all.
 	wrong func(t int32, op int, k int32, problem string, scan bool)
 }
