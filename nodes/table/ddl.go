@@ -13,7 +13,7 @@ import (
 // was one. Several clients may work at the same time: the step is one
 // transaction that writes the job, so one of them takes it and the others fail
 // with client.ErrWriteConflict. Nobody owns a job, and one whose worker has
-// crashed goes on where it was.
+// crashed goes on where it was. The error is ErrLease if the step has to wait.
 func (db *DB) Work(t env.Task) (bool, error) {
 	tx, err := db.begin(t)
 	if err != nil {
@@ -35,8 +35,7 @@ func (db *DB) Work(t env.Task) (bool, error) {
 		tx.Rollback(t)
 		return true, failure("step of a job", err)
 	}
-	err = tx.Commit(t)
-	return true, err
+	return true, tx.commitChange(t)
 }
 
 // Jobs returns the jobs in the queue, the oldest first.

@@ -19,6 +19,7 @@ import (
 // that lasts over many steps of others, while indexes are added and dropped.
 type storm struct {
 	store   *memory.Store
+	cfg     Config
 	clients []*DB
 	txns    []*Tx // nil: the client has none
 	queued  int
@@ -39,7 +40,9 @@ func stormDefinition() Definition {
 // compares rows and indexes after every commit. It covers what the rules of
 // schema changes are for: transactions of two versions at once, transactions
 // too old to commit, writes beside the backfill, a worker that crashes and
-// another that goes on, an index that cannot be unique.
+// another that goes on, an index that cannot be unique; transactions that commit
+// without a look at the version while the lease admits it, and steps that wait for
+// its end.
 func TestSchemaChanges(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := newStorm(t, rt)
@@ -62,15 +65,16 @@ func TestSchemaChanges(t *testing.T) {
 
 func newStorm(t *testing.T, rt *rapid.T) *storm {
 	s := &storm{store: memory.New(), txns: make([]*Tx, stormClients)}
+	// A timestamp is a second after the one before, so that is how many there are.
+	s.cfg = Config{BackfillBatch: 2, Lease: time.Duration(rapid.IntRange(1, 20).Draw(rt, "lease")) * time.Second}
 	for range stormClients {
-		s.clients = append(s.clients, New(s.store, Config{BackfillBatch: 2}))
+		s.clients = append(s.clients, New(s.store, s.cfg))
 	}
 	must(rt, s.clients[0].CreateTable(memory.Idle{}, stormDefinition()))
 	s.fill(rt)
 	s.enqueue(rt)
 	for range rapid.IntRange(0, 4).Draw(rt, "steps before") {
-		_, err := s.clients[0].Work(memory.Idle{})
-		must(rt, err)
+		s.step(rt, s.clients[0])
 	}
 	return s
 }
@@ -139,8 +143,9 @@ func (s *storm) commit(rt *rapid.T) {
 	if s.txns[n] == nil {
 		rt.Skip("nothing to commit")
 	}
+	s.store.Unasked = rapid.Bool().Draw(rt, "unasked")
 	err := s.txns[n].Commit(memory.Idle{})
-	s.txns[n] = nil
+	s.txns[n], s.store.Unasked = nil, false
 	if err != nil && !errors.Is(err, client.ErrWriteConflict) && !errors.Is(err, ErrSchemaChanged) {
 		rt.Fatal(err)
 	}
@@ -152,17 +157,27 @@ func (s *storm) work(rt *rapid.T) {
 	if fails {
 		s.store.Commit = func() error { return &client.Error{Op: "commit", Err: client.ErrDeadline} }
 	}
-	_, err := s.clients[s.client(rt)].Work(memory.Idle{})
-	s.store.Commit = nil
-	if err != nil && !fails {
+	if _, err := s.clients[s.client(rt)].Work(memory.Idle{}); err != nil && !fails && !errors.Is(err, ErrLease) {
 		rt.Fatal(err)
+	}
+	s.store.Commit = nil
+}
+
+// step takes a step, once it may be taken.
+func (s *storm) step(rt *rapid.T, db *DB) bool {
+	for {
+		worked, err := db.Work(memory.Idle{})
+		if !errors.Is(err, ErrLease) {
+			must(rt, err)
+			return worked
+		}
 	}
 }
 
 // crash ends a client and begins another one.
 func (s *storm) crash(rt *rapid.T) {
 	n := s.client(rt)
-	s.clients[n], s.txns[n] = New(s.store, Config{BackfillBatch: 2}), nil
+	s.clients[n], s.txns[n] = New(s.store, s.cfg), nil
 }
 
 // enqueue asks for a change without working on it.
@@ -198,9 +213,7 @@ func (s *storm) check(rt *rapid.T) *Table {
 // finish ends all jobs: then there is no entry of an index that is not there.
 func (s *storm) finish(rt *rapid.T) {
 	for range 1000 {
-		worked, err := s.clients[0].Work(memory.Idle{})
-		must(rt, err)
-		if !worked {
+		if !s.step(rt, s.clients[0]) {
 			break
 		}
 	}

@@ -59,9 +59,20 @@ func decodeJob(text []byte) (*Job, error) {
 	return j, nil
 }
 
-// change runs a transaction that changes the schema. It conflicts with every
-// other one that does.
+// change runs a transaction that changes the schema, once it may. It conflicts
+// with every other one that does.
 func (db *DB) change(t env.Task, fn func(tx *Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := db.tryChange(t, fn)
+		var early *LeaseError
+		if !errors.As(err, &early) || attempt == leaseAttempts {
+			return err
+		}
+		t.Sleep(early.Left)
+	}
+}
+
+func (db *DB) tryChange(t env.Task, fn func(tx *Tx) error) error {
 	tx, err := db.begin(t)
 	if err != nil {
 		return err
@@ -70,11 +81,14 @@ func (db *DB) change(t env.Task, fn func(tx *Tx) error) error {
 		tx.Rollback(t)
 		return failure("change of the schema", err)
 	}
-	return tx.Commit(t)
+	return tx.commitChange(t)
 }
 
 // publish writes the next version of the schema.
-func (tx *Tx) publish() { writeNumber(tx.kv, codec.MetaKey(versionField), tx.schema.Version+1) }
+func (tx *Tx) publish() {
+	tx.publishes = true
+	writeNumber(tx.kv, codec.MetaKey(versionField), tx.schema.Version+1)
+}
 
 // newID returns the next number for a table or a job.
 func (tx *Tx) newID(t env.Task) (int64, error) {
@@ -167,7 +181,8 @@ const jobPause = 20 * time.Millisecond
 // wait works until a job has ended, and returns what became of it.
 func (db *DB) wait(t env.Task, id int64, limit time.Duration) error {
 	var last error
-	for spent := time.Duration(0); spent < limit; spent += jobPause {
+	pause := jobPause
+	for spent := time.Duration(0); spent < limit; spent += pause {
 		j, err := db.ended(t, id)
 		switch {
 		case err == nil && j != nil && j.Failure != "":
@@ -181,8 +196,12 @@ func (db *DB) wait(t env.Task, id int64, limit time.Duration) error {
 				break
 			}
 		}
-		last = err
-		t.Sleep(jobPause)
+		last, pause = err, jobPause
+		var early *LeaseError
+		if errors.As(err, &early) {
+			pause = max(jobPause, min(early.Left, limit-spent))
+		}
+		t.Sleep(pause)
 	}
 	return &client.Error{Op: "job", Unknown: true, Err: fmt.Errorf("job %d has not ended within %v: %w", id, limit, errors.Join(client.ErrDeadline, last))}
 }
