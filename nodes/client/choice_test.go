@@ -19,8 +19,8 @@ func TestPrepare(t *testing.T) {
 		options TxnOptions
 		asks    bool
 		unasked time.Duration // how long who asks need not be asked
-		chosen  bool // by the stores
-		covers  bool // the TTL covers the window
+		chosen  bool          // by the stores
+		covers  bool          // the TTL covers the window
 	}{
 		{"pessimistic async", TxnOptions{Pessimistic: true, Commit: AsyncCommit}, false, 0, true, true},
 		{"pessimistic one-phase", TxnOptions{Pessimistic: true, Commit: OnePhase}, false, 0, true, true},

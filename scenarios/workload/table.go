@@ -12,7 +12,6 @@ import (
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
 	"simrun/nodes/table"
-	"simrun/nodes/table/kv"
 	"simrun/sim/history"
 	"simrun/sim/plan"
 	"simrun/sim/stream"
@@ -142,7 +141,7 @@ func (w *tables) database(s *Session) *table.DB {
 	c := w.clients[s]
 	if c == nil || c.below != s.DB {
 		c = &tableClient{s.DB, table.New(tableStore{s}, table.Config{
-			PageRows: 5, RowIDBatch: 7, BackfillBatch: 3, Inner: kv.NewStore(s.DB),
+			PageRows: 5, RowIDBatch: 7, BackfillBatch: 3, Lease: w.cfg.SchemaLease, Inner: innerStore{s},
 		})}
 		w.clients[s] = c
 	}
