@@ -41,9 +41,11 @@
 //   - Between absent and public an index is delete-only and write-only (schema.go,
 //     State), so that two neighbouring versions never contradict each other.
 //   - A transaction commits only if the version at its commit timestamp is at most
-//     one after its own. It looks there, at that very timestamp, after it has
-//     locked all its keys (txn.go, checkVersion); so no lease and no clock is
-//     needed.
+//     one after its own. With two phases it looks there, at that very timestamp,
+//     after it has locked all its keys (txn.go, checkVersion). Where stores choose
+//     the timestamp nobody can look; then it commits within a lease from its start,
+//     and no version is followed by another one in less (lease.go). Both are matters
+//     of the oracle's timestamps, not of clocks.
 //   - The index is filled when nobody can commit any more who does not maintain it:
 //     a version after the one that made it write-only (State, Reorganizing).
 //

@@ -250,6 +250,11 @@ func (c *coverage) promise() {
 			"table: backfill went on after the first batch", "table: an index could not be added, for its values are not unique",
 			"table: wrote no entry of an index that is delete-only", "table: two clients took row ids at the same time")
 	}
+	if len(s.Knobs.SchemaLease) > 0 {
+		c.want(markSeen, "client: stores committed without asking", "client: too late to commit without being asked, two phases",
+			"client: stores found no timestamp to commit at without asking, two phases",
+			"table: change of the schema put off, the version before is too young")
+	}
 	if s.Workload.Name == "predicate" {
 		c.want(markSeen, "client: scan went on in the next region", "client: region of a scan was split or merged before its end was reached",
 			"txn: insert found a value", "txn: pessimistic lock for an insert found a value")
