@@ -181,8 +181,7 @@ const jobPause = 20 * time.Millisecond
 // wait works until a job has ended, and returns what became of it.
 func (db *DB) wait(t env.Task, id int64, limit time.Duration) error {
 	var last error
-	pause := jobPause
-	for spent := time.Duration(0); spent < limit; spent += pause {
+	for spent := time.Duration(0); spent < limit; {
 		j, err := db.ended(t, id)
 		switch {
 		case err == nil && j != nil && j.Failure != "":
@@ -196,12 +195,14 @@ func (db *DB) wait(t env.Task, id int64, limit time.Duration) error {
 				break
 			}
 		}
-		last, pause = err, jobPause
+		last = err
+		pause := jobPause
 		var early *LeaseError
 		if errors.As(err, &early) {
 			pause = max(jobPause, min(early.Left, limit-spent))
 		}
 		t.Sleep(pause)
+		spent += pause
 	}
 	return &client.Error{Op: "job", Unknown: true, Err: fmt.Errorf("job %d has not ended within %v: %w", id, limit, errors.Join(client.ErrDeadline, last))}
 }
