@@ -161,3 +161,39 @@ func TestLeaseIsWaitedFor(t *testing.T) {
 		t.Errorf("in less time than it takes: %v, after %v", err, task.slept)
 	}
 }
+
+// rival is a task during whose waiting another client makes a version of its own.
+type rival struct {
+	sleeper
+	db    *DB
+	waits int
+}
+
+func (r *rival) Sleep(time.Duration) {
+	r.waits++
+	d := stormDefinition()
+	d.Name = string(rune('a' + r.waits))
+	_ = r.db.CreateTable(&r.sleeper, d)
+}
+
+// TestLeaseOfOthers: who finds another version whenever the lease of the one before
+// is over gives up in the end, and has changed nothing.
+func TestLeaseOfOthers(t *testing.T) {
+	f, store := leaseFixture(t, 10*time.Second)
+	other := New(store, f.db.cfg)
+	r := &rival{sleeper: sleeper{store: store}, db: other}
+	d := stormDefinition()
+	d.Name = "late"
+	if err := f.db.CreateTable(r, d); !errors.Is(err, ErrLease) || !errors.Is(err, client.ErrFailed) || r.waits != leaseAttempts-1 {
+		t.Errorf("after %d waits: %v", r.waits, err)
+	}
+	f.begin(func(_ *Statement, tx *Tx, _ *Table) error {
+		if _, err := tx.Table("late"); !errors.Is(err, ErrSchema) {
+			t.Errorf("the table is there: %v", err)
+		}
+		if _, err := tx.Table(string(rune('a' + leaseAttempts - 1))); err != nil {
+			t.Errorf("the last one of the other client is not: %v", err)
+		}
+		return nil
+	})
+}

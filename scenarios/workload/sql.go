@@ -62,7 +62,7 @@ func (w *sqlLoad) session(s *Session) (session *sql.Session, record *watched) {
 	c := w.clients[s]
 	if c == nil || c.below != s.DB {
 		c = &tableClient{s.DB, table.New(tableStore{s}, table.Config{
-			RowIDBatch: 5, BackfillBatch: 3, Lease: w.cfg.SchemaLease, Inner: innerStore{s},
+			RowIDBatch: 5, BackfillBatch: 3, Lease: w.cfg.SchemaLease, Inner: innerStore{tableStore{s}},
 		})}
 		w.clients[s] = c
 	}

@@ -141,7 +141,7 @@ func (w *tables) database(s *Session) *table.DB {
 	c := w.clients[s]
 	if c == nil || c.below != s.DB {
 		c = &tableClient{s.DB, table.New(tableStore{s}, table.Config{
-			PageRows: 5, RowIDBatch: 7, BackfillBatch: 3, Lease: w.cfg.SchemaLease, Inner: innerStore{s},
+			PageRows: 5, RowIDBatch: 7, BackfillBatch: 3, Lease: w.cfg.SchemaLease, Inner: innerStore{tableStore{s}},
 		})}
 		w.clients[s] = c
 	}

@@ -39,7 +39,7 @@ func (st tableStore) GetAt(t env.Task, ts uint64, key []byte) (value []byte, fou
 
 // innerStore is the database for transactions inside others, whose keys nobody else
 // reads: it records nothing.
-type innerStore struct{ session *Session }
+type innerStore struct{ tableStore }
 
 // Begin implements kv.Store.
 func (st innerStore) Begin(t env.Task) (kv.Txn, error) {
@@ -48,11 +48,6 @@ func (st innerStore) Begin(t env.Task) (kv.Txn, error) {
 		return nil, err
 	}
 	return tx, nil
-}
-
-// GetAt implements kv.Store.
-func (st innerStore) GetAt(t env.Task, ts uint64, key []byte) (value []byte, found bool, err error) {
-	return st.session.DB.Snapshot(ts).Get(t, key)
 }
 
 // tableTxn is a transaction on keys that are no text.
