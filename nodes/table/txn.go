@@ -18,8 +18,8 @@ type Config struct {
 	// RowIDBatch is how many hidden row ids a client takes at a time. What it has
 	// not used when it ends is lost. Default 1000.
 	RowIDBatch int
-	// BackfillBatch is how many rows of a new index, or keys of what was dropped,
-	// are dealt with in one transaction. Default 64.
+	// BackfillBatch is how many rows of a new index are dealt with in one
+	// transaction. Default 64.
 	BackfillBatch int
 	// Inner is the store for transactions that run inside others, in which row ids
 	// are taken. Default: the database's own.
