@@ -22,16 +22,16 @@ type DroppedRange struct {
 // could tell: a table that nobody has written for long looks like one that was
 // dropped. So who implements this promises of each range that Dropped returns:
 // what refers to it was removed by a transaction that committed at the safe point
-// or before it; who begins after that transaction neither reads nor writes the
-// range, and nothing will ever refer to it again. The collector adds what it has
-// done when it asks, and together that is enough:
+// or before it; who sees that, in the snapshot that it reads, neither reads nor
+// writes the range, and nothing will ever refer to it again. The collector adds
+// what it has done when it asks, and together that is enough:
 //
-//   - No reader: one that reads at the safe point or after it begins after the
-//     removal, and every store refuses to read below.
-//   - No writer: who writes the range began before the removal, so below the safe
-//     point. Every store refuses its locks since it closed the safe point, those that
-//     it had were resolved, and no store decides it any more. So what is not there
-//     when the range is removed never comes.
+//   - No reader: who reads at the safe point or later sees the removal, and every
+//     store refuses to read below.
+//   - No writer: who writes the range does not see the removal, and so began below
+//     the safe point. Every store refuses its locks since it closed the safe point,
+//     those that it had were resolved, and no store decides it any more. So what is
+//     not there when the range is removed never comes.
 //   - What such a writer has committed may have a timestamp above the safe point.
 //     A store finds that, and refuses; a later safe point is above it.
 type DroppedRanges interface {
