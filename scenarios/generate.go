@@ -175,6 +175,7 @@ func (s *Scenario) storm(p *plan.Plan) faults.StormConfig {
 	c.Placement = p.PlacementNames()
 	c.Clients = p.ClientNames()
 	c.Keys = s.keys(p)
+	c.Patience = p.Knobs.RequestTimeout
 	return c
 }
 

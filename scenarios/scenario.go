@@ -22,6 +22,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"simrun/faults"
+	"simrun/nodes/rpc"
 	"simrun/scenarios/workload"
 	"simrun/sim/plan"
 )
@@ -265,6 +266,18 @@ func (s *Scenario) validate() error {
 	for _, f := range ranges {
 		if f.r.Min < 1 || f.r.Max < f.r.Min {
 			return fmt.Errorf("%s: min is %d and max is %d; min must be at least 1 and not above max", f.name, f.r.Min, f.r.Max)
+		}
+	}
+	for _, kind := range slices.Concat(s.Faults.Steps, s.Faults.Beside) {
+		if !rpc.KnownMethod(kind) {
+			return fmt.Errorf("faults.steps and faults.beside: %s is no kind of message: write the name of a request, such as KvPrewrite", kind)
+		}
+	}
+	for _, length := range []plan.Duration{s.Storm.Min, s.Storm.Max} {
+		c := s.Faults
+		c.Length = length
+		if err := c.Validate(); err != nil {
+			return fmt.Errorf("faults: %w", err)
 		}
 	}
 	for _, mode := range s.Knobs.CommitMode {
