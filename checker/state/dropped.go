@@ -75,7 +75,7 @@ func newDrop(field string, p stamped, removed bool) (d drop, err error) {
 		Start, End string
 		SafePoint  uint64 `json:"safe_point"`
 	}
-	if err := json.Unmarshal(p.value, &record); err != nil {
+	if err = json.Unmarshal(p.value, &record); err != nil {
 		return d, err
 	}
 	start, err := hex.DecodeString(record.Start)

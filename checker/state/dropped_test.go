@@ -33,7 +33,7 @@ func rangeRecord(prefix string, safePoint int) string {
 
 func table9(rest string) string { return "t" + bigEndian(1<<63+9) + rest }
 
-var withoutIndex = strings.Replace(descriptor("", "public"), `{"id":1,"name":"x","state":"public","columns":[1]}`, "", 1) //nolint:gochecknoglobals // a constant
+var withoutIndex = strings.Replace(descriptor("", "public"), `{"id":1,"name":"x","state":"public","columns":[1]}`, "", 1)
 
 // txnOf is a transaction that was acknowledged: it wrote pairs, and deleted keys
 // whose value is "".

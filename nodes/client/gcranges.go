@@ -87,8 +87,8 @@ func (g *Collector) deleteRange(t env.Task, b *backoff, r DroppedRange) (deleted
 		ctx := &kvrpcpb.Context{}
 		resp := &kvrpcpb.DeleteRangeResponse{}
 		req := &kvrpcpb.DeleteRangeRequest{Context: ctx, StartKey: p.lo, EndKey: p.hi}
-		if err := g.ask(t, b, p, call{rpc.KvDeleteRange, ctx, req, resp}); err != nil {
-			return err
+		if asked := g.ask(t, b, p, call{rpc.KvDeleteRange, ctx, req, resp}); asked != nil {
+			return asked
 		}
 		deleted = deleted && resp.Error == ""
 		regions++

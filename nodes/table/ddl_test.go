@@ -341,8 +341,8 @@ func TestDuplicateValues(t *testing.T) {
 	}
 	before := len(store.Keys())
 	collected := func() []string {
-		if err := collect(store, tsOf(store)); err != nil {
-			t.Error(err)
+		if failed := collect(store, tsOf(store)); failed != nil {
+			t.Error(failed)
 		}
 		return store.Keys()
 	}

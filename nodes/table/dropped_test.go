@@ -61,8 +61,8 @@ func insert(t *testing.T, db *DB, from, to int64) {
 	}
 	err = tx.Do(func(s *Statement) error {
 		for i := from; i < to; i++ {
-			if _, err := s.Insert(memory.Idle{}, tb, Row{codec.Int(i), codec.Int(i), codec.Int(i)}); err != nil {
-				return err
+			if _, failed := s.Insert(memory.Idle{}, tb, Row{codec.Int(i), codec.Int(i), codec.Int(i)}); failed != nil {
+				return failed
 			}
 		}
 		return nil

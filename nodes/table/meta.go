@@ -43,6 +43,7 @@ func jobHistoryKey(id int64) []byte {
 }
 
 func droppedKey(job int64) []byte { return codec.MetaHashKey(droppedMap, fmt.Sprintf("%016x", job)) }
+
 func removedKey(job int64) []byte { return codec.MetaHashKey(removedMap, fmt.Sprintf("%016x", job)) }
 
 func rowIDKey(table int64) []byte { return codec.MetaHashKey(rowIDMap, fmt.Sprintf("%016x", table)) }
