@@ -54,6 +54,12 @@
 // who take the same step one fails, and a job whose worker crashed goes on from
 // its last step (ddl.go).
 //
+// The keys of what was dropped stay until garbage collection removes them, as a
+// range: the step that takes a table or an index out of the schema leaves a record
+// of them (dropped.go), for a collector that works on the same store:
+//
+//	client.NewCollector(c, pd, client.CollectorConfig{Dropped: table.NewDropped(kv.NewStore(c)), ...})
+//
 // # Types
 //
 // BIGINT and its smaller kin, signed and unsigned, DOUBLE, VARCHAR and VARBINARY

@@ -37,8 +37,6 @@ type Job struct {
 	// Cursor is the key of the first row that is not in the new index yet.
 	Cursor []byte `json:"cursor,omitempty"`
 	Filled bool   `json:"filled,omitempty"` // every row is
-	// Gone says that what is dropped is in no schema any more, only its keys remain.
-	Gone bool `json:"gone,omitempty"`
 	// Failure is why an index cannot be added. The job then goes back.
 	Failure string `json:"failure,omitempty"`
 }
@@ -132,7 +130,8 @@ func (db *DB) AddIndex(t env.Task, table string, def IndexDefinition, limit time
 	})
 }
 
-// DropIndex removes an index, as AddIndex adds one.
+// DropIndex removes an index, as AddIndex adds one. Its entries are left to
+// garbage collection; see Dropped.
 func (db *DB) DropIndex(t env.Task, table, index string, limit time.Duration) error {
 	return db.enqueue(t, table, limit, func(tb *Table) (*Job, error) {
 		x := tb.Index(index)
@@ -143,7 +142,8 @@ func (db *DB) DropIndex(t env.Task, table, index string, limit time.Duration) er
 	})
 }
 
-// DropTable removes a table with all that is in it, as AddIndex adds an index.
+// DropTable removes a table with all that is in it, as AddIndex adds an index. Its
+// keys are left to garbage collection; see Dropped.
 func (db *DB) DropTable(t env.Task, table string, limit time.Duration) error {
 	return db.enqueue(t, table, limit, func(*Table) (*Job, error) { return &Job{Kind: DropTableJob}, nil })
 }

@@ -19,8 +19,8 @@ type Config struct {
 	// RowIDBatch is how many hidden row ids a client takes at a time. What it has
 	// not used when it ends is lost. Default 1000.
 	RowIDBatch int
-	// BackfillBatch is how many rows of a new index, or keys of what was dropped,
-	// are dealt with in one transaction. Default 64.
+	// BackfillBatch is how many rows of a new index are dealt with in one
+	// transaction. Default 64.
 	BackfillBatch int
 	// Lease is how long after its start a transaction may commit without a look at the
 	// version of the schema, and how long a version lasts at least before there is

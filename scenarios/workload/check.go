@@ -23,6 +23,8 @@ type kind struct {
 	places func(*plan.Workload) []string
 	// scripted workloads are written as SQL text.
 	scripted bool
+	// tables: its data are rows of tables.
+	tables bool
 	// optimistic workloads have no pessimistic transactions.
 	optimistic bool
 }
@@ -63,12 +65,12 @@ func kinds() []kind {
 		{
 			name: "sql", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newSQL(c) },
 			params: []param{{"check", 50, 0, 1000}},
-			places: sqlPlaces, scripted: true, optimistic: true,
+			places: sqlPlaces, scripted: true, tables: true, optimistic: true,
 		},
 		{
 			name: "table", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newTables(c) },
-			params: []param{{"ddl", 40, 0, 1000}, {"read", 300, 0, 1000}},
-			places: tablePlaces, optimistic: true,
+			params: []param{{"ddl", 40, 0, 1000}, {"read", 300, 0, 1000}, {"side", 0, 0, 1000}},
+			places: tablePlaces, tables: true, optimistic: true,
 		},
 		{
 			name: "timestamps", apis: []plan.API{plan.Raw, plan.Txn}, build: func(c Config) Workload { return newTimestamps(c) },
@@ -85,6 +87,12 @@ func kinds() []kind {
 func OwnKeys(name string) bool {
 	k := find(name)
 	return k != nil && k.places != nil
+}
+
+// HasTables says whether a workload has tables, which may be dropped.
+func HasTables(name string) bool {
+	k := find(name)
+	return k != nil && k.tables
 }
 
 // Places returns keys all over the data of a workload that has keys of its own,

@@ -64,6 +64,26 @@ func (m *Store) Keys() (keys []string) {
 	return keys
 }
 
+// DeleteRange removes all versions of the keys from start to end, end excluded. As a
+// store of the database does, it refuses if one of them is at ts or after it, and
+// returns false.
+func (m *Store) DeleteRange(start, end []byte, ts uint64) bool {
+	var keys []string
+	for _, key := range slices.Sorted(maps.Keys(m.versions)) {
+		if key < string(start) || key >= string(end) {
+			continue
+		}
+		if versions := m.versions[key]; versions[len(versions)-1].ts >= ts {
+			return false
+		}
+		keys = append(keys, key)
+	}
+	for _, key := range keys {
+		delete(m.versions, key)
+	}
+	return true
+}
+
 // Begin implements kv.Store.
 func (m *Store) Begin(env.Task) (kv.Txn, error) {
 	m.ts += tick
