@@ -140,6 +140,15 @@ func TestDropped(t *testing.T) {
 			edit: func(ops []history.Op) { ops[1].Outcome, ops[1].Txn.CommitTS = history.Unknown, 0 },
 		},
 		{
+			name: "the timestamp is not known, and somebody wrote before it", rows: append(slices.Clone(entries), put(entryKey(intDatum(8), intDatum(1)), 29, 39, "0")),
+			at: SafePoints{Settled: 50, Collected: 35}, edit: func(ops []history.Op) { ops[1].Outcome, ops[1].Txn.CommitTS = history.Unknown, 0 },
+		},
+		{
+			name: "the timestamp is not known, and somebody wrote after it", rows: append(slices.Clone(entries), put(entryKey(intDatum(8), intDatum(1)), 29, 45, "0")),
+			at: SafePoints{Settled: 50, Collected: 35}, edit: func(ops []history.Op) { ops[1].Outcome, ops[1].Txn.CommitTS = history.Unknown, 0 },
+			found: verdict.RangeWritten,
+		},
+		{
 			name: "the table kept the index", rows: removed(50), at: SafePoints{Settled: 50}, lost: 2, found: verdict.RecordConflict,
 			edit: func(ops []history.Op) {
 				text := hex.EncodeToString([]byte(descriptor("", "public")))
