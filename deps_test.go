@@ -60,7 +60,7 @@ func layers() []rule {
 			tests:   slices.Concat(simulator, []string{"nodes/..."}),
 		},
 		{pkg: "nodes/table/kv", imports: []string{"nodes/env", "nodes/client"}},
-		{pkg: "nodes/table/memory", imports: []string{"nodes/env", "nodes/invariant", "nodes/client", "nodes/table/kv"}},
+		{pkg: "nodes/table/memory", imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/client", "nodes/table/kv"}},
 		{
 			pkg:     "nodes/table",
 			imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/client", "nodes/table/kv"},
@@ -116,7 +116,7 @@ func layers() []rule {
 			pkg:     "scenarios/runner",
 			imports: slices.Concat(below, []string{"scenarios/workload", "scenarios/cluster", "scenarios/bareraft"}),
 		},
-		{pkg: "scenarios", imports: []string{"sim/plan", "sim/stream", "faults", "scenarios/workload"}, tests: slices.Concat(below, []string{"scenarios/..."})},
+		{pkg: "scenarios", imports: []string{"sim/plan", "sim/stream", "faults", "nodes/rpc", "scenarios/workload"}, tests: slices.Concat(below, []string{"scenarios/..."})},
 		{pkg: "scenarios/determinism", tests: slices.Concat(below, []string{"scenarios", "scenarios/..."})},
 		{pkg: "scenarios/coverage", tests: slices.Concat(below, []string{"scenarios", "scenarios/..."})},
 		{pkg: "scenarios/planted", tests: slices.Concat(below, []string{"scenarios"})},

@@ -15,7 +15,8 @@ import (
 // valid.
 //
 // Every fault is drawn from a stream that is keyed by its kind and number, and
-// every burst of faults (see StormConfig.Bursts) from one of its own. What the
+// every burst of faults (see StormConfig.Bursts) from one of its own, as is every
+// spell of faults that are aimed (see StormConfig.Aimed). What the
 // budget for stores that are down (see StormConfig.MajorityDown) does not allow is
 // left out, of a burst the whole.
 func Storm(seed uint64, config StormConfig) []Fault {
@@ -25,6 +26,7 @@ func Storm(seed uint64, config StormConfig) []Fault {
 		candidates = append(candidates, c.ofKind(seed, kind)...)
 	}
 	candidates = append(candidates, c.bursts(seed)...)
+	candidates = append(candidates, c.aims(seed)...)
 	slices.SortStableFunc(candidates, func(a, b []Fault) int { return inOrder(a[0], b[0]) })
 	var b budget
 	var schedule []Fault

@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -43,6 +44,19 @@ type StormConfig struct {
 	// direction of the answers, per mille: clients and stores, or either of them and the
 	// placement driver. Zero means that such links are among the others only.
 	AnswerChance int `toml:"answer-chance"`
+
+	// Aimed is the chance of a storm to have spells of faults that are aimed at
+	// single kinds of messages from clients to stores, per mille: those of one of
+	// Steps are overtaken by their repetitions, those of the next one are late, some
+	// of Beside are lost. Zero means never.
+	Aimed int `toml:"aimed"`
+	// Steps are kinds of requests in the order in which a client sends them, and
+	// Beside those that it sends meanwhile.
+	Steps  []string `toml:"steps"`
+	Beside []string `toml:"beside"`
+	// Patience is how long a client waits for an answer before it sends its request
+	// again. Zero means 500ms.
+	Patience Duration `toml:"-"`
 
 	// MergingChance is the chance of a fault that would hit one store to hit the
 	// leader of a region that is merging, or of the one that it goes into, should
@@ -118,6 +132,7 @@ func (c StormConfig) withDefaults() StormConfig {
 	orDuration(&c.ForMin, Duration(10*time.Millisecond))
 	orDuration(&c.ForMax, max(c.Length/4, c.ForMin))
 	orInt(&c.Replicas, 3)
+	orDuration(&c.Patience, Duration(500*time.Millisecond))
 	orInt(&c.LossMax, 100)
 	orInt(&c.DuplicateMax, 100)
 	orInt(&c.ReorderMax, 200)
@@ -142,11 +157,12 @@ func (c StormConfig) Validate() error {
 		{"for-min", d.ForMin, Duration(resolution), d.ForMax},
 		{"for-max", d.ForMax, d.ForMin, Duration(TimeMax)},
 		{"latency-max", d.LatencyMax, Duration(resolution), Duration(TimeMax)},
+		{"patience", d.Patience, Duration(resolution), Duration(TimeMax)},
 		{"jump-max", d.JumpMax, Duration(resolution), Duration(TimeMax)},
 	}
 	for _, f := range durations {
 		if f.value < f.lo || f.value > f.hi {
-			return fmt.Errorf("storm: %s is %v: write %v to %v", f.name, f.value, f.lo, f.hi)
+			return fmt.Errorf("%s is %v: write %v to %v", f.name, f.value, f.lo, f.hi)
 		}
 	}
 	numbers := []struct {
@@ -159,6 +175,7 @@ func (c StormConfig) Validate() error {
 		{"placement-chance", d.PlacementChance, 0, perMille},
 		{"client-chance", d.ClientChance, 0, perMille},
 		{"answer-chance", d.AnswerChance, 0, perMille},
+		{"aimed", d.Aimed, 0, perMille},
 		{"merging-chance", d.MergingChance, 0, perMille},
 		{"bursts", d.Bursts, 0, perMille},
 		{"snapshots", d.Snapshots, 0, perMille},
@@ -171,25 +188,33 @@ func (c StormConfig) Validate() error {
 	}
 	for _, f := range numbers {
 		if f.value < f.lo || f.value > f.hi {
-			return fmt.Errorf("storm: %s is %d: write %d to %d", f.name, f.value, f.lo, f.hi)
+			return fmt.Errorf("%s is %d: write %d to %d", f.name, f.value, f.lo, f.hi)
 		}
 	}
 	return c.validateNames()
 }
 
 func (c StormConfig) validateNames() error {
+	if c.Aimed > 0 && len(c.Steps) == 0 {
+		return errors.New("aimed stands there without steps: name the requests, such as KvPrewrite, in the order in which they are sent")
+	}
+	for _, kind := range slices.Concat(c.Steps, c.Beside) {
+		if !ValidName(kind) {
+			return fmt.Errorf("%q is no kind of messages: write the name of a request, such as KvPrewrite", kind)
+		}
+	}
 	for _, k := range c.Kinds {
 		if !k.valid() {
-			return fmt.Errorf("storm: %v is no kind of fault; known are %s", k, kindNames())
+			return fmt.Errorf("%v is no kind of fault; known are %s", k, kindNames())
 		}
 	}
 	nodes := c.nodes()
 	for i, name := range nodes {
 		if !ValidName(name) {
-			return fmt.Errorf("storm: %q is no name of a node: write letters, digits, dots, _ and -", name)
+			return fmt.Errorf("%q is no name of a node: write letters, digits, dots, _ and -", name)
 		}
 		if slices.Contains(nodes[:i], name) {
-			return fmt.Errorf("storm: two nodes are called %q: names are unique", name)
+			return fmt.Errorf("two nodes are called %q: names are unique", name)
 		}
 	}
 	return nil

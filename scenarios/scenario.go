@@ -22,6 +22,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"simrun/faults"
+	"simrun/nodes/rpc"
 	"simrun/scenarios/workload"
 	"simrun/sim/plan"
 )
@@ -98,6 +99,7 @@ type Knobs struct {
 	AsyncKeys          []int             `toml:"async-keys"`
 	AsyncBytes         []int             `toml:"async-bytes"`
 	CommitWindow       []plan.Duration   `toml:"commit-window"`
+	SchemaLease        []plan.Duration   `toml:"schema-lease"`
 	Pessimistic        []int             `toml:"pessimistic"`
 	ReadCommitted      []int             `toml:"read-committed"`
 	PendingWrites      []int             `toml:"pending-writes"`
@@ -267,13 +269,20 @@ func (s *Scenario) validate() error {
 			return fmt.Errorf("%s: min is %d and max is %d; min must be at least 1 and not above max", f.name, f.r.Min, f.r.Max)
 		}
 	}
-	for _, mode := range s.Knobs.CommitMode {
-		if err := workload.CheckModes(s.Workload.Name, mode, 0); err != nil {
-			return err
+	for _, kind := range slices.Concat(s.Faults.Steps, s.Faults.Beside) {
+		if !rpc.KnownMethod(kind) {
+			return fmt.Errorf("faults.steps and faults.beside: %s is no kind of message: write the name of a request, such as KvPrewrite", kind)
+		}
+	}
+	for _, length := range []plan.Duration{s.Storm.Min, s.Storm.Max} {
+		c := s.Faults
+		c.Length = length
+		if err := c.Validate(); err != nil {
+			return fmt.Errorf("faults: %w", err)
 		}
 	}
 	for _, share := range s.Knobs.Pessimistic {
-		if err := workload.CheckModes(s.Workload.Name, plan.TwoPhase, share); err != nil {
+		if err := workload.CheckModes(s.Workload.Name, share); err != nil {
 			return err
 		}
 	}

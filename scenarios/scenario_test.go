@@ -74,12 +74,15 @@ func TestMalformedScenarios(t *testing.T) {
 		{`min = "6s"`, `min = "never"`, `x.toml:`},
 		{`clients = { min = 3, max = 8 }`, `clients = { min = 0, max = 8 }`, `x.toml: workload.clients: min is 0 and max is 8`},
 		{`"partition"`, `"partytion"`, `x.toml:`},
-		{`min = "6s"`, `min = 5`, `x.toml:18:1: storm.min has a value of another type: write a duration in quotes, such as '1.5s'`},
-		{`max = "20s"`, `max = 20.5`, `x.toml:19:1: storm.max has a value of another type`},
-		{`["500ms", "1s", "3s"]`, `["500ms", 1]`, `x.toml:32:35: knobs.lock-ttl[1] has a value of another type`},
-		{`for-max     = "2s"`, `for-max = 2`, `x.toml:56:1: faults.for-max has a value of another type`},
-		{`rate    = { min = 40`, `params = { reed = 1 }` + "\n" + `rate = { min = 40`, `x.toml: workload.params.reed is no parameter of the workload bank: it has balance, newest, noted, past, read, singly, turnover`},
+		{`min = "6s"`, `min = 5`, `x.toml:19:1: storm.min has a value of another type: write a duration in quotes, such as '1.5s'`},
+		{`max = "20s"`, `max = 20.5`, `x.toml:20:1: storm.max has a value of another type`},
+		{`["500ms", "1s", "3s"]`, `["500ms", 1]`, `x.toml:33:35: knobs.lock-ttl[1] has a value of another type`},
+		{`for-max     = "2s"`, `for-max = 2`, `x.toml:57:1: faults.for-max has a value of another type`},
+		{`params  = { newest = 30`, `params = { reed = 1`, `x.toml: workload.params.reed is no parameter of the workload bank: it has balance, newest, noted, past, read, singly, turnover`},
 		{`api      = "txn"`, `api = "raw"`, `x.toml: cluster.api is 'raw', which does not serve the workload bank`},
+		{`bursts      = 300`, `aimed = 300`, `x.toml: faults: aimed stands there without steps: name the requests`},
+		{`kind-chance = 400`, `kind-chance = 4000`, `x.toml: faults: kind-chance is 4000: write 1 to 1000`},
+		{`bursts      = 300`, `steps = ["KvWrite"]`, `x.toml: faults.steps and faults.beside: KvWrite is no kind of message: write the name of a request, such as KvPrewrite`},
 	} {
 		text := strings.Replace(string(good), c.old, c.replacement, 1)
 		if text == string(good) {

@@ -138,9 +138,10 @@ func (d *dispatcher) fail(err error) {
 func (p *pool) worker(ctx context.Context, d *dispatcher) error {
 	args := append([]string{"worker", p.source}, knobArgs(p.knobs)...)
 	cmd := exec.CommandContext(ctx, p.program, args...) //nolint:gosec // it is this program, or one that we have built
-	// Garbage is collected rarely as long as there is little of it: a seed lives
-	// on less than 110 MB.
-	cmd.Env = append(os.Environ(), "GOGC=400", "GOMEMLIMIT=100MiB")
+	// Garbage is collected rarely as long as there is little of it. The limit is
+	// above what a seed lives on, its recorded trace included: below, garbage
+	// would be collected all the time.
+	cmd.Env = append(os.Environ(), "GOGC=400", "GOMEMLIMIT=400MiB")
 	if p.gomaxprocs > 0 {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("GOMAXPROCS=%d", p.gomaxprocs))
 	}

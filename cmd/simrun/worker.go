@@ -16,13 +16,14 @@ import (
 	"simrun/nodes/invariant"
 	"simrun/reports"
 	"simrun/scenarios/runner"
+	"simrun/sim/plan"
 )
 
 // job is what a worker process is asked to do, one line of JSON each.
 type job struct {
 	Seed uint64 `json:"seed"`
 	// Procs, if not empty, asks to run the seed once for each number of
-	// processors and to compare the traces.
+	// processors and to compare traces, histories and results.
 	Procs []int `json:"procs,omitempty"`
 }
 
@@ -83,13 +84,10 @@ func work(src *source, in io.Reader, out io.Writer) error {
 func (s *source) do(j job) answer {
 	before := cpuTime()
 	a := answer{Seed: j.Seed}
-	outcome, err := runner.Run(s.under(j.Seed), runner.Options{})
+	outcome, err := s.run(j, &a.Divergence)
 	if err != nil {
 		a.Error = err.Error()
 		return a
-	}
-	if len(j.Procs) > 0 {
-		a.Divergence = s.compare(j)
 	}
 	r := outcome.Result
 	a.Verdict, a.Signature, a.TraceHash, a.Stats, a.Marks = r.Verdict, r.Signature(), r.TraceHash, r.Stats, r.Marks
@@ -98,6 +96,22 @@ func (s *source) do(j job) answer {
 	}
 	a.CPU = cpuTime() - before
 	return a
+}
+
+// run runs a seed as the job wants it, and sets divergence to the first
+// difference if it is to be run for several numbers of processors.
+func (s *source) run(j job, divergence *string) (*runner.Outcome, error) {
+	p := s.under(j.Seed)
+	if len(j.Procs) == 0 {
+		return runner.Run(p, runner.Options{})
+	}
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(j.Procs[0]))
+	reference, err := runner.Record(p)
+	if err != nil {
+		return nil, err
+	}
+	*divergence = compare(reference, p, j.Procs)
+	return reference.Outcome, nil
 }
 
 // message is what to say of a run that is not OK, in a line; "" of one that is.
@@ -116,23 +130,17 @@ func message(r *reports.Result) string {
 	return ""
 }
 
-// compare runs the seed once to record its trace and then once for each number
-// of processors, and names the first difference.
-func (s *source) compare(j job) string {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(j.Procs[0]))
-	p := s.under(j.Seed)
-	reference, err := runner.Record(p)
-	if err != nil {
-		return err.Error()
-	}
-	for _, procs := range j.Procs[1:] {
-		runtime.GOMAXPROCS(procs)
+// compare runs the plan once more for each number of processors but the first,
+// with which the reference was recorded, and names the first difference.
+func compare(reference *runner.Recording, p *plan.Plan, procs []int) string {
+	for _, n := range procs[1:] {
+		runtime.GOMAXPROCS(n)
 		difference, err := reference.Compare(p)
 		switch {
 		case err != nil:
 			return err.Error()
 		case difference != "":
-			return fmt.Sprintf("GOMAXPROCS %d and %d: %s", j.Procs[0], procs, difference)
+			return fmt.Sprintf("GOMAXPROCS %d and %d: %s", procs[0], n, difference)
 		}
 	}
 	return ""

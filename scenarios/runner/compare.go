@@ -1,18 +1,20 @@
 package runner
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 
-	"simrun/reports"
 	"simrun/sim"
 	"simrun/sim/plan"
 )
 
-// Recording is the trace of a run, record by record.
+// Recording is a run with its trace, record by record.
 type Recording struct {
+	*Outcome
 	records []sim.Record
-	hash    reports.Hash
 }
 
 // Record runs a plan and keeps its trace.
@@ -22,12 +24,13 @@ func Record(p *plan.Plan) (*Recording, error) {
 	if err != nil {
 		return nil, err
 	}
-	rec.hash = outcome.Result.TraceHash
+	rec.Outcome = outcome
 	return rec, nil
 }
 
-// Compare runs the plan again and describes the first record that differs from
-// the recording; "" if none does.
+// Compare runs the plan again and describes the first record of the trace that
+// differs from the recording, or else what differs of the history and of the
+// result; "" if nothing does.
 func (rec *Recording) Compare(p *plan.Plan) (string, error) {
 	n := 0
 	difference := ""
@@ -48,11 +51,41 @@ func (rec *Recording) Compare(p *plan.Plan) (string, error) {
 		return difference, nil
 	case n < len(rec.records):
 		return fmt.Sprintf("event %d: only the first run has it: %s", n, describe(rec.records[n], "")), nil
-	case outcome.Result.TraceHash != rec.hash:
-		return fmt.Sprintf("equal events but trace hash %v and %v", rec.hash, outcome.Result.TraceHash), nil
+	case outcome.Result.TraceHash != rec.Result.TraceHash:
+		return fmt.Sprintf("equal events but trace hash %v and %v", rec.Result.TraceHash, outcome.Result.TraceHash), nil
 	}
-	return "", nil
+	return compareOutcomes(rec.Outcome, outcome)
 }
+
+// compareOutcomes compares what runs of equal traces have recorded and found:
+// what is no part of the trace, such as the order in which whoever writes or
+// checks a history walks a map, must not show either.
+func compareOutcomes(first, then *Outcome) (string, error) {
+	for i := range min(len(first.History.Ops), len(then.History.Ops)) {
+		if a, b := first.History.Ops[i], then.History.Ops[i]; !reflect.DeepEqual(a, b) {
+			return fmt.Sprintf("equal traces, but operation %d is first %+v, then %+v", i, a, b), nil
+		}
+	}
+	if !reflect.DeepEqual(first.History, then.History) {
+		return "equal traces and operations, but histories that differ", nil
+	}
+	a, err := json.Marshal(first.Result)
+	if err != nil {
+		return "", err
+	}
+	b, err := json.Marshal(then.Result)
+	if err != nil || bytes.Equal(a, b) {
+		return "", err
+	}
+	at := 0
+	for at < min(len(a), len(b)) && a[at] == b[at] {
+		at++
+	}
+	return fmt.Sprintf("equal traces, but results that differ: first %s, then %s", around(a, at), around(b, at)), nil
+}
+
+// around returns the text about a place of what may be long.
+func around(text []byte, at int) []byte { return text[max(0, at-80):min(len(text), at+40)] }
 
 func describe(r sim.Record, subject string) string {
 	return fmt.Sprintf("%v at %v on node %d (%016x) %s", r.Kind, time.Duration(r.Time), r.Node, r.Arg, subject)
