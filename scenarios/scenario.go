@@ -99,6 +99,7 @@ type Knobs struct {
 	AsyncKeys          []int             `toml:"async-keys"`
 	AsyncBytes         []int             `toml:"async-bytes"`
 	CommitWindow       []plan.Duration   `toml:"commit-window"`
+	SchemaLease        []plan.Duration   `toml:"schema-lease"`
 	Pessimistic        []int             `toml:"pessimistic"`
 	ReadCommitted      []int             `toml:"read-committed"`
 	PendingWrites      []int             `toml:"pending-writes"`
@@ -280,13 +281,8 @@ func (s *Scenario) validate() error {
 			return fmt.Errorf("faults: %w", err)
 		}
 	}
-	for _, mode := range s.Knobs.CommitMode {
-		if err := workload.CheckModes(s.Workload.Name, mode, 0); err != nil {
-			return err
-		}
-	}
 	for _, share := range s.Knobs.Pessimistic {
-		if err := workload.CheckModes(s.Workload.Name, plan.TwoPhase, share); err != nil {
+		if err := workload.CheckModes(s.Workload.Name, share); err != nil {
 			return err
 		}
 	}

@@ -42,6 +42,7 @@ func (c *coverage) promise() {
 	c.promiseStores()
 	c.promiseCommits()
 	c.promiseInstants()
+	c.promiseDropped()
 	c.promiseWorkload()
 }
 
@@ -174,6 +175,11 @@ func (c *coverage) promiseWorkload() {
 	case "predicate":
 		c.want(markSeen, "client: scan went on in the next region", "client: region of a scan was split or merged before its end was reached",
 			"txn: insert found a value", "txn: pessimistic lock for an insert found a value")
+	}
+	if len(s.Knobs.SchemaLease) > 0 {
+		c.want(markSeen, "client: stores committed without asking", "client: too late to commit without being asked, two phases",
+			"client: stores found no timestamp to commit at without asking, two phases",
+			"table: change of the schema put off, the version before is too young")
 	}
 	switch s.Name {
 	case "serializable":

@@ -154,7 +154,7 @@ func tableCounts(h *history.History, x *history.TxnRecord) []string {
 	if rowsWritten && rowsDeleted {
 		found = append(found, "a row that moved")
 	}
-	return found
+	return append(found, dropCounts(h, x)...)
 }
 
 // pairCounts names what two transactions did that were under way at the same
@@ -167,6 +167,7 @@ func pairCounts(h *history.History, a, b *history.TxnRecord) []string {
 		}
 	}
 	found = append(found, pairOfRanges(a, b)...)
+	found = append(found, pairOfDrop(h, a, b)...)
 	for _, key := range written(a, history.TxnAppend) {
 		if slices.Contains(written(b, history.TxnAppend), key) {
 			found = append(found, "appends to one list at the same time")
