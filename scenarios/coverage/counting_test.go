@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"simrun/faults"
+	"simrun/reports"
 	"simrun/scenarios"
 	"simrun/scenarios/runner"
 	"simrun/sim/history"
@@ -91,6 +92,7 @@ func (c *coverage) add(p *plan.Plan, o *runner.Outcome) {
 		}
 	}
 	c.addStats(p, &o.Storm)
+	c.addOperators(endSeen, &o.Result.Stats, &o.Storm.Before.Stats)
 	h := duringStorm(o.History)
 	for i := range h.Ops {
 		c.count(outcomeSeen, string(h.Ops[i].Outcome), 1)
@@ -131,6 +133,17 @@ func (c *coverage) addFaults(o *runner.Outcome) {
 	}
 }
 
+// addOperators counts the operators that finished after the first of two instants.
+func (c *coverage) addOperators(where string, now, before *reports.Stats) {
+	finished := map[string]uint64{}
+	for _, o := range before.Operators {
+		finished[o.Kind] = o.Finished
+	}
+	for _, o := range now.Operators {
+		c.count(where, o.Kind, o.Finished-finished[o.Kind])
+	}
+}
+
 func (c *coverage) addStats(p *plan.Plan, s *runner.Storm) {
 	now, before := &s.After.Stats, &s.Before.Stats
 	for what, n := range map[string]uint64{
@@ -149,16 +162,7 @@ func (c *coverage) addStats(p *plan.Plan, s *runner.Storm) {
 		c.count(clusterSeen, "merges", now.Cluster.Merges-before.Cluster.Merges)
 		c.count(clusterSeen, "merge rollbacks", now.Cluster.MergeRollbacks-before.Cluster.MergeRollbacks)
 	}
-	for _, o := range now.Operators {
-		n := o.Finished
-		c.count(endSeen, o.Kind, n)
-		for _, b := range before.Operators {
-			if b.Kind == o.Kind {
-				n -= b.Finished
-			}
-		}
-		c.count(operatorSeen, o.Kind, n)
-	}
+	c.addOperators(operatorSeen, now, before)
 	for i := range now.Engines {
 		if now.Engines[i].Levels >= 3 {
 			c.count(engineSeen, "tables in three levels", 1)
