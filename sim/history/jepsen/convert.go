@@ -25,6 +25,12 @@ func (b *builder) convert(e *event, s shape) (history.Op, error) {
 		op.Kind = history.Kind(e.kind)
 		op.Key, _ = text(e.begin)
 		return op, nil
+	case "timestamp":
+		op.Kind = history.Timestamp
+		if op.Outcome == history.OK {
+			op.Value = value(e.end)
+		}
+		return op, nil
 	case "txn", "":
 		return b.txn(op, e, s)
 	case "transfer":
