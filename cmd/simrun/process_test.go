@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -229,7 +230,44 @@ func TestReplayOfInterrupted(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "the simulation is not deterministic") {
 		t.Errorf("got %v", err)
 	}
+	// A third run that was cut short says nothing of the simulation.
+	_, err = compareRuns("out/x", other, now, func() (*runner.Outcome, error) { return nil, errInterrupted })
+	if s := conclude(err, &output{}); s.code != exitUnknown || strings.Contains(err.Error(), "not deterministic") || !strings.Contains(err.Error(), "; interrupted before a third run") {
+		t.Errorf("got %d, %v", s.code, err)
+	}
 }
+
+// An interrupt in the third run of a replay is told as such.
+func TestReplayInterruptedLate(t *testing.T) {
+	t.Parallel()
+	file := scenarioFile(t, "min = \"1s\"\nmax = \"1s\"", "min = \"40s\"\nmax = \"40s\"")
+	folder := filepath.Join(t.TempDir(), "run")
+	p := start(t, "run", file, "--out", folder)
+	if out, code := p.end(); code != exitOK {
+		t.Fatalf("run: exit status %d: %s%s", code, out, p.stderr.String())
+	}
+	for _, name := range []string{reports.FileResult, reports.FileTrace} { // as of another program
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		edited := traceHashes.ReplaceAll(text, []byte(`"${1}hash": "0000000000000001"`))
+		if err := os.WriteFile(filepath.Join(folder, name), edited, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p = start(t, "replay", folder)
+	for p.lines.Scan() && !strings.Contains(p.lines.Text(), "compare with this:") { // the verdict is told, and the third run begins
+	}
+	p.signal(os.Interrupt)
+	out, code := p.end()
+	if said := p.stderr.String(); code != exitUnknown || strings.Contains(said, "deterministic") || !strings.Contains(said, "; interrupted before a third run") {
+		t.Errorf("exit status %d:\n%s%s", code, out, said)
+	}
+}
+
+// traceHashes finds the hashes in a result and in a trace.
+var traceHashes = regexp.MustCompile(`"(trace_|)hash": "[0-9a-f]{16}"`)
 
 // The trace of a seed is the same in this process, in that of a run, and in a
 // worker's.

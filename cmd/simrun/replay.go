@@ -27,6 +27,9 @@ runs of the plan differ from each other, 2 if the recording is not one of this p
 	}
 }
 
+// errInterrupted is why a run is not what its plan says: it is the beginning of it.
+var errInterrupted = errors.New("interrupted")
+
 func replay(cmd *cobra.Command, dir string) error {
 	recorded, err := reports.Load(dir)
 	if err != nil {
@@ -44,7 +47,7 @@ func replay(cmd *cobra.Command, dir string) error {
 	case err != nil:
 		return err
 	case interrupted():
-		return status{exitUnknown, errors.New("interrupted before the replay could be compared")}
+		return status{exitUnknown, fmt.Errorf("%w before the replay could be compared", errInterrupted)}
 	}
 	outcome.Result.Command = recorded.Result.Command
 	outcome.Result.Program = program()
@@ -53,7 +56,11 @@ func replay(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	answer, err := compareRuns(dir, recorded, run, func() (*runner.Outcome, error) {
-		return runner.Run(&p, runner.Options{Interrupted: interrupted})
+		third, err := runner.Run(&p, runner.Options{Interrupted: interrupted})
+		if err == nil && interrupted() {
+			err = errInterrupted
+		}
+		return third, err
 	})
 	if err != nil {
 		return err
@@ -93,7 +100,10 @@ func compareRuns(dir string, recorded, now *reports.Run, again func() (*runner.O
 func explainDifference(dir string, then, now *reports.Result, again func() (*runner.Outcome, error)) error {
 	where := fmt.Sprintf("%s was recorded with trace %v, and the trace is %v now: %s", dir, then.TraceHash, now.TraceHash, firstDifference(then, now))
 	third, err := again()
-	if err != nil {
+	switch {
+	case errors.Is(err, errInterrupted):
+		return status{exitUnknown, fmt.Errorf("%s; %w before a third run could tell whether that is the simulation's fault", where, err)}
+	case err != nil:
 		return err
 	}
 	file := filepath.Join(dir, reports.FilePlan)
