@@ -67,7 +67,7 @@ func plantAll(cmd *cobra.Command, ids []string, f *plantedFlags) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // it is in the system's temporary directory
-	ctx, cancel := huntContext(context.Background(), &huntFlags{})
+	ctx, cancel := interruptible(cmd.Context())
 	defer cancel()
 	if err = f.record(); err != nil { // before hours are spent
 		return err

@@ -88,7 +88,7 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 		m.add(run.Result.Marks)
 		fmt.Fprintln(cmd.OutOrStdout())
 		m.table(cmd.OutOrStdout(), 1)
-		m.summary(cmd.OutOrStdout())
+		m.summary(cmd.OutOrStdout(), true)
 	}
 	return err
 }
