@@ -41,6 +41,7 @@ func check(cmd *cobra.Command, file string, limit time.Duration, edn string) err
 		return fmt.Errorf("--limit %v leaves no time to search; give a positive duration such as 1m", limit)
 	}
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		tellUnfinished(cmd.ErrOrStderr(), file)
 		file = filepath.Join(file, reports.FileHistory)
 	}
 	h, err := jepsen.Open(file)

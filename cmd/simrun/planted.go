@@ -142,15 +142,24 @@ type detection struct {
 }
 
 func (d detection) String() string {
-	text := fmt.Sprintf("%s found in %s after %d seeds, %.1f CPU-seconds: seed %d, %s",
-		d.bug.ID, d.where(), d.seeds, d.cpu.Seconds(), d.seed, d.signature)
+	text := fmt.Sprintf("%s found in %s after %d seeds, %s CPU-seconds: seed %d, %s",
+		d.bug.ID, d.where(), d.seeds, seconds(d.cpu), d.seed, d.signature)
 	if !d.found {
-		text = fmt.Sprintf("%s NOT FOUND in %s, %d seeds, %.1f CPU-seconds", d.bug.ID, d.where(), d.seeds, d.cpu.Seconds())
+		text = fmt.Sprintf("%s NOT FOUND in %s, %d seeds, %s CPU-seconds", d.bug.ID, d.where(), d.seeds, seconds(d.cpu))
 	}
 	if d.unknown > 0 {
 		text += fmt.Sprintf("; %s had no verdict, the first of them %s", plural(d.unknown, "seed"), d.lost)
 	}
 	return text
+}
+
+// seconds is a processor time with as many digits as tell something: a plan that
+// was written for a bug finds it within some hundredths.
+func seconds(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%.2f", d.Seconds())
+	}
+	return fmt.Sprintf("%.1f", d.Seconds())
 }
 
 // where is what was hunted in.

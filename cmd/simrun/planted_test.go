@@ -79,7 +79,7 @@ func TestDetectionWithoutVerdicts(t *testing.T) {
 		t.Errorf("got %v after %d seeds", h.err, h.seeds)
 	}
 	h.bug = &planted.Bug{ID: "X1", Scenario: "bank"}
-	if got := h.String(); got != "X1 NOT FOUND in bank, 2 seeds, 0.0 CPU-seconds; 1 seed had no verdict, the first of them seed 1: the worker process died" {
+	if got := h.String(); got != "X1 NOT FOUND in bank, 2 seeds, 0.00 CPU-seconds; 1 seed had no verdict, the first of them seed 1: the worker process died" {
 		t.Errorf("got %s", got)
 	}
 	h = inOrder{limit: 100}

@@ -126,9 +126,16 @@ func longRun(t *testing.T) (p *process, folder string) {
 	file := scenarioFile(t, "min = \"1s\"\nmax = \"1s\"", "min = \"3000s\"\nmax = \"3000s\"")
 	folder = filepath.Join(t.TempDir(), "run")
 	p = start(t, "run", file, "--out", folder)
+	waitForHistory(t, folder)
+	return p, folder
+}
+
+// waitForHistory returns when a part of the history is in a folder.
+func waitForHistory(t *testing.T, folder string) {
+	t.Helper()
 	for {
 		if info, err := os.Stat(filepath.Join(folder, reports.FileHistory)); err == nil && info.Size() > 20_000 {
-			return p, folder
+			return
 		}
 		if t.Context().Err() != nil {
 			t.Fatal("the run records nothing")
@@ -190,6 +197,24 @@ func TestRunKilled(t *testing.T) {
 		if strings.Count(said, "\n") != 1 || !strings.Contains(said, "the file is truncated; record it anew: simrun run "+folder+"/plan.toml --out "+folder) {
 			t.Errorf("%s says %s", command, said)
 		}
+	}
+}
+
+// A run that is killed takes nothing away from the earlier one in its folder.
+func TestRunKilledOverAnother(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "run")
+	p := start(t, "run", filepath.Join("testdata", "tiny.toml"), "--out", folder)
+	if out, code := p.end(); code != exitOK {
+		t.Fatalf("exit status %d: %s%s", code, out, p.stderr.String())
+	}
+	p = start(t, "run", scenarioFile(t, "min = \"1s\"\nmax = \"1s\"", "min = \"3000s\"\nmax = \"3000s\""), "--out", folder)
+	waitForHistory(t, filepath.Join(folder, reports.FolderNew))
+	p.signal(syscall.SIGKILL)
+	p.end()
+	p = start(t, "replay", folder)
+	if out, code := p.end(); code != exitOK || !strings.Contains(out, "replayed exactly") || !strings.Contains(p.stderr.String(), "what it recorded is in "+filepath.Join(folder, reports.FolderNew)) {
+		t.Errorf("exit status %d: %s%s", code, out, p.stderr.String())
 	}
 }
 

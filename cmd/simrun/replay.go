@@ -31,6 +31,7 @@ runs of the plan differ from each other, 2 if the recording is not one of this p
 var errInterrupted = errors.New("interrupted")
 
 func replay(cmd *cobra.Command, dir string) error {
+	tellUnfinished(cmd.ErrOrStderr(), dir)
 	recorded, err := reports.Load(dir)
 	if err != nil {
 		return withRemedy(err, dir)
@@ -56,11 +57,11 @@ func replay(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	answer, err := compareRuns(dir, recorded, run, func() (*runner.Outcome, error) {
-		third, err := runner.Run(&p, runner.Options{Interrupted: interrupted})
-		if err == nil && interrupted() {
-			err = errInterrupted
+		third, failed := runner.Run(&p, runner.Options{Interrupted: interrupted})
+		if failed == nil && interrupted() {
+			failed = errInterrupted
 		}
-		return third, err
+		return third, failed
 	})
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ func reportCommand() *cobra.Command {
 		Short: "Print the verdict of an output folder and write its page again",
 		Args:  one("the folder of one run"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			tellUnfinished(cmd.ErrOrStderr(), args[0])
 			run, err := reports.Load(args[0])
 			if err != nil {
 				return withRemedy(err, args[0])

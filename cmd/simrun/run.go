@@ -34,7 +34,8 @@ func runCommand() *cobra.Command {
 		Short: "Run one seed of a scenario, or a plan, and print the verdict",
 		Long: `run takes the name of a scenario, or the path of a scenario or plan file. The output
 folder gets the plan, the history while it is recorded, and at the end the verdict, the
-trace and a page. An interrupt ends the run early: what was recorded is checked and kept.`,
+trace and a page. A folder that holds an earlier run keeps it until the new one is whole;
+till then that is in its subfolder ` + reports.FolderNew + `. An interrupt ends the run early: what was recorded is checked and kept.`,
 		Example: `  simrun run bank --seed 7
   simrun run bank --seed 7 --knob commit-mode=async --knob pessimistic=1000
   simrun run out/bank-7/plan.toml`,
@@ -68,11 +69,7 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 	if f.out == "" {
 		f.out = src.folder(p.Seed)
 	}
-	logf, closeLog, err := openLog(f.log, cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
-	folder, err := reports.Create(f.out)
+	folder, logf, closeLog, err := f.open(cmd, src)
 	if err != nil {
 		return err
 	}
@@ -91,6 +88,34 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 		m.summary(cmd.OutOrStdout(), true)
 	}
 	return err
+}
+
+// open makes the folder and, when that is there, the log. In a mistake nothing is
+// replaced and nothing left.
+func (f *runFlags) open(cmd *cobra.Command, src *source) (folder *reports.Folder, logf func(string, ...any), closeLog func() error, err error) {
+	input := ""
+	if src.plan != nil {
+		input = src.name
+	}
+	if left := reports.Unfinished(f.out); left != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "simrun: %s, what a run recorded that did not come to its end, gives way\n", left)
+	}
+	folder, err = reports.Create(f.out, input)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	logf, closeLog, err = openLog(f.log, cmd.ErrOrStderr())
+	if err != nil {
+		folder.Discard()
+	}
+	return folder, logf, closeLog, err
+}
+
+// tellUnfinished says where else something was recorded for a folder.
+func tellUnfinished(stderr io.Writer, dir string) {
+	if left := reports.Unfinished(dir); left != "" {
+		fmt.Fprintf(stderr, "simrun: %s is an earlier run; one that was to take its place did not come to its end, and what it recorded is in %s\n", dir, left)
+	}
 }
 
 // tell prints the verdict of a run. saveErr is why the run, or a part of it,
