@@ -90,6 +90,12 @@ func hunt(cmd *cobra.Command, name string, f *huntFlags) error {
 	if err != nil {
 		return err
 	}
+	var suite *outFile
+	if f.junit != "" {
+		if suite, err = openOut(f.junit); err != nil {
+			return err
+		}
+	}
 	ctx, cancel := interruptible(cmd.Context())
 	defer cancel()
 	t := newTally(src, cmd.OutOrStdout(), cmd.ErrOrStderr(), total)
@@ -107,8 +113,8 @@ func hunt(cmd *cobra.Command, name string, f *huntFlags) error {
 	t.leave(p.unfinished, p.longest)
 	t.listMarks = f.marks
 	t.summary(time.Since(begun))
-	if f.junit != "" {
-		if junitErr := writeJUnit(f.junit, src.name, t.cases); err == nil {
+	if suite != nil {
+		if junitErr := suite.keep(reports.WriteJUnit(suite, src.name, t.cases)); err == nil {
 			err = junitErr
 		}
 	}
@@ -155,19 +161,4 @@ func interruptible(parent context.Context) (context.Context, context.CancelFunc)
 		parent = context.Background()
 	}
 	return signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
-}
-
-func writeJUnit(name, suite string, cases []reports.Case) error {
-	file, err := os.Create(name)
-	if err != nil {
-		return fmt.Errorf("cannot write the test suite: %w", err)
-	}
-	err = reports.WriteJUnit(file, suite, cases)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", name, err)
-	}
-	return nil
 }
