@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -46,11 +48,7 @@ func check(cmd *cobra.Command, file string, limit time.Duration, edn string) err
 	}
 	h, err := jepsen.Open(file)
 	if err != nil {
-		dir := filepath.Dir(file)
-		if _, statErr := os.Stat(filepath.Join(dir, reports.FilePlan)); statErr == nil && filepath.Base(file) == reports.FileHistory {
-			return withRemedy(err, dir)
-		}
-		return err
+		return noHistory(file, err)
 	}
 	if edn != "" {
 		if err := exportEDN(edn, h); err != nil {
@@ -64,6 +62,26 @@ func check(cmd *cobra.Command, file string, limit time.Duration, edn string) err
 	verdict := checker.Of(results)
 	fmt.Fprintln(cmd.OutOrStdout(), verdict)
 	return verdictStatus(verdict)
+}
+
+// noHistory is the error of a history that cannot be read, with what to do about it
+// if it is one of a folder.
+func noHistory(file string, err error) error {
+	dir := filepath.Dir(file)
+	if filepath.Base(file) != reports.FileHistory {
+		return err
+	}
+	_, statErr := os.Stat(filepath.Join(dir, reports.FilePlan))
+	missing := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case missing && statErr == nil:
+		return &reports.Error{File: file, Problem: "the file is missing", Remedy: remedy(dir), Err: err}
+	case missing:
+		return &reports.Error{File: file, Problem: "the file is missing", Remedy: "is " + dir + " the folder of a run?", Err: err}
+	case statErr == nil:
+		return withRemedy(err, dir)
+	}
+	return err
 }
 
 func printResult(w io.Writer, r checker.Result) {
@@ -88,16 +106,9 @@ func printResult(w io.Writer, r checker.Result) {
 }
 
 func exportEDN(name string, h *history.History) error {
-	file, err := os.Create(name)
+	file, err := openOut(name)
 	if err != nil {
-		return fmt.Errorf("cannot write the history: %w", err)
+		return err
 	}
-	err = jepsen.WriteEDN(file, h)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", name, err)
-	}
-	return nil
+	return file.keep(jepsen.WriteEDN(file, h))
 }

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +14,7 @@ import (
 	"simrun/reports"
 	"simrun/scenarios/runner"
 	"simrun/sim/history"
+	"simrun/sim/plan"
 )
 
 func replayCommand() *cobra.Command {
@@ -38,7 +41,7 @@ func replay(cmd *cobra.Command, dir string) error {
 	}
 	p, err := parsePlan(filepath.Join(dir, reports.FilePlan), recorded.Plan)
 	if err != nil {
-		return err
+		return withRemedy(err, dir)
 	}
 	interrupted := interrupts(cmd.ErrOrStderr())
 	progress, clearProgress := progressLine(cmd.ErrOrStderr())
@@ -175,7 +178,12 @@ func remedy(dir string) string {
 func withRemedy(err error, dir string) error {
 	var file *reports.Error
 	var record *history.Error
+	var wrong *plan.Error
 	switch {
+	case errors.As(err, &wrong):
+		if again := withoutPlan(dir); again != "" {
+			return fmt.Errorf("%w; or record it anew: %s", err, again)
+		}
 	case errors.As(err, &file) && filepath.Base(file.File) != reports.FilePlan:
 		return &reports.Error{File: file.File, Line: file.Line, Problem: file.Problem, Remedy: remedy(dir), Err: file.Err}
 	case errors.As(err, &record):
@@ -184,4 +192,19 @@ func withRemedy(err error, dir string) error {
 		return &changed
 	}
 	return err
+}
+
+// withoutPlan is the command that records a folder anew whose plan cannot be read,
+// by what its result says of the run; "" if that is not enough.
+func withoutPlan(dir string) string {
+	name := filepath.Join(dir, reports.FileResult)
+	data, err := os.ReadFile(name) //nolint:gosec // a file of the folder
+	if err != nil {
+		return ""
+	}
+	r, err := reports.ParseResult(name, data)
+	if err != nil || r.Scenario == "" || strings.Contains(r.Command, reports.FilePlan) {
+		return ""
+	}
+	return r.Reproduce() + " --out " + quoted(dir)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +22,10 @@ func reportCommand() *cobra.Command {
 			if err != nil {
 				return withRemedy(err, args[0])
 			}
+			// What the page shows is a plan.
+			if _, err := parsePlan(filepath.Join(args[0], reports.FilePlan), run.Plan); err != nil {
+				return withRemedy(err, args[0])
+			}
 			if err := reports.Open(args[0]).SavePage(run); err != nil {
 				return err
 			}
@@ -34,7 +39,10 @@ func reportCommand() *cobra.Command {
 }
 
 func inspectCommand() *cobra.Command {
-	var seed uint64
+	var (
+		seed  seedFlag
+		knobs []string
+	)
 	cmd := &cobra.Command{
 		Use:   "inspect SCENARIO|PLAN.toml",
 		Short: "Run a seed and print the raft log of every region at its end",
@@ -50,7 +58,10 @@ The verdict is told on standard error unless it is OK, and by the exit status.`,
 			if err = src.seedInside(cmd.Flags().Changed("seed")); err != nil {
 				return err
 			}
-			outcome, err := runner.Run(src.planOf(seed), runner.Options{Dump: cmd.OutOrStdout(), Interrupted: interrupts(cmd.ErrOrStderr())})
+			if err = src.fix(knobs); err != nil {
+				return err
+			}
+			outcome, err := runner.Run(src.planOf(uint64(seed)), runner.Options{Dump: cmd.OutOrStdout(), Interrupted: interrupts(cmd.ErrOrStderr())})
 			if err != nil {
 				return err
 			}
@@ -60,7 +71,8 @@ The verdict is told on standard error unless it is OK, and by the exit status.`,
 			return verdictStatus(outcome.Result.Verdict)
 		},
 	}
-	cmd.Flags().Uint64Var(&seed, "seed", 1, "the seed that decides everything")
+	addSeedFlag(cmd, &seed)
+	addKnobFlag(cmd, &knobs)
 	return cmd
 }
 
@@ -70,12 +82,16 @@ func listCommand() *cobra.Command {
 		Short: "List the scenarios",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			width := 0
+			for _, name := range scenarios.Names() {
+				width = max(width, len(name))
+			}
 			for _, name := range scenarios.Names() {
 				s, err := scenarios.Find(name)
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%-16s %s\n", s.Name, s.About)
+				fmt.Fprintf(cmd.OutOrStdout(), "%-*s  %s\n", width, s.Name, s.About)
 			}
 			return nil
 		},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +20,7 @@ import (
 
 // runFlags are the flags of run.
 type runFlags struct {
-	seed uint64
+	seed seedFlag
 	out  string
 	log  string
 	// marks lists the rare branches.
@@ -42,7 +43,7 @@ till then that is in its subfolder ` + reports.FolderNew + `. An interrupt ends 
 		Args: one("one scenario or plan"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runOne(cmd, args[0], &f) },
 	}
-	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "the seed that decides everything")
+	addSeedFlag(cmd, &f.seed)
 	cmd.Flags().StringVar(&f.out, "out", "", "output folder (default out/SCENARIO-SEED, or after the plan's file)")
 	cmd.Flags().BoolVar(&f.marks, "marks", false, "list how often each rare branch was reached")
 	addKnobFlag(cmd, &f.knobs)
@@ -61,12 +62,15 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 	if err = src.fix(f.knobs); err != nil {
 		return err
 	}
-	p := src.planOf(f.seed)
+	p := src.planOf(uint64(f.seed))
 	// Before the folder is taken over: a plan that cannot run replaces nothing.
 	if err = runner.Check(p); err != nil {
 		return fmt.Errorf("%s, seed %d: the plan cannot be run: %w", name, p.Seed, err)
 	}
-	if f.out == "" {
+	switch {
+	case f.out == "" && cmd.Flags().Changed("out"):
+		return errors.New("--out is empty: name a folder, or leave it out")
+	case f.out == "":
 		f.out = src.folder(p.Seed)
 	}
 	folder, logf, closeLog, err := f.open(cmd, src)
