@@ -173,7 +173,7 @@ func TestRunInterrupted(t *testing.T) {
 }
 
 // A process that is killed leaves its plan, and a history that is known as
-// truncated.
+// truncated and checked as far as it goes.
 func TestRunKilled(t *testing.T) {
 	t.Parallel()
 	p, folder := longRun(t)
@@ -188,15 +188,23 @@ func TestRunKilled(t *testing.T) {
 	if _, err = plan.Parse("plan.toml", string(text)); err != nil {
 		t.Error(err)
 	}
-	for _, command := range []string{"check", "replay", "report"} {
+	again := start(t, "replay", folder)
+	if out, code := again.end(); code != exitUsage || out != "" {
+		t.Errorf("replay ended with status %d:\n%s", code, out)
+	}
+	said := again.stderr.String()
+	if strings.Count(said, "\n") != 1 || !strings.Contains(said, "the file is truncated; record it anew: simrun run "+folder+"/plan.toml --out "+folder) {
+		t.Errorf("replay says %s", said)
+	}
+	for _, command := range []string{"check", "report"} {
 		again := start(t, command, folder)
-		if out, code := again.end(); code != exitUsage || out != "" {
-			t.Errorf("%s ended with status %d:\n%s", command, code, out)
+		out, code := again.end()
+		if code != exitUnknown || !strings.Contains(out, "cut off after ") || !strings.Contains(out, "linear") || again.stderr.Len() > 0 {
+			t.Errorf("%s ended with status %d:\n%s%s", command, code, out, again.stderr.String())
 		}
-		said := again.stderr.String()
-		if strings.Count(said, "\n") != 1 || !strings.Contains(said, "the file is truncated; record it anew: simrun run "+folder+"/plan.toml --out "+folder) {
-			t.Errorf("%s says %s", command, said)
-		}
+	}
+	if _, err := os.Stat(filepath.Join(folder, reports.FilePage)); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -3,9 +3,11 @@ package main
 import (
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"simrun/checker"
 	"simrun/reports"
 	"simrun/scenarios"
 	"simrun/scenarios/runner"
@@ -15,11 +17,16 @@ func reportCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "report FOLDER",
 		Short: "Print the verdict of an output folder and write its page again",
-		Args:  one("the folder of one run"),
+		Long: `report writes the page of a folder again from its other files. Of a run that was killed
+it tells what the plan and the part of the history hold that were recorded.`,
+		Args: one("the folder of one run"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			tellUnfinished(cmd.ErrOrStderr(), args[0])
 			run, err := reports.Load(args[0])
-			if err != nil {
+			switch {
+			case isCut(run.History, err):
+				cutRun(run, checker.Options{Timeout: time.Minute})
+			case err != nil:
 				return withRemedy(err, args[0])
 			}
 			// What the page shows is a plan.
