@@ -39,7 +39,7 @@ tools:
 
 race:
 	$(GO) test -race -short $(RACE)
-	$(GO) test -race -run TestOneTraceEverywhere ./scenarios
+	$(GO) test -race -run TestOneTraceEverywhere ./scenarios/determinism
 
 tidy:
 	$(GO) mod tidy -diff

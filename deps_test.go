@@ -60,7 +60,7 @@ func layers() []rule {
 			tests:   slices.Concat(simulator, []string{"nodes/..."}),
 		},
 		{pkg: "nodes/table/kv", imports: []string{"nodes/env", "nodes/client"}},
-		{pkg: "nodes/table/memory", imports: []string{"nodes/env", "nodes/invariant", "nodes/client", "nodes/table/kv"}},
+		{pkg: "nodes/table/memory", imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/client", "nodes/table/kv"}},
 		{
 			pkg:     "nodes/table",
 			imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/client", "nodes/table/kv"},

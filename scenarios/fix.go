@@ -59,7 +59,7 @@ func reads(api plan.API, name string) bool {
 		}, name)
 	case plan.Raw: // there are no transactions
 		return !slices.Contains([]string{
-			"lock-ttl", "batch-bytes", "commit-mode", "async-keys", "async-bytes", "commit-window", "pessimistic", "read-committed",
+			"lock-ttl", "batch-bytes", "commit-mode", "async-keys", "async-bytes", "commit-window", "schema-lease", "pessimistic", "read-committed",
 		}, name)
 	case plan.Txn:
 	}

@@ -128,6 +128,7 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k.AsyncKeys = choose(g, "async-keys", s.Knobs.AsyncKeys, k.AsyncKeys)
 	k.AsyncBytes = choose(g, "async-bytes", s.Knobs.AsyncBytes, k.AsyncBytes)
 	k.CommitWindow = choose(g, "commit-window", s.Knobs.CommitWindow, k.CommitWindow)
+	k.SchemaLease = choose(g, "schema-lease", s.Knobs.SchemaLease, k.SchemaLease)
 	k.Pessimistic = choose(g, "pessimistic", s.Knobs.Pessimistic, k.Pessimistic)
 	k.ReadCommitted = choose(g, "read-committed", s.Knobs.ReadCommitted, k.ReadCommitted)
 	k.PendingWrites = choose(g, "pending-writes", s.Knobs.PendingWrites, k.PendingWrites)

@@ -99,6 +99,7 @@ type Knobs struct {
 	AsyncKeys          []int             `toml:"async-keys"`
 	AsyncBytes         []int             `toml:"async-bytes"`
 	CommitWindow       []plan.Duration   `toml:"commit-window"`
+	SchemaLease        []plan.Duration   `toml:"schema-lease"`
 	Pessimistic        []int             `toml:"pessimistic"`
 	ReadCommitted      []int             `toml:"read-committed"`
 	PendingWrites      []int             `toml:"pending-writes"`

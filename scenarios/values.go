@@ -49,7 +49,7 @@ func (s *Scenario) invalid() error {
 	if err := p.Validate(); err != nil {
 		return err
 	}
-	return workload.CheckModes(p.Workload.Name, p.Knobs.CommitMode, p.Knobs.Pessimistic)
+	return workload.CheckModes(p.Workload.Name, p.Knobs.Pessimistic)
 }
 
 // isOf reports whether a plan's error is one of the field that a list is drawn for:

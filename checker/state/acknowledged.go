@@ -16,21 +16,19 @@ const AcknowledgedName = "acknowledged"
 // every key it wrote, or is still locked there, but never on its primary, whose
 // record is what commits it; a failed one has none; one of unknown outcome has all or
 // none. It holds for rows of the whole key space. What garbage collection up to
-// the safe point (0: there was none) has to remove may be gone, and nothing else.
+// the safe point (0: there was none) has to remove may be gone, that of tables and
+// indexes which were dropped by then included, and nothing else.
 func Acknowledged(h *history.History, rows Rows, safePoint uint64) verdict.Result {
-	m := &scan{txns: map[uint64]*txn{}, used: map[version]struct{}{}, long: map[version]struct{}{}}
-	m.load(rows)
+	m := newScan(rows)
 	a := &acknowledged{
 		r:      verdict.Result{Checker: AcknowledgedName},
 		header: &h.Header,
 		chaff:  chaff{safePoint: safePoint},
 		scan:   m,
-		values: map[version][]byte{},
+		values: valuesOf(rows),
 	}
-	for _, row := range rows.Default {
-		if user, start, err := decodeVersion(row.Key); err == nil {
-			a.values[version{string(user), start}] = row.Value
-		}
+	if h.Tables {
+		a.chaff.dropped, _ = drops(h, m.newest(a.values)) // what is wrong with others, Index tells
 	}
 	a.chaff.note(h)
 	for i := range h.Ops {

@@ -17,6 +17,8 @@ type chaff struct {
 	// knows neither the outcome nor the timestamp, which the stores have chosen: of
 	// such a deletion nothing is left.
 	removals map[string]struct{}
+	// dropped are the ranges that were dropped with tables and indexes.
+	dropped []drop
 }
 
 // note takes up the changes of a history.
@@ -46,7 +48,7 @@ func (c *chaff) collected(w *want, commitTS uint64, stored []record) bool {
 	if commitTS == 0 || commitTS > c.safePoint {
 		return false
 	}
-	if w.kind != 'P' || commitTS < c.newest[w.key] {
+	if w.kind != 'P' || commitTS < c.newest[w.key] || gone(c.dropped, w.key, commitTS, c.safePoint) {
 		return true
 	}
 	if _, ok := c.removals[w.key]; ok {

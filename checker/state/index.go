@@ -9,28 +9,48 @@ import (
 	"slices"
 
 	"simrun/checker/verdict"
+	"simrun/sim/history"
 )
 
 // IndexName is the checker's name in results.
 const IndexName = "index"
 
+// SafePoints say how far garbage collection has come.
+type SafePoints struct {
+	// Settled is the safe point that is in force, Collected the greatest one at which
+	// somebody has done all that there is to do. 0 is nowhere.
+	Settled, Collected uint64
+}
+
 // Index compares the rows of all tables with the entries of their indexes, as the
 // newest committed versions of the keys have them: the entries of an index that
 // is public are those of the rows, one to one; one that is not may lack some.
-// Nothing is left of a table or an index that is not in the schema, unless a job
-// is about to remove it. The rows cover the whole key space.
-func Index(rows Rows) verdict.Result {
+// Nothing is left of a table or an index that is not in the schema, unless its keys
+// are to be removed yet; those that were removed or are to be are what the history
+// says was dropped. The rows cover the whole key space.
+func Index(h *history.History, rows Rows, at SafePoints) verdict.Result {
 	x := &indexCheck{r: verdict.Result{Checker: IndexName}}
-	data := newest(rows)
+	m := newScan(rows)
+	data := m.newest(valuesOf(rows))
 	schema := x.schema(data)
+	list, problems := drops(h, data)
+	for _, p := range problems {
+		x.add(verdict.RecordConflict, "%s", p)
+	}
+	for i := range list {
+		if !list[i].done {
+			schema.leaving[list[i].dropped] = true
+		}
+	}
 	for _, key := range slices.Sorted(maps.Keys(data)) {
 		if len(key) > 0 && key[0] == 't' {
-			x.deal(schema, key, data[key])
+			x.deal(schema, key, data[key].value)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(schema.tables)) {
 		x.table(schema.tables[id])
 	}
+	x.ranges(m, rows, schema, list, at)
 	if len(schema.tables) == 0 {
 		x.r.Undecided("there are no tables")
 	}
@@ -43,37 +63,53 @@ func (x *indexCheck) add(a verdict.Anomaly, format string, args ...any) {
 	x.r.Add(verdict.Finding{Anomaly: a, Message: fmt.Sprintf(format, args...)})
 }
 
-// newest returns the values that a read at the end of time would see: the last
-// commit of each key, that of a lock included which is committed by its primary.
-func newest(rows Rows) map[string][]byte {
+// stamped is the value of a key, the start timestamp of the transaction that has
+// written it, and its commit timestamp; 0 if all its keys are locked still.
+type stamped struct {
+	value         []byte
+	start, commit uint64
+}
+
+// newScan arranges rows by keys.
+func newScan(rows Rows) *scan {
 	m := &scan{txns: map[uint64]*txn{}, used: map[version]struct{}{}, long: map[version]struct{}{}}
 	m.load(rows)
+	return m
+}
+
+// valuesOf returns the long values.
+func valuesOf(rows Rows) map[version][]byte {
 	values := map[version][]byte{}
 	for _, row := range rows.Default {
 		if user, start, err := decodeVersion(row.Key); err == nil {
 			values[version{string(user), start}] = row.Value
 		}
 	}
-	data := map[string][]byte{}
+	return values
+}
+
+// newest returns the values that a read at the end of time would see: the last
+// commit of each key, that of a lock included which is committed by its primary.
+func (m *scan) newest(values map[version][]byte) map[string]stamped {
+	data := map[string]stamped{}
 	for _, key := range slices.Sorted(maps.Keys(m.keys)) {
 		k := m.keys[key]
-		kind, start, short := byte(0), uint64(0), []byte(nil)
-		last := uint64(0)
+		kind, p := byte(0), stamped{}
 		for _, w := range k.writes {
-			if (w.kind == 'P' || w.kind == 'D') && w.commit > last {
-				kind, start, short, last = w.kind, w.start, w.short, w.commit
+			if (w.kind == 'P' || w.kind == 'D') && w.commit > p.commit {
+				kind, p = w.kind, stamped{w.short, w.start, w.commit}
 			}
 		}
 		if l := k.lock; l != nil && (l.kind == 'P' || l.kind == 'D') && m.committed(l) {
-			kind, start, short = l.kind, l.start, l.short
+			kind, p = l.kind, stamped{l.short, l.start, m.commitOf(string(l.primary), l.start)}
 		}
 		if kind != 'P' {
 			continue
 		}
-		if short == nil {
-			short = values[version{key, start}]
+		if p.value == nil {
+			p.value = values[version{key, p.start}]
 		}
-		data[key] = short
+		data[key] = p
 	}
 	return data
 }
@@ -100,9 +136,20 @@ func (m *scan) committed(l *lock) bool {
 }
 
 // recorded says whether a key has the commit record of a transaction.
-func (m *scan) recorded(key string, start uint64) bool {
+func (m *scan) recorded(key string, start uint64) bool { return m.commitOf(key, start) != 0 }
+
+// commitOf returns the timestamp of the commit record that a key has of a
+// transaction, 0 if it has none.
+func (m *scan) commitOf(key string, start uint64) uint64 {
 	k := m.keys[key]
-	return k != nil && slices.ContainsFunc(k.writes, func(w record) bool { return w.start == start && w.kind != 'R' })
+	if k == nil {
+		return 0
+	}
+	i := slices.IndexFunc(k.writes, func(w record) bool { return w.start == start && w.kind != 'R' })
+	if i < 0 {
+		return 0
+	}
+	return k.writes[i].commit
 }
 
 // deal gives a key of a table to its table.

@@ -14,7 +14,7 @@
 //	state.Directory(listing, stores, replicas)     what the placement driver tells of them is so
 //	state.Snapshots(nodes)                         nothing is left of snapshots
 //	state.MVCC(rows, state.Options{...})           one consistent fate for each transaction
-//	state.Index(rows)                              rows and index entries of tables, one to one
+//	state.Index(h, rows, state.SafePoints{...})    rows and index entries of tables, one to one; what was dropped goes
 //	state.Acknowledged(h, rows)                    what clients were told is what is stored
 package state
 

@@ -16,7 +16,7 @@ import (
 // storedSchema is what the keys of the schema say.
 type storedSchema struct {
 	tables map[int64]*storedTable
-	// leaving is what is in no schema any more and whose keys a job removes.
+	// leaving is what is in no schema any more and whose keys are to be removed.
 	leaving map[dropped]bool
 }
 
@@ -58,34 +58,26 @@ func (t *storedTable) index(id int64) *storedIndex {
 	return nil
 }
 
-// schema reads the descriptors of tables and the jobs under way.
-func (x *indexCheck) schema(data map[string][]byte) *storedSchema {
+// tablesMap is the map of the schema that has the descriptors of tables.
+const tablesMap = "DB:1"
+
+// schema reads the descriptors of tables.
+func (x *indexCheck) schema(data map[string]stamped) *storedSchema {
 	s := &storedSchema{tables: map[int64]*storedTable{}, leaving: map[dropped]bool{}}
-	for key, value := range data {
+	for key, p := range data {
 		name, field, ok := splitMetaKey(key)
 		if !ok {
 			continue
 		}
-		switch {
-		case name == "DB:1" && strings.HasPrefix(field, "Table:"):
-			t := &storedTable{rows: map[int64]map[int64][]byte{}, entries: map[int64]map[string]string{}}
-			if err := json.Unmarshal(value, t); err != nil || !t.valid() {
-				x.add(verdict.RecordCorrupt, "descriptor %s = %s: %v", field, value, err)
-				continue
-			}
-			s.tables[t.ID] = t
-		case name == "DDLJobs":
-			var j struct {
-				Table, Index int64
-				Gone         bool
-			}
-			if err := json.Unmarshal(value, &j); err != nil {
-				x.add(verdict.RecordCorrupt, "job %s = %s: %v", field, value, err)
-			}
-			if j.Gone {
-				s.leaving[dropped{j.Table, j.Index}] = true
-			}
+		if name != tablesMap || !strings.HasPrefix(field, "Table:") {
+			continue
 		}
+		t := &storedTable{rows: map[int64]map[int64][]byte{}, entries: map[int64]map[string]string{}}
+		if err := json.Unmarshal(p.value, t); err != nil || !t.valid() {
+			x.add(verdict.RecordCorrupt, "descriptor %s = %s: %v", field, p.value, err)
+			continue
+		}
+		s.tables[t.ID] = t
 	}
 	return s
 }

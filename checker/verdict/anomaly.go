@@ -49,6 +49,9 @@ const (
 	IndexMissing  Anomaly = "index-missing"  // a row without its entry in an index
 	IndexOrphan   Anomaly = "index-orphan"   // an entry of an index, or another key, without its row or table
 	NotUnique     Anomaly = "not-unique"     // two rows with the same unique value
+	RangeEarly    Anomaly = "range-early"    // the keys of a dropped table or index were removed before a safe point was past the drop
+	RangeWritten  Anomaly = "range-written"  // a dropped table or index was written
+	RangeLeft     Anomaly = "range-left"     // the keys of a dropped table or index are left, though they were or should have been removed
 )
 
 // Anomalies of stored state.
@@ -143,5 +146,8 @@ func describe() map[Anomaly]string {
 		IndexMissing:       "a row that an index lacks",
 		IndexOrphan:        "an index entry without a row",
 		NotUnique:          "two rows with the same unique value",
+		RangeEarly:         "a dropped table or index that was removed too early",
+		RangeWritten:       "a dropped table or index that was written",
+		RangeLeft:          "keys of a dropped table or index that should be gone",
 	}
 }

@@ -20,6 +20,9 @@ var (
 	markOnePCFellBack   = invariant.NewMark("client: one-phase commit fell back to two phases")
 	markOnePCFound      = invariant.NewMark("client: unanswered one-phase commit found to have succeeded")
 	markPrewriteUnknown = invariant.NewMark("client: async or one-phase commit of unknown outcome")
+	markUnaskedOver     = invariant.NewMark("client: too late to commit without being asked, two phases")
+	markUnaskedChosen   = invariant.NewMark("client: stores committed without asking")
+	markAskedAfter      = invariant.NewMark("client: stores found no timestamp to commit at without asking, two phases")
 )
 
 // choice is how a transaction is committed by its prewrites.
@@ -33,6 +36,15 @@ var (
 // begun long before others committed that touched none of its keys; so before
 // the first prewrite the client takes a timestamp of the oracle, and the stores
 // choose later ones only.
+//
+// Whoever decides the transaction, its client or one that meets its locks later,
+// it commits at max or before. A store leaves no lock of async commit with a minimal
+// commit timestamp above max, and nothing raises that of such a lock afterwards: a
+// reader that meets it raises max_ts of its store, which bounds locks to come. (A
+// reader that has the primary decide alone may push it; but then another key is
+// locked for two phases, by which the client learns that its transaction is not
+// committed yet.) One-phase commit commits at the chosen timestamps or not at all,
+// and a prewrite that comes late bears the same max.
 type choice struct {
 	async, onePC bool // as long as it did not fall back
 	// attempted: a prewrite was sent by which the transaction may be committed, if
@@ -50,7 +62,8 @@ type choice struct {
 // prepare decides in which mode to try.
 func (x *committer) prepare(t env.Task) error {
 	mode := x.tx.options.Commit
-	if mode == TwoPhase || x.tx.beforeCommit != nil {
+	asks := x.tx.beforeCommit != nil
+	if mode == TwoPhase || asks && x.tx.unasked == 0 {
 		return nil
 	}
 	ts, err := x.client.timestamp(t, &x.backoff)
@@ -58,9 +71,15 @@ func (x *committer) prepare(t env.Task) error {
 		return err
 	}
 	window := uint64(x.client.cfg.CommitWindow.Milliseconds())
+	floor, last := ts+1, codec.ComposeTS(codec.PhysicalTS(ts)+window, 0)
+	if asks {
+		if last = min(last, x.tx.unasked); markUnaskedOver.Sometimes(last < floor) {
+			return nil
+		}
+	}
 	x.choice = choice{
 		async: !markAsyncTooLarge.Sometimes(x.tooLargeForAsync()), onePC: mode == OnePhase,
-		floor: ts + 1, max: codec.ComposeTS(codec.PhysicalTS(ts)+window, 0),
+		floor: floor, max: last,
 	}
 	return nil
 }
@@ -137,8 +156,9 @@ func (x *committer) decided(err error) bool {
 	default:
 		return false
 	}
-	invariant.Check(x.commitTS > x.startTS && x.commitTS >= c.floor, "client: transaction %d, which must commit at %d or later, is committed at %d",
-		x.startTS, c.floor, x.commitTS)
+	invariant.Check(x.commitTS > x.startTS && x.commitTS >= c.floor && x.commitTS <= c.max,
+		"client: transaction %d, which must commit from %d to %d, is committed at %d", x.startTS, c.floor, c.max, x.commitTS)
+	markUnaskedChosen.Sometimes(x.tx.beforeCommit != nil)
 	x.chosen = true
 	if !c.onePC {
 		x.commitSecondaries(0)

@@ -218,6 +218,7 @@ func (x *committer) takeCommitTS(t env.Task) error {
 	if x.tx.beforeCommit == nil {
 		return nil
 	}
+	markAskedAfter.Sometimes(x.choice.attempted)
 	return x.tx.beforeCommit(t, ts)
 }
 

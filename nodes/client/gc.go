@@ -52,7 +52,8 @@ type SafePoints interface {
 //  3. All locks of transactions that began below it are resolved.
 //  4. Every store settles it: nobody is told any more what became of such a
 //     transaction, for the records that say so are about to go.
-//  5. Every region drops what nobody can read.
+//  5. Ranges of keys that were dropped up to the safe point go as a whole, and
+//     every region drops what nobody can read.
 //
 // Each step is done for good before the next one begins, and repeating one does
 // no harm, so that a round may be given up anywhere and several clients may
@@ -74,6 +75,10 @@ type CollectorConfig struct {
 	Interval time.Duration
 	// Lifetime is the age up to which versions are kept.
 	Lifetime time.Duration
+	// Dropped knows which ranges of keys were dropped; nil: there are none.
+	Dropped DroppedRanges
+	// Collected, if set, is told the safe point of each round that was done.
+	Collected func(safePoint uint64)
 }
 
 // NewCollector returns a collector that works through c.
@@ -120,11 +125,17 @@ func (g *Collector) Round(t env.Task) error {
 	if err := g.prepare(t, &b, safePoint); err != nil {
 		return err
 	}
+	if err := g.deleteDropped(t, &b, safePoint); err != nil {
+		return err
+	}
 	if err := g.eachRegion(t, &b, func(p part) error { return g.collect(t, &b, p, safePoint) }); err != nil {
 		return err
 	}
 	markGCDone.Reached()
 	g.Rounds++
+	if g.cfg.Collected != nil {
+		g.cfg.Collected(safePoint)
+	}
 	return nil
 }
 
@@ -211,9 +222,14 @@ func (g *Collector) tellStore(t env.Task, b *backoff, store, safePoint uint64, t
 var errElsewhere = errors.New("the region has changed")
 
 // eachRegion calls fn for the parts of the key space that lie in one region each.
-// A part that is elsewhere meanwhile is looked for again.
 func (g *Collector) eachRegion(t env.Task, b *backoff, fn func(p part) error) error {
-	cur := newCursor(nil, nil, false, true)
+	return g.eachPart(t, b, nil, nil, fn)
+}
+
+// eachPart calls fn for the parts of a range that lie in one region each. A part
+// that is elsewhere meanwhile is looked for again.
+func (g *Collector) eachPart(t env.Task, b *backoff, start, end []byte, fn func(p part) error) error {
+	cur := newCursor(start, end, false, true)
 	for !cur.done {
 		p, err := g.client.nextPart(t, b, &cur)
 		if err != nil {

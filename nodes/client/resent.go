@@ -15,7 +15,7 @@ var resentMarks = func() (marks [rpc.RawCompareAndSwap + 1]*invariant.Mark) {
 		rpc.KvGet, rpc.KvBatchGet, rpc.KvScan, rpc.KvPrewrite, rpc.KvCommit, rpc.KvBatchRollback, rpc.KvCheckTxnStatus,
 		rpc.KvResolveLock, rpc.KvTxnHeartBeat, rpc.KvPessimisticLock, rpc.KVPessimisticRollback,
 		rpc.KvCheckSecondaryLocks,
-		rpc.KvScanLock, rpc.KvGC, rpc.CloseSafePoint, rpc.SettleSafePoint, // of garbage collection
+		rpc.KvScanLock, rpc.KvGC, rpc.KvDeleteRange, rpc.CloseSafePoint, rpc.SettleSafePoint, // of garbage collection
 		rpc.RawGet, rpc.RawBatchGet, rpc.RawScan, // a raw write is not repeated unless it was not executed
 	} {
 		marks[m] = invariant.NewMark("client: " + m.String() + " sent again after no answer")

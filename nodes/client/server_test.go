@@ -138,6 +138,8 @@ func (c *cluster) execute(t env.Task, id uint64, m rpc.Method, body []byte, r *r
 		return served(t, id, body, s.ScanLock)
 	case rpc.KvGC:
 		return served(t, id, body, s.GC)
+	case rpc.KvDeleteRange:
+		return c.deleteRange(t, id, body)
 	case rpc.CloseSafePoint, rpc.SettleSafePoint:
 		return c.moveSafePoints(t, m, body)
 	case rpc.RawGet:
@@ -243,15 +245,18 @@ func (c *cluster) Propose(t env.Task, ctx *kvrpcpb.Context, _ uint64, reqs []*ra
 	b := c.db.NewBatch()
 	defer b.Close()
 	for _, req := range reqs {
-		put, del := req.GetPut(), req.GetDelete()
-		cf, err := engine.ParseCF(put.GetCf() + del.GetCf())
+		put, del, all := req.GetPut(), req.GetDelete(), req.GetDeleteRange()
+		cf, err := engine.ParseCF(put.GetCf() + del.GetCf() + all.GetCf())
 		if err != nil {
 			panic(err)
 		}
-		if put != nil {
+		switch {
+		case put != nil:
 			b.Put(cf, put.Key, put.Value)
-		} else {
+		case del != nil:
 			b.Delete(cf, del.Key)
+		default:
+			b.DeleteRange(cf, all.StartKey, all.EndKey)
 		}
 	}
 	return nil, c.db.WriteUnsynced(b)

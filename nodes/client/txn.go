@@ -43,8 +43,10 @@ type Txn struct {
 	lockCount   int
 	statements  int
 	heartbeat   heartbeat
-	// beforeCommit is asked when the commit timestamp is known; see BeforeCommit.
+	// beforeCommit is asked when the commit timestamp is known, and need not be asked
+	// up to unasked; see BeforeCommit.
 	beforeCommit func(t env.Task, commitTS uint64) error
+	unasked      uint64
 }
 
 // Begin starts a transaction with the client's own options.
@@ -202,11 +204,15 @@ func (tx *Txn) Insert(key, value []byte) error {
 // transaction writes or locks. If it fails, the transaction fails, for its
 // reason. It is called again for each further timestamp that is tried, because a
 // reader has excluded the one before; a transaction that writes nothing does not
-// call it. Such a transaction is committed in two phases, whatever its options say:
-// the stores would decide before it could be asked.
-func (tx *Txn) BeforeCommit(check func(t env.Task, commitTS uint64) error) {
+// call it.
+//
+// Where the stores choose the commit timestamp they decide before anybody could be
+// asked. They may choose one up to unasked, so far the caller knows the answer; what
+// cannot be committed by then is committed in two phases, and so is everything if
+// unasked is 0, whatever the transaction's options say.
+func (tx *Txn) BeforeCommit(check func(t env.Task, commitTS uint64) error, unasked uint64) {
 	tx.use()
-	tx.beforeCommit = check
+	tx.beforeCommit, tx.unasked = check, unasked
 }
 
 // Rollback ends the transaction without effect. Before Commit it has none

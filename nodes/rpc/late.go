@@ -9,7 +9,7 @@ func lateMarks() (marks [numMethods]*invariant.Mark) {
 	for m := range numMethods {
 		switch m {
 		case Raft, RaftSnapshot: // wait for none
-		case KvCleanup, KvDeleteRange, PdGetMembers: // are served, and nobody here sends them
+		case KvCleanup, PdGetMembers: // are served, and nobody here sends them
 		default:
 			marks[m] = invariant.NewMark("rpc: response to " + m.String() + " came late")
 		}

@@ -13,7 +13,7 @@ import (
 // was one. Several clients may work at the same time: the step is one
 // transaction that writes the job, so one of them takes it and the others fail
 // with client.ErrWriteConflict. Nobody owns a job, and one whose worker has
-// crashed goes on where it was.
+// crashed goes on where it was. The error is ErrLease if the step has to wait.
 func (db *DB) Work(t env.Task) (bool, error) {
 	tx, err := db.begin(t)
 	if err != nil {
@@ -35,8 +35,7 @@ func (db *DB) Work(t env.Task) (bool, error) {
 		tx.Rollback(t)
 		return true, failure("step of a job", err)
 	}
-	err = tx.Commit(t)
-	return true, err
+	return true, tx.commitChange(t)
 }
 
 // Jobs returns the jobs in the queue, the oldest first.
@@ -59,19 +58,19 @@ func (tx *Tx) Jobs(t env.Task) ([]*Job, error) {
 // step takes the next step of a job.
 func (tx *Tx) step(t env.Task, j *Job) error {
 	tb := tx.schema.table(j.Table)
-	if tb == nil && !j.Gone {
+	if tb == nil {
 		return tx.end(j, "its table was dropped")
 	}
 	switch j.Kind {
 	case AddIndexJob:
 		if j.Failure != "" {
-			return tx.removeIndex(t, tb, j)
+			return tx.removeIndex(tb, j)
 		}
 		return tx.addIndex(t, tb, j)
 	case DropIndexJob:
-		return tx.removeIndex(t, tb, j)
+		return tx.removeIndex(tb, j)
 	case DropTableJob:
-		return tx.removeTable(t, tb, j)
+		return tx.removeTable(tb, j)
 	}
 	return inconsistent("job %d of kind %q", j.ID, j.Kind)
 }
@@ -178,12 +177,9 @@ func (tx *Tx) backfill(t env.Task, tb *Table, x *Index, j *Job) error {
 }
 
 // removeIndex is a step of dropping an index, or of taking one back that could
-// not be added: write-only, delete-only, absent, and then its entries, which
-// nobody can write any more.
-func (tx *Tx) removeIndex(t env.Task, tb *Table, j *Job) error {
-	if j.Gone {
-		return tx.erase(t, codec.AppendIndexPrefix(nil, j.Table, j.Index), j)
-	}
+// not be added: write-only, delete-only, absent. Then nobody can write its entries
+// any more, and garbage collection removes them.
+func (tx *Tx) removeIndex(tb *Table, j *Job) error {
 	x := tb.index(j.Index)
 	if x == nil {
 		return tx.end(j, "its index was dropped")
@@ -195,41 +191,23 @@ func (tx *Tx) removeIndex(t env.Task, tb *Table, j *Job) error {
 		tx.publishTable(tb.withState(x.ID, DeleteOnly))
 	case DeleteOnly:
 		tx.publishTable(tb.withState(x.ID, ""))
-		j.Gone = true
+		tx.leave(j, codec.AppendIndexPrefix(nil, tb.ID, x.ID))
+		return tx.end(j, "")
 	}
 	return tx.save(j)
 }
 
 // removeTable is a step of dropping a table: no statement sees it any more, then
-// nobody can write it any more, then its keys are removed.
-func (tx *Tx) removeTable(t env.Task, tb *Table, j *Job) error {
-	switch {
-	case j.Gone:
-		return tx.erase(t, codec.AppendTablePrefix(nil, j.Table), j)
-	case tb.State == Public:
+// nobody can write it any more, and garbage collection removes its keys.
+func (tx *Tx) removeTable(tb *Table, j *Job) error {
+	if tb.State == Public {
 		next := *tb
 		next.State = DeleteOnly
 		tx.publishTable(&next)
-	default:
-		tx.kv.Delete(tableKey(tb.ID))
-		tx.publish()
-		j.Gone = true
+		return tx.save(j)
 	}
-	return tx.save(j)
-}
-
-// erase removes the next keys with a prefix, and ends the job with the last.
-func (tx *Tx) erase(t env.Task, prefix []byte, j *Job) error {
-	batch := tx.db.cfg.BackfillBatch
-	pairs, err := tx.kv.Scan(t, prefix, codec.PrefixEnd(prefix), batch)
-	if err != nil {
-		return err
-	}
-	for _, p := range pairs {
-		tx.kv.Delete(p.Key)
-	}
-	if len(pairs) < batch {
-		return tx.end(j, "")
-	}
-	return tx.save(j)
+	tx.kv.Delete(tableKey(tb.ID))
+	tx.publish()
+	tx.leave(j, codec.AppendTablePrefix(nil, tb.ID))
+	return tx.end(j, "")
 }

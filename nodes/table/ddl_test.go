@@ -19,6 +19,7 @@ import (
 // that lasts over many steps of others, while indexes are added and dropped.
 type storm struct {
 	store   *memory.Store
+	cfg     Config
 	clients []*DB
 	txns    []*Tx // nil: the client has none
 	queued  int
@@ -39,7 +40,9 @@ func stormDefinition() Definition {
 // compares rows and indexes after every commit. It covers what the rules of
 // schema changes are for: transactions of two versions at once, transactions
 // too old to commit, writes beside the backfill, a worker that crashes and
-// another that goes on, an index that cannot be unique.
+// another that goes on, an index that cannot be unique; transactions that commit
+// without a look at the version while the lease admits it, and steps that wait for
+// its end.
 func TestSchemaChanges(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := newStorm(t, rt)
@@ -53,6 +56,8 @@ func TestSchemaChanges(t *testing.T) {
 			"work":     s.work,
 			"work 2":   s.work,
 			"work 3":   s.work,
+			"read":     s.read,
+			"collect":  s.collect,
 			"crash":    s.crash,
 			"enqueue":  s.enqueue,
 		})
@@ -62,15 +67,16 @@ func TestSchemaChanges(t *testing.T) {
 
 func newStorm(t *testing.T, rt *rapid.T) *storm {
 	s := &storm{store: memory.New(), txns: make([]*Tx, stormClients)}
+	// A timestamp is a second after the one before, so that is how many there are.
+	s.cfg = Config{BackfillBatch: 2, Lease: time.Duration(rapid.SampledFrom([]int{2, 5, 20, 60}).Draw(rt, "lease")) * time.Second}
 	for range stormClients {
-		s.clients = append(s.clients, New(s.store, Config{BackfillBatch: 2}))
+		s.clients = append(s.clients, New(s.store, s.cfg))
 	}
 	must(rt, s.clients[0].CreateTable(memory.Idle{}, stormDefinition()))
 	s.fill(rt)
 	s.enqueue(rt)
 	for range rapid.IntRange(0, 4).Draw(rt, "steps before") {
-		_, err := s.clients[0].Work(memory.Idle{})
-		must(rt, err)
+		s.step(rt, s.clients[0])
 	}
 	return s
 }
@@ -139,30 +145,45 @@ func (s *storm) commit(rt *rapid.T) {
 	if s.txns[n] == nil {
 		rt.Skip("nothing to commit")
 	}
+	s.store.Unasked = rapid.Bool().Draw(rt, "unasked")
 	err := s.txns[n].Commit(memory.Idle{})
-	s.txns[n] = nil
+	s.txns[n], s.store.Unasked = nil, false
 	if err != nil && !errors.Is(err, client.ErrWriteConflict) && !errors.Is(err, ErrSchemaChanged) {
 		rt.Fatal(err)
 	}
 }
 
-// work takes a step, which may fail for a reason of the client's own.
+// work takes a step, for which it waits perhaps, and which may fail for a reason
+// of the client's own.
 func (s *storm) work(rt *rapid.T) {
 	fails := rapid.IntRange(0, 4).Draw(rt, "fails") == 0
 	if fails {
 		s.store.Commit = func() error { return &client.Error{Op: "commit", Err: client.ErrDeadline} }
 	}
-	_, err := s.clients[s.client(rt)].Work(memory.Idle{})
-	s.store.Commit = nil
-	if err != nil && !fails {
+	db := s.clients[s.client(rt)]
+	if !fails && rapid.Bool().Draw(rt, "waits") {
+		s.step(rt, db)
+	} else if _, err := db.Work(memory.Idle{}); err != nil && !fails && !errors.Is(err, ErrLease) {
 		rt.Fatal(err)
+	}
+	s.store.Commit = nil
+}
+
+// step takes a step, once it may be taken.
+func (s *storm) step(rt *rapid.T, db *DB) bool {
+	for {
+		worked, err := db.Work(memory.Idle{})
+		if !errors.Is(err, ErrLease) {
+			must(rt, err)
+			return worked
+		}
 	}
 }
 
 // crash ends a client and begins another one.
 func (s *storm) crash(rt *rapid.T) {
 	n := s.client(rt)
-	s.clients[n], s.txns[n] = New(s.store, Config{BackfillBatch: 2}), nil
+	s.clients[n], s.txns[n] = New(s.store, s.cfg), nil
 }
 
 // enqueue asks for a change without working on it.
@@ -195,18 +216,44 @@ func (s *storm) check(rt *rapid.T) *Table {
 	return tb
 }
 
-// finish ends all jobs: then there is no entry of an index that is not there.
+// read compares rows and indexes as a transaction under way sees them, which may
+// have begun before an index was dropped.
+func (s *storm) read(rt *rapid.T) {
+	n := s.client(rt)
+	if s.txns[n] == nil {
+		rt.Skip("nobody reads")
+	}
+	tb, err := s.txns[n].Table("t")
+	must(rt, err)
+	must(rt, s.txns[n].Check(memory.Idle{}, tb))
+}
+
+// collect removes what was dropped up to a safe point. What began below it is lost,
+// as stores refuse it.
+func (s *storm) collect(rt *rapid.T) {
+	now, err := s.store.Begin(memory.Idle{})
+	must(rt, err)
+	safePoint := now.StartTS() - min(now.StartTS(), rapid.Uint64Range(0, 12).Draw(rt, "lifetime"))
+	for n, tx := range s.txns {
+		if tx != nil && tx.StartTS() < safePoint {
+			s.txns[n] = nil
+		}
+	}
+	must(rt, collect(s.store, safePoint))
+}
+
+// finish ends all jobs and collects what they have dropped: then there is no entry
+// of an index that is not there.
 func (s *storm) finish(rt *rapid.T) {
 	for range 1000 {
-		worked, err := s.clients[0].Work(memory.Idle{})
-		must(rt, err)
-		if !worked {
+		if !s.step(rt, s.clients[0]) {
 			break
 		}
 	}
 	tb := s.check(rt)
 	tx, err := s.clients[0].Begin(memory.Idle{})
 	must(rt, err)
+	must(rt, collect(s.store, tx.StartTS()))
 	jobs, err := tx.Jobs(memory.Idle{})
 	if err != nil || len(jobs) > 0 {
 		rt.Fatalf("%d jobs have not ended, %v", len(jobs), err)
@@ -310,11 +357,17 @@ func TestDuplicateValues(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := len(store.Keys())
+	collected := func() []string {
+		if failed := collect(store, tsOf(store)); failed != nil {
+			t.Error(failed)
+		}
+		return store.Keys()
+	}
 	err = db.AddIndex(memory.Idle{}, "t", IndexDefinition{Name: "a", Unique: true, Columns: []string{"a"}}, time.Hour)
 	if !errors.Is(err, ErrSchema) || errors.Is(err, client.ErrUndetermined) {
 		t.Errorf("error %v", err)
 	}
-	if after := len(store.Keys()); after != before+1 { // the job, in the history
+	if after := len(collected()); after != before+2 { // the job, in the history, and its range
 		t.Errorf("%d keys, and %d afterwards: %q", before, after, store.Keys())
 	}
 	if err := db.AddIndex(memory.Idle{}, "t", IndexDefinition{Name: "a", Columns: []string{"a"}}, time.Hour); err != nil {
@@ -323,7 +376,7 @@ func TestDuplicateValues(t *testing.T) {
 	if err := db.DropTable(memory.Idle{}, "t", time.Hour); err != nil {
 		t.Error(err)
 	}
-	if slices.ContainsFunc(store.Keys(), func(k string) bool { return bytes.HasPrefix([]byte(k), []byte("t")) }) {
+	if slices.ContainsFunc(collected(), func(k string) bool { return bytes.HasPrefix([]byte(k), []byte("t")) }) {
 		t.Errorf("keys are left: %q", store.Keys())
 	}
 	if err := db.DropTable(memory.Idle{}, "t", time.Hour); !errors.Is(err, ErrSchema) {

@@ -41,9 +41,11 @@
 //   - Between absent and public an index is delete-only and write-only (schema.go,
 //     State), so that two neighbouring versions never contradict each other.
 //   - A transaction commits only if the version at its commit timestamp is at most
-//     one after its own. It looks there, at that very timestamp, after it has
-//     locked all its keys (txn.go, checkVersion); so no lease and no clock is
-//     needed.
+//     one after its own. With two phases it looks there, at that very timestamp,
+//     after it has locked all its keys (txn.go, checkVersion). Where stores choose
+//     the timestamp nobody can look; then it commits within a lease from its start,
+//     and no version is followed by another one in less (lease.go). Both are matters
+//     of the oracle's timestamps, not of clocks.
 //   - The index is filled when nobody can commit any more who does not maintain it:
 //     a version after the one that made it write-only (State, Reorganizing).
 //
@@ -51,6 +53,12 @@
 // else likes to: each step is one transaction that writes the job, so that of two
 // who take the same step one fails, and a job whose worker crashed goes on from
 // its last step (ddl.go).
+//
+// The keys of what was dropped stay until garbage collection removes them, as a
+// range: the step that takes a table or an index out of the schema leaves a record
+// of them (dropped.go), for a collector that works on the same store:
+//
+//	client.NewCollector(c, pd, client.CollectorConfig{Dropped: table.NewDropped(kv.NewStore(c)), ...})
 //
 // # Types
 //

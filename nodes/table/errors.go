@@ -21,6 +21,9 @@ var (
 	// ErrSchemaChanged: the schema changed by more than one version while the
 	// transaction was under way.
 	ErrSchemaChanged = errors.New("the schema has changed")
+	// ErrLease: the version of the schema is too young to be followed by another one.
+	// Errors of type *LeaseError say how long it is.
+	ErrLease = errors.New("the schema has just changed")
 	// ErrInconsistent: rows and indexes do not agree, or do not decode. It is what
 	// nothing that can happen in operation explains.
 	ErrInconsistent = errors.New("inconsistent data")

@@ -37,8 +37,6 @@ type Job struct {
 	// Cursor is the key of the first row that is not in the new index yet.
 	Cursor []byte `json:"cursor,omitempty"`
 	Filled bool   `json:"filled,omitempty"` // every row is
-	// Gone says that what is dropped is in no schema any more, only its keys remain.
-	Gone bool `json:"gone,omitempty"`
 	// Failure is why an index cannot be added. The job then goes back.
 	Failure string `json:"failure,omitempty"`
 }
@@ -59,9 +57,20 @@ func decodeJob(text []byte) (*Job, error) {
 	return j, nil
 }
 
-// change runs a transaction that changes the schema. It conflicts with every
-// other one that does.
+// change runs a transaction that changes the schema, once it may. It conflicts
+// with every other one that does.
 func (db *DB) change(t env.Task, fn func(tx *Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := db.tryChange(t, fn)
+		var early *LeaseError
+		if !errors.As(err, &early) || attempt == leaseAttempts {
+			return err
+		}
+		t.Sleep(early.Left)
+	}
+}
+
+func (db *DB) tryChange(t env.Task, fn func(tx *Tx) error) error {
 	tx, err := db.begin(t)
 	if err != nil {
 		return err
@@ -70,11 +79,14 @@ func (db *DB) change(t env.Task, fn func(tx *Tx) error) error {
 		tx.Rollback(t)
 		return failure("change of the schema", err)
 	}
-	return tx.Commit(t)
+	return tx.commitChange(t)
 }
 
 // publish writes the next version of the schema.
-func (tx *Tx) publish() { writeNumber(tx.kv, codec.MetaKey(versionField), tx.schema.Version+1) }
+func (tx *Tx) publish() {
+	tx.publishes = true
+	writeNumber(tx.kv, codec.MetaKey(versionField), tx.schema.Version+1)
+}
 
 // newID returns the next number for a table or a job.
 func (tx *Tx) newID(t env.Task) (int64, error) {
@@ -118,7 +130,8 @@ func (db *DB) AddIndex(t env.Task, table string, def IndexDefinition, limit time
 	})
 }
 
-// DropIndex removes an index, as AddIndex adds one.
+// DropIndex removes an index, as AddIndex adds one. Its entries are left to
+// garbage collection; see Dropped.
 func (db *DB) DropIndex(t env.Task, table, index string, limit time.Duration) error {
 	return db.enqueue(t, table, limit, func(tb *Table) (*Job, error) {
 		x := tb.Index(index)
@@ -129,7 +142,8 @@ func (db *DB) DropIndex(t env.Task, table, index string, limit time.Duration) er
 	})
 }
 
-// DropTable removes a table with all that is in it, as AddIndex adds an index.
+// DropTable removes a table with all that is in it, as AddIndex adds an index. Its
+// keys are left to garbage collection; see Dropped.
 func (db *DB) DropTable(t env.Task, table string, limit time.Duration) error {
 	return db.enqueue(t, table, limit, func(*Table) (*Job, error) { return &Job{Kind: DropTableJob}, nil })
 }
@@ -167,7 +181,7 @@ const jobPause = 20 * time.Millisecond
 // wait works until a job has ended, and returns what became of it.
 func (db *DB) wait(t env.Task, id int64, limit time.Duration) error {
 	var last error
-	for spent := time.Duration(0); spent < limit; spent += jobPause {
+	for spent := time.Duration(0); spent < limit; {
 		j, err := db.ended(t, id)
 		switch {
 		case err == nil && j != nil && j.Failure != "":
@@ -182,7 +196,13 @@ func (db *DB) wait(t env.Task, id int64, limit time.Duration) error {
 			}
 		}
 		last = err
-		t.Sleep(jobPause)
+		pause := jobPause
+		var early *LeaseError
+		if errors.As(err, &early) {
+			pause = max(jobPause, min(early.Left, limit-spent))
+		}
+		t.Sleep(pause)
+		spent += pause
 	}
 	return &client.Error{Op: "job", Unknown: true, Err: fmt.Errorf("job %d has not ended within %v: %w", id, limit, errors.Join(client.ErrDeadline, last))}
 }

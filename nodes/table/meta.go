@@ -19,6 +19,9 @@ import (
 //	DDLJobs / {id}       a job under way, ids in hexadecimal, so in their order
 //	DDLHistory / {id}    a job that has ended
 //	TID:1 / {id}         the highest hidden row id that was given to a client
+//	GCDeleteRange / {id}      the keys of what the job {id} has dropped, and which
+//	                          garbage collection is to remove
+//	GCDeleteRangeDone / {id}  the same, when they are removed
 const (
 	versionField   = "SchemaVersionKey"
 	globalIDField  = "NextGlobalID"
@@ -26,6 +29,8 @@ const (
 	jobsMap        = "DDLJobs"
 	jobHistoryMap  = "DDLHistory"
 	rowIDMap       = "TID:1"
+	droppedMap     = "GCDeleteRange"
+	removedMap     = "GCDeleteRangeDone"
 	tableFieldName = "Table:"
 )
 
@@ -36,6 +41,10 @@ func jobKey(id int64) []byte { return codec.MetaHashKey(jobsMap, fmt.Sprintf("%0
 func jobHistoryKey(id int64) []byte {
 	return codec.MetaHashKey(jobHistoryMap, fmt.Sprintf("%016x", id))
 }
+
+func droppedKey(job int64) []byte { return codec.MetaHashKey(droppedMap, fmt.Sprintf("%016x", job)) }
+
+func removedKey(job int64) []byte { return codec.MetaHashKey(removedMap, fmt.Sprintf("%016x", job)) }
 
 func rowIDKey(table int64) []byte { return codec.MetaHashKey(rowIDMap, fmt.Sprintf("%016x", table)) }
 

@@ -2,6 +2,7 @@ package table
 
 import (
 	"fmt"
+	"time"
 
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
@@ -18,9 +19,14 @@ type Config struct {
 	// RowIDBatch is how many hidden row ids a client takes at a time. What it has
 	// not used when it ends is lost. Default 1000.
 	RowIDBatch int
-	// BackfillBatch is how many rows of a new index, or keys of what was dropped,
-	// are dealt with in one transaction. Default 64.
+	// BackfillBatch is how many rows of a new index are dealt with in one
+	// transaction. Default 64.
 	BackfillBatch int
+	// Lease is how long after its start a transaction may commit without a look at the
+	// version of the schema, and how long a version lasts at least before there is
+	// another one (lease.go). It must be the same for all who use the database, and
+	// counts whole milliseconds. Default 500 ms.
+	Lease time.Duration
 	// Inner is the store for transactions that run inside others, in which row ids
 	// are taken. Default: the database's own.
 	Inner kv.Store
@@ -31,6 +37,7 @@ type DB struct {
 	store  kv.Store
 	cfg    Config
 	cached *Schema           // the newest that was loaded; nil: none
+	seen   sighting          // of the newest version that is known
 	rowIDs map[int64]idRange // by table: what was taken and not used yet
 }
 
@@ -44,6 +51,9 @@ func New(store kv.Store, cfg Config) *DB {
 	orDefault(&cfg.PageRows, 256)
 	orDefault(&cfg.RowIDBatch, 1000)
 	orDefault(&cfg.BackfillBatch, 64)
+	if cfg.Lease <= 0 {
+		cfg.Lease = 500 * time.Millisecond
+	}
 	if cfg.Inner == nil {
 		cfg.Inner = store
 	}
@@ -57,6 +67,8 @@ type Tx struct {
 	kv     kv.Txn
 	schema *Schema
 	ended  bool
+	// publishes: it writes the next version of the schema.
+	publishes bool
 }
 
 // Begin starts a transaction.
@@ -65,12 +77,12 @@ func (db *DB) Begin(t env.Task) (*Tx, error) {
 	if err != nil {
 		return nil, err
 	}
-	tx.kv.BeforeCommit(tx.checkVersion)
+	tx.kv.BeforeCommit(tx.checkVersion, db.leaseEnd(tx.StartTS()))
 	return tx, nil
 }
 
 // begin starts a transaction that does not look at the schema's version again:
-// it changes it, and conflicts with whoever else does.
+// it changes it, and conflicts with whoever else does, whichever way it commits.
 func (db *DB) begin(t env.Task) (*Tx, error) {
 	x, err := db.store.Begin(t)
 	if err != nil {
@@ -84,6 +96,7 @@ func (db *DB) begin(t env.Task) (*Tx, error) {
 	if db.cached == nil || db.cached.Version < schema.Version {
 		db.cached = schema
 	}
+	db.saw(schema.Version, x.StartTS())
 	return &Tx{db: db, kv: x, schema: schema}, nil
 }
 
@@ -108,6 +121,9 @@ func (tx *Tx) checkVersion(t env.Task, commitTS uint64) error {
 		return err
 	}
 	invariant.Check(version >= tx.schema.Version, "table: the schema went from version %d to %d", tx.schema.Version, version)
+	// Who had committed here without this look would have relied on the lease.
+	invariant.Check(version <= tx.schema.Version+1 || commitTS > tx.db.leaseEnd(tx.StartTS()),
+		"table: the schema went from version %d to %d between %d and %d, within a lease", tx.schema.Version, version, tx.StartTS(), commitTS)
 	if version > tx.schema.Version+1 {
 		markSchemaChanged.Reached()
 		return fmt.Errorf("%w: from version %d to %d", ErrSchemaChanged, tx.schema.Version, version)

@@ -1,6 +1,7 @@
 package txn
 
 import (
+	"bytes"
 	"fmt"
 
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
@@ -31,6 +32,9 @@ func (s *Scheduler) DeleteRange(t env.Task, req *kvrpcpb.DeleteRangeRequest) *kv
 		return &kvrpcpb.DeleteRangeResponse{Error: "delete of a range without bounds"}
 	}
 	o := s.runAlone(t, req.Context, start, func(snapshot Snapshot, b *batch) error {
+		if region := snapshot.Region(); len(region.EndKey) > 0 && bytes.Compare(end, region.EndKey) > 0 {
+			return &regionError{keyNotInRegion(region, end)}
+		}
 		if err := s.checkDead(snapshot, start, end); err != nil {
 			return err
 		}

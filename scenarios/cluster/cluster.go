@@ -61,6 +61,9 @@ type Cluster struct {
 	// grants is what the placement driver hands out.
 	grants  grants
 	engines engines
+	// collected is the greatest safe point at which a client has done a whole round
+	// of garbage collection.
+	collected uint64
 }
 
 // member is a placement member's node and, while it is up, its server.
@@ -269,12 +272,7 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 		CommitWindow:  time.Duration(k.CommitWindow),
 		Committed:     c.commits.count,
 	})
-	if k.GCInterval > 0 {
-		db.HoldSnapshots(pd, max(snapshotHold, time.Duration(k.GCLifetime)))
-		client.NewCollector(db, pd, client.CollectorConfig{
-			Interval: time.Duration(k.GCInterval), Lifetime: time.Duration(k.GCLifetime),
-		}).Start()
-	}
+	c.collect(db, pd)
 	if n == 0 {
 		c.admin = admin{env: e, ep: ep, pd: pd}
 	}
@@ -283,10 +281,6 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 	}
 	return nil
 }
-
-// snapshotHold is how long a client's word counts that it still reads old
-// versions, at least.
-const snapshotHold = 2 * time.Second
 
 func (c *Cluster) engineOptions(node string) engine.Options {
 	k := &c.plan.Knobs

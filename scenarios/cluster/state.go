@@ -38,7 +38,7 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 			state.MVCC(rows, state.Options{Optimistic: c.plan.Knobs.Pessimistic == 0, Reads: h, SafePoint: safePoint}),
 			state.Acknowledged(h, rows, safePoint))
 		if h.Tables {
-			results = append(results, state.Index(rows))
+			results = append(results, state.Index(h, rows, state.SafePoints{Settled: safePoint, Collected: c.collected}))
 		}
 	}
 	return results

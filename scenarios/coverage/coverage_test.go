@@ -204,6 +204,7 @@ func (c *coverage) promise() {
 	}
 	c.promiseScheduling()
 	c.promiseInstants()
+	c.promiseDropped()
 	switch {
 	case s.Cluster.API == plan.Raft:
 		c.want(markSeen, "registers: restored a snapshot from the leader", "registers: refused reads when the leader was deposed")
@@ -249,6 +250,11 @@ func (c *coverage) promise() {
 		c.want(markSeen, "table: committed one schema version behind", "table: refused to commit two schema versions behind",
 			"table: backfill went on after the first batch", "table: an index could not be added, for its values are not unique",
 			"table: wrote no entry of an index that is delete-only", "table: two clients took row ids at the same time")
+	}
+	if len(s.Knobs.SchemaLease) > 0 {
+		c.want(markSeen, "client: stores committed without asking", "client: too late to commit without being asked, two phases",
+			"client: stores found no timestamp to commit at without asking, two phases",
+			"table: change of the schema put off, the version before is too young")
 	}
 	if s.Workload.Name == "predicate" {
 		c.want(markSeen, "client: scan went on in the next region", "client: region of a scan was split or merged before its end was reached",
@@ -621,7 +627,7 @@ func tableCounts(h *history.History, x *history.TxnRecord) []string {
 	if rowsWritten && rowsDeleted {
 		found = append(found, "a row that moved")
 	}
-	return found
+	return append(found, dropCounts(h, x)...)
 }
 
 // pairCounts names what two transactions did that were under way at the same
@@ -634,6 +640,7 @@ func pairCounts(h *history.History, a, b *history.TxnRecord) []string {
 		}
 	}
 	found = append(found, pairOfRanges(a, b)...)
+	found = append(found, pairOfDrop(h, a, b)...)
 	for _, key := range written(a, history.TxnAppend) {
 		if slices.Contains(written(b, history.TxnAppend), key) {
 			found = append(found, "appends to one list at the same time")

@@ -117,7 +117,7 @@ func Check(p *plan.Plan) error {
 	if err := workload.Check(&p.Workload, p.Cluster.API); err != nil {
 		return err
 	}
-	return workload.CheckModes(p.Workload.Name, p.Knobs.CommitMode, p.Knobs.Pessimistic)
+	return workload.CheckModes(p.Workload.Name, p.Knobs.Pessimistic)
 }
 
 // checkMessages makes sure that a fault which is aimed at one kind of messages has
@@ -156,6 +156,7 @@ func (r *run) prepare(build Builder) error {
 	p := r.plan
 	load, err := workload.New(p.Workload.Name, workload.Config{
 		Seed: p.Seed, Keys: p.Workload.Keys, Clients: p.Workload.Clients, Params: p.Workload.Params, SQL: p.Workload.SQL,
+		SchemaLease: time.Duration(p.Knobs.SchemaLease),
 	})
 	if err != nil {
 		return err

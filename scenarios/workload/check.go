@@ -23,9 +23,10 @@ type kind struct {
 	places func(*plan.Workload) []string
 	// scripted workloads are written as SQL text.
 	scripted bool
-	// plain workloads have optimistic transactions that commit in two phases, and no
-	// others.
-	plain bool
+	// tables: its data are rows of tables.
+	tables bool
+	// optimistic workloads have no pessimistic transactions.
+	optimistic bool
 }
 
 // param is a parameter and its range.
@@ -64,12 +65,12 @@ func kinds() []kind {
 		{
 			name: "sql", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newSQL(c) },
 			params: []param{{"check", 50, 0, 1000}},
-			places: sqlPlaces, scripted: true, plain: true,
+			places: sqlPlaces, scripted: true, tables: true, optimistic: true,
 		},
 		{
 			name: "table", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newTables(c) },
-			params: []param{{"ddl", 40, 0, 1000}, {"read", 300, 0, 1000}},
-			places: tablePlaces, plain: true,
+			params: []param{{"ddl", 40, 0, 1000}, {"read", 300, 0, 1000}, {"side", 0, 0, 1000}},
+			places: tablePlaces, tables: true, optimistic: true,
 		},
 		{
 			name: "timestamps", apis: []plan.API{plan.Raw, plan.Txn}, build: func(c Config) Workload { return newTimestamps(c) },
@@ -86,6 +87,12 @@ func kinds() []kind {
 func OwnKeys(name string) bool {
 	k := find(name)
 	return k != nil && k.places != nil
+}
+
+// HasTables says whether a workload has tables, which may be dropped.
+func HasTables(name string) bool {
+	k := find(name)
+	return k != nil && k.tables
 }
 
 // Places returns keys all over the data of a workload that has keys of its own,
@@ -108,17 +115,11 @@ func Names() []string {
 
 // CheckModes reports what is wrong with what a plan says of the transactions of its
 // workload. The error is a *plan.Error.
-func CheckModes(name string, mode plan.CommitMode, pessimistic int) error {
-	const only = "has optimistic transactions in two phases only: write "
-	w := find(name)
-	switch {
-	case w == nil || !w.plain:
-	case mode != plan.TwoPhase:
-		return wrong("knobs.commit-mode", "is '%s', but the workload %s %s'%s'", mode, name, only, plan.TwoPhase)
-	case pessimistic != 0:
-		return wrong("knobs.pessimistic", "is %d, but the workload %s %s0", pessimistic, name, only)
+func CheckModes(name string, pessimistic int) error {
+	if w := find(name); w == nil || !w.optimistic || pessimistic == 0 {
+		return nil
 	}
-	return nil
+	return wrong("knobs.pessimistic", "is %d, but the workload %s has optimistic transactions only: write 0", pessimistic, name)
 }
 
 // Check reports what is wrong with what a plan says of its workload and the API

@@ -49,16 +49,15 @@ func TestCheck(t *testing.T) {
 func TestCheckModes(t *testing.T) {
 	for _, c := range []struct {
 		name        string
-		mode        plan.CommitMode
 		pessimistic int
 		want        string
 	}{
-		{"bank", plan.AsyncCommit, 500, ""},
-		{"table", plan.TwoPhase, 0, ""},
-		{"table", plan.AsyncCommit, 0, "knobs.commit-mode is 'async', but the workload table has optimistic transactions in two phases only: write 'two-phase'"},
-		{"sql", plan.TwoPhase, 1, "knobs.pessimistic is 1, but the workload sql has optimistic transactions in two phases only: write 0"},
+		{"bank", 500, ""},
+		{"table", 0, ""},
+		{"table", 1000, "knobs.pessimistic is 1000, but the workload table has optimistic transactions only: write 0"},
+		{"sql", 1, "knobs.pessimistic is 1, but the workload sql has optimistic transactions only: write 0"},
 	} {
-		err := CheckModes(c.name, c.mode, c.pessimistic)
+		err := CheckModes(c.name, c.pessimistic)
 		var wrong *plan.Error
 		if c.want == "" && err != nil || c.want != "" && (!errors.As(err, &wrong) || err.Error() != c.want) {
 			t.Errorf("%s: got %v, want %q", c.name, err, c.want)

@@ -9,7 +9,6 @@ import (
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
 	"simrun/nodes/table"
-	"simrun/nodes/table/kv"
 	"simrun/nodes/table/sql"
 	"simrun/sim/history"
 	"simrun/sim/plan"
@@ -62,7 +61,9 @@ func (*sqlLoad) Header(h *history.Header) { h.Hex, h.Tables = true, true }
 func (w *sqlLoad) session(s *Session) (session *sql.Session, record *watched) {
 	c := w.clients[s]
 	if c == nil || c.below != s.DB {
-		c = &tableClient{s.DB, table.New(tableStore{s}, table.Config{RowIDBatch: 5, BackfillBatch: 3, Inner: kv.NewStore(s.DB)})}
+		c = &tableClient{s.DB, table.New(tableStore{s}, table.Config{
+			RowIDBatch: 5, BackfillBatch: 3, Lease: w.cfg.SchemaLease, Inner: innerStore{tableStore{s}},
+		})}
 		w.clients[s] = c
 	}
 	record = &watched{}

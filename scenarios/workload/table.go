@@ -12,7 +12,6 @@ import (
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
 	"simrun/nodes/table"
-	"simrun/nodes/table/kv"
 	"simrun/sim/history"
 	"simrun/sim/plan"
 	"simrun/sim/stream"
@@ -24,14 +23,17 @@ import (
 // Few values are drawn, so that clients race for those of the unique index. The
 // seed decides whether the primary key is unsigned, signed or none at all.
 // Parameters: ddl, the share of steps that change the schema, or work on a change
-// that somebody asked for, in per mille; read, the share that only reads.
+// that somebody asked for, in per mille; side, the share of the others that make,
+// use and drop tables beside it (tableside.go); read, the share that only reads.
 type tables struct {
 	cfg     Config
 	ddl     int
+	side    int
 	reads   int
 	primary primary
 	clients map[*Session]*tableClient
-	probes  int64
+	probes  int64 // transactions of the probe so far
+	probed  int   // rows that it has changed
 }
 
 // primary is which primary key the table has.
@@ -68,7 +70,7 @@ func newTables(cfg Config) *tables {
 	// Half of the seeds have an unsigned key, for it is the most intricate.
 	kind := []primary{unsignedKey, unsignedKey, signedKey, noKey}[stream.New(cfg.Seed, "table").IntN(4)]
 	return &tables{
-		cfg: cfg, ddl: cfg.param("ddl"), reads: cfg.param("read"), primary: kind,
+		cfg: cfg, ddl: cfg.param("ddl"), side: cfg.param("side"), reads: cfg.param("read"), primary: kind,
 		clients: map[*Session]*tableClient{},
 	}
 }
@@ -112,11 +114,15 @@ func (w *tables) id(n int) table.Datum {
 	return codec.Int(h)
 }
 
-// tablePlaces returns keys all over the table: of its two indexes and its rows.
+// tablePlaces returns keys all over the table, of its two indexes and its rows, and
+// of what may be dropped, if side tables are.
 func tablePlaces(w *plan.Workload) []string {
-	places := make([]string, w.Keys)
+	places := make([]string, 0, w.Keys)
 	indexes := w.Keys / 4
-	for n := range places {
+	for n := range w.Keys {
+		if n == 2*indexes && w.Params["side"] > 0 {
+			places = sidePlaces(places, w.Keys, true)
+		}
 		var key []byte
 		switch {
 		case n < indexes:
@@ -126,7 +132,10 @@ func tablePlaces(w *plan.Workload) []string {
 		default:
 			key = codec.RowKey(itemsID, handleAt(n-2*indexes, w.Keys-2*indexes))
 		}
-		places[n] = plan.HexKey(key)
+		places = append(places, plan.HexKey(key))
+	}
+	if w.Params["side"] > 0 {
+		places = sidePlaces(places, w.Keys, false)
 	}
 	return places
 }
@@ -142,7 +151,7 @@ func (w *tables) database(s *Session) *table.DB {
 	c := w.clients[s]
 	if c == nil || c.below != s.DB {
 		c = &tableClient{s.DB, table.New(tableStore{s}, table.Config{
-			PageRows: 5, RowIDBatch: 7, BackfillBatch: 3, Inner: kv.NewStore(s.DB),
+			PageRows: 5, RowIDBatch: 7, BackfillBatch: 3, Lease: w.cfg.SchemaLease, Inner: innerStore{tableStore{s}},
 		})}
 		w.clients[s] = c
 	}
@@ -160,6 +169,11 @@ type tableTx struct {
 
 // transaction runs and records one transaction on the table.
 func (w *tables) transaction(t env.Task, s *Session, body func(x *tableTx) error) error {
+	return w.transactionOn(t, s, itemsTable, body)
+}
+
+// transactionOn runs and records one transaction on the table of that name.
+func (w *tables) transactionOn(t env.Task, s *Session, name string, body func(x *tableTx) error) error {
 	var record *history.TxnRecord
 	tx, err := w.database(s).Begin(t)
 	if err != nil {
@@ -168,14 +182,14 @@ func (w *tables) transaction(t env.Task, s *Session, body func(x *tableTx) error
 	// Not deferred: a client that is killed here has not given up, and what becomes
 	// of its transaction is not known.
 	record = tx.KV().(*tableTxn).op.Txn
-	err = w.within(t, tx, record, body)
+	err = w.within(t, tx, name, record, body)
 	tx.Rollback(t) // does nothing after the commit
 	return err
 }
 
 // within runs the body of a transaction, and commits it.
-func (w *tables) within(t env.Task, tx *table.Tx, record *history.TxnRecord, body func(x *tableTx) error) error {
-	tb, err := tx.Table(itemsTable)
+func (w *tables) within(t env.Task, tx *table.Tx, name string, record *history.TxnRecord, body func(x *tableTx) error) error {
+	tb, err := tx.Table(name)
 	if err != nil {
 		return err
 	}
@@ -202,6 +216,14 @@ func (w *tables) Setup(t env.Task, s *Session) error {
 	if err := w.database(s).CreateTable(t, w.definition()); err != nil && !errors.Is(err, table.ErrSchema) {
 		return err
 	}
+	for n := range sideTables {
+		if w.side == 0 {
+			break
+		}
+		if err := w.database(s).CreateTable(t, sideDefinition(sideName(n))); err != nil && !errors.Is(err, table.ErrSchema) {
+			return err
+		}
+	}
 	return w.transaction(t, s, func(x *tableTx) error {
 		if n, err := x.Count(t, x.tb, table.Scan{}); err != nil || n > 0 {
 			return err
@@ -222,6 +244,10 @@ func (w *tables) Setup(t env.Task, s *Session) error {
 func (w *tables) Step(t env.Task, s *Session, r *stream.Stream) {
 	if r.PerMille(w.ddl) {
 		w.changeSchema(t, s, r)
+		return
+	}
+	if w.side > 0 && r.PerMille(w.side) {
+		w.sideStep(t, s, r)
 		return
 	}
 	reading := r.PerMille(w.reads)
@@ -264,38 +290,61 @@ func (w *tables) changeSchema(t env.Task, s *Session, r *stream.Stream) {
 	}
 }
 
-// Probe implements Workload: it changes every row, and so every index.
+// probeRows is how many rows one transaction of the probe changes. All rows and
+// their entries are more than a hundred keys; written one by one, with the smallest
+// bound on what is uncommitted, they take longer than some plans let a commit take.
+const probeRows = 6
+
+// Probe implements Workload: it changes every row, and so every index, a few rows at
+// a time. After an error it goes on where it was.
 func (w *tables) Probe(t env.Task, s *Session) error {
-	w.probes++
-	return w.transaction(t, s, func(x *tableTx) error {
-		records, err := x.Scan(t, x.tb, table.Scan{})
+	for left := 1; left > 0; {
+		w.probes++
+		err := w.transaction(t, s, func(x *tableTx) error {
+			records, err := x.Scan(t, x.tb, table.Scan{})
+			if err != nil {
+				return err
+			}
+			records = records[min(w.probed, len(records)):]
+			left = max(0, len(records)-probeRows)
+			return x.Do(func(st *table.Statement) error { return w.probeSome(t, st, x.tb, records[:len(records)-left]) })
+		})
 		if err != nil {
 			return err
 		}
-		return x.Do(func(st *table.Statement) error {
-			for i, r := range records {
-				changed := slices.Clone(r.Row)
-				changed[columnTag] = codec.Bytes(fmt.Sprintf("probe/%d", w.probes%100))
-				changed[columnCode] = codec.Int(-int64(i) - w.probes*int64(w.cfg.Keys+1000))
-				changed[columnN] = changed[columnCode]
-				if changed[columnN].Int() < math.MinInt32 {
-					changed[columnN] = codec.Null()
-				}
-				if err := st.Update(t, x.tb, r.Handle, r.Row, changed); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	})
+		w.probed += probeRows
+	}
+	w.probed = 0
+	return nil
+}
+
+// probeSome gives rows values that no others have.
+func (w *tables) probeSome(t env.Task, st *table.Statement, tb *table.Table, records []table.Record) error {
+	for i, r := range records {
+		changed := slices.Clone(r.Row)
+		changed[columnTag] = codec.Bytes(fmt.Sprintf("probe/%d", w.probes%100))
+		changed[columnCode] = codec.Int(-int64(i) - w.probes*int64(w.cfg.Keys+1000))
+		changed[columnN] = changed[columnCode]
+		if changed[columnN].Int() < math.MinInt32 {
+			changed[columnN] = codec.Null()
+		}
+		if err := st.Update(t, tb, r.Handle, r.Row, changed); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Audit implements Workload: it reads everything and compares rows and indexes.
 func (w *tables) Audit(t env.Task, s *Session) error {
-	return audited(w.transaction(t, s, func(x *tableTx) error {
+	err := audited(w.transaction(t, s, func(x *tableTx) error {
 		x.record.Compared++
 		return x.Check(t, x.tb)
 	}))
+	if err != nil || w.side == 0 {
+		return err
+	}
+	return w.sideAudit(t, s)
 }
 
 // audited takes what is wrong with the data for an answer, which is in the record:

@@ -24,7 +24,7 @@ var errGivenUp = &client.Error{Op: "rollback", Err: errors.New("given up")}
 func (st tableStore) Begin(t env.Task) (kv.Txn, error) {
 	s := st.session
 	op := s.begin(history.Op{Kind: history.Txn, Txn: &history.TxnRecord{}})
-	tx, err := s.DB.Begin(t)
+	tx, err := s.DB.BeginWith(t, s.options)
 	if err != nil {
 		return nil, s.end(op, err)
 	}
@@ -35,6 +35,19 @@ func (st tableStore) Begin(t env.Task) (kv.Txn, error) {
 // GetAt implements kv.Store.
 func (st tableStore) GetAt(t env.Task, ts uint64, key []byte) (value []byte, found bool, err error) {
 	return st.session.DB.Snapshot(ts).Get(t, key)
+}
+
+// innerStore is the database for transactions inside others, whose keys nobody else
+// reads: it records nothing.
+type innerStore struct{ tableStore }
+
+// Begin implements kv.Store.
+func (st innerStore) Begin(t env.Task) (kv.Txn, error) {
+	tx, err := st.session.DB.BeginWith(t, st.session.options)
+	if err != nil {
+		return nil, err
+	}
+	return tx, nil
 }
 
 // tableTxn is a transaction on keys that are no text.
@@ -136,7 +149,7 @@ func (x *tableTxn) LockKeys(keys ...[]byte) {
 // Commit implements kv.Txn.
 func (x *tableTxn) Commit(t env.Task) error {
 	err := x.Txn.Commit(t)
-	x.op.Txn.CommitTS = x.Txn.CommitTS()
+	x.op.Txn.CommitTS, x.op.Txn.Calculated = x.Txn.CommitTS(), x.Txn.Chosen()
 	return x.end(err)
 }
 

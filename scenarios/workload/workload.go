@@ -25,6 +25,8 @@ type Config struct {
 	Clients int            // how many clients run Step
 	Params  map[string]int // what else the workload knows; see Check
 	SQL     string         // the script of a workload that has one
+	// SchemaLease is that of tables; see table.Config.
+	SchemaLease time.Duration
 
 	kind *kind // set by New
 }

@@ -140,6 +140,10 @@ type Knobs struct {
 	// CommitWindow is how far after the start of a commit the stores may choose its
 	// timestamp, in the modes in which they do. Not zero.
 	CommitWindow Duration `toml:"commit-window"`
+	// SchemaLease is how long after its start a transaction on tables may commit
+	// without a look at the version of the schema, and how long a version of the
+	// schema lasts at least: whole milliseconds, or zero: 500ms.
+	SchemaLease Duration `toml:"schema-lease"`
 	// Pessimistic is the chance of a transaction to lock what it reads and writes
 	// as it goes, and ReadCommitted that of such a one to read what is newest
 	// instead of a snapshot: 0 to 1000 per mille each.
@@ -242,7 +246,7 @@ func Default() Plan {
 			L0SlowdownFiles: 20, L0StopFiles: 36, PendingCompactionBytes: 4 << 20, BackgroundRate: 16 << 20,
 			LockTTL: ms(3_000), RequestTimeout: ms(500), OperationTimeout: ms(10_000),
 			ScanPage: 256, BatchBytes: 16 << 10,
-			CommitMode: TwoPhase, AsyncKeys: 256, AsyncBytes: 4 << 10, CommitWindow: ms(2_000), PendingWrites: 2048,
+			CommitMode: TwoPhase, AsyncKeys: 256, AsyncBytes: 4 << 10, CommitWindow: ms(2_000), SchemaLease: ms(500), PendingWrites: 2048,
 			TSOWindow: ms(3_000), StoreHeartbeat: ms(1_000), RegionHeartbeat: ms(1_000),
 			RestartDelay: ms(200),
 		},

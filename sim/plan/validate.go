@@ -127,6 +127,8 @@ func (k *Knobs) validate(v *validator) {
 	v.between("knobs.async-keys", int64(k.AsyncKeys), 0, 1_000_000)
 	v.between("knobs.async-bytes", int64(k.AsyncBytes), 0, 1_000_000)
 	v.duration("knobs.commit-window", k.CommitWindow, 1)
+	v.duration("knobs.schema-lease", k.SchemaLease, 0)
+	v.check("knobs.schema-lease", k.SchemaLease%Duration(time.Millisecond) == 0, "is %v: write whole milliseconds", k.SchemaLease)
 	v.perMille("knobs.pessimistic", k.Pessimistic)
 	v.perMille("knobs.read-committed", k.ReadCommitted)
 	v.between("knobs.pending-writes", int64(k.PendingWrites), 1, 1_000_000)

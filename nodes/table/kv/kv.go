@@ -26,8 +26,9 @@ type Txn interface {
 	Set(key, value []byte)
 	Delete(key []byte)
 	LockKeys(keys ...[]byte)
-	BeforeCommit(check func(t env.Task, commitTS uint64) error)
+	BeforeCommit(check func(t env.Task, commitTS uint64) error, unasked uint64)
 	Commit(t env.Task) error
+	CommitTS() uint64
 	Rollback(t env.Task)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"simrun/nodes/client"
+	"simrun/nodes/codec"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 	"simrun/nodes/table/kv"
@@ -32,6 +33,9 @@ type Store struct {
 	// Commit, if set, is asked before a transaction commits; an error is why it
 	// fails.
 	Commit func() error
+	// Unasked makes transactions commit without asking those who want to be asked
+	// before, where they admit it: as if stores chose the timestamp.
+	Unasked bool
 
 	ts       uint64
 	versions map[string][]version // the oldest first
@@ -42,6 +46,10 @@ type version struct {
 	value []byte // nil: deleted
 	lock  bool   // nothing but a lock
 }
+
+// tick is what lies between a timestamp and the next one: a second, as if the
+// oracle were asked once a second. So time passes without anybody who waits.
+const tick = 1000 << codec.LogicalBits
 
 // New returns an empty store.
 func New() *Store { return &Store{versions: map[string][]version{}} }
@@ -56,9 +64,29 @@ func (m *Store) Keys() (keys []string) {
 	return keys
 }
 
+// DeleteRange removes all versions of the keys from start to end, end excluded. As a
+// store of the database does, it refuses if one of them is at ts or after it, and
+// returns false.
+func (m *Store) DeleteRange(start, end []byte, ts uint64) bool {
+	var keys []string
+	for _, key := range slices.Sorted(maps.Keys(m.versions)) {
+		if key < string(start) || key >= string(end) {
+			continue
+		}
+		if versions := m.versions[key]; versions[len(versions)-1].ts >= ts {
+			return false
+		}
+		keys = append(keys, key)
+	}
+	for _, key := range keys {
+		delete(m.versions, key)
+	}
+	return true
+}
+
 // Begin implements kv.Store.
 func (m *Store) Begin(env.Task) (kv.Txn, error) {
-	m.ts++
+	m.ts += tick
 	return &txn{store: m, start: m.ts, writes: map[string]version{}}, nil
 }
 
@@ -73,13 +101,16 @@ func (m *Store) GetAt(_ env.Task, ts uint64, key []byte) (value []byte, found bo
 	return nil, false, nil
 }
 
-// txn is a transaction of a memStore.
+// txn is a transaction of a Store.
 type txn struct {
 	store  *Store
 	start  uint64
+	commit uint64 // 0: not committed
 	writes map[string]version
-	check  func(t env.Task, commitTS uint64) error
 	ended  bool
+
+	check   func(t env.Task, commitTS uint64) error
+	unasked uint64
 }
 
 // StartTS implements kv.Txn.
@@ -152,7 +183,12 @@ func (x *txn) LockKeys(keys ...[]byte) {
 }
 
 // BeforeCommit implements kv.Txn.
-func (x *txn) BeforeCommit(check func(t env.Task, commitTS uint64) error) { x.check = check }
+func (x *txn) BeforeCommit(check func(t env.Task, commitTS uint64) error, unasked uint64) {
+	x.check, x.unasked = check, unasked
+}
+
+// CommitTS implements kv.Txn.
+func (x *txn) CommitTS() uint64 { return x.commit }
 
 // Commit implements kv.Txn.
 func (x *txn) Commit(t env.Task) error {
@@ -161,7 +197,7 @@ func (x *txn) Commit(t env.Task) error {
 	if len(x.writes) == 0 {
 		return nil
 	}
-	x.store.ts++
+	x.store.ts += tick
 	commit := x.store.ts
 	if x.store.Commit != nil {
 		if err := x.store.Commit(); err != nil {
@@ -176,11 +212,12 @@ func (x *txn) Commit(t env.Task) error {
 			}}
 		}
 	}
-	if x.check != nil {
+	if x.check != nil && (!x.store.Unasked || commit > x.unasked) {
 		if err := x.check(t, commit); err != nil {
 			return &client.Error{Op: "commit", Err: err}
 		}
 	}
+	x.commit = commit
 	for _, key := range slices.Sorted(maps.Keys(x.writes)) {
 		w := x.writes[key]
 		w.ts = commit

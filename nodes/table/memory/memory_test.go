@@ -2,6 +2,7 @@ package memory
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"simrun/nodes/client"
@@ -42,5 +43,11 @@ func TestStore(t *testing.T) {
 	}
 	if keys := m.Keys(); len(keys) != 2 || keys[1] != "c" {
 		t.Errorf("keys: %q", keys)
+	}
+	if m.DeleteRange([]byte("a"), []byte("z"), 10) || len(m.Keys()) != 2 {
+		t.Errorf("a range with a version that is not below 10 was removed: %q", m.Keys())
+	}
+	if !m.DeleteRange([]byte("a"), []byte("c"), 11) || !slices.Equal(m.Keys(), []string{"c"}) {
+		t.Errorf("keys without the range: %q", m.Keys())
 	}
 }
