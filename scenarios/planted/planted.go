@@ -173,8 +173,8 @@ func (b *Bug) compile(ctx context.Context, root string, args ...string) error {
 	}
 	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-overlay", overlay}, args...)...) //nolint:gosec // its arguments are ours
 	cmd.Dir = root
-	// The compilers that the go command has started end with it, and it removes its
-	// own temporary folder.
+	cmd.Env = append(os.Environ(), "GOTMPDIR="+dir) // else an interrupt may leave a folder of its own
+	// The compilers that the go command has started end with it.
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 10 * time.Second
 	out, err := cmd.CombinedOutput()
