@@ -59,6 +59,7 @@ func TestHistory(t *testing.T) {
 		{"a value out of nowhere", history.History{Ops: []history.Op{txn}}, "[isolation VIOLATION skew UNKNOWN]"},
 		{"a newest version out of nowhere", history.History{Ops: []history.Op{newest}}, "[isolation VIOLATION skew UNKNOWN]"},
 		{"no timestamps", history.History{Ops: []history.Op{unstamped}}, "[isolation UNKNOWN]"},
+		{"some without timestamps", history.History{Header: account, Ops: []history.Op{txn, unstamped}}, "[isolation UNKNOWN skew OK bank OK]"},
 		{"no timestamps, of a bank", history.History{Header: account, Ops: []history.Op{unstamped}}, "[bank OK]"},
 		{"a multi-register", history.History{Header: history.Header{Initial: account.Initial, Consistency: history.StrictSerializable}, Ops: []history.Op{unstamped}}, "[linear OK]"},
 	} {

@@ -1,6 +1,8 @@
 package checker
 
 import (
+	"fmt"
+
 	"simrun/checker/bank"
 	"simrun/checker/isolation"
 	"simrun/checker/linear"
@@ -21,6 +23,9 @@ func History(h *history.History, opts Options) []Result {
 	}
 	if kinds.stamped > 0 {
 		check, skew := isolation.All(h)
+		if kinds.overlooked > 0 {
+			check.Undecided(fmt.Sprintf("%d acknowledged transactions have no timestamps, and were not judged", kinds.overlooked))
+		}
 		results = append(results, check, skew)
 	}
 	if h.WriteOnce && kinds.stamped+kinds.unstamped > 0 {
@@ -73,6 +78,7 @@ type kindCounts struct {
 	timestamps int
 	stamped    int // transactions with a start timestamp, and reads of what is newest
 	unstamped  int // transactions that did something without one
+	overlooked int // of them, those that were acknowledged
 }
 
 func survey(h *history.History) (s kindCounts) {
@@ -88,6 +94,9 @@ func survey(h *history.History) (s kindCounts) {
 			s.stamped++
 		case len(op.Txn.Ops) > 0:
 			s.unstamped++
+			if op.Outcome == history.OK {
+				s.overlooked++
+			}
 		}
 	}
 	return s

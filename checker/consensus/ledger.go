@@ -112,7 +112,8 @@ type peer struct {
 // seen reports whether a process has ever had the peer.
 func (p *peer) seen() bool { return p.node != "" }
 
-// New returns a ledger that calls report for each promise that is broken. What it says of a peer after that is not to be trusted.
+// New returns a ledger that calls report for each promise that is broken. What it
+// says of a peer after that is not to be trusted.
 func New(report func(Breach)) *Ledger {
 	return &Ledger{report: report, groups: map[uint64]*group{}, owners: map[uint64]owner{}}
 }

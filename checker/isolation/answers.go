@@ -1,34 +1,27 @@
 package isolation
 
+import "slices"
+
 // answers are what all transactions got from their snapshots, key by key. To go
 // through them is to stay with one key, its versions and their writers until all
 // is asked of them. In the order of the transactions each answer is about another
 // key: if there are more keys than a cache holds, every step waits for memory.
 type answers struct {
 	reads []read  // of the first key, then of the second; of one key as they were walked
-	order []int32 // of each, its place among all answers as they were walked
 	first []int32 // by key, where its answers begin; at last, where they all end
 	wrong []int32 // transactions with answers that contradict their own writes
 }
-
-// answersBatch is how many answers are put away at a time while it is not known how
-// many there will be.
-const answersBatch = 1 << 14
 
 // collectAnswers walks through all transactions in the order of start timestamps,
 // and sorts what they read by key.
 func (ix *index) collectAnswers() {
 	a := &ix.answers
 	a.first = make([]int32, len(ix.keys)+1)
-	var walked [][]read
+	var walked batches[read]
 	w := walker{ix: ix, seen: visitor{
 		snapshot: func(r read) {
-			last := len(walked) - 1
-			if last < 0 || len(walked[last]) == answersBatch {
-				walked = append(walked, make([]read, 0, answersBatch))
-				last++
-			}
-			walked[last] = append(walked[last], r)
+			r.order = int32(walked.len()) //nolint:gosec // fewer than 2^31 answers
+			walked.add(r)
 			a.first[r.key+1]++
 		},
 		wrong: func(t int32, _ int, _ int32, _ string, _ bool) { a.wrong = append(a.wrong, t) },
@@ -39,26 +32,28 @@ func (ix *index) collectAnswers() {
 	for k := range ix.keys {
 		a.first[k+1] += a.first[k]
 	}
-	n := a.first[len(ix.keys)]
-	a.reads, a.order = make([]read, n), make([]int32, n)
-	place, order := append([]int32(nil), a.first...), int32(0)
-	for _, batch := range walked {
-		for i := range batch {
-			at := &place[batch[i].key]
-			a.reads[*at], a.order[*at] = batch[i], order
-			*at++
-			order++
-		}
+	a.reads = make([]read, walked.len())
+	place := slices.Clone(a.first)
+	for i := range walked.len() {
+		r := walked.at(i)
+		a.reads[place[r.key]] = *r
+		place[r.key]++
 	}
 }
 
-// sweep visits the answers about key k as they were walked. It tells of each its
-// place among all answers, and how many versions of the key it sees.
-func (ix *index) sweep(k int, visit func(r *read, order int32, n int)) {
-	a, versions := &ix.answers, &ix.keys[k]
-	versions.cursor = 0
+// sweep visits the answers about key k as they were walked, and tells of each how
+// many versions of the key it sees. Start timestamps never go down meanwhile.
+func (ix *index) sweep(k int, visit func(r *read, n int)) {
+	a, versions, passed := &ix.answers, ix.keys[k].versions, 0
 	for i := a.first[k]; i < a.first[k+1]; i++ {
 		r := &a.reads[i]
-		visit(r, a.order[i], ix.seen(versions, r))
+		if r.apart {
+			visit(r, ix.upTo(&ix.keys[k], r.ts))
+			continue
+		}
+		for passed < len(versions) && versions[passed].commit <= r.ts {
+			passed++
+		}
+		visit(r, passed)
 	}
 }

@@ -12,7 +12,7 @@ type candidates struct {
 // is not in its snapshot.
 func (c *candidates) collect(ix *index, r *read, n int) {
 	c.open, c.floating = c.open[:0], c.floating[:0]
-	k, ts := &ix.keys[r.key], r.start(ix)
+	k := &ix.keys[r.key]
 	for i := n - 1; i >= 0; i-- {
 		v := &k.versions[i]
 		if v.txn == r.txn {
@@ -27,14 +27,20 @@ func (c *candidates) collect(ix *index, r *read, n int) {
 			c.open = append(c.open, v)
 		}
 	}
-	newest := ix.commitOf(c.newest)
+	newest := c.newest.commit
 	for i := range k.floating {
 		v := &k.floating[i]
-		t := &ix.txns[v.txn]
-		if t.fate != aborted && v.txn != r.txn && t.lo <= ts && t.hi > newest {
+		if ix.mayShow(v, r, newest) {
 			c.floating = append(c.floating, v)
 		}
 	}
+}
+
+// mayShow says whether a floating version may have been committed between the
+// timestamp newest and that of the read.
+func (ix *index) mayShow(v *version, r *read, newest uint64) bool {
+	t := &ix.txns[v.txn]
+	return t.lo <= r.ts && t.hi > newest && v.txn != r.txn && ix.fates[v.txn] != aborted
 }
 
 func (v *version) is(r *read) bool { return r.found != v.absent && r.value == v.value }

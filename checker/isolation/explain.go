@@ -102,10 +102,10 @@ func (c *checker) got(r *read) string {
 // stale: the answer is an older version.
 func (c *checker) stale(r *read, should *version) bool {
 	k := &c.ix.keys[r.key]
-	limit := c.ix.commitOf(should)
+	limit := should.commit
 	for i := range k.versions {
 		v := &k.versions[i]
-		if c.ix.commitOf(v) < limit && v.is(r) {
+		if v.commit < limit && v.is(r) {
 			c.missed(r, should)
 			return true
 		}
@@ -116,7 +116,7 @@ func (c *checker) stale(r *read, should *version) bool {
 // early: the answer is a version committed after the reader's snapshot.
 func (c *checker) early(r *read) bool {
 	k := &c.ix.keys[r.key]
-	for i := c.ix.upTo(k, r.start(c.ix)); i < len(k.versions); i++ {
+	for i := c.ix.upTo(k, r.ts); i < len(k.versions); i++ {
 		v := &k.versions[i]
 		if v.is(r) && v.txn != r.txn {
 			c.interference(r, v.txn)
@@ -143,8 +143,8 @@ func (c *checker) uncommitted(r *read) bool {
 		if w.txn == r.txn || w.found != r.found || w.value != r.value {
 			continue
 		}
-		switch t := &c.ix.txns[w.txn]; {
-		case t.fate == aborted:
+		switch {
+		case c.ix.fates[w.txn] == aborted:
 			c.add(verdict.G1a, r.txn, fmt.Sprintf("%s, written by %s, which was not committed", c.got(r), c.ix.name(w.txn)), w.txn)
 		case !w.last:
 			c.add(verdict.G1b, r.txn, fmt.Sprintf("%s, which %s overwrote before it committed", c.got(r), c.ix.name(w.txn)), w.txn)
@@ -172,7 +172,7 @@ func (c *checker) missed(r *read, should *version) {
 	}
 	for _, other := range c.saw(r.txn) {
 		switch {
-		case c.ix.txns[other.writer].lo > r.start(c.ix):
+		case c.ix.txns[other.writer].lo > r.ts:
 			continue
 		case other.writer == d:
 			c.add(verdict.GSingle, r.txn, fmt.Sprintf("%s, but saw its %q", message, c.ix.keys[other.key].name), d)
@@ -197,7 +197,7 @@ func (c *checker) missed(r *read, should *version) {
 
 // overwrites says whether a transaction was committed and wrote the key.
 func (c *checker) overwrites(t, k int32) bool {
-	if c.ix.txns[t].fate != committed {
+	if c.ix.fates[t] != committed {
 		return false
 	}
 	for _, w := range c.lookup.writes[k] {

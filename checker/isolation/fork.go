@@ -34,7 +34,7 @@ func Forks(h *history.History) verdict.Result {
 		return r
 	}
 	for i, component := range f.g.components() {
-		if i == verdict.FindingsMax {
+		if i >= verdict.FindingsMax {
 			r.More++
 			continue
 		}

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"sort"
+	"strings"
 
 	"simrun/sim/history"
 )
@@ -19,6 +21,7 @@ type index struct {
 	// opKeys holds the key number of every operation of every transaction, one
 	// transaction after another; txn.first says where its own begin.
 	opKeys  []int32
+	fates   []fate   // of each transaction
 	starts  []uint64 // of each transaction, its start timestamp
 	byStart []int32  // transactions in the order of start timestamps
 	answers answers
@@ -38,7 +41,6 @@ type txn struct {
 	op    *history.Op
 	rec   *history.TxnRecord
 	first int32 // index of its first operation in opKeys
-	fate  fate
 	// lo and hi bound the commit timestamp; they are equal if it is known.
 	lo, hi uint64
 }
@@ -67,7 +69,6 @@ type key struct {
 	// floating are versions whose commit timestamps are not known.
 	floating []version
 	locks    []int32 // transactions that locked the key without writing it
-	cursor   int     // how many versions a sweep by start timestamp has passed
 	unsure   bool    // a version belongs to an open transaction, or floats
 	lists    bool    // some version was appended
 	plain    bool    // some version was written or deleted, not appended
@@ -86,55 +87,48 @@ func arrange(h *history.History, wanted func(*history.TxnRecord) bool) *index {
 	ix := &index{h: h}
 	ix.collectTxns(wanted)
 	ix.collectKeys()
+	writers := make([]int32, len(ix.keys))
 	for t := range ix.txns {
-		ix.addWrites(int32(t)) //nolint:gosec // fewer than 2^31 transactions
+		ix.addWrites(int32(t), writers) //nolint:gosec // fewer than 2^31 transactions
 	}
 	for k := range ix.keys {
 		ix.sortVersions(&ix.keys[k])
 	}
-	ix.byStart = make([]int32, len(ix.txns))
-	for i := range ix.byStart {
-		ix.byStart[i] = int32(i) //nolint:gosec // as above
-	}
-	slices.SortStableFunc(ix.byStart, func(a, b int32) int {
-		return cmp.Compare(ix.starts[a], ix.starts[b])
-	})
+	ix.byStart = rising(ix.starts)
 	return ix
 }
 
 func (ix *index) collectTxns(wanted func(*history.TxnRecord) bool) {
-	takes := func(op *history.Op) bool { return op.Kind == history.Txn && op.Txn != nil && wanted(op.Txn) }
-	n, ops := 0, 0
+	n := len(ix.h.Ops)
+	ix.txns, ix.starts, ix.fates = make([]txn, 0, n), make([]uint64, 0, n), make([]fate, 0, n)
+	ops := 0
 	for i := range ix.h.Ops {
-		if op := &ix.h.Ops[i]; takes(op) {
-			n++
-			ops += len(op.Txn.Ops)
+		op := &ix.h.Ops[i]
+		if op.Kind != history.Txn || op.Txn == nil || !wanted(op.Txn) {
+			continue
 		}
-	}
-	ix.txns = make([]txn, 0, n)
-	ix.starts = make([]uint64, 0, n)
-	ix.opKeys = make([]int32, 0, ops)
-	for i := range ix.h.Ops {
-		if op := &ix.h.Ops[i]; takes(op) {
-			ix.txns = append(ix.txns, newTxn(op))
-			ix.starts = append(ix.starts, op.Txn.StartTS)
+		t := txn{op: op, rec: op.Txn, first: int32(ops), lo: op.Txn.CommitTS, hi: op.Txn.CommitTS} //nolint:gosec // fewer than 2^31 operations
+		if t.lo == 0 {
+			t.lo, t.hi = t.rec.StartTS+1, math.MaxUint64
 		}
+		ix.txns = append(ix.txns, t)
+		ix.starts = append(ix.starts, op.Txn.StartTS)
+		ix.fates = append(ix.fates, told(op.Outcome))
+		ops += len(op.Txn.Ops)
 	}
+	ix.opKeys = make([]int32, ops)
 }
 
-func newTxn(op *history.Op) txn {
-	t := txn{op: op, rec: op.Txn, lo: op.Txn.CommitTS, hi: op.Txn.CommitTS}
-	if t.lo == 0 {
-		t.lo, t.hi = t.rec.StartTS+1, math.MaxUint64
-	}
-	switch op.Outcome {
+// told is the fate of a transaction by what its client was told.
+func told(o history.Outcome) fate {
+	switch o {
 	case history.OK:
-		t.fate = committed
+		return committed
 	case history.Failed:
-		t.fate = aborted
+		return aborted
 	case history.Unknown:
 	}
-	return t
+	return open
 }
 
 // collectKeys numbers the keys in their order. While it meets them it numbers them
@@ -146,7 +140,8 @@ func (ix *index) collectKeys() {
 	number := func(name string) int32 {
 		id, ok := ix.ids[name]
 		if !ok {
-			id = int32(len(names)) //nolint:gosec // fewer than 2^31 keys
+			id = int32(len(names))     //nolint:gosec // fewer than 2^31 keys
+			name = strings.Clone(name) // so that all names lie together, which are compared all the time
 			ix.ids[name] = id
 			names, writes = append(names, name), append(writes, 0)
 		}
@@ -157,16 +152,15 @@ func (ix *index) collectKeys() {
 	}
 	for i := range ix.txns {
 		t := &ix.txns[i]
-		t.first = int32(len(ix.opKeys)) //nolint:gosec // fewer than 2^31 operations
 		for j := range t.rec.Ops {
 			op, id := &t.rec.Ops[j], int32(-1)
 			if op.Kind != history.TxnScan {
 				id = number(op.Key)
 			}
-			if op.Kind.Writes() && t.known() && t.fate != aborted {
+			if op.Kind.Writes() && t.known() && ix.fates[i] != aborted {
 				writes[id]++
 			}
-			ix.opKeys = append(ix.opKeys, id)
+			ix.opKeys[int(t.first)+j] = id
 		}
 	}
 	ix.sortKeys(names, writes)
@@ -202,10 +196,11 @@ func (ix *index) sortKeys(names []string, writes []int) {
 func (ix *index) keyOf(t *txn, j int) int32 { return ix.opKeys[int(t.first)+j] }
 
 // addWrites adds the versions that a transaction makes if it commits: the last
-// write of each key counts, appends add up.
-func (ix *index) addWrites(n int32) {
+// write of each key counts, appends add up. By key, writers has one more than the
+// transaction that wrote it last.
+func (ix *index) addWrites(n int32, writers []int32) {
 	t := &ix.txns[n]
-	if t.fate == aborted {
+	if ix.fates[n] == aborted {
 		return
 	}
 	for j := range t.rec.Ops {
@@ -213,7 +208,8 @@ func (ix *index) addWrites(n int32) {
 		if !op.Kind.Writes() {
 			continue
 		}
-		k := &ix.keys[ix.keyOf(t, j)]
+		id := ix.keyOf(t, j)
+		k := &ix.keys[id]
 		if op.Kind == history.TxnLock {
 			k.locks = append(k.locks, n)
 			continue
@@ -222,14 +218,16 @@ func (ix *index) addWrites(n int32) {
 		if !t.known() {
 			versions = &k.floating
 		}
-		if last := len(*versions) - 1; last >= 0 && (*versions)[last].txn == n {
+		if writers[id] == n+1 {
+			last := len(*versions) - 1
 			(*versions)[last] = combine((*versions)[last], op)
 		} else {
 			*versions = append(*versions, combine(version{txn: n, absent: true, list: true, commit: t.lo}, op))
+			writers[id] = n + 1
 		}
 		k.lists = k.lists || op.Kind == history.TxnAppend
 		k.plain = k.plain || op.Kind != history.TxnAppend
-		k.unsure = k.unsure || t.fate == open || !t.known()
+		k.unsure = k.unsure || ix.fates[n] == open || !t.known()
 	}
 }
 
@@ -257,44 +255,20 @@ func join(list, element string) string {
 
 func (ix *index) sortVersions(k *key) {
 	slices.SortStableFunc(k.versions[1:], func(a, b version) int {
-		return cmp.Compare(ix.commitOf(&a), ix.commitOf(&b))
+		return cmp.Compare(a.commit, b.commit)
 	})
 }
-
-// commitOf returns the commit timestamp of a version that does not float.
-func (ix *index) commitOf(v *version) uint64 { return v.commit }
 
 func (ix *index) fateOf(v *version) fate {
 	if v.txn == initial {
 		return committed
 	}
-	return ix.txns[v.txn].fate
+	return ix.fates[v.txn]
 }
 
 // upTo returns how many of the key's versions were committed at or before ts.
 func (ix *index) upTo(k *key, ts uint64) int {
-	n, _ := slices.BinarySearchFunc(k.versions, ts, func(v version, ts uint64) int {
-		if ix.commitOf(&v) <= ts {
-			return -1
-		}
-		return 1
-	})
-	return n
-}
-
-// rewind makes the index ready for a sweep by start timestamp.
-func (ix *index) rewind() {
-	for i := range ix.keys {
-		ix.keys[i].cursor = 0
-	}
-}
-
-// advance is upTo for a sweep, in which ts never goes down.
-func (ix *index) advance(k *key, ts uint64) int {
-	for k.cursor < len(k.versions) && ix.commitOf(&k.versions[k.cursor]) <= ts {
-		k.cursor++
-	}
-	return k.cursor
+	return sort.Search(len(k.versions), func(i int) bool { return k.versions[i].commit > ts })
 }
 
 // settle takes the versions of transactions that were not committed away from

@@ -136,9 +136,8 @@ func (c *checker) result() verdict.Result {
 func (ix *index) judged() int {
 	n := 0
 	for i := range ix.txns {
-		t := &ix.txns[i]
 		answered := func(op history.TxnOp) bool { return op.Kind == history.TxnRead || op.Kind == history.TxnScan }
-		if t.fate == committed || slices.ContainsFunc(t.rec.Ops, answered) {
+		if ix.fates[i] == committed || slices.ContainsFunc(ix.txns[i].rec.Ops, answered) {
 			n++
 		}
 	}

@@ -33,7 +33,7 @@ func (c *checker) explainPlainList(r *read, should *version) {
 		v := &k.versions[i]
 		switch {
 		case !k.same(v, r):
-		case c.ix.commitOf(v) > r.start(c.ix):
+		case v.commit > r.ts:
 			c.interference(r, v.txn)
 			return
 		default:
@@ -110,10 +110,10 @@ func (l *listWalk) element(e string) bool {
 	}
 	t := &c.ix.txns[owner]
 	switch {
-	case t.fate == aborted:
+	case c.ix.fates[owner] == aborted:
 		c.add(verdict.G1a, r.txn, fmt.Sprintf("%s: %q was appended by %s, which was not committed", c.got(r), e, c.ix.name(owner)), owner)
 		return false
-	case t.lo > r.start(c.ix):
+	case t.lo > r.ts:
 		c.interference(r, owner)
 		return false
 	case !t.known():
@@ -135,7 +135,7 @@ func (l *listWalk) appended(owner int32) int { return l.all.number[owner] }
 func (l *listWalk) missing(should *version) {
 	c, r := l.c, l.r
 	k := &c.ix.keys[r.key]
-	n := c.ix.upTo(k, r.start(c.ix))
+	n := c.ix.upTo(k, r.ts)
 	for i := 1; i < n; i++ {
 		v := &k.versions[i]
 		got, want := l.present[v.txn], l.appended(v.txn)
@@ -144,7 +144,7 @@ func (l *listWalk) missing(should *version) {
 		case got > 0:
 			c.add(verdict.G1b, r.txn, fmt.Sprintf("%s, which has only a part of what %s appended", c.got(r), c.ix.name(v.txn)), v.txn)
 			return
-		case c.ix.commitOf(v) < l.order:
+		case v.commit < l.order:
 			by := l.overwriter(v)
 			c.add(verdict.LostUpdate, r.txn, fmt.Sprintf("%s lacks what %s appended, which %s overwrote", c.got(r), c.ix.name(v.txn), c.ix.name(by)),
 				v.txn, by)
@@ -175,7 +175,7 @@ func (l *listWalk) forgotten() bool {
 	for i := range k.floating {
 		v := &k.floating[i]
 		t := &c.ix.txns[v.txn]
-		if t.fate == committed && t.hi <= r.start(c.ix) && v.txn != r.txn && l.present[v.txn] < l.appended(v.txn) {
+		if c.ix.fates[v.txn] == committed && t.hi <= r.ts && v.txn != r.txn && l.present[v.txn] < l.appended(v.txn) {
 			c.missed(r, v)
 			return true
 		}

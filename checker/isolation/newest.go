@@ -105,11 +105,11 @@ func (n *newest) see() {
 		if elements, lists := owners[r.key]; lists || n.ix.keys[r.key].lists {
 			for e := range strings.FieldsSeq(r.value) {
 				if t, ok := elements[e]; ok {
-					n.ix.txns[t].see(math.MaxUint64)
+					n.ix.see(t, math.MaxUint64)
 				}
 			}
-		} else if t, ok := n.only(r); ok && n.ix.txns[t].fate == open {
-			n.ix.txns[t].see(math.MaxUint64)
+		} else if t, ok := n.only(r); ok && n.ix.fates[t] == open {
+			n.ix.see(t, math.MaxUint64)
 		}
 	}
 }
@@ -196,7 +196,7 @@ func (n *newest) shown(t *txn, name string, ts uint64, value *string) {
 	if v.txn == initial || value == nil || v.absent || v.value != *value {
 		return
 	}
-	n.keys[id].known = append(n.keys[id].known, proof{ret: t.op.Return, commit: n.ix.commitOf(v), id: t.op.ID, read: true})
+	n.keys[id].known = append(n.keys[id].known, proof{ret: t.op.Return, commit: v.commit, id: t.op.ID, read: true})
 }
 
 // at returns the newest version that is proved before an instant, in a sweep in

@@ -49,7 +49,7 @@ func (n *newest) possible(r *newestRead, floor uint64) (oldest uint64, ok bool) 
 		}
 		free := v.txn == initial && v.absent && n.ix.h.InitialUnknown
 		if free || k.lists && !early && v.value == rest || !k.lists && r.shows(v) {
-			return n.ix.commitOf(v), true
+			return v.commit, true
 		}
 	}
 	for i := range k.floating {
@@ -79,7 +79,7 @@ func (c *checker) explainNewest(n *newest, r *newestRead, floor proof) {
 		if k.lists && v.value != rest || !k.lists && !r.shows(&v) {
 			continue
 		}
-		if v.txn != initial && (c.ix.commitOf(&v) > n.bound(r.op.Return) || c.ix.txns[v.txn].op.Invoke > r.op.Return) {
+		if v.txn != initial && (v.commit > n.bound(r.op.Return) || c.ix.txns[v.txn].op.Invoke > r.op.Return) {
 			c.addNewest(verdict.RealTimeOrder, r, fmt.Sprintf("which %s committed after the read had returned", c.ix.name(v.txn)), c.ix.txns[v.txn].op.ID)
 		} else {
 			c.missedNewest(r, v.txn, floor)
@@ -117,7 +117,7 @@ func (c *checker) missedNewest(r *newestRead, writer int32, floor proof) {
 // wrote: the answer was written, but never committed.
 func (c *checker) wrote(r *newestRead, w write) {
 	t := &c.ix.txns[w.txn]
-	if t.fate == aborted {
+	if c.ix.fates[w.txn] == aborted {
 		c.addNewest(verdict.G1a, r, fmt.Sprintf("written by %s, which was not committed", c.ix.name(w.txn)), t.op.ID)
 		return
 	}
@@ -139,7 +139,7 @@ func (c *checker) explainNewestList(r *newestRead, floor proof) {
 			return
 		}
 		w := c.lookup.writes[r.key][i]
-		if c.ix.txns[w.txn].fate == aborted {
+		if c.ix.fates[w.txn] == aborted {
 			c.wrote(r, w)
 			return
 		}

@@ -15,13 +15,12 @@ func (c *checker) reads() {
 		wrong[t] = true
 	}
 	for k := range c.ix.keys {
-		c.ix.sweep(k, func(r *read, _ int32, n int) {
+		c.ix.sweep(k, func(r *read, n int) {
 			if c.judge(r, n) != nil {
 				wrong[r.txn] = true
 			}
 		})
 	}
-	c.ix.rewind()
 	w := walker{ix: c.ix, seen: visitor{snapshot: c.snapshot, wrong: c.wrong}}
 	for _, t := range c.ix.byStart {
 		if wrong[t] {
@@ -45,7 +44,7 @@ func (c *checker) wrong(t int32, _ int, k int32, problem string, scan bool) {
 
 // snapshot checks one answer, and explains what is wrong with it.
 func (c *checker) snapshot(r read) {
-	if should := c.judge(&r, c.ix.seen(&c.ix.keys[r.key], &r)); should != nil {
+	if should := c.judge(&r, c.ix.upTo(&c.ix.keys[r.key], r.ts)); should != nil {
 		c.explain(&r, should)
 	}
 }
@@ -70,7 +69,7 @@ func (c *checker) judge(r *read, n int) *version {
 	if k.lists && !k.plain {
 		return cand.newest // element by element: what floats is in no version
 	}
-	hidden := c.hiding(cand, r.start(c.ix))
+	hidden := c.hiding(cand, r.ts)
 	if hidden == nil && k.same(cand.newest, r) {
 		return nil
 	}
@@ -102,9 +101,9 @@ func (c *checker) free(v *version) bool { return v.txn == initial && v.absent &&
 // hiding returns a version that was surely committed between the newest one of
 // known timestamp and ts, though its own timestamp is not known.
 func (c *checker) hiding(cand *candidates, ts uint64) *version {
-	newest := c.ix.commitOf(cand.newest)
+	newest := cand.newest.commit
 	for _, v := range cand.floating {
-		if t := &c.ix.txns[v.txn]; t.fate == committed && t.lo > newest && t.hi <= ts {
+		if t := &c.ix.txns[v.txn]; c.ix.fates[v.txn] == committed && t.lo > newest && t.hi <= ts {
 			return v
 		}
 	}

@@ -38,7 +38,10 @@ func (c *checker) timestamps() {
 		}
 	}
 	slices.SortFunc(stamps, func(a, b stamp) int {
-		return cmp.Or(cmp.Compare(a.ts, b.ts), cmp.Compare(a.txn, b.txn))
+		if c := cmp.Compare(a.ts, b.ts); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.txn, b.txn)
 	})
 	for i := 1; i < len(stamps); i++ {
 		if a, b := stamps[i-1], stamps[i]; a.ts == b.ts {
@@ -82,21 +85,12 @@ func (h *highest) note(t *txn, n int32) {
 // A session, that is one client, has its order even within an instant. Who chose
 // a timestamp of the past has asked for that snapshot, however old it is.
 func (c *checker) realTime() {
-	byInvoke := make([]int32, len(c.ix.txns))
-	for i := range byInvoke {
-		byInvoke[i] = int32(i) //nolint:gosec // fewer than 2^31 transactions
-	}
-	byReturn := slices.Clone(byInvoke)
-	slices.SortStableFunc(byInvoke, func(a, b int32) int {
-		x, y := c.ix.txns[a].op, c.ix.txns[b].op
-		return cmp.Or(cmp.Compare(x.Invoke, y.Invoke), cmp.Compare(x.ID, y.ID))
-	})
-	slices.SortStableFunc(byReturn, func(a, b int32) int { return cmp.Compare(c.ix.txns[a].op.Return, c.ix.txns[b].op.Return) })
+	byReturn := c.ix.byReturn()
 	sessions := map[int]*highest{}
 	var all highest
 	next := 0
-	for _, n := range byInvoke {
-		t := &c.ix.txns[n]
+	for _, b := range c.ix.byInvoke() {
+		n, t := b.txn, &c.ix.txns[b.txn]
 		for ; next < len(byReturn) && c.ix.txns[byReturn[next]].op.Return < t.op.Invoke; next++ {
 			all.note(&c.ix.txns[byReturn[next]], byReturn[next])
 		}
@@ -108,12 +102,45 @@ func (c *checker) realTime() {
 		if t.rec.AsOf {
 			continue
 		}
-		c.inTime(n, session, &all)
+		c.startsAbove(n, session, &all)
 		session.note(t, n)
 	}
 }
 
-func (c *checker) inTime(n int32, session, all *highest) {
+// begun is when a transaction was invoked, and the number of its operation.
+type begun struct {
+	invoke int64
+	id     int
+	txn    int32
+}
+
+// byInvoke returns the transactions in the order of invocation, those of one instant
+// in the order in which they were numbered.
+func (ix *index) byInvoke() []begun {
+	all := make([]begun, len(ix.txns))
+	for i := range ix.txns {
+		op := ix.txns[i].op
+		all[i] = begun{op.Invoke, op.ID, int32(i)} //nolint:gosec // fewer than 2^31 transactions
+	}
+	slices.SortStableFunc(all, func(a, b begun) int {
+		if c := cmp.Compare(a.invoke, b.invoke); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.id, b.id)
+	})
+	return all
+}
+
+// byReturn returns the transactions in the order of return.
+func (ix *index) byReturn() []int32 {
+	returns := make([]int64, len(ix.txns))
+	for i := range ix.txns {
+		returns[i] = ix.txns[i].op.Return
+	}
+	return rising(returns)
+}
+
+func (c *checker) startsAbove(n int32, session, all *highest) {
 	start := c.ix.txns[n].rec.StartTS
 	switch {
 	case start <= session.commit.ts:

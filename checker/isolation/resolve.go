@@ -3,6 +3,7 @@ package isolation
 import (
 	"cmp"
 	"slices"
+	"sort"
 
 	"simrun/sim/history"
 )
@@ -23,7 +24,7 @@ func (ix *index) resolve() {
 
 func (ix *index) anyOpen() bool {
 	for i := range ix.txns {
-		if t := &ix.txns[i]; t.fate == open || (t.fate == committed && !t.known() && t.rec.Writes()) {
+		if t, f := &ix.txns[i], ix.fates[i]; f == open || (f == committed && !t.known() && t.rec.Writes()) {
 			return true
 		}
 	}
@@ -36,7 +37,7 @@ func (ix *index) anyOpen() bool {
 type resolver struct {
 	ix      *index
 	answers []answer // by start timestamp
-	shelves []*shelf // by key; nil: nobody read it, or all its versions are sure
+	shelves []shelf  // by key; of no key: nobody read it, or all its versions are sure
 
 	seen, unseen worklist
 	found        explanations
@@ -48,10 +49,12 @@ type answer struct {
 	read
 
 	holders  *holders // of its shelf, those of what it says; nil: nobody has looked yet
-	order    int32    // its place among all answers, as they were walked
-	n        int32    // how many versions of the key were committed up to the start timestamp
+	n        int32    // how many versions of the key were committed up to its timestamp
 	newest   uint64   // the commit timestamp of the newest of them, when it was judged last
-	doubtful bool     // it is one of its shelf's
+	by       int32    // of a single one, the transaction that explains it
+	single   bool     // one version explained it at first, which was not surely committed
+	denies   bool     // newer versions were there then, of open transactions
+	doubtful bool     // two versions or more explain it
 }
 
 // decision is a transaction of which something was learnt, and the bounds
@@ -62,30 +65,84 @@ type decision struct {
 }
 
 func newResolver(ix *index) *resolver {
-	r := &resolver{ix: ix, shelves: make([]*shelf, len(ix.keys))}
+	r := &resolver{ix: ix, shelves: make([]shelf, len(ix.keys))}
+	var answers batches[answer]
 	for i := range ix.keys {
 		k := &ix.keys[i]
 		if !k.unsure || k.lists {
 			continue
 		}
-		var s *shelf
-		ix.sweep(i, func(rd *read, order int32, n int) {
-			if s == nil {
-				s = ix.newShelf(k)
+		s := &r.shelves[i]
+		ix.sweep(i, func(rd *read, n int) {
+			if s.k == nil {
+				*s = ix.newShelf(k)
 			}
-			a := answer{read: *rd, order: order, n: int32(n)} //nolint:gosec // fewer than 2^31 versions
-			r.found.search(ix, s, &a)
-			if r.found.tell(s, &a) {
-				r.answers = append(r.answers, a)
+			a := answer{read: *rd, n: int32(n)} //nolint:gosec // fewer than 2^31 versions
+			if r.look(&a); r.tells(&a) {
+				answers.add(a)
 			}
 		})
-		r.shelves[i] = s
 	}
-	slices.SortFunc(r.answers, func(a, b answer) int {
-		return cmp.Or(cmp.Compare(a.start(ix), b.start(ix)), cmp.Compare(a.order, b.order))
-	})
-	r.seen, r.unseen = newWorklist(len(r.answers)), newWorklist(len(r.answers))
+	r.sort(&answers)
+	r.list()
 	return r
+}
+
+// tells says whether an answer may decide something, now or later, and notes what.
+func (r *resolver) tells(a *answer) bool {
+	n, sure := r.found.number(r.ix, a)
+	a.single, a.doubtful = n == 1 && !sure, n > 1
+	if a.single {
+		a.by = r.found.only().txn
+	}
+	if oldest, ok := r.found.oldest(a); ok {
+		from, to := r.shelves[a.key].between(oldest+1, a.n)
+		a.denies = from < to
+	}
+	return a.single || a.doubtful || a.denies
+}
+
+// list puts on each list the answers from which its rule may decide something. The
+// doubtful ones come on them when other decisions leave them fewer explanations.
+func (r *resolver) list() {
+	var seen, unseen []int32
+	for i := range r.answers {
+		a, at := &r.answers[i], int32(i) //nolint:gosec // fewer than 2^31 answers
+		if a.single {
+			seen = append(seen, at)
+		}
+		if a.denies {
+			unseen = append(unseen, at)
+		}
+		if a.doubtful {
+			s := &r.shelves[a.key]
+			s.doubtful = append(s.doubtful, doubt{a.ts, at})
+		}
+	}
+	r.seen, r.unseen = newWorklist(len(r.answers), seen), newWorklist(len(r.answers), unseen)
+}
+
+// sort puts the answers in the order of their timestamps. It moves each of them once.
+func (r *resolver) sort(answers *batches[answer]) {
+	type placed struct {
+		ts        uint64
+		order, at int32
+	}
+	all := make([]placed, answers.len())
+	for i := range all {
+		a := answers.at(i)
+		all[i] = placed{a.ts, a.order, int32(i)} //nolint:gosec // fewer than 2^31 answers
+	}
+	slices.SortFunc(all, func(a, b placed) int {
+		if c := cmp.Compare(a.ts, b.ts); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.order, b.order)
+	})
+	r.answers = make([]answer, len(all))
+	for i := range all {
+		r.answers[i] = *answers.at(int(all[i].at))
+	}
 }
 
 // pass applies a rule to all answers on its list, in order, and says whether it
@@ -94,9 +151,6 @@ func (r *resolver) pass(list *worklist, rule func(at int32)) bool {
 	changed := false
 	list.begin()
 	for at, ok := list.next(); ok; at, ok = list.next() {
-		a := &r.answers[at]
-		r.found.search(r.ix, r.shelves[a.key], a)
-		a.newest = r.ix.commitOf(r.found.newest)
 		rule(at)
 		for _, d := range r.decided {
 			r.spread(d)
@@ -108,6 +162,12 @@ func (r *resolver) pass(list *worklist, rule func(at int32)) bool {
 	return changed
 }
 
+// look looks for what explains an answer now.
+func (r *resolver) look(a *answer) {
+	r.found.search(r.ix, &r.shelves[a.key], a)
+	a.newest = r.found.newest.commit
+}
+
 // spread makes a decision known to the keys that the transaction wrote, and
 // puts the doubtful answers that it may have given on both lists.
 func (r *resolver) spread(d decision) {
@@ -116,34 +176,24 @@ func (r *resolver) spread(d decision) {
 		if kind := t.rec.Ops[j].Kind; !kind.Writes() || kind == history.TxnLock {
 			continue
 		}
-		s := r.shelves[r.ix.keyOf(t, j)]
-		if s == nil {
+		s := &r.shelves[r.ix.keyOf(t, j)]
+		if s.k == nil {
 			continue // nobody read it
 		}
-		if t.known() && t.fate == committed {
+		if t.known() && r.ix.fates[d.txn] == committed {
 			s.commit(r.ix, d.txn)
 		}
-		from, _ := slices.BinarySearchFunc(s.doubtful, d.lo, func(at int32, ts uint64) int {
-			return cmp.Or(cmp.Compare(r.answers[at].start(r.ix), ts), 1)
-		})
-		for _, at := range s.doubtful[from:] {
-			a := &r.answers[at]
+		from := sort.Search(len(s.doubtful), func(i int) bool { return s.doubtful[i].ts >= d.lo })
+		for _, doubt := range s.doubtful[from:] {
+			a := &r.answers[doubt.at]
 			if a.newest >= max(d.hi, d.lo+1) {
 				break // it and all later ones have a newer version
 			}
 			if a.doubtful {
-				r.seen.add(at)
-				r.unseen.add(at)
+				r.seen.add(doubt.at)
+				r.unseen.add(doubt.at)
 			}
 		}
-	}
-}
-
-// decide sets what was learnt of a transaction.
-func (r *resolver) decide(n int32, now txn) {
-	if t := &r.ix.txns[n]; *t != now {
-		r.decided = append(r.decided, decision{n, t.lo, t.hi})
-		*t = now
 	}
 }
 
@@ -154,48 +204,37 @@ func (r *resolver) decide(n int32, now txn) {
 // only the other answers are doubtful.
 func (r *resolver) concludeSeen(at int32) {
 	a, f := &r.answers[at], &r.found
-	n := f.count
-	sure := f.newest.is(&a.read) || (f.newest.txn == initial && r.ix.h.InitialUnknown)
-	if sure {
-		n++
+	if a.single && !r.ix.news(a.by, a.ts) {
+		return // another answer has told already
 	}
-	if n > 1 && !a.doubtful {
-		s := r.shelves[a.key]
-		s.doubtful = append(s.doubtful, at)
-	}
+	r.look(a)
+	n, sure := f.number(r.ix, a)
 	a.doubtful = n > 1
 	if n != 1 || sure {
 		return
 	}
-	only := f.open
-	if only == nil {
-		only = f.floating
+	only := f.only().txn
+	if t := r.ix.txns[only]; r.ix.see(only, a.ts) {
+		r.decided = append(r.decided, decision{only, t.lo, t.hi})
 	}
-	t := r.ix.txns[only.txn]
-	t.see(a.start(r.ix))
-	r.decide(only.txn, t)
 }
 
 // concludeUnseen: versions newer than every one that explains the answer were
 // not committed.
 func (r *resolver) concludeUnseen(at int32) {
-	a, f, s := &r.answers[at], &r.found, r.shelves[r.answers[at].key]
-	oldest := f.newestAt
-	switch {
-	case f.floating != nil:
-		return // it may be newer than all others
-	case f.open != nil:
-		oldest = f.openAt
-	case !f.newest.is(&a.read):
-		return // the answer is wrong anyway
+	a := &r.answers[at]
+	r.look(a)
+	oldest, ok := r.found.oldest(a)
+	if !ok {
+		return
 	}
-	s.removeOpen(oldest+1, a.n, func(v *version) bool {
-		t := r.ix.txns[v.txn]
-		if t.fate != open || v.txn == a.txn {
-			return t.fate != open
+	r.shelves[a.key].removeOpen(oldest+1, a.n, func(v *version) bool {
+		if f := r.ix.fates[v.txn]; f != open || v.txn == a.txn {
+			return f != open
 		}
-		t.fate = aborted
-		r.decide(v.txn, t)
+		t := &r.ix.txns[v.txn]
+		r.ix.fates[v.txn] = aborted
+		r.decided = append(r.decided, decision{v.txn, t.lo, t.hi})
 		return true
 	})
 }

@@ -19,14 +19,14 @@ func (ix *index) resolveLists() {
 		for e := range strings.FieldsSeq(r.value) {
 			if t, ok := elements[e]; ok {
 				present[t] = struct{}{}
-				ix.txns[t].see(r.start(ix))
+				ix.see(t, r.ts)
 			}
 		}
 		if ix.keys[r.key].plain {
 			return // a plain write may have taken elements away
 		}
 		for _, t := range elements {
-			if _, ok := present[t]; !ok && ix.txns[t].known() && ix.txns[t].lo <= r.start(ix) && t != r.txn {
+			if _, ok := present[t]; !ok && ix.txns[t].known() && ix.txns[t].lo <= r.ts && t != r.txn {
 				missed[t] = struct{}{}
 			}
 		}
@@ -35,21 +35,34 @@ func (ix *index) resolveLists() {
 		w.walk(t)
 	}
 	for t := range missed {
-		if ix.txns[t].fate == open {
-			ix.txns[t].fate = aborted
+		if ix.fates[t] == open {
+			ix.fates[t] = aborted
 		}
 	}
 }
 
-// see records that the transaction's write was read at ts.
-func (t *txn) see(ts uint64) {
-	t.fate = committed
-	// The bounds of a timestamp that is not known never meet: lo == hi says
-	// that it is known.
-	if !t.known() && t.hi > ts {
-		t.hi = max(ts, t.lo+1)
+// see records that what a transaction wrote was read at ts, and says whether that
+// is news.
+func (ix *index) see(n int32, ts uint64) bool {
+	if !ix.news(n, ts) {
+		return false
 	}
+	ix.fates[n] = committed
+	if t := &ix.txns[n]; !t.known() {
+		t.hi = t.hiIfSeen(ts)
+	}
+	return true
 }
+
+// news says whether see would learn something.
+func (ix *index) news(n int32, ts uint64) bool {
+	t := &ix.txns[n]
+	return ix.fates[n] != committed || !t.known() && t.hiIfSeen(ts) != t.hi
+}
+
+// hiIfSeen returns the bound of a commit timestamp that is not known, of something that
+// was read at ts. The bounds never meet: lo == hi says that it is known.
+func (t *txn) hiIfSeen(ts uint64) uint64 { return min(t.hi, max(ts, t.lo+1)) }
 
 // openElements returns, for each list key, the elements that belong to one open
 // transaction and to nobody else.
@@ -77,7 +90,7 @@ func (ix *index) openElements() map[int32]map[string]int32 {
 		}
 		for e, t := range elements {
 			k.vague = k.vague || t == shared
-			if t == shared || (ix.txns[t].fate != open && ix.txns[t].known()) {
+			if t == shared || (ix.fates[t] != open && ix.txns[t].known()) {
 				delete(elements, e)
 			}
 		}

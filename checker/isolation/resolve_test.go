@@ -40,15 +40,15 @@ func (n *naive) resolve() {
 // pass shows every read what it may have read, the newest surely committed
 // version first, and says whether the rule changed anything.
 func (n *naive) pass(rule func(r *read, newest *version, open, floating []*version)) bool {
-	before := slices.Clone(n.ix.txns)
+	txns, fates := slices.Clone(n.ix.txns), slices.Clone(n.ix.fates)
 	for i := range n.reads {
 		r := &n.reads[i]
-		k, ts := &n.ix.keys[r.key], r.start(n.ix)
+		k := &n.ix.keys[r.key]
 		var newest *version
 		var open, floating []*version
 		for j := range k.versions {
 			v := &k.versions[j]
-			if n.ix.commitOf(v) > ts || v.txn == r.txn {
+			if v.commit > r.ts || v.txn == r.txn {
 				continue
 			}
 			if f := n.ix.fateOf(v); f == committed {
@@ -60,13 +60,13 @@ func (n *naive) pass(rule func(r *read, newest *version, open, floating []*versi
 		slices.Reverse(open)
 		for j := range k.floating {
 			v := &k.floating[j]
-			if t := &n.ix.txns[v.txn]; t.fate != aborted && v.txn != r.txn && t.lo <= ts && t.hi > n.ix.commitOf(newest) {
+			if t := &n.ix.txns[v.txn]; n.ix.fates[v.txn] != aborted && v.txn != r.txn && t.lo <= r.ts && t.hi > newest.commit {
 				floating = append(floating, v)
 			}
 		}
 		rule(r, newest, open, floating)
 	}
-	return !slices.Equal(before, n.ix.txns)
+	return !slices.Equal(txns, n.ix.txns) || !slices.Equal(fates, n.ix.fates)
 }
 
 func (n *naive) seen(r *read, newest *version, open, floating []*version) {
@@ -74,7 +74,7 @@ func (n *naive) seen(r *read, newest *version, open, floating []*version) {
 	if newest.is(r) || (newest.txn == initial && n.ix.h.InitialUnknown) || len(all) != 1 {
 		return
 	}
-	n.ix.txns[all[0].txn].see(r.start(n.ix))
+	n.ix.see(all[0].txn, r.ts)
 }
 
 func (n *naive) unseen(r *read, newest *version, open, floating []*version) {
@@ -86,7 +86,7 @@ func (n *naive) unseen(r *read, newest *version, open, floating []*version) {
 		if v.is(r) {
 			return
 		}
-		n.ix.txns[v.txn].fate = aborted
+		n.ix.fates[v.txn] = aborted
 	}
 }
 
@@ -141,8 +141,9 @@ func TestResolveEqualsNaive(t *testing.T) {
 		got.resolve()
 		want.resolve()
 		for i := range got.txns {
-			if g, w := &got.txns[i], &want.ix.txns[i]; g.fate != w.fate || g.lo != w.lo || g.hi != w.hi {
-				t.Fatalf("%s: fate %d, commit in [%d, %d], and naively %d, [%d, %d]", got.name(int32(i)), g.fate, g.lo, g.hi, w.fate, w.lo, w.hi) //nolint:gosec // small
+			g, w := &got.txns[i], &want.ix.txns[i]
+			if f, fw := got.fates[i], want.ix.fates[i]; f != fw || g.lo != w.lo || g.hi != w.hi {
+				t.Fatalf("%s: fate %d, commit in [%d, %d], and naively %d, [%d, %d]", got.name(int32(i)), f, g.lo, g.hi, fw, w.lo, w.hi) //nolint:gosec // small
 			}
 		}
 	})
@@ -234,7 +235,7 @@ func TestChainTakesLinearWork(t *testing.T) {
 			t.Errorf("against the order %v: %d links, rules applied %d times", against, n, applied)
 		}
 		for i := range ix.txns {
-			if op := ix.txns[i].op; op.Outcome == history.Unknown && len(op.Txn.Ops) == 2 && ix.txns[i].fate != committed {
+			if op := ix.txns[i].op; op.Outcome == history.Unknown && len(op.Txn.Ops) == 2 && ix.fates[i] != committed {
 				t.Fatalf("against the order %v: %s is not known to be committed", against, ix.name(int32(i))) //nolint:gosec // small
 			}
 		}

@@ -3,6 +3,7 @@ package isolation
 import (
 	"cmp"
 	"slices"
+	"sort"
 )
 
 // shelf arranges the versions of one key, so that those which explain an answer
@@ -14,9 +15,15 @@ type shelf struct {
 	committed, open []int32
 	// holders are the versions that may or may not be there, by what they hold.
 	holders map[content]*holders
-	// doubtful are the answers that two versions or more explain, by start
-	// timestamp. It may hold some that are so no more.
-	doubtful []int32
+	// doubtful are the answers that two versions or more explained at first, by
+	// timestamp.
+	doubtful []doubt
+}
+
+// doubt is an answer by its timestamp and number.
+type doubt struct {
+	ts uint64
+	at int32
 }
 
 // content is what a version holds, or an answer says.
@@ -31,8 +38,8 @@ type holders struct {
 	open, floating []int32
 }
 
-func (ix *index) newShelf(k *key) *shelf {
-	s := &shelf{k: k, holders: map[content]*holders{}}
+func (ix *index) newShelf(k *key) shelf {
+	s := shelf{k: k, holders: map[content]*holders{}}
 	for i := range k.versions {
 		v, at := &k.versions[i], int32(i) //nolint:gosec // fewer than 2^31 versions
 		switch ix.fateOf(v) {
@@ -72,9 +79,7 @@ func (v *version) content() content {
 // commit notes that an open version is committed.
 func (s *shelf) commit(ix *index, n int32) {
 	ts := ix.txns[n].lo
-	at, _ := slices.BinarySearchFunc(s.k.versions, ts, func(v version, ts uint64) int {
-		return cmp.Or(cmp.Compare(ix.commitOf(&v), ts), 1)
-	})
+	at := sort.Search(len(s.k.versions), func(i int) bool { return s.k.versions[i].commit >= ts })
 	for s.k.versions[at].txn != n {
 		at++ // the same timestamp was given twice
 	}
@@ -141,10 +146,10 @@ func (f *explanations) search(ix *index, s *shelf, a *answer) {
 			f.open, f.openAt = v, places[i]
 		}
 	}
-	newest, ts := ix.commitOf(f.newest), a.start(ix)
+	newest := f.newest.commit
 	for _, at := range a.holders.floating {
 		v := &s.k.floating[at]
-		if t := &ix.txns[v.txn]; t.fate != aborted && v.txn != a.txn && t.lo <= ts && t.hi > newest {
+		if ix.mayShow(v, &a.read, newest) {
 			f.count++
 			f.floating = v
 			if f.count > 1 {
@@ -154,9 +159,33 @@ func (f *explanations) search(ix *index, s *shelf, a *answer) {
 	}
 }
 
-// tell says whether the answer may decide something, now or later: it does not
-// if no version explains it, or if the newest one does and none is newer.
-func (f *explanations) tell(s *shelf, a *answer) bool {
-	i, j := s.between(f.newestAt+1, a.n)
-	return i < j && f.newest.is(&a.read) || f.count > 0
+// number returns how many versions explain the answer, and whether one of them is
+// surely committed.
+func (f *explanations) number(ix *index, a *answer) (n int, sure bool) {
+	sure = f.newest.is(&a.read) || (f.newest.txn == initial && ix.h.InitialUnknown)
+	if sure {
+		return f.count + 1, true
+	}
+	return f.count, false
+}
+
+// only returns the version that alone explains the answer, if that is not surely
+// committed.
+func (f *explanations) only() *version {
+	if f.open != nil {
+		return f.open
+	}
+	return f.floating
+}
+
+// oldest returns the place of the version that explains the answer and is older than
+// every other one that may have been read; ok is false if that is not certain.
+func (f *explanations) oldest(a *answer) (at int32, ok bool) {
+	switch {
+	case f.floating != nil:
+		return 0, false // it may be newer than all others
+	case f.open != nil:
+		return f.openAt, true
+	}
+	return f.newestAt, f.newest.is(&a.read) // otherwise the answer is wrong anyway
 }

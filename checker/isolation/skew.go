@@ -58,6 +58,12 @@ func findSkew(ix *index, isolated verdict.Verdict) verdict.Result {
 }
 
 // graph is the direct serialization graph over committed transactions.
+//
+// A read of the newest version of a key is a transaction of its own, and is left out,
+// since it closes no cycle that is not there without it: it depends on the writer of
+// the version that it returned, the writer of the next one overwrites that, and these
+// two are joined already by a write dependency, which is shorter. What binds such a
+// read is real time, which is no edge of this graph (newest.go).
 type graph struct {
 	ix    *index
 	edges [][]edge
@@ -98,11 +104,11 @@ func (g *graph) draw(add func(from int32, e edge)) {
 		if k.unsure {
 			continue // which version was read is not certain
 		}
-		g.ix.sweep(i, func(r *read, order int32, n int) {
-			if g.ix.txns[r.txn].fate != committed {
+		g.ix.sweep(i, func(r *read, n int) {
+			if g.ix.fates[r.txn] != committed {
 				return
 			}
-			order++ // 0 is for the versions
+			order := r.order + 1 // 0 is for the versions
 			link(k.versions[n-1].txn, r.txn, wr, order, false)
 			if n < len(k.versions) {
 				link(r.txn, k.versions[n].txn, rw, order, r.scan && !r.found)
@@ -195,8 +201,8 @@ type step struct {
 	edge edge
 }
 
-// shortestCycle returns a shortest cycle through the component's first
-// transaction.
+// shortestCycle returns a shortest cycle through the first of some transactions of
+// a component; nil if there is none, which cannot be if they are all of it.
 func (g *graph) shortestCycle(component []int32) []step {
 	start := component[0]
 	in := make(map[int32]struct{}, len(component))
@@ -222,7 +228,7 @@ func (g *graph) shortestCycle(component []int32) []step {
 			queue = append(queue, e.to)
 		}
 	}
-	return nil // cannot be: the component is strongly connected
+	return nil
 }
 
 func unwind(via map[int32]step, start int32) []step {

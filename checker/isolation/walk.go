@@ -1,7 +1,7 @@
 package isolation
 
 import (
-	"slices"
+	"sort"
 	"strings"
 
 	"simrun/sim/history"
@@ -11,35 +11,21 @@ import (
 // from its own writes.
 type read struct {
 	value string
-	ts    uint64 // its own timestamp; 0: that of its transaction
+	ts    uint64 // at which it saw the database
 	txn   int32
 	key   int32
+	order int32 // its place among all answers, as they were walked
 	found bool
 	scan  bool
-}
-
-// start returns the timestamp of the read: that of its transaction, unless it is a
-// read for update or of a statement of its own.
-func (r *read) start(ix *index) uint64 {
-	if r.ts != 0 {
-		return r.ts
-	}
-	return ix.starts[r.txn]
-}
-
-// seen returns how many versions of the key the read sees, in a sweep by start
-// timestamp. A read with a timestamp of its own is out of order there.
-func (ix *index) seen(k *key, r *read) int {
-	if r.ts != 0 {
-		return ix.upTo(k, r.ts)
-	}
-	return ix.advance(k, ix.starts[r.txn])
+	// apart: the timestamp is not the start timestamp of its transaction, for it is a
+	// read for update or of a statement of its own.
+	apart bool
 }
 
 // visitor is told what a transaction read. Either function may be nil.
 type visitor struct {
 	snapshot func(r read)
-	// own is called for an answer that contradicts the transaction's own
+	// wrong is called for an answer that contradicts the transaction's own
 	// writes, or that cannot be an answer at all.
 	wrong func(t int32, op int, k int32, problem string, scan bool)
 }
@@ -54,12 +40,13 @@ type own struct {
 
 // walker goes through transactions; it is reused for its buffer.
 type walker struct {
-	ix   *index
-	own  []own
-	at   map[int32]int // index in own by key, for transactions with many writes
-	t    int32
-	tx   *txn
-	seen visitor
+	ix    *index
+	own   []own
+	at    map[int32]int // index in own by key, for transactions with many writes
+	t     int32
+	tx    *txn
+	start uint64 // its start timestamp
+	seen  visitor
 }
 
 // ownLinear is the number of own writes up to which they are searched in turn.
@@ -68,7 +55,7 @@ const ownLinear = 16
 // walk visits the reads of transaction n in order.
 func (w *walker) walk(n int32) {
 	w.own, w.at = w.own[:0], nil
-	w.t, w.tx = n, &w.ix.txns[n]
+	w.t, w.tx, w.start = n, &w.ix.txns[n], w.ix.starts[n]
 	for j := range w.tx.rec.Ops {
 		op := &w.tx.rec.Ops[j]
 		switch op.Kind {
@@ -126,7 +113,10 @@ func (w *walker) written(k int32) *own {
 
 // read visits the answer to a read of one key.
 func (w *walker) read(j int, k int32, value *string, scan bool) {
-	r := read{txn: w.t, ts: w.tx.rec.Ops[j].TS, key: k, scan: scan, found: value != nil}
+	r := read{txn: w.t, ts: w.start, key: k, scan: scan, found: value != nil}
+	if ts := w.tx.rec.Ops[j].TS; ts != 0 {
+		r.ts, r.apart = ts, true
+	}
 	if value != nil {
 		r.value = *value
 	}
@@ -175,13 +165,12 @@ func (w *walker) scan(j int, op *history.TxnOp) {
 		w.wrong(j, -1, problem, true)
 		return
 	}
-	from, to := w.ix.between(op.Key, op.EndKey)
-	next := 0
+	keys, next := w.ix.keys, 0
 	visit := func(i int) bool {
 		if op.Limit > 0 && next == op.Limit {
 			return false
 		}
-		name := w.ix.keys[i].name
+		name := keys[i].name
 		for next < len(op.Pairs) && before(op.Pairs[next].Key, name, op.Reverse) {
 			w.wrong(j, -1, "the scan returned "+op.Pairs[next].Key+", which nobody ever wrote", true)
 			next++
@@ -195,10 +184,14 @@ func (w *walker) scan(j int, op *history.TxnOp) {
 		return true
 	}
 	if op.Reverse {
-		for i := to - 1; i >= from && visit(i); i-- {
+		last := len(keys) - 1
+		if op.EndKey != "" {
+			last = w.ix.firstFrom(op.EndKey) - 1
+		}
+		for i := last; i >= 0 && keys[i].name >= op.Key && visit(i); i-- {
 		}
 	} else {
-		for i := from; i < to && visit(i); i++ {
+		for i := w.ix.firstFrom(op.Key); i < len(keys) && (op.EndKey == "" || keys[i].name < op.EndKey) && visit(i); i++ {
 		}
 	}
 	if next < len(op.Pairs) {
@@ -213,20 +206,12 @@ func before(a, b string, reverse bool) bool {
 	return a < b
 }
 
-// between returns the numbers of the keys in [start, end).
-func (ix *index) between(start, end string) (from, to int) {
-	search := func(name string) int {
-		if k, ok := ix.ids[name]; ok {
-			return int(k) // as nearly always, and much faster than to search
-		}
-		i, _ := slices.BinarySearchFunc(ix.keys, name, func(k key, name string) int { return strings.Compare(k.name, name) })
-		return i
+// firstFrom returns the number of the first key that is not below name.
+func (ix *index) firstFrom(name string) int {
+	if k, ok := ix.ids[name]; ok {
+		return int(k) // as nearly always, and much faster than to search
 	}
-	from, to = search(start), len(ix.keys)
-	if end != "" {
-		to = search(end)
-	}
-	return from, max(from, to)
+	return sort.Search(len(ix.keys), func(i int) bool { return ix.keys[i].name >= name })
 }
 
 // malformed says what is wrong with a scan's answer on the face of it.

@@ -18,11 +18,11 @@ type worklist struct {
 	on    []bool  // whether a number is on the list
 }
 
-// newWorklist returns a list of the numbers below n.
-func newWorklist(n int) worklist {
-	w := worklist{at: math.MaxInt32, later: make([]int32, n), on: make([]bool, n)}
-	for i := range w.later {
-		w.later[i], w.on[i] = int32(i), true //nolint:gosec // fewer than 2^31 operations
+// newWorklist returns a list for numbers below n, with some of them on it.
+func newWorklist(n int, first []int32) worklist {
+	w := worklist{at: math.MaxInt32, later: first, on: make([]bool, n)}
+	for _, i := range first {
+		w.on[i] = true
 	}
 	return w
 }

@@ -98,7 +98,7 @@ func wants(h *history.Header, t *history.TxnRecord) []want {
 		case history.TxnWrite:
 			w.kind, w.value = 'P', h.Bytes(*op.Value)
 		case history.TxnAppend:
-			w.kind, w.value, w.appended = 'P', *op.Value, true
+			w.kind, w.value, w.appended = 'P', h.Bytes(*op.Value), true
 		case history.TxnDelete:
 			w.kind = 'D'
 		case history.TxnLock:

@@ -106,7 +106,7 @@ func (r *run) audit() error {
 	if err := r.settle(); err != nil {
 		return err
 	}
-	return r.world.Do(func() { r.state = r.cluster.CheckState(r.rec.History()) })
+	return r.world.Do(func() { r.state = r.cluster.CheckState(r.rec.AsOf(r.world.Now())) })
 }
 
 // readAll lets the administrator read everything.

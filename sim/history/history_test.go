@@ -177,6 +177,9 @@ func TestRecorder(t *testing.T) {
 	if d.Invoke != 13 || rec.Pending() != 1 || rec.Len() != 2 {
 		t.Fatalf("%+v, %d under way, %d ended", d, rec.Pending(), rec.Len())
 	}
+	if soFar := rec.AsOf(15); len(soFar.Ops) != 3 || soFar.Ops[2].ID != d.ID || soFar.Ops[2].Outcome != history.Unknown || rec.Len() != 2 || d.Outcome != "" {
+		t.Fatalf("%+v, %+v under way, %d ended", soFar.Ops, d, rec.Len())
+	}
 	h, err := rec.Close(20)
 	if err != nil {
 		t.Fatal(err)

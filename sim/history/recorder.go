@@ -107,6 +107,19 @@ func (r *Recorder) Err() error { return r.err }
 // History returns the record so far. The slice is the recorder's own.
 func (r *Recorder) History() *History { return &r.h }
 
+// AsOf returns what Close would, and leaves the record as it is: what is under way
+// has an unknown outcome, for its client is gone, say.
+func (r *Recorder) AsOf(now int64) *History {
+	h := r.h
+	h.Ops = slices.Clone(h.Ops)
+	for _, id := range slices.Sorted(maps.Keys(r.pending)) {
+		op := *r.pending[id]
+		op.Outcome, op.Return = Unknown, max(now, op.Invoke)
+		h.Ops = append(h.Ops, op)
+	}
+	return &h
+}
+
 // Close ends what is under way, writes the end line and returns the record and
 // the first failure of the stream.
 func (r *Recorder) Close(now int64) (*History, error) {

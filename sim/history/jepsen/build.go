@@ -23,21 +23,22 @@ type builder struct {
 
 // event is one operation: its beginning, and its end if there was one.
 type event struct {
-	id       int
-	process  int64
-	line     int // of the beginning, for errors
-	invoke   int64
-	ret      int64
-	kind     string // :f
-	key      any    // of the forms that have a key of their own
-	hasKey   bool
-	begin    any // :value of the beginning
-	end      any // :value of the end
-	outcome  history.Outcome
-	err      string
-	start    uint64 // timestamps that simrun exports
-	commit   uint64
-	computed bool
+	id           int
+	process      int64
+	line         int // of the beginning, for errors
+	invoke       int64
+	ret          int64
+	kind         string // :f
+	key          any    // of the forms that have a key of their own
+	hasKey       bool
+	begin        any // :value of the beginning
+	end          any // :value of the end
+	outcome      history.Outcome
+	err          string
+	start        uint64 // timestamps that simrun exports
+	commit       uint64
+	computed     bool
+	newest, asOf bool
 }
 
 func newBuilder(name string) *builder {
@@ -112,6 +113,8 @@ func (e *event) stamps(f form) {
 	}
 	e.start, e.commit = stamp("start-ts"), stamp("commit-ts")
 	e.computed, _ = f.fields["calculated"].(bool)
+	e.newest, _ = f.fields["newest"].(bool)
+	e.asOf, _ = f.fields["as-of"].(bool)
 }
 
 // finish turns the events into a history. What never ended is of unknown

@@ -25,6 +25,12 @@ func (b *builder) convert(e *event, s shape) (history.Op, error) {
 		op.Kind = history.Kind(e.kind)
 		op.Key, _ = text(e.begin)
 		return op, nil
+	case "timestamp":
+		op.Kind = history.Timestamp
+		if op.Outcome == history.OK {
+			op.Value = value(e.end)
+		}
+		return op, nil
 	case "txn", "":
 		return b.txn(op, e, s)
 	case "transfer":
@@ -133,7 +139,7 @@ func (b *builder) bankRead(op history.Op, e *event) history.Op {
 // txn converts a transaction. What it read is known only if it ended well.
 func (b *builder) txn(op history.Op, e *event, s shape) (history.Op, error) {
 	op.Kind = history.Txn
-	op.Txn = &history.TxnRecord{StartTS: e.start, CommitTS: e.commit, Calculated: e.computed}
+	op.Txn = &history.TxnRecord{StartTS: e.start, CommitTS: e.commit, Calculated: e.computed, Newest: e.newest, AsOf: e.asOf}
 	list, ends := e.begin, e.end
 	if op.Outcome == history.OK && ends != nil {
 		list = ends

@@ -23,9 +23,15 @@ import (
 //   - a scan is a read of each pair that it returned; what it did not find is lost;
 //   - a delete writes nil; a lock is left out.
 //
+// The end of a transaction has what is known of its timestamps: :start-ts and
+// :commit-ts, and the flags :calculated, :newest and :as-of, which mean what they do
+// in history.TxnRecord. Where single operations have timestamps of their own, as in
+// pessimistic transactions, these two do not say what was seen: of such a history no
+// timestamps are written at all.
+//
 // A process that has an operation of unknown outcome goes on as another one.
 func WriteEDN(w io.Writer, h *history.History) error {
-	out := &exporter{w: bufio.NewWriter(w), lists: listKeys(h)}
+	out := &exporter{w: bufio.NewWriter(w), lists: listKeys(h), stamped: ofSnapshots(h)}
 	for i, m := range moments(h) {
 		if err := out.line(i, m); err != nil {
 			return fmt.Errorf("history: export operation %d: %w", m.op.ID, err)
@@ -103,9 +109,17 @@ func listKeys(h *history.History) map[string]struct{} {
 	return keys
 }
 
+// ofSnapshots says whether the timestamps of transactions say what they saw.
+func ofSnapshots(h *history.History) bool {
+	return !slices.ContainsFunc(h.Ops, func(op history.Op) bool {
+		return op.Txn != nil && (op.Txn.Pessimistic || slices.ContainsFunc(op.Txn.Ops, func(o history.TxnOp) bool { return o.TS != 0 }))
+	})
+}
+
 type exporter struct {
-	w     *bufio.Writer
-	lists map[string]struct{}
+	w       *bufio.Writer
+	lists   map[string]struct{}
+	stamped bool
 }
 
 // line writes one line.
@@ -130,14 +144,8 @@ func (x *exporter) line(index int, m moment) error {
 		return err
 	}
 	fmt.Fprintf(x.w, "{:index %d, :time %d, :process %d, :type :%s, :f :%s, :value %s", index, m.at, m.process, kind, f, v)
-	if m.end && m.op.Txn != nil {
-		fmt.Fprintf(x.w, ", :start-ts %d", m.op.Txn.StartTS)
-		if m.op.Txn.CommitTS != 0 {
-			fmt.Fprintf(x.w, ", :commit-ts %d", m.op.Txn.CommitTS)
-		}
-		if m.op.Txn.Calculated {
-			x.w.WriteString(", :calculated true")
-		}
+	if m.end && m.op.Txn != nil && x.stamped {
+		x.stamps(m.op.Txn)
 	}
 	if m.end && m.op.Error != "" {
 		quoted, merr := edn.Marshal(m.op.Error)
@@ -150,6 +158,25 @@ func (x *exporter) line(index int, m moment) error {
 	return err
 }
 
+// stamps writes what is known of a transaction's timestamps. One that reads what is
+// newest has none.
+func (x *exporter) stamps(t *history.TxnRecord) {
+	if !t.Newest {
+		fmt.Fprintf(x.w, ", :start-ts %d", t.StartTS)
+	}
+	if t.CommitTS != 0 {
+		fmt.Fprintf(x.w, ", :commit-ts %d", t.CommitTS)
+	}
+	for _, flag := range []struct {
+		name string
+		set  bool
+	}{{"calculated", t.Calculated}, {"newest", t.Newest}, {"as-of", t.AsOf}} {
+		if flag.set {
+			fmt.Fprintf(x.w, ", :%s true", flag.name)
+		}
+	}
+}
+
 func (x *exporter) value(op *history.Op, answered bool) (string, error) {
 	switch op.Kind {
 	case history.Txn:
@@ -157,6 +184,9 @@ func (x *exporter) value(op *history.Op, answered bool) (string, error) {
 	case history.Acquire, history.Release:
 		return scalar(&op.Key)
 	case history.Timestamp:
+		if !answered {
+			return "nil", nil
+		}
 		return scalar(op.Value)
 	case history.CAS:
 		return tuple(op.Key, func() (string, error) { return pair(op.Expected, op.Value) })

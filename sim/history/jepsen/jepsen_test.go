@@ -3,6 +3,7 @@ package jepsen_test
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -230,6 +231,45 @@ write k nil>3 failed`
 	}
 	if h.Ops[3].Txn.StartTS != 4 || h.Ops[3].Txn.CommitTS != 6 {
 		t.Errorf("timestamps: %+v", h.Ops[3].Txn)
+	}
+}
+
+// TestExportTimestamps: whatever way a transaction came by its timestamps, or had
+// none, is in the output, and comes back from it.
+func TestExportTimestamps(t *testing.T) {
+	read := []history.TxnOp{{Kind: history.TxnRead, Key: "x", Value: p("7")}}
+	h := &history.History{}
+	for i, txn := range []*history.TxnRecord{
+		{StartTS: 2, CommitTS: 3, Calculated: true, Ops: []history.TxnOp{{Kind: history.TxnWrite, Key: "x", Value: p("7")}}},
+		{Newest: true, Ops: read},
+		{StartTS: 2, AsOf: true, Ops: read},
+	} {
+		at := int64(2 * i)
+		h.Ops = append(h.Ops, history.Op{ID: i, Kind: history.Txn, Invoke: at, Return: at + 1, Outcome: history.OK, Txn: txn})
+	}
+	var b bytes.Buffer
+	if err := jepsen.WriteEDN(&b, h); err != nil {
+		t.Fatal(err)
+	}
+	const want = `{:index 0, :time 0, :process 0, :type :invoke, :f :txn, :value [[:w "x" 7]]}
+{:index 1, :time 1, :process 0, :type :ok, :f :txn, :value [[:w "x" 7]], :start-ts 2, :commit-ts 3, :calculated true}
+{:index 2, :time 2, :process 0, :type :invoke, :f :txn, :value [[:r "x" nil]]}
+{:index 3, :time 3, :process 0, :type :ok, :f :txn, :value [[:r "x" 7]], :newest true}
+{:index 4, :time 4, :process 0, :type :invoke, :f :txn, :value [[:r "x" nil]]}
+{:index 5, :time 5, :process 0, :type :ok, :f :txn, :value [[:r "x" 7]], :start-ts 2, :as-of true}
+`
+	if b.String() != want {
+		t.Fatalf("got\n%s", b.String())
+	}
+	got := readAll(t, b.String())
+	for i := range h.Ops {
+		if !reflect.DeepEqual(got.Ops[i].Txn, h.Ops[i].Txn) {
+			t.Errorf("came back as %+v", got.Ops[i].Txn)
+		}
+	}
+	const both = `{:process 0, :type :invoke, :f :txn, :value [[:r "x" nil]]} {:process 0, :type :ok, :f :txn, :value [[:r "x" 7]], :start-ts 2, :newest true}`
+	if _, err := jepsen.Read(strings.NewReader(both), "h"); err == nil || !strings.Contains(err.Error(), "reads what is newest, and has a start timestamp") {
+		t.Errorf("a read of what is newest with a start timestamp: %v", err)
 	}
 }
 
