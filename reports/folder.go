@@ -2,8 +2,6 @@ package reports
 
 import (
 	"bufio"
-	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -21,44 +19,20 @@ const (
 	FileTrace   = "trace.json"
 	FilePage    = "report.html"
 	FileEDN     = "history.edn"
-	// linearPattern matches porcupine's pages, one for each checker that used it.
-	linearPattern = "linear-*.html"
 )
 
 // Folder is where the files of one run go.
 type Folder struct {
-	path   string
-	stream *historyStream // nil: the history is written by Save
+	path string // where the files are written
+	// into is where they are to be in the end, "" if they are there already.
+	into string
+	// keepPlan says that the plan there is the input.
+	keepPlan bool
+	made     []string       // folders that Create has made, the innermost first
+	stream   *historyStream // nil: the history is written by Save
 	// create makes a temporary file in the folder, remove takes it away.
 	create func(dir, pattern string) (*os.File, error)
 	remove func(name string) error
-}
-
-// Create makes the folder, or takes over one that is there: files of an
-// earlier run are removed, so that a folder never tells of two runs, and
-// everything else in it is left alone.
-func Create(path string) (*Folder, error) {
-	if err := os.MkdirAll(path, 0o755); err != nil {
-		return nil, &Error{File: path, Problem: "the folder cannot be made: " + reason(err), Remedy: "choose another one (--out)", Err: err}
-	}
-	stale, err := filepath.Glob(filepath.Join(globQuote(path), linearPattern))
-	if err != nil {
-		return nil, fmt.Errorf("reports: list %s: %w", path, err)
-	}
-	for _, name := range []string{FilePlan, FileHistory, FileResult, FileTrace, FilePage, FileEDN} {
-		stale = append(stale, filepath.Join(path, name))
-	}
-	for _, file := range stale {
-		if err := os.Remove(file); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return nil, &Error{File: file, Problem: "left by an earlier run, it cannot be removed: " + reason(err), Remedy: "choose another folder (--out)", Err: err}
-		}
-	}
-	return Open(path), nil
-}
-
-// globQuote takes the meaning from a path's special characters.
-func globQuote(path string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
 }
 
 // Open returns a folder that Create made earlier, to write some of its files
@@ -67,8 +41,13 @@ func Open(path string) *Folder {
 	return &Folder{path: path, create: os.CreateTemp, remove: os.Remove}
 }
 
-// Path returns the folder's path.
-func (f *Folder) Path() string { return f.path }
+// Path returns the folder's path: where the files are when all are written.
+func (f *Folder) Path() string {
+	if f.into != "" {
+		return f.into
+	}
+	return f.path
+}
 
 // file returns the path of a file of the folder.
 func (f *Folder) file(name string) string { return filepath.Join(f.path, name) }
@@ -117,8 +96,15 @@ func (s *historyStream) Close() error {
 
 // Save writes all files of the run. Each appears whole or not at all. The first
 // that cannot be written ends it: the error says what is missing, and what was
-// written stays.
+// written stays. When all are there they take the place of an earlier run's.
 func (f *Folder) Save(run *Run) error {
+	if err := f.saveRun(run); err != nil {
+		return err
+	}
+	return f.publish()
+}
+
+func (f *Folder) saveRun(run *Run) error {
 	parts := []part{planPart(run.Plan)}
 	if f.stream == nil {
 		parts = append(parts, part{FileHistory, func(w io.Writer) error { return history.Encode(w, run.History) }})

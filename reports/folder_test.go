@@ -3,9 +3,11 @@ package reports
 import (
 	"errors"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,7 +17,7 @@ import (
 
 func save(t *testing.T, dir string, run *Run) {
 	t.Helper()
-	f, err := Create(dir)
+	f, err := Create(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,8 +71,8 @@ func TestFoldersOfOneSeedAreEqual(t *testing.T) {
 	}
 }
 
-// A folder tells of one run: what an earlier one left is removed, what is
-// somebody else's is not.
+// A folder tells of one run: what an earlier one left is replaced as soon as there
+// is a new one and not before, what is somebody else's stays.
 func TestCreateRemovesAnEarlierRun(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "odd [name]*")
 	run := bankRun(110)
@@ -83,13 +85,84 @@ func TestCreateRemovesAnEarlierRun(t *testing.T) {
 	if files(t, dir)["linear-keys.html"] != "<html>" {
 		t.Error("porcupine's page is missing")
 	}
-	if err := os.WriteFile(filepath.Join(dir, "notes.txt"), []byte("mine"), 0o644); err != nil {
+	old := files(t, dir)
+	if err := os.WriteFile(filepath.Join(dir, "linear-algebra.html"), []byte("mine"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Create(dir); err != nil {
+	f, err := Create(dir, "")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if left := files(t, dir); len(left) != 1 || left["notes.txt"] != "mine" {
+	if err = f.SavePlan("# begun\n"); err != nil {
+		t.Fatal(err)
+	}
+	// The process might be killed now.
+	for name, text := range old {
+		if got, lost := os.ReadFile(filepath.Join(dir, name)); lost != nil || string(got) != text {
+			t.Errorf("%s was lost before the new run had its own: %v", name, lost)
+		}
+	}
+	if got := Unfinished(dir); got != filepath.Join(dir, FolderNew) {
+		t.Errorf("the unfinished run is said to be in %q", got)
+	}
+	if f, err = Create(dir, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err = f.Save(bankRun(100)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = os.Stat(filepath.Join(dir, FolderNew)); !errors.Is(err, os.ErrNotExist) || Unfinished(dir) != "" {
+		t.Errorf("the folder of the new run was left: %v", err)
+	}
+	left := files(t, dir)
+	if len(left) != len(fixedFiles())+1 || left["linear-algebra.html"] != "mine" || left[FileHistory] == old[FileHistory] {
+		t.Errorf("left behind: %v", slices.Sorted(maps.Keys(left)))
+	}
+}
+
+// The plan that is run stays as it is, though it lies in the folder of the run.
+func TestCreateKeepsTheInput(t *testing.T) {
+	dir := t.TempDir()
+	save(t, dir, bankRun(110))
+	input := filepath.Join(dir, FilePlan)
+	const text = "# mine\nversion = '1'\n[cluster]\n"
+	if err := os.WriteFile(input, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f, err := Create(dir, filepath.Join(dir, ".", "..", filepath.Base(dir), FilePlan))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err = f.Save(bankRun(100)); err != nil {
+		t.Fatal(err)
+	}
+	if got := files(t, dir); got[FilePlan] != text || len(got) != len(fixedFiles()) {
+		t.Errorf("the plan is now %q, the folder holds %v", got[FilePlan], slices.Sorted(maps.Keys(got)))
+	}
+}
+
+// What is somebody else's is not replaced.
+func TestCreateRefusesForeignFiles(t *testing.T) {
+	for _, name := range []string{FilePage, FileResult, FilePlan, "linear-keys.html"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("version of mine"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Create(dir, "")
+		if err == nil || !strings.Contains(err.Error(), name+": is not a run's, ") || !strings.HasSuffix(err.Error(), "; choose another folder (--out)") {
+			t.Errorf("%s: got %v", name, err)
+		}
+		if got := files(t, dir); len(got) != 1 || got[name] != "version of mine" {
+			t.Errorf("%s: now there is %v", name, got)
+		}
+	}
+	dir := t.TempDir()
+	f, err := Create(filepath.Join(dir, "a", "b"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Discard()
+	if left := files(t, dir); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
 	}
 }
@@ -97,7 +170,7 @@ func TestCreateRemovesAnEarlierRun(t *testing.T) {
 // A run that streams its history has it on disk whatever becomes of the rest.
 func TestHistoryStream(t *testing.T) {
 	dir := t.TempDir()
-	f, err := Create(dir)
+	f, err := Create(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +208,7 @@ func TestFullDisk(t *testing.T) {
 		t.Skip("this system has no /dev/full")
 	}
 	dir := t.TempDir()
-	f, err := Create(dir)
+	f, err := Create(dir, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +255,7 @@ func TestUnwritableFolder(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := Create(filepath.Join(file, "bank-7"))
+	_, err := Create(filepath.Join(file, "bank-7"), "")
 	want := filepath.Join(file, "bank-7") + ": the folder cannot be made: not a directory; choose another one (--out)"
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)

@@ -14,6 +14,9 @@ import (
 // knobs. All other choices of a seed stay what they are, for each is drawn from a stream
 // of its own. Whether the value is in its range, the plan's validation tells.
 func (s *Scenario) Fix(name, value string) error {
+	if slices.Contains(knobNames(), name) && !reads(s.Cluster.API, name) {
+		return fmt.Errorf("nothing reads it where the api is '%s', as in this scenario: leave it out", s.Cluster.API)
+	}
 	if drawn := plan.Field(&s.Knobs, name); drawn.IsValid() {
 		v, err := plan.ParseValue(drawn.Type().Elem(), value)
 		if err != nil {
@@ -43,6 +46,24 @@ func (s *Scenario) fix(p *plan.Plan) {
 		}
 		field.Set(v)
 	}
+}
+
+// reads reports whether a cluster of an API, or its clients, ever looks at a knob.
+func reads(api plan.API, name string) bool {
+	switch api {
+	case plan.Raft: // scenarios/bareraft takes these, the others are of the network, the disks and clocks
+		return slices.Contains([]string{
+			"order", "tick-interval", "election-tick", "heartbeat-tick", "max-inflight-msgs", "max-size-per-msg",
+			"raft-log-gc-threshold", "request-timeout", "operation-timeout",
+			"sync-max", "loss", "duplicate", "reorder", "detour", "clock-offset", "clock-drift",
+		}, name)
+	case plan.Raw: // there are no transactions
+		return !slices.Contains([]string{
+			"lock-ttl", "batch-bytes", "commit-mode", "async-keys", "async-bytes", "commit-window", "schema-lease", "pessimistic", "read-committed",
+		}, name)
+	case plan.Txn:
+	}
+	return true
 }
 
 // knobNames are the names that Fix takes.

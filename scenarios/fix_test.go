@@ -1,7 +1,9 @@
 package scenarios_test
 
 import (
+	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"simrun/scenarios"
@@ -35,6 +37,37 @@ func TestFix(t *testing.T) {
 	for _, name := range plan.FieldNames(reflect.TypeFor[scenarios.Knobs]()) {
 		if fixed.Fix(name, "0") != nil && fixed.Fix(name, "0s") != nil && fixed.Fix(name, "true") != nil {
 			t.Errorf("%s takes neither a number nor text, a duration or true", name)
+		}
+	}
+}
+
+// TestFixWithoutEffect: a knob that nothing reads where the scenario's API is served is
+// refused, and every one that a scenario of the API lists is read.
+func TestFixWithoutEffect(t *testing.T) {
+	for name, knob := range map[string][2]string{
+		"raft": {"pessimistic", "5"}, "register": {"commit-mode", "async"}, "timestamps": {"lock-ttl", "1s"},
+	} {
+		s, err := scenarios.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err = s.Fix(knob[0], knob[1]); err == nil || !strings.Contains(err.Error(), "nothing reads it where the api is") {
+			t.Errorf("%s, %s: %v", name, knob[0], err)
+		}
+	}
+	for _, name := range scenarios.Names() {
+		s, err := scenarios.Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, knob := range plan.FieldNames(reflect.TypeFor[scenarios.Knobs]()) {
+			list := plan.Field(&s.Knobs, knob)
+			if list.Len() == 0 {
+				continue
+			}
+			if err := s.Fix(knob, fmt.Sprint(list.Index(0))); err != nil {
+				t.Errorf("%s, %s: %v", name, knob, err)
+			}
 		}
 	}
 }

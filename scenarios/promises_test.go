@@ -18,7 +18,7 @@ func TestAnswersBeforeTheDiskAreFoundAtOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	program := filepath.Join(t.TempDir(), "simrun")
-	if err = bugs[0].Build("..", program); err != nil {
+	if err = bugs[0].Build(t.Context(), "..", program); err != nil {
 		t.Fatal(err)
 	}
 	s, err := scenarios.Find("register")

@@ -184,23 +184,33 @@ func Find(name string) (*Scenario, error) {
 // Parse reads a scenario. An error names the file, the line and what to do.
 func Parse(file string, text []byte) (*Scenario, error) {
 	s := &Scenario{}
-	if toml.Unmarshal(text, &map[string]any{}) == nil {
+	isTOML := toml.Unmarshal(text, &map[string]any{}) == nil
+	if isTOML {
 		if err := plan.CheckTypes(file, string(text), reflect.TypeFor[Scenario]()); err != nil {
 			return nil, err
 		}
 	}
 	d := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
 	if err := d.Decode(s); err != nil {
-		return nil, describe(file, err)
+		return nil, describe(file, err, isTOML)
 	}
-	if err := s.validate(); err != nil {
+	err := s.validate()
+	if err == nil {
+		err = s.checkValues()
+	}
+	var wrong *plan.Error
+	switch {
+	case errors.As(err, &wrong):
+		return nil, plan.Locate(file, string(text), wrong)
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	return s, nil
 }
 
 // describe adds file, line and column to an error of the TOML library.
-func describe(file string, err error) error {
+// isTOML says that the text is sound, and a value in it is not.
+func describe(file string, err error, isTOML bool) error {
 	var strict *toml.StrictMissingError
 	if errors.As(err, &strict) && len(strict.Errors) > 0 {
 		e := strict.Errors[0]
@@ -214,7 +224,11 @@ func describe(file string, err error) error {
 		if field != "" && strings.Contains(decode.Error(), "cannot decode") {
 			return fmt.Errorf("%s:%d:%d: %s has a value of another type%s", file, row, column, field, remedy(decode.Error()))
 		}
-		return fmt.Errorf("%s:%d:%d: this is no TOML: %s", file, row, column, strings.TrimPrefix(decode.Error(), "toml: "))
+		text := strings.TrimPrefix(decode.Error(), "toml: ")
+		if isTOML {
+			return fmt.Errorf("%s:%d:%d: %s", file, row, column, strings.TrimPrefix(field+": "+text, ": "))
+		}
+		return fmt.Errorf("%s:%d:%d: this is no TOML: %s", file, row, column, text)
 	}
 	return fmt.Errorf("%s: %w", file, err)
 }
@@ -239,21 +253,21 @@ func remedy(text string) string {
 }
 
 // validate checks what does not depend on the seed. What does is checked by the
-// plan.
+// plan. The error is a *plan.Error.
 func (s *Scenario) validate() error {
 	switch {
 	case s.Name == "":
-		return errors.New("name is missing: give the scenario a name")
+		return wrong("name", "is missing: give the scenario a name")
 	case len(s.Cluster.Stores) == 0 || slices.Min(s.Cluster.Stores) < 1:
-		return errors.New("cluster.stores must list at least one number of stores, each at least 1")
+		return wrong("cluster.stores", "must list at least one number of stores, each at least 1")
 	case len(s.Cluster.Replicas) == 0 || slices.Min(s.Cluster.Replicas) > slices.Min(s.Cluster.Stores):
-		return errors.New("cluster.replicas must list at least one number that is not above the smallest of cluster.stores")
+		return wrong("cluster.replicas", "must list at least one number that is not above the smallest of cluster.stores")
 	case s.Workload.Prefix == "" && !workload.OwnKeys(s.Workload.Name):
-		return errors.New("workload.prefix is missing: it is what the workload's keys begin with")
+		return wrong("workload.prefix", "is missing: it is what the workload's keys begin with")
 	case s.Workload.Prefix != "" && workload.OwnKeys(s.Workload.Name):
-		return errors.New("workload.prefix stands there, but the workload has keys of its own: leave it out")
+		return wrong("workload.prefix", "stands there, but the workload has keys of its own: leave it out")
 	case s.Storm.Min <= 0 || s.Storm.Max < s.Storm.Min:
-		return errors.New("storm.min must be positive and not above storm.max")
+		return wrong("storm.min", "must be positive and not above storm.max")
 	}
 	ranges := []struct {
 		name string
@@ -266,25 +280,42 @@ func (s *Scenario) validate() error {
 	}
 	for _, f := range ranges {
 		if f.r.Min < 1 || f.r.Max < f.r.Min {
-			return fmt.Errorf("%s: min is %d and max is %d; min must be at least 1 and not above max", f.name, f.r.Min, f.r.Max)
+			return wrong(f.name, ": min is %d and max is %d; min must be at least 1 and not above max", f.r.Min, f.r.Max)
 		}
 	}
-	for _, kind := range slices.Concat(s.Faults.Steps, s.Faults.Beside) {
-		if !rpc.KnownMethod(kind) {
-			return fmt.Errorf("faults.steps and faults.beside: %s is no kind of message: write the name of a request, such as KvPrewrite", kind)
+	if err := s.validateFaults(); err != nil {
+		return err
+	}
+	return workload.Check(&plan.Workload{Name: s.Workload.Name, Params: s.Workload.Params, SQL: s.Workload.SQL}, s.Cluster.API)
+}
+
+func (s *Scenario) validateFaults() error {
+	for _, list := range []struct {
+		field string
+		kinds []string
+	}{{"faults.steps", s.Faults.Steps}, {"faults.beside", s.Faults.Beside}} {
+		for i, kind := range list.kinds {
+			if !rpc.KnownMethod(kind) {
+				return wrong(fmt.Sprintf("%s[%d]", list.field, i), "is %s, which is no kind of message: write the name of a request, such as KvPrewrite", kind)
+			}
 		}
 	}
 	for _, length := range []plan.Duration{s.Storm.Min, s.Storm.Max} {
 		c := s.Faults
 		c.Length = length
 		if err := c.Validate(); err != nil {
-			return fmt.Errorf("faults: %w", err)
+			// It begins with the field.
+			field, message, _ := strings.Cut(err.Error(), " ")
+			field, colon := strings.CutSuffix(field, ":")
+			if colon {
+				message = ": " + message
+			}
+			return wrong("faults."+field, "%s", message)
 		}
 	}
-	for _, share := range s.Knobs.Pessimistic {
-		if err := workload.CheckModes(s.Workload.Name, share); err != nil {
-			return err
-		}
-	}
-	return workload.Check(&plan.Workload{Name: s.Workload.Name, Params: s.Workload.Params, SQL: s.Workload.SQL}, s.Cluster.API)
+	return nil
+}
+
+func wrong(field, format string, args ...any) error {
+	return &plan.Error{Field: field, Message: fmt.Sprintf(format, args...)}
 }

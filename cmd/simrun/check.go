@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -26,7 +28,9 @@ func checkCommand() *cobra.Command {
 		Long: `check reads a history and runs every checker that applies to it. It knows
   history.jsonl    as this program writes it, or the folder of a run
   *.edn            Jepsen histories of registers, mutexes and bank transfers
-  *.log, *.txt     the text forms of porcupine's test data`,
+  *.log, *.txt     the text forms of porcupine's test data
+A history.jsonl that was cut off, because its run was killed, is checked as far as what
+was under way at its end cannot matter: it holds a violation, or has no verdict.`,
 		Example: "  simrun check out/bank-7/history.jsonl",
 		Args:    one("one history"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return check(cmd, args[0], limit, edn) },
@@ -41,28 +45,50 @@ func check(cmd *cobra.Command, file string, limit time.Duration, edn string) err
 		return fmt.Errorf("--limit %v leaves no time to search; give a positive duration such as 1m", limit)
 	}
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		tellUnfinished(cmd.ErrOrStderr(), file)
 		file = filepath.Join(file, reports.FileHistory)
 	}
 	h, err := jepsen.Open(file)
-	if err != nil {
-		dir := filepath.Dir(file)
-		if _, statErr := os.Stat(filepath.Join(dir, reports.FilePlan)); statErr == nil && filepath.Base(file) == reports.FileHistory {
-			return withRemedy(err, dir)
-		}
-		return err
+	cut := isCut(h, err)
+	if err != nil && !cut {
+		return noHistory(file, err)
 	}
 	if edn != "" {
 		if err := exportEDN(edn, h); err != nil {
 			return err
 		}
 	}
-	results := checker.History(h, checker.Options{Timeout: limit})
+	judge := checker.History
+	if cut {
+		judge = judgeCut
+	}
+	results := judge(h, checker.Options{Timeout: limit})
 	for _, r := range results {
 		printResult(cmd.OutOrStdout(), r)
 	}
 	verdict := checker.Of(results)
 	fmt.Fprintln(cmd.OutOrStdout(), verdict)
 	return verdictStatus(verdict)
+}
+
+// noHistory is the error of a history that cannot be read, with what to do about it
+// if it is one of a folder.
+func noHistory(file string, err error) error {
+	dir := filepath.Dir(file)
+	if filepath.Base(file) != reports.FileHistory {
+		return err
+	}
+	_, statErr := os.Stat(filepath.Join(dir, reports.FilePlan))
+	missing := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case missing && statErr == nil:
+		return &reports.Error{File: file, Problem: "the file is missing", Remedy: remedy(dir), Err: err}
+	case missing:
+		return &reports.Error{File: file, Problem: "the file is missing", Remedy: "is " + dir + " the folder of a run?", Err: err}
+	case statErr == nil:
+		return withRemedy(err, dir)
+	}
+	return err
 }
 
 func printResult(w io.Writer, r checker.Result) {
@@ -87,16 +113,9 @@ func printResult(w io.Writer, r checker.Result) {
 }
 
 func exportEDN(name string, h *history.History) error {
-	file, err := os.Create(name)
+	file, err := openOut(name)
 	if err != nil {
-		return fmt.Errorf("cannot write the history: %w", err)
+		return err
 	}
-	err = jepsen.WriteEDN(file, h)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", name, err)
-	}
-	return nil
+	return file.keep(jepsen.WriteEDN(file, h))
 }

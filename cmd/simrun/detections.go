@@ -146,8 +146,8 @@ func (d detection) row() string {
 	if !d.found {
 		by = "**not found**"
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | %s | %d | %.1f | %s |",
-		d.bug.ID, d.bug.Layer, d.bug.About, d.bug.Reference, d.where(), d.seeds, d.cpu.Seconds(), strings.ReplaceAll(by, "|", `\|`))
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %d | %s | %s |",
+		d.bug.ID, d.bug.Layer, d.bug.About, d.bug.Reference, d.where(), d.seeds, seconds(d.cpu), strings.ReplaceAll(by, "|", `\|`))
 }
 
 // replaceFile writes a file whole or not at all: what stands in it was measured

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -36,7 +35,9 @@ func huntCommand() *cobra.Command {
 		Long: `hunt tells each failure when it is met, and at the end all of them grouped by what
 was found, each with the command that runs its first seed again. An interrupt ends the
 hunt and tells what was found so far; the exit status is then 3, or 1 if that was a
-violation.`,
+violation. When --for is over, seeds that are almost done are waited for, and those
+that were still under way are told: one that had run far longer than all others is
+UNKNOWN. The exit status is 3 also if some of --seeds were not run.`,
 		Example: `  simrun hunt bank --seeds 1-2000
   simrun hunt bank --for 10m
   simrun hunt bank --seeds 1-500 --knob commit-mode=async`,
@@ -89,28 +90,31 @@ func hunt(cmd *cobra.Command, name string, f *huntFlags) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := huntContext(cmd.Context(), f)
+	var suite *outFile
+	if f.junit != "" {
+		if suite, err = openOut(f.junit); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := interruptible(cmd.Context())
 	defer cancel()
 	t := newTally(src, cmd.OutOrStdout(), cmd.ErrOrStderr(), total)
 	t.keepCases = f.junit != ""
 	begun := time.Now()
-	p := &pool{program: program, source: name, knobs: f.knobs, workers: f.workers, gomaxprocs: 1, timeout: f.seedTimeout, stderr: cmd.ErrOrStderr()}
-	stopped := false
+	p := &pool{program: program, source: name, knobs: f.knobs, workers: f.workers, gomaxprocs: 1, timeout: f.seedTimeout, limit: f.limit, stderr: cmd.ErrOrStderr()}
 	err = p.run(ctx, next, func(a answer) {
 		t.take(a)
 		if f.stop && a.Verdict == checker.Violation {
-			stopped = true
+			t.stopped = true
 			cancel()
 		}
 	})
-	t.interrupted = errors.Is(ctx.Err(), context.Canceled) && !stopped
+	t.interrupted = ctx.Err() != nil && !t.stopped
+	t.leave(p.unfinished, p.longest)
+	t.listMarks = f.marks
 	t.summary(time.Since(begun))
-	if f.marks {
-		t.marks.table(t.out, t.seeds-t.errors)
-	}
-	t.marks.summary(t.out)
-	if f.junit != "" {
-		if junitErr := writeJUnit(f.junit, src.name, t.cases); err == nil {
+	if suite != nil {
+		if junitErr := suite.keep(reports.WriteJUnit(suite, src.name, t.cases)); err == nil {
 			err = junitErr
 		}
 	}
@@ -151,30 +155,10 @@ func queueOf(seeds []uint64, procs []int) func() (job, bool) {
 	}
 }
 
-// huntContext ends at an interrupt, and when the time is over.
-func huntContext(parent context.Context, f *huntFlags) (context.Context, context.CancelFunc) {
+// interruptible returns a context that ends at an interrupt.
+func interruptible(parent context.Context) (context.Context, context.CancelFunc) {
 	if parent == nil {
 		parent = context.Background()
 	}
-	ctx, stop := signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
-	if f.limit == 0 {
-		return ctx, stop
-	}
-	ctx, cancel := context.WithTimeout(ctx, f.limit)
-	return ctx, func() { cancel(); stop() }
-}
-
-func writeJUnit(name, suite string, cases []reports.Case) error {
-	file, err := os.Create(name)
-	if err != nil {
-		return fmt.Errorf("cannot write the test suite: %w", err)
-	}
-	err = reports.WriteJUnit(file, suite, cases)
-	if closeErr := file.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return fmt.Errorf("cannot write %s: %w", name, err)
-	}
-	return nil
+	return signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
 }

@@ -3,11 +3,14 @@ package main
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"simrun/checker"
 	"simrun/reports"
@@ -49,6 +52,9 @@ func findSource(name string) (*source, error) {
 
 // parseSource reads the text of a plan or scenario file.
 func parseSource(name string, text []byte) (*source, error) {
+	if !hasFields(text) {
+		return nil, fmt.Errorf("%s: the file holds nothing: a plan begins with version, scenario and seed, a scenario with name and about", name)
+	}
 	if isPlan(text) {
 		p, err := parsePlan(name, string(text))
 		if err != nil {
@@ -85,6 +91,16 @@ func folderHint(name string, err error) error {
 		return err
 	}
 	return fmt.Errorf("%s is a folder: use simrun replay %s, or give its plan, %s", name, quoted(name), file)
+}
+
+// hasFields reports whether a text is more than comments.
+func hasFields(text []byte) bool {
+	for line := range strings.Lines(string(text)) {
+		if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+			return true
+		}
+	}
+	return false
 }
 
 // isPlan tells a plan from a scenario by the fields before the first table, or
@@ -173,6 +189,29 @@ func quoted(path string) string {
 	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
+// seedFlag is the value of --seed.
+type seedFlag uint64
+
+func addSeedFlag(cmd *cobra.Command, seed *seedFlag) {
+	*seed = 1
+	cmd.Flags().Var(seed, "seed", "the seed that decides everything")
+}
+
+// Type implements pflag.Value, as String and Set do.
+func (*seedFlag) Type() string { return "uint" }
+
+func (s *seedFlag) String() string { return strconv.FormatUint(uint64(*s), 10) }
+
+// Set reads the seed. The error says what to write, not how it was read.
+func (s *seedFlag) Set(text string) error {
+	seed, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		return fmt.Errorf("write a whole number from 0 to %d", uint64(math.MaxUint64))
+	}
+	*s = seedFlag(seed)
+	return nil
+}
+
 // parseSeeds reads "7", "1-100" or "3,7,20-30".
 func parseSeeds(text string) ([]uint64, error) {
 	var seeds []uint64
@@ -184,6 +223,8 @@ func parseSeeds(text string) ([]uint64, error) {
 			last, err = strconv.ParseUint(to, 10, 64)
 		}
 		switch {
+		case errors.Is(err, strconv.ErrRange):
+			return nil, fmt.Errorf("--seeds %q: %q is too large; the largest seed is %d", text, part, uint64(math.MaxUint64))
 		case err != nil:
 			return nil, fmt.Errorf("--seeds %q: %q is neither a seed nor a range; write such as 7, 1-100 or 3,7,20-30", text, part)
 		case last < first:

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"simrun/scenarios/runner"
 )
 
 // addKnobFlag adds the flag of the commands that run plans of a scenario.
@@ -23,7 +25,7 @@ func (s *source) fix(knobs []string) error {
 	if s.plan != nil {
 		return errors.New("--knob: a plan has its knobs inside: edit the plan, or give a scenario")
 	}
-	sound := s.scenario.Plan(1).Validate() == nil
+	sound := runner.Check(s.scenario.Plan(1)) == nil
 	given := map[string]bool{}
 	for _, knob := range knobs {
 		name, value, ok := strings.Cut(knob, "=")
@@ -39,7 +41,7 @@ func (s *source) fix(knobs []string) error {
 		}
 	}
 	// A value out of its range is one mistake, not one of every seed.
-	if err := s.scenario.Plan(1).Validate(); err != nil && sound {
+	if err := runner.Check(s.scenario.Plan(1)); err != nil && sound {
 		return fmt.Errorf("--knob %s: %w", strings.Join(knobs, ", "), err)
 	}
 	s.knobs = knobs

@@ -69,6 +69,7 @@ UNRECOVERABLE: the faults have destroyed the data).`,
 		reportCommand(),  // the text and the page of an output folder
 		plantedCommand(), // planted bugs: does the hunt find them?
 		listCommand(),    // scenarios
+		versionCommand(), // of program and file formats
 		workerCommand(),  // hidden: what verify, hunt and planted run in parallel
 	)
 	s := conclude(root.Execute(), out)

@@ -58,9 +58,10 @@ func (m marks) groups() []*markGroup {
 	return list
 }
 
-// summary prints how many marks of each package were reached, and names those
-// that were not: a branch that no run takes is one that no run tests.
-func (m marks) summary(w io.Writer) {
+// summary prints how many marks were reached and, if they are to be listed, names
+// those of each package that were not: a branch that no run takes is one that no
+// run tests.
+func (m marks) summary(w io.Writer, list bool) {
 	if len(m) == 0 {
 		return
 	}
@@ -69,6 +70,10 @@ func (m marks) summary(w io.Writer) {
 		if s.count > 0 {
 			reached++
 		}
+	}
+	if !list {
+		fmt.Fprintf(w, "%d of %d rare branches reached; --marks lists them\n", reached, len(m))
+		return
 	}
 	fmt.Fprintf(w, "%d of %d rare branches reached\n", reached, len(m))
 	for _, g := range m.groups() {

@@ -107,8 +107,8 @@ func TestFullDisk(t *testing.T) {
 		t.Error(err)
 	}
 	check := start(t, "check", folder)
-	if _, code := check.end(); code != exitUsage || !strings.Contains(check.stderr.String(), "the file is truncated") {
-		t.Errorf("check: exit status %d: %s", code, check.stderr.String())
+	if out, code := check.end(); code != exitUnknown || !strings.Contains(out, "cut off after ") {
+		t.Errorf("check: exit status %d: %s%s", code, out, check.stderr.String())
 	}
 }
 

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -18,11 +18,12 @@ import (
 
 // plantedFlags are the flags of planted.
 type plantedFlags struct {
-	root     string
-	seeds    uint64
-	workers  int
-	markdown string
-	apply    bool
+	root        string
+	seeds       uint64
+	workers     int
+	seedTimeout time.Duration
+	markdown    string
+	apply       bool
 }
 
 func plantedCommand() *cobra.Command {
@@ -32,7 +33,8 @@ func plantedCommand() *cobra.Command {
 		Short: "Build the database with a planted bug and hunt for it",
 		Long: `planted builds this program from a copy in which one bug was planted, and hunts
 with it until the bug is found. A bug that is not found means that the simulator
-is blind to its kind. It needs the source and the go command.
+is blind to its kind; seeds that had no verdict are named then. A seed that cannot
+be run ends it: that is no answer. It needs the source and the go command.
 
 With --markdown the row of each bug is put into the table of a file as soon as it
 is known, in the place of the row that the bug had; other rows, and what people
@@ -48,7 +50,7 @@ A file that is not there is written whole.`,
 	}
 	cmd.Flags().StringVar(&f.root, "root", ".", "root of the module's source")
 	cmd.Flags().Uint64Var(&f.seeds, "seeds", 5000, "give up after this many seeds")
-	cmd.Flags().IntVar(&f.workers, "workers", runtime.NumCPU(), "worker processes")
+	addPoolFlags(cmd, &f.workers, &f.seedTimeout)
 	cmd.Flags().StringVar(&f.markdown, "markdown", "", "also put the rows of the bugs into the table of this file")
 	cmd.Flags().BoolVar(&f.apply, "apply-only", false, "only check that every patch applies and builds")
 	return cmd
@@ -59,6 +61,12 @@ func plantAll(cmd *cobra.Command, ids []string, f *plantedFlags) error {
 	if err != nil {
 		return err
 	}
+	if err = checkPoolFlags(f.workers, f.seedTimeout); err != nil {
+		return err
+	}
+	if f.seeds < 1 {
+		return errors.New("--seeds 0: give at least 1")
+	}
 	if _, err = os.Stat(filepath.Join(f.root, "go.mod")); err != nil {
 		return errors.New("--root " + f.root + " is not the root of the source: go.mod is missing there")
 	}
@@ -67,7 +75,7 @@ func plantAll(cmd *cobra.Command, ids []string, f *plantedFlags) error {
 		return err
 	}
 	defer os.RemoveAll(dir) //nolint:errcheck // it is in the system's temporary directory
-	ctx, cancel := huntContext(context.Background(), &huntFlags{})
+	ctx, cancel := interruptible(cmd.Context())
 	defer cancel()
 	if err = f.record(); err != nil { // before hours are spent
 		return err
@@ -75,19 +83,19 @@ func plantAll(cmd *cobra.Command, ids []string, f *plantedFlags) error {
 	missed := 0
 	for _, bug := range bugs {
 		if f.apply {
-			if err := bug.Check(f.root); err != nil {
-				return err
+			if err := bug.Check(ctx, f.root); err != nil {
+				return orInterrupted(ctx, err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "%s applies and builds\n", bug.ID)
 			continue
 		}
 		program := filepath.Join(dir, "simrun-"+bug.ID)
-		if err := bug.Build(f.root, program); err != nil {
-			return err
+		if err := bug.Build(ctx, f.root, program); err != nil {
+			return orInterrupted(ctx, err)
 		}
-		d, err := detect(ctx, bug, program, f)
+		d, err := detect(ctx, bug, program, f, cmd.ErrOrStderr())
 		if err != nil {
-			return err
+			return orInterrupted(ctx, err)
 		}
 		_ = os.Remove(program)
 		if !d.found {
@@ -102,6 +110,15 @@ func plantAll(cmd *cobra.Command, ids []string, f *plantedFlags) error {
 		return status{exitViolation, fmt.Errorf("%d planted bugs were not found", missed)}
 	}
 	return nil
+}
+
+// orInterrupted says that there was an interrupt where that is why there is an
+// error.
+func orInterrupted(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return status{exitUnknown, errInterrupted}
+	}
+	return err
 }
 
 // record puts detections into the table, if there is one to write.
@@ -120,14 +137,29 @@ type detection struct {
 	seeds     int    // up to and including it
 	cpu       time.Duration
 	signature string
+	unknown   int    // of the seeds have no verdict
+	lost      string // the first of these, and why; "" if there is none
 }
 
 func (d detection) String() string {
+	text := fmt.Sprintf("%s found in %s after %d seeds, %s CPU-seconds: seed %d, %s",
+		d.bug.ID, d.where(), d.seeds, seconds(d.cpu), d.seed, d.signature)
 	if !d.found {
-		return fmt.Sprintf("%s NOT FOUND in %s, %d seeds, %.1f CPU-seconds", d.bug.ID, d.where(), d.seeds, d.cpu.Seconds())
+		text = fmt.Sprintf("%s NOT FOUND in %s, %d seeds, %s CPU-seconds", d.bug.ID, d.where(), d.seeds, seconds(d.cpu))
 	}
-	return fmt.Sprintf("%s found in %s after %d seeds, %.1f CPU-seconds: seed %d, %s",
-		d.bug.ID, d.where(), d.seeds, d.cpu.Seconds(), d.seed, d.signature)
+	if d.unknown > 0 {
+		text += fmt.Sprintf("; %s had no verdict, the first of them %s", plural(d.unknown, "seed"), d.lost)
+	}
+	return text
+}
+
+// seconds is a processor time with as many digits as tell something: a plan that
+// was written for a bug finds it within some hundredths.
+func seconds(d time.Duration) string {
+	if d < time.Second {
+		return fmt.Sprintf("%.2f", d.Seconds())
+	}
+	return fmt.Sprintf("%.1f", d.Seconds())
 }
 
 // where is what was hunted in.
@@ -139,7 +171,7 @@ func (d detection) where() string {
 }
 
 // detect hunts with a program that has a bug.
-func detect(parent context.Context, bug *planted.Bug, program string, f *plantedFlags) (detection, error) {
+func detect(parent context.Context, bug *planted.Bug, program string, f *plantedFlags, stderr io.Writer) (detection, error) {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
 	h := inOrder{detection: detection{bug: bug}, limit: f.seeds}
@@ -147,18 +179,23 @@ func detect(parent context.Context, bug *planted.Bug, program string, f *planted
 	if bug.Plan != "" {
 		source = bug.PlanFile(f.root)
 	}
-	p := &pool{program: program, source: source, workers: max(f.workers, 1), gomaxprocs: 1}
+	p := &pool{program: program, source: source, workers: f.workers, gomaxprocs: 1, timeout: f.seedTimeout, stderr: stderr}
 	err := p.run(ctx, h.next, func(a answer) {
 		h.take(a)
-		if h.found {
+		if h.found || h.err != nil {
 			cancel()
 		}
 	})
-	d := h.detection
-	if parent.Err() != nil {
-		return d, status{exitUnknown, errors.New("interrupted")}
+	switch {
+	case parent.Err() != nil:
+		err = parent.Err()
+	case h.err != nil:
+		err = h.err
 	}
-	return d, err
+	if err != nil {
+		err = fmt.Errorf("bug %s in %s: %w", bug.ID, h.where(), err)
+	}
+	return h.detection, err
 }
 
 // inOrder looks at the answers in the order of their seeds, whatever the order
@@ -169,7 +206,8 @@ type inOrder struct {
 
 	limit   uint64 // seeds at most
 	given   uint64 // seeds handed out: from 1 on, each once
-	failing bool   // some seed has failed: no later one matters
+	failing bool   // some seed has failed, or could not be run: no later one matters
+	err     error  // the first that could not be run
 	waiting map[uint64]answer
 }
 
@@ -189,17 +227,27 @@ func (h *inOrder) take(a answer) {
 		h.waiting = map[uint64]answer{}
 	}
 	h.waiting[a.Seed] = a
-	h.failing = h.failing || a.Verdict == checker.Violation
-	for !h.found {
+	h.failing = h.failing || a.Error != "" || a.Verdict == checker.Violation
+	for !h.found && h.err == nil {
 		a, ok := h.waiting[uint64(h.seeds)+1]
 		if !ok {
 			return
 		}
 		delete(h.waiting, a.Seed)
+		if a.Error != "" {
+			h.err = fmt.Errorf("seed %d cannot be run: %s", a.Seed, a.Error)
+			return
+		}
 		h.seeds++
 		h.cpu += a.CPU
 		if a.Verdict == checker.Violation {
 			h.found, h.seed, h.signature = true, a.Seed, strings.TrimPrefix(a.Signature, "VIOLATION ")
+		}
+		if a.Verdict == checker.Unknown {
+			h.unknown++
+			if h.lost == "" {
+				h.lost = fmt.Sprintf("seed %d: %s", a.Seed, a.Message)
+			}
 		}
 	}
 }

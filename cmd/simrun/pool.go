@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +31,13 @@ type pool struct {
 	// timeout is the processor time that a run may take; a job of several runs has
 	// it several times. 0 is seedTimeoutDefault.
 	timeout time.Duration
+	// limit is the real time after which no more jobs are given out; 0 is none.
+	// Those under way have a grace to finish.
+	limit time.Duration
+	// unfinished are the jobs that were under way when run ended, in the order of
+	// their seeds, and longest is the real time that a job took which was answered.
+	unfinished []unfinished
+	longest    time.Duration
 	// stderr gets what a worker that died has said; nil is standard error.
 	stderr io.Writer
 }
@@ -39,16 +48,41 @@ const (
 	// deathsMax is how many workers may be lost in a row, none answering, before
 	// the fault is taken to be the program's and not a seed's.
 	deathsMax = 5
+	// graceMin and graceMax bound how long the jobs under way may go on when the time
+	// is over: twice what the longest took, for it is a pity to throw away a seed that
+	// is almost done.
+	graceMin, graceMax = time.Second, 10 * time.Second
 )
+
+// unfinished is a job without an answer, and the real time that it had.
+type unfinished struct {
+	seed uint64
+	ran  time.Duration
+}
 
 // errDeaths ends a hunt whose workers only die.
 var errDeaths = errors.New("no worker answers")
 
 // run feeds the workers from next, which returns false when there is nothing
 // left, and hands every answer to take. Neither is called concurrently. It
-// returns when all answers are there, or soon after ctx has ended.
+// returns when all answers are there, soon after ctx has ended, or after the
+// pool's limit.
 func (p *pool) run(ctx context.Context, next func() (job, bool), take func(answer)) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	d := &dispatcher{ctx: ctx, next: next, take: take}
+	if p.limit > 0 {
+		over := time.AfterFunc(p.limit, func() {
+			grace := time.NewTimer(d.close())
+			defer grace.Stop()
+			select {
+			case <-grace.C:
+				cancel()
+			case <-ctx.Done():
+			}
+		})
+		defer over.Stop()
+	}
 	var group sync.WaitGroup
 	for range p.workers {
 		group.Go(func() {
@@ -60,6 +94,8 @@ func (p *pool) run(ctx context.Context, next func() (job, bool), take func(answe
 		})
 	}
 	group.Wait()
+	slices.SortFunc(d.unfinished, func(a, b unfinished) int { return cmp.Compare(a.seed, b.seed) })
+	p.unfinished, p.longest = d.unfinished, d.longest
 	return d.err
 }
 
@@ -73,6 +109,18 @@ type dispatcher struct {
 	deaths int   // workers lost since the last answer
 	losses int   // workers lost in all
 	err    error // why no more jobs are given out
+
+	longest    time.Duration // that a job took which was answered
+	unfinished []unfinished  // when ctx ended
+}
+
+// close lets no more jobs be given out, and returns how long those under way may
+// go on.
+func (d *dispatcher) close() (grace time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.done = true
+	return min(max(2*d.longest, graceMin), graceMax)
 }
 
 // open reports whether there may be another job.
@@ -93,27 +141,37 @@ func (d *dispatcher) job() (job, bool) {
 	return j, ok
 }
 
-func (d *dispatcher) answer(a answer) {
+func (d *dispatcher) answer(a answer, took time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.deaths = 0
+	d.longest = max(d.longest, took)
 	d.take(a)
 }
 
 // lose answers for a worker that was lost over a seed: nobody knows its verdict.
-func (d *dispatcher) lose(seed uint64, signature, reason string) {
+func (d *dispatcher) lose(over unfinished, signature, reason string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.ctx.Err() != nil {
-		return // it was killed because all is over
+	if d.ctx.Err() != nil { // it was killed because all is over
+		d.unfinished = append(d.unfinished, over)
+		return
 	}
-	d.take(answer{
-		Seed: seed, Verdict: checker.Unknown, Signature: checker.Unknown.String() + " " + signature, Message: reason,
-		Checkers: []checker.Result{{Checker: "worker", Verdict: checker.Unknown, Reason: reason}},
-	})
+	d.take(lostAnswer(over.seed, signature, reason))
 	d.deaths++
 	if d.deaths >= deathsMax && d.err == nil {
-		d.err = fmt.Errorf("%w: %d were lost in a row, the last over seed %d: %s", errDeaths, d.deaths, seed, reason)
+		d.err = fmt.Errorf("%w: %d were lost in a row, the last over seed %d: %s", errDeaths, d.deaths, over.seed, reason)
+	}
+}
+
+// didNotFinish is the kind of failure of a seed that took too long.
+const didNotFinish = "did not finish"
+
+// lostAnswer is the answer for a seed of which nobody knows the verdict.
+func lostAnswer(seed uint64, signature, reason string) answer {
+	return answer{
+		Seed: seed, Verdict: checker.Unknown, Signature: checker.Unknown.String() + " " + signature, Message: reason,
+		Checkers: []checker.Result{{Checker: "worker", Verdict: checker.Unknown, Reason: reason}},
 	}
 }
 
@@ -169,16 +227,16 @@ func (p *pool) worker(ctx context.Context, d *dispatcher) error {
 	switch {
 	case lost == nil && waitErr != nil && ctx.Err() == nil:
 		return fmt.Errorf("a worker ended badly after its last seed: %w%s", waitErr, said.cause())
-	case lost == nil || ctx.Err() != nil:
+	case lost == nil:
 		return nil
 	}
 	if d.tellLoss() {
 		p.mourn(said)
 	}
 	if reason := w.dog.verdict.Load(); reason != nil {
-		d.lose(lost.Seed, "did not finish", *reason)
+		d.lose(*lost, didNotFinish, *reason)
 	} else {
-		d.lose(lost.Seed, "worker died", fmt.Sprintf("the worker process died (%v)%s", waitErr, said.cause()))
+		d.lose(*lost, "worker died", fmt.Sprintf("the worker process died (%v)%s", waitErr, said.cause()))
 	}
 	return nil
 }
@@ -202,17 +260,19 @@ type worker struct {
 
 // converse sends jobs and reads answers, one at a time. It returns the job over
 // which the worker was lost, if it was.
-func (w *worker) converse(d *dispatcher) (lost *job) {
+func (w *worker) converse(d *dispatcher) (lost *unfinished) {
 	for {
 		j, ok := d.job()
 		if !ok {
 			return nil
 		}
+		begun := time.Now()
 		a, err := w.ask(j)
+		took := time.Since(begun)
 		if err != nil {
-			return &j
+			return &unfinished{j.Seed, took}
 		}
-		d.answer(a)
+		d.answer(a, took)
 	}
 }
 

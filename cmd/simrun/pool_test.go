@@ -29,6 +29,8 @@ func fakeWorker() {
 			switch strings.TrimPrefix(mode, "always ") {
 			case "hang":
 				time.Sleep(time.Hour)
+			case "nap":
+				time.Sleep(300 * time.Millisecond)
 			case "spin":
 				for {
 					spin(time.Second)
@@ -175,6 +177,39 @@ func TestPoolCancelled(t *testing.T) {
 	})
 	if err != nil || !slices.Equal(answers, []uint64{1}) || stderr.Len() > 0 {
 		t.Errorf("got %v, answers %v, said %q", err, answers, stderr.String())
+	}
+	if len(p.unfinished) != 1 || p.unfinished[0].seed != 3 {
+		t.Errorf("unfinished: %+v", p.unfinished)
+	}
+}
+
+// When the time is over no more seeds are begun, one under way may finish, and
+// one that does not is told with the time that it had.
+func TestPoolLimit(t *testing.T) {
+	t.Parallel()
+	var stderr bytes.Buffer
+	p := fakePool(t, "hang", &stderr)
+	p.limit = 3 * time.Second
+	begun := time.Now()
+	seeds := 0
+	if err := p.run(t.Context(), queueOf([]uint64{1, 3, 4}, nil), func(answer) { seeds++ }); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(begun)
+	if took < p.limit+graceMin || took > p.timeout || seeds != 1 {
+		t.Errorf("%d answers after %v", seeds, took)
+	}
+	if len(p.unfinished) != 1 || p.unfinished[0].seed != 3 || p.unfinished[0].ran < graceMin || p.longest == 0 {
+		t.Errorf("unfinished: %+v, longest %v", p.unfinished, p.longest)
+	}
+	p = fakePool(t, "nap", &stderr)
+	p.limit = 200 * time.Millisecond
+	var answered []uint64
+	if err := p.run(t.Context(), queueOf([]uint64{3, 4, 5}, nil), func(a answer) { answered = append(answered, a.Seed) }); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(answered, []uint64{3}) || len(p.unfinished) > 0 {
+		t.Errorf("answered %v, unfinished %+v", answered, p.unfinished)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -125,9 +126,16 @@ func longRun(t *testing.T) (p *process, folder string) {
 	file := scenarioFile(t, "min = \"1s\"\nmax = \"1s\"", "min = \"3000s\"\nmax = \"3000s\"")
 	folder = filepath.Join(t.TempDir(), "run")
 	p = start(t, "run", file, "--out", folder)
+	waitForHistory(t, folder)
+	return p, folder
+}
+
+// waitForHistory returns when a part of the history is in a folder.
+func waitForHistory(t *testing.T, folder string) {
+	t.Helper()
 	for {
 		if info, err := os.Stat(filepath.Join(folder, reports.FileHistory)); err == nil && info.Size() > 20_000 {
-			return p, folder
+			return
 		}
 		if t.Context().Err() != nil {
 			t.Fatal("the run records nothing")
@@ -165,7 +173,7 @@ func TestRunInterrupted(t *testing.T) {
 }
 
 // A process that is killed leaves its plan, and a history that is known as
-// truncated.
+// truncated and checked as far as it goes.
 func TestRunKilled(t *testing.T) {
 	t.Parallel()
 	p, folder := longRun(t)
@@ -180,15 +188,41 @@ func TestRunKilled(t *testing.T) {
 	if _, err = plan.Parse("plan.toml", string(text)); err != nil {
 		t.Error(err)
 	}
-	for _, command := range []string{"check", "replay", "report"} {
+	again := start(t, "replay", folder)
+	if out, code := again.end(); code != exitUsage || out != "" {
+		t.Errorf("replay ended with status %d:\n%s", code, out)
+	}
+	said := again.stderr.String()
+	if strings.Count(said, "\n") != 1 || !strings.Contains(said, "the file is truncated; record it anew: simrun run "+folder+"/plan.toml --out "+folder) {
+		t.Errorf("replay says %s", said)
+	}
+	for _, command := range []string{"check", "report"} {
 		again := start(t, command, folder)
-		if out, code := again.end(); code != exitUsage || out != "" {
-			t.Errorf("%s ended with status %d:\n%s", command, code, out)
+		out, code := again.end()
+		if code != exitUnknown || !strings.Contains(out, "cut off after ") || !strings.Contains(out, "linear") || again.stderr.Len() > 0 {
+			t.Errorf("%s ended with status %d:\n%s%s", command, code, out, again.stderr.String())
 		}
-		said := again.stderr.String()
-		if strings.Count(said, "\n") != 1 || !strings.Contains(said, "the file is truncated; record it anew: simrun run "+folder+"/plan.toml --out "+folder) {
-			t.Errorf("%s says %s", command, said)
-		}
+	}
+	if _, err := os.Stat(filepath.Join(folder, reports.FilePage)); err != nil {
+		t.Error(err)
+	}
+}
+
+// A run that is killed takes nothing away from the earlier one in its folder.
+func TestRunKilledOverAnother(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "run")
+	p := start(t, "run", filepath.Join("testdata", "tiny.toml"), "--out", folder)
+	if out, code := p.end(); code != exitOK {
+		t.Fatalf("exit status %d: %s%s", code, out, p.stderr.String())
+	}
+	p = start(t, "run", scenarioFile(t, "min = \"1s\"\nmax = \"1s\"", "min = \"3000s\"\nmax = \"3000s\""), "--out", folder)
+	waitForHistory(t, filepath.Join(folder, reports.FolderNew))
+	p.signal(syscall.SIGKILL)
+	p.end()
+	p = start(t, "replay", folder)
+	if out, code := p.end(); code != exitOK || !strings.Contains(out, "replayed exactly") || !strings.Contains(p.stderr.String(), "what it recorded is in "+filepath.Join(folder, reports.FolderNew)) {
+		t.Errorf("exit status %d: %s%s", code, out, p.stderr.String())
 	}
 }
 
@@ -229,7 +263,44 @@ func TestReplayOfInterrupted(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "the simulation is not deterministic") {
 		t.Errorf("got %v", err)
 	}
+	// A third run that was cut short says nothing of the simulation.
+	_, err = compareRuns("out/x", other, now, func() (*runner.Outcome, error) { return nil, errInterrupted })
+	if s := conclude(err, &output{}); s.code != exitUnknown || strings.Contains(err.Error(), "not deterministic") || !strings.Contains(err.Error(), "; interrupted before a third run") {
+		t.Errorf("got %d, %v", s.code, err)
+	}
 }
+
+// An interrupt in the third run of a replay is told as such.
+func TestReplayInterruptedLate(t *testing.T) {
+	t.Parallel()
+	file := scenarioFile(t, "min = \"1s\"\nmax = \"1s\"", "min = \"40s\"\nmax = \"40s\"")
+	folder := filepath.Join(t.TempDir(), "run")
+	p := start(t, "run", file, "--out", folder)
+	if out, code := p.end(); code != exitOK {
+		t.Fatalf("run: exit status %d: %s%s", code, out, p.stderr.String())
+	}
+	for _, name := range []string{reports.FileResult, reports.FileTrace} { // as of another program
+		text, err := os.ReadFile(filepath.Join(folder, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		edited := traceHashes.ReplaceAll(text, []byte(`"${1}hash": "0000000000000001"`))
+		if err := os.WriteFile(filepath.Join(folder, name), edited, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p = start(t, "replay", folder)
+	for p.lines.Scan() && !strings.Contains(p.lines.Text(), "compare with this:") { // the verdict is told, and the third run begins
+	}
+	p.signal(os.Interrupt)
+	out, code := p.end()
+	if said := p.stderr.String(); code != exitUnknown || strings.Contains(said, "deterministic") || !strings.Contains(said, "; interrupted before a third run") {
+		t.Errorf("exit status %d:\n%s%s", code, out, said)
+	}
+}
+
+// traceHashes finds the hashes in a result and in a trace.
+var traceHashes = regexp.MustCompile(`"(trace_|)hash": "[0-9a-f]{16}"`)
 
 // The trace of a seed is the same in this process, in that of a run, and in a
 // worker's.

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -12,6 +14,7 @@ import (
 	"simrun/reports"
 	"simrun/scenarios/runner"
 	"simrun/sim/history"
+	"simrun/sim/plan"
 )
 
 func replayCommand() *cobra.Command {
@@ -27,14 +30,18 @@ runs of the plan differ from each other, 2 if the recording is not one of this p
 	}
 }
 
+// errInterrupted is why a run is not what its plan says: it is the beginning of it.
+var errInterrupted = errors.New("interrupted")
+
 func replay(cmd *cobra.Command, dir string) error {
+	tellUnfinished(cmd.ErrOrStderr(), dir)
 	recorded, err := reports.Load(dir)
 	if err != nil {
 		return withRemedy(err, dir)
 	}
 	p, err := parsePlan(filepath.Join(dir, reports.FilePlan), recorded.Plan)
 	if err != nil {
-		return err
+		return withRemedy(err, dir)
 	}
 	interrupted := interrupts(cmd.ErrOrStderr())
 	progress, clearProgress := progressLine(cmd.ErrOrStderr())
@@ -44,7 +51,7 @@ func replay(cmd *cobra.Command, dir string) error {
 	case err != nil:
 		return err
 	case interrupted():
-		return status{exitUnknown, errors.New("interrupted before the replay could be compared")}
+		return status{exitUnknown, fmt.Errorf("%w before the replay could be compared", errInterrupted)}
 	}
 	outcome.Result.Command = recorded.Result.Command
 	outcome.Result.Program = program()
@@ -53,7 +60,11 @@ func replay(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	answer, err := compareRuns(dir, recorded, run, func() (*runner.Outcome, error) {
-		return runner.Run(&p, runner.Options{Interrupted: interrupted})
+		third, failed := runner.Run(&p, runner.Options{Interrupted: interrupted})
+		if failed == nil && interrupted() {
+			failed = errInterrupted
+		}
+		return third, failed
 	})
 	if err != nil {
 		return err
@@ -93,7 +104,10 @@ func compareRuns(dir string, recorded, now *reports.Run, again func() (*runner.O
 func explainDifference(dir string, then, now *reports.Result, again func() (*runner.Outcome, error)) error {
 	where := fmt.Sprintf("%s was recorded with trace %v, and the trace is %v now: %s", dir, then.TraceHash, now.TraceHash, firstDifference(then, now))
 	third, err := again()
-	if err != nil {
+	switch {
+	case errors.Is(err, errInterrupted):
+		return status{exitUnknown, fmt.Errorf("%s; %w before a third run could tell whether that is the simulation's fault", where, err)}
+	case err != nil:
 		return err
 	}
 	file := filepath.Join(dir, reports.FilePlan)
@@ -164,7 +178,12 @@ func remedy(dir string) string {
 func withRemedy(err error, dir string) error {
 	var file *reports.Error
 	var record *history.Error
+	var wrong *plan.Error
 	switch {
+	case errors.As(err, &wrong):
+		if again := withoutPlan(dir); again != "" {
+			return fmt.Errorf("%w; or record it anew: %s", err, again)
+		}
 	case errors.As(err, &file) && filepath.Base(file.File) != reports.FilePlan:
 		return &reports.Error{File: file.File, Line: file.Line, Problem: file.Problem, Remedy: remedy(dir), Err: file.Err}
 	case errors.As(err, &record):
@@ -173,4 +192,19 @@ func withRemedy(err error, dir string) error {
 		return &changed
 	}
 	return err
+}
+
+// withoutPlan is the command that records a folder anew whose plan cannot be read,
+// by what its result says of the run; "" if that is not enough.
+func withoutPlan(dir string) string {
+	name := filepath.Join(dir, reports.FileResult)
+	data, err := os.ReadFile(name) //nolint:gosec // a file of the folder
+	if err != nil {
+		return ""
+	}
+	r, err := reports.ParseResult(name, data)
+	if err != nil || r.Scenario == "" || strings.Contains(r.Command, reports.FilePlan) {
+		return ""
+	}
+	return r.Reproduce() + " --out " + quoted(dir)
 }

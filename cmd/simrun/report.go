@@ -2,9 +2,12 @@ package main
 
 import (
 	"fmt"
+	"path/filepath"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"simrun/checker"
 	"simrun/reports"
 	"simrun/scenarios"
 	"simrun/scenarios/runner"
@@ -14,10 +17,20 @@ func reportCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "report FOLDER",
 		Short: "Print the verdict of an output folder and write its page again",
-		Args:  one("the folder of one run"),
+		Long: `report writes the page of a folder again from its other files. Of a run that was killed
+it tells what the plan and the part of the history hold that were recorded.`,
+		Args: one("the folder of one run"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			tellUnfinished(cmd.ErrOrStderr(), args[0])
 			run, err := reports.Load(args[0])
-			if err != nil {
+			switch {
+			case isCut(run.History, err):
+				cutRun(run, checker.Options{Timeout: time.Minute})
+			case err != nil:
+				return withRemedy(err, args[0])
+			}
+			// What the page shows is a plan.
+			if _, err := parsePlan(filepath.Join(args[0], reports.FilePlan), run.Plan); err != nil {
 				return withRemedy(err, args[0])
 			}
 			if err := reports.Open(args[0]).SavePage(run); err != nil {
@@ -33,7 +46,10 @@ func reportCommand() *cobra.Command {
 }
 
 func inspectCommand() *cobra.Command {
-	var seed uint64
+	var (
+		seed  seedFlag
+		knobs []string
+	)
 	cmd := &cobra.Command{
 		Use:   "inspect SCENARIO|PLAN.toml",
 		Short: "Run a seed and print the raft log of every region at its end",
@@ -49,7 +65,10 @@ The verdict is told on standard error unless it is OK, and by the exit status.`,
 			if err = src.seedInside(cmd.Flags().Changed("seed")); err != nil {
 				return err
 			}
-			outcome, err := runner.Run(src.planOf(seed), runner.Options{Dump: cmd.OutOrStdout(), Interrupted: interrupts(cmd.ErrOrStderr())})
+			if err = src.fix(knobs); err != nil {
+				return err
+			}
+			outcome, err := runner.Run(src.planOf(uint64(seed)), runner.Options{Dump: cmd.OutOrStdout(), Interrupted: interrupts(cmd.ErrOrStderr())})
 			if err != nil {
 				return err
 			}
@@ -59,7 +78,8 @@ The verdict is told on standard error unless it is OK, and by the exit status.`,
 			return verdictStatus(outcome.Result.Verdict)
 		},
 	}
-	cmd.Flags().Uint64Var(&seed, "seed", 1, "the seed that decides everything")
+	addSeedFlag(cmd, &seed)
+	addKnobFlag(cmd, &knobs)
 	return cmd
 }
 
@@ -69,12 +89,16 @@ func listCommand() *cobra.Command {
 		Short: "List the scenarios",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			width := 0
+			for _, name := range scenarios.Names() {
+				width = max(width, len(name))
+			}
 			for _, name := range scenarios.Names() {
 				s, err := scenarios.Find(name)
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%-16s %s\n", s.Name, s.About)
+				fmt.Fprintf(cmd.OutOrStdout(), "%-*s  %s\n", width, s.Name, s.About)
 			}
 			return nil
 		},

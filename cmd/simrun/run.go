@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,7 +20,7 @@ import (
 
 // runFlags are the flags of run.
 type runFlags struct {
-	seed uint64
+	seed seedFlag
 	out  string
 	log  string
 	// marks lists the rare branches.
@@ -34,14 +35,15 @@ func runCommand() *cobra.Command {
 		Short: "Run one seed of a scenario, or a plan, and print the verdict",
 		Long: `run takes the name of a scenario, or the path of a scenario or plan file. The output
 folder gets the plan, the history while it is recorded, and at the end the verdict, the
-trace and a page. An interrupt ends the run early: what was recorded is checked and kept.`,
+trace and a page. A folder that holds an earlier run keeps it until the new one is whole;
+till then that is in its subfolder ` + reports.FolderNew + `. An interrupt ends the run early: what was recorded is checked and kept.`,
 		Example: `  simrun run bank --seed 7
   simrun run bank --seed 7 --knob commit-mode=async --knob pessimistic=1000
   simrun run out/bank-7/plan.toml`,
 		Args: one("one scenario or plan"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runOne(cmd, args[0], &f) },
 	}
-	cmd.Flags().Uint64Var(&f.seed, "seed", 1, "the seed that decides everything")
+	addSeedFlag(cmd, &f.seed)
 	cmd.Flags().StringVar(&f.out, "out", "", "output folder (default out/SCENARIO-SEED, or after the plan's file)")
 	cmd.Flags().BoolVar(&f.marks, "marks", false, "list how often each rare branch was reached")
 	addKnobFlag(cmd, &f.knobs)
@@ -60,19 +62,18 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 	if err = src.fix(f.knobs); err != nil {
 		return err
 	}
-	p := src.planOf(f.seed)
+	p := src.planOf(uint64(f.seed))
 	// Before the folder is taken over: a plan that cannot run replaces nothing.
 	if err = runner.Check(p); err != nil {
 		return fmt.Errorf("%s, seed %d: the plan cannot be run: %w", name, p.Seed, err)
 	}
-	if f.out == "" {
+	switch {
+	case f.out == "" && cmd.Flags().Changed("out"):
+		return errors.New("--out is empty: name a folder, or leave it out")
+	case f.out == "":
 		f.out = src.folder(p.Seed)
 	}
-	logf, closeLog, err := openLog(f.log, cmd.ErrOrStderr())
-	if err != nil {
-		return err
-	}
-	folder, err := reports.Create(f.out)
+	folder, logf, closeLog, err := f.open(cmd, src)
 	if err != nil {
 		return err
 	}
@@ -88,9 +89,37 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 		m.add(run.Result.Marks)
 		fmt.Fprintln(cmd.OutOrStdout())
 		m.table(cmd.OutOrStdout(), 1)
-		m.summary(cmd.OutOrStdout())
+		m.summary(cmd.OutOrStdout(), true)
 	}
 	return err
+}
+
+// open makes the folder and, when that is there, the log. In a mistake nothing is
+// replaced and nothing left.
+func (f *runFlags) open(cmd *cobra.Command, src *source) (folder *reports.Folder, logf func(string, ...any), closeLog func() error, err error) {
+	input := ""
+	if src.plan != nil {
+		input = src.name
+	}
+	if left := reports.Unfinished(f.out); left != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "simrun: %s, what a run recorded that did not come to its end, gives way\n", left)
+	}
+	folder, err = reports.Create(f.out, input)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	logf, closeLog, err = openLog(f.log, cmd.ErrOrStderr())
+	if err != nil {
+		folder.Discard()
+	}
+	return folder, logf, closeLog, err
+}
+
+// tellUnfinished says where else something was recorded for a folder.
+func tellUnfinished(stderr io.Writer, dir string) {
+	if left := reports.Unfinished(dir); left != "" {
+		fmt.Fprintf(stderr, "simrun: %s is an earlier run; one that was to take its place did not come to its end, and what it recorded is in %s\n", dir, left)
+	}
 }
 
 // tell prints the verdict of a run. saveErr is why the run, or a part of it,

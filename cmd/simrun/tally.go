@@ -35,7 +35,11 @@ type tally struct {
 	events      uint64
 	virtual     time.Duration
 	marks       marks
+	listMarks   bool // all of them, not only how many were reached
+	total       int  // seeds that were asked for; negative: as many as there is time for
+	unfinished  []unfinished
 	interrupted bool
+	stopped     bool // at a violation, as was asked for
 	keepCases   bool
 	cases       []reports.Case // of all runs, if keepCases
 }
@@ -58,7 +62,7 @@ const logEvery = 30 * time.Second
 // total seeds (negative: unknown) on log.
 func newTally(src *source, out, log io.Writer, total int) *tally {
 	return &tally{
-		src: src, out: out, bar: seedBar(log, total), log: log, logged: time.Now(),
+		src: src, out: out, total: total, bar: seedBar(log, total), log: log, logged: time.Now(),
 		counts: map[checker.Verdict]int{}, bySignature: map[string]*failure{}, marks: marks{},
 	}
 }
@@ -147,7 +151,32 @@ func (t *tally) say(format string, args ...any) {
 	fmt.Fprintf(t.out, format+"\n", args...)
 }
 
-// summary prints what was found, failures grouped by signature.
+// leave takes the seeds that were under way when all was over. One that had run
+// far longer than any other is a failure: a seed that loops for ever must not go
+// unnoticed because the time was over before its own.
+func (t *tally) leave(under []unfinished, longest time.Duration) {
+	for _, u := range under {
+		if longest == 0 || u.ran < hangMin || u.ran < hangFactor*longest {
+			t.unfinished = append(t.unfinished, u)
+			continue
+		}
+		t.take(lostAnswer(u.seed, didNotFinish, fmt.Sprintf("was still running after %v when the hunt ended, and the longest other seed took %v",
+			rounded(u.ran), rounded(longest))))
+	}
+}
+
+// A seed is taken to hang if it has run for hangMin and hangFactor times as long
+// as the longest that came to its end.
+const (
+	hangMin    = 5 * time.Second
+	hangFactor = 10
+)
+
+// rounded is a real time as people want it.
+func rounded(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }
+
+// summary prints what was found, failures grouped by signature, and last how the
+// seeds went.
 func (t *tally) summary(wall time.Duration) {
 	if t.bar != nil {
 		_ = t.bar.Finish()
@@ -157,23 +186,48 @@ func (t *tally) summary(wall time.Duration) {
 		t.say("")
 		t.table()
 	}
+	if t.listMarks {
+		t.marks.table(t.out, t.seeds-t.errors)
+	}
+	t.marks.summary(t.out, t.listMarks)
+	if n := float64(t.seeds - t.errors); n > 0 && t.cpu > 0 {
+		t.say("%.1f virtual seconds and %.2f CPU-seconds a seed, %.0f events and %.1f virtual seconds per CPU-second, %v in all",
+			t.virtual.Seconds()/n, t.cpu.Seconds()/n,
+			float64(t.events)/t.cpu.Seconds(), t.virtual.Seconds()/t.cpu.Seconds(), rounded(wall))
+	}
+	if t.idle > 0 {
+		t.say("no fault took effect in %s", plural(t.idle, "run"))
+	}
+	if t.errors > 0 {
+		t.say("%s could not be run", plural(t.errors, "seed"))
+	}
+	t.sayOpen()
 	if t.interrupted {
 		t.say("interrupted; this is what was found so far")
 	}
 	t.say("%s: %s: %d OK, %d VIOLATION, %d UNKNOWN, %d UNRECOVERABLE", t.src.name, plural(t.seeds, "seed"),
 		t.counts[checker.OK], t.counts[checker.Violation], t.counts[checker.Unknown], t.counts[checker.Unrecoverable])
-	if t.errors > 0 {
-		t.say("%s could not be run", plural(t.errors, "seed"))
+}
+
+// sayOpen tells of the seeds that have no answer.
+func (t *tally) sayOpen() {
+	for i, u := range t.unfinished {
+		if i == unfinishedMax {
+			t.say("and %d more were under way", len(t.unfinished)-i)
+			break
+		}
+		t.say("seed %d was still under way after %v: not judged", u.seed, rounded(u.ran))
 	}
-	if t.idle > 0 {
-		t.say("no fault took effect in %s", plural(t.idle, "run"))
-	}
-	if n := float64(t.seeds - t.errors); n > 0 && t.cpu > 0 {
-		t.say("%.1f virtual seconds and %.2f CPU-seconds a seed, %.0f events and %.1f virtual seconds per CPU-second, %v in all",
-			t.virtual.Seconds()/n, t.cpu.Seconds()/n,
-			float64(t.events)/t.cpu.Seconds(), t.virtual.Seconds()/t.cpu.Seconds(), wall.Round(time.Second/10))
+	if missing := t.missing(); missing > 0 {
+		t.say("%d of %s were not run", missing, plural(t.total, "seed"))
 	}
 }
+
+// unfinishedMax is how many seeds under way are named.
+const unfinishedMax = 20
+
+// missing is how many of the seeds that were asked for were not begun.
+func (t *tally) missing() int { return max(t.total-t.seeds-len(t.unfinished), 0) }
 
 // table prints the kinds of failure, the most frequent first.
 func (t *tally) table() {
@@ -202,7 +256,7 @@ func (t *tally) status(err error) error {
 		return status{code: exitUnknown}
 	case t.errors > 0:
 		return status{code: exitUsage}
-	case t.counts[checker.OK] < t.seeds || t.seeds == 0:
+	case t.counts[checker.OK] < t.seeds || t.seeds == 0 || t.seeds < t.total:
 		return status{code: exitUnknown}
 	}
 	return nil

@@ -38,6 +38,8 @@ func TestTally(t *testing.T) {
 	tl.take(answer{Seed: 21, Error: "no such workload"})
 	tl.take(ran(22, checker.Unknown, "UNKNOWN", ""))
 	tl.interrupted = true
+	tl.total = 20
+	tl.leave([]unfinished{{23, 900 * time.Millisecond}, {24, 4 * time.Second}, {25, 31 * time.Second}}, 3*time.Second)
 	tl.summary(3 * time.Second)
 	want := `VIOLATION bank total  bank, seed 19
     bank: the total is 99
@@ -54,19 +56,26 @@ NOT RUN  bank, seed 21
     simrun run bank --seed 21
 UNKNOWN  bank, seed 22
     simrun run bank --seed 22
+UNKNOWN did not finish  bank, seed 25
+    was still running after 31s when the hunt ended, and the longest other seed took 3s
+    simrun run bank --seed 25
 
-┌──────────────────────┬───────┬───────────────────────────┐
-│ FOUND                │ SEEDS │ TO RUN THE FIRST AGAIN    │
-├──────────────────────┼───────┼───────────────────────────┤
-│ VIOLATION bank total │     4 │ simrun run bank --seed 12 │
-│ NOT RUN              │     1 │ simrun run bank --seed 21 │
-│ UNKNOWN              │     1 │ simrun run bank --seed 22 │
-└──────────────────────┴───────┴───────────────────────────┘
-interrupted; this is what was found so far
-bank: 13 seeds: 7 OK, 4 VIOLATION, 1 UNKNOWN, 0 UNRECOVERABLE
-1 seed could not be run
+┌────────────────────────┬───────┬───────────────────────────┐
+│ FOUND                  │ SEEDS │ TO RUN THE FIRST AGAIN    │
+├────────────────────────┼───────┼───────────────────────────┤
+│ VIOLATION bank total   │     4 │ simrun run bank --seed 12 │
+│ NOT RUN                │     1 │ simrun run bank --seed 21 │
+│ UNKNOWN                │     1 │ simrun run bank --seed 22 │
+│ UNKNOWN did not finish │     1 │ simrun run bank --seed 25 │
+└────────────────────────┴───────┴───────────────────────────┘
+1.8 virtual seconds and 0.46 CPU-seconds a seed, 2000 events and 4.0 virtual seconds per CPU-second, 3s in all
 no fault took effect in 1 run
-2.0 virtual seconds and 0.50 CPU-seconds a seed, 2000 events and 4.0 virtual seconds per CPU-second, 3s in all
+1 seed could not be run
+seed 23 was still under way after 900ms: not judged
+seed 24 was still under way after 4s: not judged
+4 of 20 seeds were not run
+interrupted; this is what was found so far
+bank: 14 seeds: 7 OK, 4 VIOLATION, 2 UNKNOWN, 0 UNRECOVERABLE
 `
 	if got := out.String(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -105,7 +114,7 @@ func TestTallyMarks(t *testing.T) {
 		tl.take(a)
 	}
 	tl.marks.table(&out, tl.seeds)
-	tl.marks.summary(&out)
+	tl.marks.summary(&out, true)
 	want := `engine, 1 of 1
           40  often (in 2 of 2 seeds)
 raftstore, 1 of 2
@@ -123,7 +132,12 @@ registers, 0 of 2
 		t.Errorf("got\n%s", out.String())
 	}
 	out.Reset()
-	marks{}.summary(&out)
+	tl.marks.summary(&out, false)
+	if out.String() != "2 of 5 rare branches reached; --marks lists them\n" {
+		t.Errorf("without a list: %s", out.String())
+	}
+	out.Reset()
+	marks{}.summary(&out, false)
 	if out.Len() > 0 {
 		t.Errorf("without a run: %s", out.String())
 	}
@@ -167,6 +181,30 @@ func TestTallyStatus(t *testing.T) {
 				t.Errorf("got %d, %v; want %d", got.code, got.cause, c.want)
 			}
 		})
+	}
+}
+
+// Seeds that were asked for and have no answer leave the hunt without a verdict;
+// those that only the time would have given do not.
+func TestTallyOpen(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		total int
+		under []unfinished
+		want  int
+	}{
+		{1, nil, exitOK},
+		{2, nil, exitUnknown},
+		{2, []unfinished{{2, time.Second}}, exitUnknown},
+		{-1, []unfinished{{2, 4 * time.Second}}, exitOK},
+		{-1, []unfinished{{2, 14 * time.Second}}, exitUnknown},
+	} {
+		tl := newTally(&source{name: "bank"}, &bytes.Buffer{}, &bytes.Buffer{}, c.total)
+		tl.take(ran(1, checker.OK, "OK", ""))
+		tl.leave(c.under, time.Second)
+		if got := conclude(tl.status(nil), &output{}); got.code != c.want {
+			t.Errorf("%d seeds, %v: got %d, want %d", c.total, c.under, got.code, c.want)
+		}
 	}
 }
 

@@ -66,7 +66,7 @@ func verify(cmd *cobra.Command, name string, f *verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := huntContext(cmd.Context(), &huntFlags{})
+	ctx, cancel := interruptible(cmd.Context())
 	defer cancel()
 	t := newTally(src, cmd.OutOrStdout(), cmd.ErrOrStderr(), len(seeds))
 	begun := time.Now()
@@ -75,6 +75,7 @@ func verify(cmd *cobra.Command, name string, f *verifyFlags) error {
 	p := &pool{program: program, source: name, knobs: f.knobs, workers: f.workers, timeout: f.seedTimeout, stderr: cmd.ErrOrStderr()}
 	err = p.run(ctx, queueOf(seeds, append(f.procs[:1:1], f.procs...)), t.take)
 	t.interrupted = ctx.Err() != nil
+	t.leave(p.unfinished, p.longest)
 	t.summary(time.Since(begun))
 	t.say("%s with GOMAXPROCS %v: %d diverged", plural(t.seeds, "seed"), f.procs, t.diverged)
 	return t.status(err)

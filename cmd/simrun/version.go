@@ -5,6 +5,8 @@ import (
 	"runtime"
 	"runtime/debug"
 
+	"github.com/spf13/cobra"
+
 	"simrun/reports"
 	"simrun/sim/history"
 	"simrun/sim/plan"
@@ -15,6 +17,18 @@ import (
 func version() string {
 	return fmt.Sprintf("%s, plan format %s, history format %d, result format %d, %s %s/%s",
 		program(), plan.Version, history.FormatVersion, reports.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+}
+
+func versionCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "version",
+		Short: "Print the versions of the program and of the formats that it reads",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "simrun %s\n", version())
+			return err
+		},
+	}
 }
 
 // program is the version of the program: that of its module, which names the

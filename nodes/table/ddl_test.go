@@ -233,7 +233,8 @@ func (s *storm) read(rt *rapid.T) {
 func (s *storm) collect(rt *rapid.T) {
 	now, err := s.store.Begin(memory.Idle{})
 	must(rt, err)
-	safePoint := now.StartTS() - min(now.StartTS(), rapid.Uint64Range(0, 12).Draw(rt, "lifetime"))
+	step := tsOf(s.store) - now.StartTS() // from one timestamp to the next
+	safePoint := now.StartTS() - min(now.StartTS(), step*rapid.Uint64Range(0, 12).Draw(rt, "lifetime"))
 	for n, tx := range s.txns {
 		if tx != nil && tx.StartTS() < safePoint {
 			s.txns[n] = nil

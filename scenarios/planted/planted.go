@@ -6,7 +6,7 @@
 // files that it touches, through the -overlay flag of the go command.
 //
 //	bugs, err := planted.All()
-//	err = bugs[0].Build(root, "/tmp/simrun-P03")
+//	err = bugs[0].Build(ctx, root, "/tmp/simrun-P03")
 //
 // The format of a patch file: lines "# key: value" for id, layer, reference,
 // detected-by, scenario and about, and plan if the bug takes a plan that was
@@ -21,6 +21,7 @@
 package planted
 
 import (
+	"context"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -29,6 +30,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/bluekeyes/go-gitdiff/gitdiff"
 )
@@ -145,15 +147,17 @@ func (b *Bug) Overlay(root, dir string) (string, error) {
 	return path, os.WriteFile(path, description, 0o600)
 }
 
-// Build builds the program with the bug in it.
-func (b *Bug) Build(root, output string) error {
-	return b.compile(root, "-o", output, "./cmd/simrun")
+// Build builds the program with the bug in it, until ctx ends.
+func (b *Bug) Build(ctx context.Context, root, output string) error {
+	return b.compile(ctx, root, "-o", output, "./cmd/simrun")
 }
 
 // Check compiles everything that the bug might concern, and links nothing.
-func (b *Bug) Check(root string) error { return b.compile(root, "./nodes/...", "./scenarios/...") }
+func (b *Bug) Check(ctx context.Context, root string) error {
+	return b.compile(ctx, root, "./nodes/...", "./scenarios/...")
+}
 
-func (b *Bug) compile(root string, args ...string) error {
+func (b *Bug) compile(ctx context.Context, root string, args ...string) error {
 	root, err := filepath.Abs(root)
 	if err != nil {
 		return err
@@ -167,9 +171,17 @@ func (b *Bug) compile(root string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command("go", append([]string{"build", "-overlay", overlay}, args...)...) //nolint:gosec // its arguments are ours
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-overlay", overlay}, args...)...) //nolint:gosec // its arguments are ours
 	cmd.Dir = root
-	if out, err := cmd.CombinedOutput(); err != nil {
+	cmd.Env = append(os.Environ(), "GOTMPDIR="+dir) // else an interrupt may leave a folder of its own
+	// The compilers that the go command has started end with it.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	out, err := cmd.CombinedOutput()
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
 		return fmt.Errorf("bug %s does not build: %w\n%s", b.ID, err, out)
 	}
 	return nil

@@ -41,6 +41,9 @@ func (v *Validator) Check(op *Op) error {
 	default:
 		return fmt.Errorf("outcome %q is none of %q, %q, %q", op.Outcome, OK, Failed, Unknown)
 	}
+	if op.Invoke < 0 {
+		return fmt.Errorf("id %d is invoked at %d, before the beginning", op.ID, op.Invoke)
+	}
 	if op.Return < op.Invoke {
 		return fmt.Errorf("id %d returns at %d, before its invocation at %d", op.ID, op.Return, op.Invoke)
 	}

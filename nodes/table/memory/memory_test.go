@@ -44,10 +44,11 @@ func TestStore(t *testing.T) {
 	if keys := m.Keys(); len(keys) != 2 || keys[1] != "c" {
 		t.Errorf("keys: %q", keys)
 	}
-	if m.DeleteRange([]byte("a"), []byte("z"), 10) || len(m.Keys()) != 2 {
-		t.Errorf("a range with a version that is not below 10 was removed: %q", m.Keys())
+	later, _ := m.Begin(Idle{})
+	if m.DeleteRange([]byte("a"), []byte("z"), later.StartTS()-tick) || len(m.Keys()) != 2 {
+		t.Errorf("a range with a version at the timestamp was removed: %q", m.Keys())
 	}
-	if !m.DeleteRange([]byte("a"), []byte("c"), 11) || !slices.Equal(m.Keys(), []string{"c"}) {
+	if !m.DeleteRange([]byte("a"), []byte("c"), later.StartTS()) || !slices.Equal(m.Keys(), []string{"c"}) {
 		t.Errorf("keys without the range: %q", m.Keys())
 	}
 }

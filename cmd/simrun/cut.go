@@ -1,0 +1,105 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+
+	"simrun/checker"
+	"simrun/reports"
+	"simrun/sim/history"
+)
+
+// isCut reports whether a history was read as far as it goes, for its recording
+// was cut off.
+func isCut(h *history.History, err error) bool {
+	var wrong *history.Error
+	return h != nil && errors.As(err, &wrong) && wrong.Truncated
+}
+
+// judgeCut checks what there is of a history that was cut off. It may hold a
+// violation; else there is no verdict, for nobody knows how it went on.
+func judgeCut(h *history.History, opts checker.Options) []checker.Result {
+	part := settled(h)
+	var results []checker.Result
+	if len(part.Ops) > 0 {
+		results = checker.History(part, opts)
+	}
+	return append(results, checker.Result{
+		Checker: "recording", Verdict: checker.Unknown,
+		Reason: fmt.Sprintf("cut off after %s; %d of them end before one begins that may be missing, and are checked", plural(len(h.Ops), "operation"), len(part.Ops)),
+	})
+}
+
+// settled returns the part of a history that was cut off in which no effect of an
+// operation can be seen that is not in it. Operations are recorded when they
+// return: those that were under way when the recording ended are missing, and
+// others may have seen what they wrote. Their ids are missing too, and ids are
+// given in the order of invocation: whatever returned before the last invocation
+// that precedes the first missing id has seen nothing of them. Of what was under
+// way at that instant only the writes are kept, with an unknown outcome, for what
+// it returned later may come from what is missing.
+func settled(h *history.History) *history.History {
+	part := &history.History{Header: h.Header}
+	if h.Foreign {
+		return part // whose ids mean nothing
+	}
+	there := make(map[int]bool, len(h.Ops))
+	for i := range h.Ops {
+		there[h.Ops[i].ID] = true
+	}
+	missing := 0
+	for there[missing] {
+		missing++
+	}
+	until := int64(-1)
+	for i := range h.Ops {
+		if op := &h.Ops[i]; op.ID < missing {
+			until = max(until, op.Invoke)
+		}
+	}
+	var underWay []history.Op
+	for _, op := range h.Ops {
+		switch {
+		case op.Return <= until:
+			part.Ops = append(part.Ops, op)
+		case op.Invoke < until && op.Outcome != history.Failed && writesOnly(&op):
+			op.Return, op.Outcome, op.Error = until, history.Unknown, "under way where the check ends"
+			underWay = append(underWay, op)
+		}
+	}
+	part.Ops = append(part.Ops, underWay...)
+	return part
+}
+
+// writesOnly takes from an operation what it returned, and reports whether it may
+// have written anything.
+func writesOnly(op *history.Op) bool {
+	switch op.Kind {
+	case history.Write, history.Append, history.Acquire, history.Release:
+	case history.CAS:
+		op.Swapped = false
+	case history.Txn:
+		record := *op.Txn
+		record.Ops, record.Compared, record.Problem = nil, 0, ""
+		for _, o := range op.Txn.Ops {
+			if o.Kind.Writes() {
+				record.Ops = append(record.Ops, o)
+			}
+		}
+		op.Txn = &record
+		return len(record.Ops) > 0
+	case history.Read, history.Timestamp:
+		return false
+	}
+	return true
+}
+
+// cutRun makes a run of what a process that was killed has left in a folder: plan
+// and history, without what is known only at the end.
+func cutRun(run *reports.Run, opts checker.Options) {
+	run.Result = &reports.Result{
+		Scenario: run.History.Scenario, Seed: run.History.Seed,
+		Checkers: judgeCut(run.History, opts),
+	}
+	run.Result.Conclude()
+}

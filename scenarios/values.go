@@ -1,0 +1,70 @@
+package scenarios
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+
+	"simrun/scenarios/workload"
+	"simrun/sim/plan"
+)
+
+// checkValues makes sure that each value that the knobs and the scheduling list is
+// one that a plan can have: it would else be told by the seeds that draw it, and by
+// those only. The method: all but one value of a list are left out, and the plan of
+// a seed, without faults, is checked. What is wrong with that seed's plan anyway,
+// in another field, is not the value's fault.
+func (s *Scenario) checkValues() error {
+	anyway := s.invalid()
+	for _, table := range []struct {
+		name   string
+		fields any
+	}{{"knobs", &s.Knobs}, {"scheduling", &s.Scheduling}} {
+		for _, name := range plan.FieldNames(reflect.TypeOf(table.fields).Elem()) {
+			list := plan.Field(table.fields, name)
+			all := reflect.ValueOf(list.Interface()) // list itself changes
+			for i := range all.Len() {
+				list.Set(all.Slice(i, i+1))
+				err := s.invalid()
+				list.Set(all)
+				if err != nil && (anyway == nil || isOf(name, err)) {
+					return valueError(name, fmt.Sprintf("%s.%s[%d]", table.name, name, i), err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// invalid says what is wrong with the plan of a seed, apart from its faults.
+func (s *Scenario) invalid() error {
+	p := plan.Default()
+	p.Scenario = s.Name
+	g := generator{1}
+	s.shape(&p, g)
+	s.tune(&p, g)
+	s.schedule(&p.Scheduling, g)
+	p.Knobs.LeaderLease = false // whose bound follows from the faults
+	if err := p.Validate(); err != nil {
+		return err
+	}
+	return workload.CheckModes(p.Workload.Name, p.Knobs.Pessimistic)
+}
+
+// isOf reports whether a plan's error is one of the field that a list is drawn for:
+// it has the list's name in some table.
+func isOf(list string, err error) bool {
+	var wrong *plan.Error
+	return errors.As(err, &wrong) && wrong.Field[strings.LastIndex(wrong.Field, ".")+1:] == list
+}
+
+// valueError is an error of a plan as one of the value in the scenario that it came
+// from.
+func valueError(list, field string, err error) error {
+	var wrong *plan.Error
+	if errors.As(err, &wrong) && isOf(list, err) {
+		return &plan.Error{Field: field, Message: wrong.Message}
+	}
+	return &plan.Error{Field: field, Message: ": " + err.Error()}
+}
