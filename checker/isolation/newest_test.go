@@ -345,7 +345,7 @@ func newestHistory(t *rapid.T, vague bool) *history.History {
 			}
 		}
 		ops = append(ops, history.Op{
-			Kind: history.Txn, Outcome: history.OK, Invoke: at - n("before", 15), Return: at + n("answer", 15),
+			Kind: history.Txn, Outcome: history.OK, Invoke: max(0, at-n("before", 15)), Return: at + n("answer", 15),
 			Txn: &history.TxnRecord{Newest: true, Ops: []history.TxnOp{r("x", value)}},
 		})
 	}
