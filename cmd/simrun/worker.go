@@ -84,12 +84,13 @@ func work(src *source, in io.Reader, out io.Writer) error {
 func (s *source) do(j job) answer {
 	before := cpuTime()
 	a := answer{Seed: j.Seed}
-	outcome, err := s.run(j, &a.Divergence)
+	outcome, divergence, err := s.run(j)
 	if err != nil {
 		a.Error = err.Error()
 		return a
 	}
 	r := outcome.Result
+	a.Divergence = divergence
 	a.Verdict, a.Signature, a.TraceHash, a.Stats, a.Marks = r.Verdict, r.Signature(), r.TraceHash, r.Stats, r.Marks
 	if r.Verdict != checker.OK {
 		a.Message, a.Checkers = message(r), r.Checkers
@@ -98,20 +99,20 @@ func (s *source) do(j job) answer {
 	return a
 }
 
-// run runs a seed as the job wants it, and sets divergence to the first
-// difference if it is to be run for several numbers of processors.
-func (s *source) run(j job, divergence *string) (*runner.Outcome, error) {
+// run runs a seed as the job wants it, and names the first difference if it is to
+// be run for several numbers of processors.
+func (s *source) run(j job) (outcome *runner.Outcome, divergence string, err error) {
 	p := s.under(j.Seed)
 	if len(j.Procs) == 0 {
-		return runner.Run(p, runner.Options{})
+		outcome, err = runner.Run(p, runner.Options{})
+		return outcome, "", err
 	}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(j.Procs[0]))
 	reference, err := runner.Record(p)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
-	*divergence = compare(reference, p, j.Procs)
-	return reference.Outcome, nil
+	return reference.Outcome, compare(reference, p, j.Procs), nil
 }
 
 // message is what to say of a run that is not OK, in a line; "" of one that is.

@@ -61,12 +61,12 @@ func (rec *Recording) Compare(p *plan.Plan) (string, error) {
 // what is no part of the trace, such as the order in which whoever writes or
 // checks a history walks a map, must not show either.
 func compareOutcomes(first, then *Outcome) (string, error) {
-	for i := range min(len(first.History.Ops), len(then.History.Ops)) {
-		if a, b := first.History.Ops[i], then.History.Ops[i]; !reflect.DeepEqual(a, b) {
-			return fmt.Sprintf("equal traces, but operation %d is first %+v, then %+v", i, a, b), nil
-		}
-	}
 	if !reflect.DeepEqual(first.History, then.History) {
+		for i := range min(len(first.History.Ops), len(then.History.Ops)) {
+			if a, b := first.History.Ops[i], then.History.Ops[i]; !reflect.DeepEqual(a, b) {
+				return fmt.Sprintf("equal traces, but operation %d is first %+v, then %+v", i, a, b), nil
+			}
+		}
 		return "equal traces and operations, but histories that differ", nil
 	}
 	a, err := json.Marshal(first.Result)
