@@ -2,8 +2,6 @@ package table
 
 import (
 	"encoding/hex"
-	"encoding/json"
-	"fmt"
 
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
@@ -23,20 +21,10 @@ type droppedRange struct {
 	SafePoint uint64 `json:"safe_point,omitempty"`
 }
 
-func (d *droppedRange) encode() []byte {
-	text, err := json.Marshal(d)
-	if err != nil {
-		panic(fmt.Errorf("table: a dropped range does not encode: %w", err))
-	}
-	return text
-}
+func (d *droppedRange) encode() []byte { return encodeRecord(d) }
 
 func decodeDropped(text []byte) (*droppedRange, error) {
-	d := &droppedRange{}
-	if err := json.Unmarshal(text, d); err != nil {
-		return nil, inconsistent("dropped range %q: %v", text, err)
-	}
-	return d, nil
+	return decodeRecord[droppedRange]("dropped range", text)
 }
 
 // keys returns the range itself.

@@ -1,7 +1,6 @@
 package table
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -41,21 +40,9 @@ type Job struct {
 	Failure string `json:"failure,omitempty"`
 }
 
-func (j *Job) encode() []byte {
-	text, err := json.Marshal(j)
-	if err != nil {
-		panic(fmt.Errorf("table: a job does not encode: %w", err))
-	}
-	return text
-}
+func (j *Job) encode() []byte { return encodeRecord(j) }
 
-func decodeJob(text []byte) (*Job, error) {
-	j := &Job{}
-	if err := json.Unmarshal(text, j); err != nil {
-		return nil, inconsistent("job %q: %v", text, err)
-	}
-	return j, nil
-}
+func decodeJob(text []byte) (*Job, error) { return decodeRecord[Job]("job", text) }
 
 // change runs a transaction that changes the schema, once it may. It conflicts
 // with every other one that does.

@@ -1,6 +1,7 @@
 package table
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -47,6 +48,24 @@ func droppedKey(job int64) []byte { return codec.MetaHashKey(droppedMap, fmt.Spr
 func removedKey(job int64) []byte { return codec.MetaHashKey(removedMap, fmt.Sprintf("%016x", job)) }
 
 func rowIDKey(table int64) []byte { return codec.MetaHashKey(rowIDMap, fmt.Sprintf("%016x", table)) }
+
+// encodeRecord returns a record of the schema as it is stored.
+func encodeRecord(record any) []byte {
+	text, err := json.Marshal(record)
+	if err != nil {
+		panic(fmt.Errorf("table: %T does not encode: %w", record, err))
+	}
+	return text
+}
+
+// decodeRecord reads such a record; what says what it is.
+func decodeRecord[T any](what string, text []byte) (*T, error) {
+	record := new(T)
+	if err := json.Unmarshal(text, record); err != nil {
+		return nil, inconsistent("%s %q: %v", what, text, err)
+	}
+	return record, nil
+}
 
 // Schema is all tables at one version. It does not change.
 type Schema struct {

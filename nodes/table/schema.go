@@ -1,8 +1,6 @@
 package table
 
 import (
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -232,19 +230,13 @@ func (t *Table) index(id int64) *Index {
 // Unsigned says whether the handle is an unsigned primary key.
 func (t *Table) Unsigned() bool { return t.PrimaryKey >= 0 && t.Columns[t.PrimaryKey].Unsigned }
 
-func (t *Table) encode() []byte {
-	text, err := json.Marshal(t)
-	if err != nil {
-		panic(fmt.Errorf("table: a descriptor does not encode: %w", err))
-	}
-	return text
-}
+func (t *Table) encode() []byte { return encodeRecord(t) }
 
 // decodeTable reads a descriptor and checks what the code relies on.
 func decodeTable(text []byte) (*Table, error) {
-	t := &Table{}
-	if err := json.Unmarshal(text, t); err != nil {
-		return nil, inconsistent("descriptor %q: %v", text, err)
+	t, err := decodeRecord[Table]("descriptor", text)
+	if err != nil {
+		return nil, err
 	}
 	ok := t.PrimaryKey >= -1 && t.PrimaryKey < len(t.Columns) && (t.PrimaryKey < 0 || t.Columns[t.PrimaryKey].Type.integer())
 	for _, c := range t.Columns {
