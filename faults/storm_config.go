@@ -1,7 +1,6 @@
 package faults
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -144,7 +143,20 @@ func (c StormConfig) withDefaults() StormConfig {
 	return c
 }
 
-// Validate reports the first field that is out of range.
+// ConfigError is a mistake in a StormConfig.
+type ConfigError struct {
+	Field   string // by its name in the text form
+	Message string // goes on after that name
+}
+
+func (e *ConfigError) Error() string { return e.Field + " " + e.Message }
+
+func wrongConfig(field, format string, args ...any) error {
+	return &ConfigError{field, fmt.Sprintf(format, args...)}
+}
+
+// Validate reports the first field that is out of range. What is wrong with a field
+// of the text form is a *ConfigError.
 func (c StormConfig) Validate() error {
 	d := c.withDefaults()
 	durations := []struct {
@@ -162,7 +174,7 @@ func (c StormConfig) Validate() error {
 	}
 	for _, f := range durations {
 		if f.value < f.lo || f.value > f.hi {
-			return fmt.Errorf("%s is %v: write %v to %v", f.name, f.value, f.lo, f.hi)
+			return wrongConfig(f.name, "is %v: write %v to %v", f.value, f.lo, f.hi)
 		}
 	}
 	numbers := []struct {
@@ -188,7 +200,7 @@ func (c StormConfig) Validate() error {
 	}
 	for _, f := range numbers {
 		if f.value < f.lo || f.value > f.hi {
-			return fmt.Errorf("%s is %d: write %d to %d", f.name, f.value, f.lo, f.hi)
+			return wrongConfig(f.name, "is %d: write %d to %d", f.value, f.lo, f.hi)
 		}
 	}
 	return c.validateNames()
@@ -196,16 +208,20 @@ func (c StormConfig) Validate() error {
 
 func (c StormConfig) validateNames() error {
 	if c.Aimed > 0 && len(c.Steps) == 0 {
-		return errors.New("aimed stands there without steps: name the requests, such as KvPrewrite, in the order in which they are sent")
+		return wrongConfig("aimed", "stands there without steps: name the requests, such as KvPrewrite, in the order in which they are sent")
 	}
-	for _, kind := range slices.Concat(c.Steps, c.Beside) {
+	for i, kind := range slices.Concat(c.Steps, c.Beside) {
 		if !ValidName(kind) {
-			return fmt.Errorf("%q is no kind of messages: write the name of a request, such as KvPrewrite", kind)
+			field := "beside"
+			if i < len(c.Steps) {
+				field = "steps"
+			}
+			return wrongConfig(field, "has %q, which is no kind of messages: write the name of a request, such as KvPrewrite", kind)
 		}
 	}
 	for _, k := range c.Kinds {
 		if !k.valid() {
-			return fmt.Errorf("%v is no kind of fault; known are %s", k, kindNames())
+			return wrongConfig("kinds", "has %v, which is no kind of fault; known are %s", k, kindNames())
 		}
 	}
 	nodes := c.nodes()

@@ -303,14 +303,13 @@ func (s *Scenario) validateFaults() error {
 	for _, length := range []plan.Duration{s.Storm.Min, s.Storm.Max} {
 		c := s.Faults
 		c.Length = length
-		if err := c.Validate(); err != nil {
-			// It begins with the field.
-			field, message, _ := strings.Cut(err.Error(), " ")
-			field, colon := strings.CutSuffix(field, ":")
-			if colon {
-				message = ": " + message
-			}
-			return wrong("faults."+field, "%s", message)
+		err := c.Validate()
+		var mistake *faults.ConfigError
+		switch {
+		case errors.As(err, &mistake):
+			return wrong("faults."+mistake.Field, "%s", mistake.Message)
+		case err != nil:
+			return err
 		}
 	}
 	return nil
