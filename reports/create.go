@@ -76,13 +76,13 @@ func (f *Folder) make(path string) error {
 		missing = append(missing, dir)
 	}
 	if err := os.MkdirAll(path, 0o755); err != nil {
-		return &Error{File: path, Problem: "the folder cannot be made: " + reason(err), Remedy: remedyOther, Err: err}
+		return &Error{File: path, Problem: "the folder cannot be made: " + reason(err), Remedy: "choose another one (--out)", Err: err}
 	}
 	f.made = append(missing, f.made...)
 	return nil
 }
 
-const remedyOther = "choose another one (--out)"
+const remedyOther = "choose another folder (--out)"
 
 // fixedFiles are the files that every run writes, the result last: where it is,
 // the others are.
@@ -102,7 +102,7 @@ func ownFiles(path string) ([]string, error) {
 		return names, nil
 	}
 	return nil, &Error{
-		File: filepath.Join(path, names[0]), Remedy: "choose another folder (--out)",
+		File: filepath.Join(path, names[0]), Remedy: remedyOther,
 		Problem: "is not a run's, for there is no plan, history or result of one beside it, and would be replaced",
 	}
 }
@@ -164,7 +164,7 @@ func removeAll(path, except string) error {
 		}
 		file := filepath.Join(path, name)
 		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return &Error{File: file, Problem: "left by an earlier run, it cannot be removed: " + reason(err), Remedy: "choose another folder (--out)", Err: err}
+			return &Error{File: file, Problem: "left by an earlier run, it cannot be removed: " + reason(err), Remedy: remedyOther, Err: err}
 		}
 	}
 	return nil

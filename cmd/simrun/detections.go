@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -55,7 +54,13 @@ func updateDetections(name string, found []detection, limit uint64) error {
 	for _, d := range found {
 		p.rows[d.bug.ID] = d.row()
 	}
-	if err := replaceFile(name, p.String()); err != nil {
+	// Whole or not at all: it was measured for hours and written by people.
+	file, err := openOut(name)
+	if err == nil {
+		_, err = file.WriteString(p.String())
+		err = file.keep(err)
+	}
+	if err != nil {
 		return fmt.Errorf("cannot write the table of planted bugs: %w", err)
 	}
 	return nil
@@ -148,34 +153,4 @@ func (d detection) row() string {
 	}
 	return fmt.Sprintf("| %s | %s | %s | %s | %s | %d | %s | %s |",
 		d.bug.ID, d.bug.Layer, d.bug.About, d.bug.Reference, d.where(), d.seeds, seconds(d.cpu), strings.ReplaceAll(by, "|", `\|`))
-}
-
-// replaceFile writes a file whole or not at all: what stands in it was measured
-// for hours and written by people.
-func replaceFile(name, text string) error {
-	mode := fs.FileMode(0o644)
-	if info, err := os.Stat(name); err == nil {
-		if !info.Mode().IsRegular() {
-			return fmt.Errorf("%s is no file", name)
-		}
-		mode = info.Mode().Perm()
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = tmp.WriteString(text)
-	if err == nil {
-		err = tmp.Chmod(mode)
-	}
-	if closeErr := tmp.Close(); err == nil {
-		err = closeErr
-	}
-	if err == nil {
-		err = os.Rename(tmp.Name(), name)
-	}
-	if err != nil {
-		_ = os.Remove(tmp.Name())
-	}
-	return err
 }
