@@ -26,15 +26,16 @@ type Holder interface {
 
 // HoldSnapshots keeps garbage collection from the snapshots of transactions that
 // last long, as TiDB's servers do by reporting their oldest one. What is asked
-// for lapses after ttl, and is renewed three times in that time as long as a
-// transaction is open that is older than a third of it; so a lifetime of data
-// above ttl/3 leaves no transaction of a client that reaches placement without
-// its snapshot. If a client does not reach it, its old snapshots are refused.
+// for lapses after ttl. Six times in that time it is renewed, for the oldest
+// transaction that is open for longer than a sixth of it: none is older than a third
+// of ttl when it is asked for first, so a lifetime of data of at least half of ttl leaves no
+// transaction of a client that reaches placement without its snapshot. If a client
+// does not reach it, its old snapshots are refused.
 func (c *Client) HoldSnapshots(holder Holder, ttl time.Duration) {
 	c.env.Sched.Go("hold snapshots", func(t env.Task) {
 		held := false
 		for {
-			t.Sleep(ttl / 3)
+			t.Sleep(ttl / 6)
 			held = c.hold(t, holder, ttl, held)
 		}
 	})
@@ -44,7 +45,7 @@ func (c *Client) HoldSnapshots(holder Holder, ttl time.Duration) {
 // may be held back from now on.
 func (c *Client) hold(t env.Task, holder Holder, ttl time.Duration, held bool) bool {
 	service := "client " + c.env.Name
-	oldest, ok := c.oldest(ttl / 3)
+	oldest, ok := c.oldest(ttl / 6)
 	switch {
 	case ok:
 		markHold.Reached()
