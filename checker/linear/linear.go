@@ -38,6 +38,10 @@ func Applies(k history.Kind) bool {
 	return false
 }
 
+// known says whether operations of this kind are those of some checker. Others may
+// have changed what they are about.
+func known(k history.Kind) bool { return Applies(k) || k == history.Txn || k == history.Timestamp }
+
 // Turns of the search for each object: the first, and by how much each is longer
 // than the one before.
 const (
@@ -45,8 +49,8 @@ const (
 	turnGrowth = 8
 )
 
-// Check decides every key of the history. Operations of other kinds are passed
-// over.
+// Check decides every key of the history. Transactions and timestamps are passed
+// over. A key with operations of a kind that nobody knows cannot be decided.
 func Check(h *history.History, opts Options) verdict.Result {
 	return proven(h, decideAll(split(h), opts))
 }
@@ -77,12 +81,12 @@ func decideAll(objects []*object, opts Options) verdict.Result {
 		r.Checked += len(o.calls)
 		answers[i] = porcupine.Unknown
 	}
-	for turn := turnFirst; slices.Contains(answers, porcupine.Unknown) && !slices.Contains(answers, porcupine.Illegal); turn *= turnGrowth {
+	for turn := turnFirst; undecidedYet(objects, answers) && !slices.Contains(answers, porcupine.Illegal); turn *= turnGrowth {
 		if budget.spent() {
 			break
 		}
 		for i, o := range objects {
-			if answers[i] == porcupine.Unknown {
+			if answers[i] == porcupine.Unknown && o.strange == "" {
 				answers[i] = o.decide(o.calls, false, budget.bound(turn))
 			}
 		}
@@ -99,7 +103,7 @@ func decideAll(objects []*object, opts Options) verdict.Result {
 		}
 	}
 	if len(undecided) > 0 && len(broken) == 0 {
-		r.Undecided(fmt.Sprintf("%d of %d keys not decided within %v, the first is %q", len(undecided), len(objects), opts.Timeout, undecided[0].key))
+		r.Undecided(whyUndecided(undecided, len(objects), opts))
 	}
 	switch {
 	case len(broken) > 0:
@@ -108,6 +112,26 @@ func decideAll(objects []*object, opts Options) verdict.Result {
 		r.Visualise = visualiser(objects)
 	}
 	return r
+}
+
+// undecidedYet says whether a longer search may help.
+func undecidedYet(objects []*object, answers []porcupine.CheckResult) bool {
+	for i, o := range objects {
+		if answers[i] == porcupine.Unknown && o.strange == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// whyUndecided explains that some of all objects could not be decided.
+func whyUndecided(undecided []*object, all int, opts Options) string {
+	for _, o := range undecided {
+		if o.strange != "" {
+			return fmt.Sprintf("operations of kind %q are not known here, and key %q has some", o.strange, o.key)
+		}
+	}
+	return fmt.Sprintf("%d of %d keys not decided within %v, the first is %q", len(undecided), all, opts.Timeout, undecided[0].key)
 }
 
 // visualiseLimit bounds the second search, which collects what the page shows.

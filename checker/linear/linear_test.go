@@ -316,6 +316,30 @@ func TestNothingTookPart(t *testing.T) {
 	}
 }
 
+// TestStrangeKinds: an operation that nobody knows may have changed its key, so that
+// nothing is said of that one.
+func TestStrangeKinds(t *testing.T) {
+	add := func(key string, invoke, ret int64) history.Op { return on(key, op("add", invoke, ret, "1")) }
+	for _, c := range []struct {
+		name string
+		ops  []history.Op
+		want verdict.Verdict
+	}{
+		{"a counter", []history.Op{add("k", 0, 1), read(2, 3, "1")}, verdict.Unknown},
+		{"a counter, perhaps", []history.Op{unknown(add("k", 0, 1)), read(2, 3, "1")}, verdict.Unknown},
+		{"a counter, failed", []history.Op{failed(add("k", 0, 1)), read(2, 3, "1")}, verdict.Violation},
+		{"of another key", []history.Op{add("other", 0, 1), read(2, 3, "1")}, verdict.Violation},
+		{"of an untold key", []history.Op{add("", 0, 1), read(2, 3, "1")}, verdict.Unknown},
+		{"nobody looked", []history.Op{add("k", 0, 1), failed(read(2, 3, "")), on("j", write(4, 5, "1"))}, verdict.OK},
+		{"a violation beside", []history.Op{add("k", 0, 1), read(2, 3, "1"), on("j", read(4, 5, "1"))}, verdict.Violation},
+	} {
+		got := linear.Check(build(c.ops...), linear.Options{})
+		if got.Verdict != c.want || got.Verdict == verdict.Unknown && !strings.Contains(got.Reason, `"add"`) {
+			t.Errorf("%s: %+v", c.name, got)
+		}
+	}
+}
+
 // TestMutated: a read of a value that nobody wrote is always found, and is the
 // first evidence.
 func TestMutated(t *testing.T) {

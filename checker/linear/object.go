@@ -31,6 +31,9 @@ type object struct {
 	values *interner // shared by all objects
 	init   state     // of a register, a string or a mutex
 	multi  *multi
+	// strange is the kind of an operation on the key that nobody here knows: what it has
+	// made of the key cannot be told. Empty: there is none.
+	strange history.Kind
 }
 
 // call is one operation as the search sees it.
@@ -70,11 +73,15 @@ func (in *interner) id(v *string) int32 {
 func split(h *history.History) []*object {
 	byKey := map[string]*object{}
 	values := newInterner()
+	strange := map[string]history.Kind{}
 	var last int64
 	for i := range h.Ops {
 		op := &h.Ops[i]
 		last = max(last, op.Return, op.Invoke)
 		if !Applies(op.Kind) {
+			if !known(op.Kind) && op.Outcome != history.Failed && strange[op.Key] == "" {
+				strange[op.Key] = op.Kind
+			}
 			continue
 		}
 		name := op.Key
@@ -96,6 +103,11 @@ func split(h *history.History) []*object {
 	for _, name := range slices.Sorted(maps.Keys(byKey)) {
 		o := byKey[name]
 		o.last = last
+		// Without an answer there is nothing to explain. An operation without a key may be
+		// one on any.
+		if slices.ContainsFunc(o.calls, func(c *call) bool { return !c.unknown }) {
+			o.strange = cmp.Or(strange[o.key], strange[""])
+		}
 		o.compile(h)
 		objects = append(objects, o)
 	}
