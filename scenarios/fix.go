@@ -60,6 +60,7 @@ func reads(api plan.API, name string) bool {
 	case plan.Raw: // there are no transactions
 		return !slices.Contains([]string{
 			"lock-ttl", "batch-bytes", "commit-mode", "async-keys", "async-bytes", "commit-window", "schema-lease", "pessimistic", "read-committed",
+			"primary-first", "resolve-by-cleanup",
 		}, name)
 	case plan.Txn:
 	}

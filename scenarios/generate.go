@@ -131,6 +131,8 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k.SchemaLease = choose(g, "schema-lease", s.Knobs.SchemaLease, k.SchemaLease)
 	k.Pessimistic = choose(g, "pessimistic", s.Knobs.Pessimistic, k.Pessimistic)
 	k.ReadCommitted = choose(g, "read-committed", s.Knobs.ReadCommitted, k.ReadCommitted)
+	k.PrimaryFirst = choose(g, "primary-first", s.Knobs.PrimaryFirst, k.PrimaryFirst)
+	k.ResolveByCleanup = choose(g, "resolve-by-cleanup", s.Knobs.ResolveByCleanup, k.ResolveByCleanup)
 	k.PendingWrites = choose(g, "pending-writes", s.Knobs.PendingWrites, k.PendingWrites)
 	p.Disk.SyncMax = choose(g, "sync", s.Knobs.SyncMax, p.Disk.SyncMax)
 	p.Network.Loss = choose(g, "loss", s.Knobs.Loss, p.Network.Loss)

@@ -102,6 +102,8 @@ type Knobs struct {
 	SchemaLease        []plan.Duration   `toml:"schema-lease"`
 	Pessimistic        []int             `toml:"pessimistic"`
 	ReadCommitted      []int             `toml:"read-committed"`
+	PrimaryFirst       []bool            `toml:"primary-first"`
+	ResolveByCleanup   []bool            `toml:"resolve-by-cleanup"`
 	PendingWrites      []int             `toml:"pending-writes"`
 	SyncMax            []plan.Duration   `toml:"sync-max"`
 	Loss               []int             `toml:"loss"`

@@ -13,6 +13,9 @@ import (
 	"simrun/nodes/invariant"
 )
 
+//nolint:gochecknoglobals // marks register once
+var markInsertedLate = invariant.NewMark("client: inserted and deleted key looked for as of the last statement")
+
 // committer brings one transaction into the database by two-phase commit:
 //
 //  1. Prewrite locks every key and leaves the new values beside the locks. One
@@ -144,7 +147,10 @@ func (x *committer) primary() []byte { return x.keys[0] }
 
 // run commits the transaction. It returns an error of one of the two classes.
 func (x *committer) run(t env.Task) error {
-	err := x.checkInserted(t)
+	err := x.tx.checkSize()
+	if err == nil {
+		err = x.checkInserted(t)
+	}
 	if err == nil {
 		err = x.prepare(t)
 	}
@@ -224,7 +230,8 @@ func (x *committer) takeCommitTS(t env.Task) error {
 
 // checkInserted makes sure that keys which the transaction inserted and then
 // deleted did not exist. Their deletion is prewritten like any other, which
-// excludes writes of others since the snapshot.
+// excludes writes of others since the snapshot, or since the last statement of a
+// pessimistic transaction.
 func (x *committer) checkInserted(t env.Task) error {
 	var keys [][]byte
 	for i := range x.tx.buffer.sorted {
@@ -235,7 +242,13 @@ func (x *committer) checkInserted(t env.Task) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	pairs, err := x.tx.snapshot.BatchGet(t, keys)
+	// Up to there nobody looks for conflicts in the key of a pessimistic transaction.
+	snapshot := &x.tx.snapshot
+	if x.tx.forUpdateTS > snapshot.ts {
+		markInsertedLate.Reached()
+		snapshot = x.tx.client.Snapshot(x.tx.forUpdateTS)
+	}
+	pairs, err := snapshot.BatchGet(t, keys)
 	if err != nil {
 		return errors.Unwrap(err)
 	}

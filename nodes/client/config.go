@@ -29,6 +29,10 @@ type Config struct {
 	// at once: commit costs one round trip less, and a reader may meet a
 	// secondary lock whose primary is not there yet.
 	PrimaryFirst bool
+	// Cleanup makes the client end a transaction whose lock has expired by KvCleanup at
+	// its primary, as clients did before there was KvCheckTxnStatus, where that is enough:
+	// its locks are neither pessimistic nor those of async commit.
+	Cleanup bool
 
 	// Txn are the options of transactions that are begun without any.
 	Txn TxnOptions
@@ -52,6 +56,10 @@ type Config struct {
 	// BatchBytes is the size of keys and values above which one region's part
 	// of a transaction is sent as several requests. Default 16 KiB.
 	BatchBytes int
+	// TxnBytes bounds the keys and values that a transaction writes, and EntryBytes each
+	// of them: a value travels in one entry of a region's log. Defaults 100 MiB and 6 MiB,
+	// as TiDB's txn-total-size-limit and txn-entry-size-limit.
+	TxnBytes, EntryBytes int
 	// ScanPage is the largest number of pairs that one scan request asks for.
 	// Default 256.
 	ScanPage int
@@ -82,5 +90,7 @@ func (cfg *Config) setDefaults() {
 	orInt(&cfg.AsyncKeys, 256)
 	orInt(&cfg.AsyncBytes, 4<<10)
 	orInt(&cfg.BatchBytes, 16<<10)
+	orInt(&cfg.TxnBytes, 100<<20)
+	orInt(&cfg.EntryBytes, 6<<20)
 	orInt(&cfg.ScanPage, 256)
 }

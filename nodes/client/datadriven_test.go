@@ -62,7 +62,7 @@ func (s *story) newCluster(t *testing.T, d *datadriven.TestData) {
 	var cfg Config
 	var splits []string
 	s.raw = d.HasArg("raw")
-	cfg.PrimaryFirst = d.HasArg("primary-first")
+	cfg.PrimaryFirst, cfg.Cleanup = d.HasArg("primary-first"), d.HasArg("cleanup")
 	cfg.ScanPage = 3
 	for _, arg := range d.CmdArgs {
 		switch arg.Key {
@@ -80,7 +80,7 @@ func (s *story) newCluster(t *testing.T, d *datadriven.TestData) {
 			d.ScanArgs(t, "batch", &cfg.BatchBytes)
 		case "async-keys":
 			cfg.AsyncKeys = 2
-		case "raw", "primary-first":
+		case "raw", "primary-first", "cleanup":
 		default:
 			d.Fatalf(t, "unknown argument %s", arg.Key)
 		}
@@ -130,6 +130,13 @@ func (s *story) line(t env.Task, f []string) {
 		result = "[" + s.c.lockedKeys() + "]"
 	case "orphan":
 		s.orphan(t, f[1], f[2:])
+	case "keep-alive":
+		resp := s.c.sched.TxnHeartBeat(t, &kvrpcpb.TxnHeartBeatRequest{
+			Context: s.c.anywhere(), StartVersion: s.c.startOf(f[1]), PrimaryLock: []byte(f[2]), AdviseLockTtl: 9000,
+		})
+		if resp.Error != nil || resp.RegionError != nil {
+			panic(resp)
+		}
 	case "orphan-async":
 		s.orphanAsync(t, f[1], f[2], f[3])
 	case "newest":
@@ -271,6 +278,16 @@ func (s *story) orphan(t env.Task, name string, f []string) {
 	if resp.Error != nil || resp.RegionError != nil {
 		panic(resp)
 	}
+}
+
+// startOf returns the start timestamp that has a name.
+func (c *cluster) startOf(name string) uint64 {
+	for ts, known := range c.tsNames {
+		if known == name {
+			return ts
+		}
+	}
+	panic("no transaction " + name)
 }
 
 // orphanAsync leaves the locks of an async commit of two keys of which the second

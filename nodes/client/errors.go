@@ -36,6 +36,8 @@ var (
 	// ErrKeyExists: Insert of a key that exists. Errors of type *KeyExistsError
 	// say which.
 	ErrKeyExists = errors.New("key exists")
+	// ErrTooLarge: the transaction, or one value in it, is larger than Config allows.
+	ErrTooLarge = errors.New("too large")
 	// ErrRejected: a store refuses the request for good.
 	ErrRejected = errors.New("rejected by the store")
 	// ErrPartial: some regions executed their part of a raw batch, others did not.

@@ -90,6 +90,11 @@ func (tx *Txn) SetDerived(key, value []byte) {
 	tx.buffer.put(key, value).derived = true
 }
 
+// ForUpdateTS returns the timestamp of the last statement of a pessimistic transaction
+// that locked: since then nobody else has written what it commits without a lock of
+// its own. Of an optimistic one that is the start timestamp.
+func (tx *Txn) ForUpdateTS() uint64 { return max(tx.snapshot.ts, tx.forUpdateTS) }
+
 // ReadTS returns the timestamp at which the transaction's last read, or the last
 // locking of keys, saw the database.
 func (tx *Txn) ReadTS() uint64 { return tx.readTS }

@@ -230,7 +230,14 @@ func (c *Client) statusOf(t env.Task, b *backoff, lock *kvrpcpb.LockInfo, inq *i
 	// finds it.
 	expired := left < 0
 	inq.pessimistic, inq.forceSync = lock.LockType == kvrpcpb.Op_PessimisticLock, false
-	status, err := c.checkTxnStatus(t, b, lock.PrimaryLock, lock.LockVersion, inq, expired)
+	var status txnStatus
+	var err error
+	if c.cfg.Cleanup && expired && !inq.pessimistic && !lock.UseAsyncCommit {
+		status, err = c.cleanup(t, b, lock.PrimaryLock, lock.LockVersion, inq.now)
+	}
+	if err == nil && !status.ended {
+		status, err = c.checkTxnStatus(t, b, lock.PrimaryLock, lock.LockVersion, inq, expired)
+	}
 	if err == nil && status.async != nil && status.left <= 0 {
 		status, err = c.recoverAsync(t, b, status.async, inq)
 	}

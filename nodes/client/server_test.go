@@ -122,6 +122,8 @@ func (c *cluster) execute(t env.Task, id uint64, m rpc.Method, body []byte, r *r
 		return served(t, id, body, s.Commit)
 	case rpc.KvBatchRollback:
 		return served(t, id, body, s.BatchRollback)
+	case rpc.KvCleanup:
+		return served(t, id, body, s.Cleanup)
 	case rpc.KvCheckTxnStatus:
 		return served(t, id, body, s.CheckTxnStatus)
 	case rpc.KvResolveLock:

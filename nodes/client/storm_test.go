@@ -87,7 +87,7 @@ func stormTransactions(t *testing.T, seed uint64, total *tally) {
 	cfg := Config{
 		RPCTimeout: 200 * time.Millisecond, OpTimeout: 3 * time.Second,
 		CommitTimeout: time.Duration(1+seed%4) * 200 * time.Millisecond,
-		LockTTL:       500 * time.Millisecond, PrimaryFirst: seed%3 == 0,
+		LockTTL:       500 * time.Millisecond, PrimaryFirst: seed%3 == 0, Cleanup: seed%2 == 0,
 		ReplicaRead: int(seed%5) * 100,
 		// Each way of committing, by optimistic clients, pessimistic ones, and both.
 		Txn:          TxnOptions{Commit: CommitMode(seed % 3)},

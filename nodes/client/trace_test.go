@@ -92,6 +92,8 @@ func (c *cluster) describeRequest(req rpc.Message) string {
 		return fmt.Sprintf("%s %s at %s", c.name(r.StartVersion), joined(r.Keys), c.name(r.CommitVersion))
 	case *kvrpcpb.BatchRollbackRequest:
 		return fmt.Sprintf("%s %s", c.name(r.StartVersion), joined(r.Keys))
+	case *kvrpcpb.CleanupRequest:
+		return fmt.Sprintf("%s %s", c.name(r.StartVersion), r.Key)
 	case *kvrpcpb.CheckTxnStatusRequest:
 		missing := ""
 		if r.RollbackIfNotExist {
@@ -225,6 +227,14 @@ func (c *cluster) describeResponse(resp rpc.Message) string {
 			return "rolled back"
 		}
 		return fmt.Sprintf("%d locked", len(r.Locks))
+	case *kvrpcpb.CleanupResponse:
+		switch {
+		case r.Error != nil:
+			return c.describeKeyError(r.Error)
+		case r.CommitVersion > 0:
+			return "committed at " + c.name(r.CommitVersion)
+		}
+		return "rolled back"
 	case *kvrpcpb.CheckTxnStatusResponse:
 		switch {
 		case r.LockTtl > 0:

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"time"
 
 	"simrun/nodes/env"
@@ -268,6 +269,21 @@ func (tx *Txn) changes() bool {
 	return false
 }
 
+// checkSize refuses what is larger than the client's bounds.
+func (tx *Txn) checkSize() error {
+	cfg := &tx.client.cfg
+	if tx.buffer.bytes > cfg.TxnBytes {
+		return fmt.Errorf("%w: %d bytes, where a transaction has at most %d", ErrTooLarge, tx.buffer.bytes, cfg.TxnBytes)
+	}
+	for i := range tx.buffer.sorted {
+		w := &tx.buffer.sorted[i]
+		if n := len(w.key) + len(w.value); n > cfg.EntryBytes {
+			return fmt.Errorf("%w: %d bytes at key %.20q, where one has at most %d", ErrTooLarge, n, w.key, cfg.EntryBytes)
+		}
+	}
+	return nil
+}
+
 // lockTTL returns the TTL in milliseconds, counted from the start timestamp, of
 // a lock that is to be respected for Config.LockTTL from now on.
 func (tx *Txn) lockTTL() uint64 {
@@ -280,7 +296,7 @@ func (tx *Txn) lockTTL() uint64 {
 //   - nil: they are there, at CommitTS. A transaction that wrote nothing has
 //     read a snapshot, and needs no more than that.
 //   - ErrFailed: they are not there and never will be. ErrWriteConflict,
-//     ErrRolledBack and ErrKeyExists say why.
+//     ErrRolledBack, ErrKeyExists and ErrTooLarge say why.
 //   - ErrUndetermined: nobody can tell yet. If they are there, then at CommitTS.
 func (tx *Txn) Commit(t env.Task) error {
 	tx.use()

@@ -275,6 +275,8 @@ func (c *Cluster) startClient(n int, e *env.Env) func() {
 		AsyncKeys:     k.AsyncKeys,
 		AsyncBytes:    k.AsyncBytes,
 		CommitWindow:  time.Duration(k.CommitWindow),
+		PrimaryFirst:  k.PrimaryFirst,
+		Cleanup:       k.ResolveByCleanup,
 		Committed:     c.commits.count,
 	})
 	c.collect(db, pd)

@@ -6,7 +6,7 @@ package coverage
 // was done the first time has to be found by those requests that leave something behind.
 func (c *coverage) promiseLostResponses() {
 	for _, kind := range []string{
-		"KvGet", "KvBatchGet", "KvScan", "KvPrewrite", "KvCommit", "KvBatchRollback", "KvCheckTxnStatus", "KvResolveLock",
+		"KvGet", "KvBatchGet", "KvScan", "KvPrewrite", "KvCommit", "KvBatchRollback", "KvCleanup", "KvCheckTxnStatus", "KvResolveLock",
 		"KvTxnHeartBeat", "KvPessimisticLock", "KVPessimisticRollback", "KvCheckSecondaryLocks",
 		"KvScanLock", "KvGC", "CloseSafePoint", "SettleSafePoint",
 	} {
@@ -21,6 +21,8 @@ func (c *coverage) promiseLostResponses() {
 	for _, kind := range []string{"DetectDeadlock", "SplitRegion", "PdStoreHeartbeat", "PdRegionHeartbeat"} { // are not repeated
 		c.want(markSeen, "rpc: response to "+kind+" came late")
 	}
+	c.want(markSeen, "client: transaction rolled back by a cleanup of its primary", "client: cleanup found a committed transaction",
+		"client: cleanup found a lock at the primary that has not expired")
 	// Clients die here, so that a collection comes upon what they leave.
 	c.want(markSeen, "client: garbage collection met the lock of an async commit", "client: garbage collection met a pessimistic lock")
 	c.want(markSeen, "txn: prewrite found its own lock", "txn: prewrite found itself committed", "txn: prewrite met its own rollback",

@@ -18,7 +18,7 @@ import (
 // there are no phantoms; but two transactions that count the same range may both
 // book in it, which snapshot isolation allows (predicate write skew, Adya's G2).
 // Some book without looking, so that several insert one key at a time, of whom one
-// succeeds. Parameters: read, the share of transactions that only read in per
+// succeeds; some of them only want to know whether the slot is free. Parameters: read, the share of transactions that only read in per
 // mille; claim, the share of bookings without a look among the changes; linger, the
 // most milliseconds that a reader waits before it reads its range again.
 type predicate struct {
@@ -91,8 +91,9 @@ func (w *predicate) Step(t env.Task, s *Session, r *stream.Stream) {
 	case r.PerMille(w.reads):
 		w.read(t, s, r, sr)
 	case r.PerMille(w.claims):
-		slot := sr.slots[r.IntN(len(sr.slots))]
-		_ = s.transaction(t, func(x *txn) error { return x.insert(t, slot, value) })
+		c := claim{slot: sr.slots[r.IntN(len(sr.slots))], first: w.slots[r.IntN(len(w.slots))]}
+		c.after, c.lazy, c.undo = r.PerMille(500), r.PerMille(400), r.PerMille(250)
+		_ = s.transaction(t, func(x *txn) error { return c.book(t, x, value) })
 	default:
 		change := []func(env.Task, *txn, *stream.Stream, slotRange, string) error{book, cancel, move}[r.IntN(3)]
 		_ = s.transaction(t, func(x *txn) error { return change(t, x, r, sr, value) })
@@ -128,6 +129,30 @@ func book(t env.Task, x *txn, r *stream.Stream, sr slotRange, value string) erro
 		return err
 	}
 	return x.insert(t, sr.free(r, booked), value)
+}
+
+// claim is a booking without a look at the slot.
+type claim struct {
+	slot, first string
+	// after: another slot, first, is locked before; lazy: the commit finds out whether the
+	// slot is free; undo: it is given up again.
+	after, lazy, undo bool
+}
+
+func (c *claim) book(t env.Task, x *txn, value string) error {
+	x.lazy = c.lazy
+	if c.after && c.first != c.slot {
+		if err := x.lock(t, c.first); err != nil {
+			return err
+		}
+	}
+	if err := x.insert(t, c.slot, value); err != nil {
+		return err
+	}
+	if c.undo {
+		x.remove(c.slot)
+	}
+	return nil
 }
 
 // cancel cancels the last of the first few bookings.

@@ -16,8 +16,9 @@ type txn struct {
 	record        *history.TxnRecord
 	inserted      []string
 	noted, singly bool // see bank
-	// plain makes reads of a pessimistic transaction lock nothing.
-	plain bool
+	// plain makes reads of a pessimistic transaction lock nothing, lazy leaves it to its
+	// commit to find out whether what it inserts exists.
+	plain, lazy bool
 }
 
 // transaction runs and records one transaction: begin, body, commit. It returns
@@ -101,7 +102,7 @@ func (x *txn) written() (keys [][2]string) {
 
 // insert sets a key that must be absent.
 func (x *txn) insert(t env.Task, key, value string) error {
-	if x.locking() {
+	if x.locking() && !x.lazy {
 		if err := x.InsertForUpdate(t, []byte(key), []byte(value)); err != nil {
 			return err
 		}
@@ -123,8 +124,9 @@ func (x *txn) insert(t env.Task, key, value string) error {
 const existing = "exists, by the word of an insert"
 
 // learned returns what a commit has told of the keys that it was to insert: that
-// they were absent from the transaction's snapshot, if all its locks were granted,
-// or that one was not, whose value is then read from there. A commit without a
+// they were absent from the transaction's snapshot, or as of the last statement of a
+// pessimistic one, if all its locks were granted, or that one was not, whose value is
+// then read from there. A commit without a
 // second phase is of unknown outcome because it is not known which locks were.
 func (s *Session) learned(t env.Task, x *txn, err error) []history.TxnOp {
 	var exists *client.KeyExistsError
@@ -132,26 +134,38 @@ func (s *Session) learned(t env.Task, x *txn, err error) []history.TxnOp {
 	case err == nil, errors.Is(err, client.ErrUndetermined) && !x.Chosen():
 		var absent []history.TxnOp
 		for _, key := range x.inserted {
-			absent = append(absent, history.TxnOp{Kind: history.TxnRead, Key: key})
+			absent = append(absent, history.TxnOp{Kind: history.TxnRead, Key: key, TS: x.insertedAt()})
 		}
 		return absent
 	case !errors.As(err, &exists):
 		return nil
 	}
-	value, found, readErr := s.DB.Snapshot(x.StartTS()).Get(t, exists.Key)
+	value, found, readErr := s.DB.Snapshot(x.ForUpdateTS()).Get(t, exists.Key)
 	switch {
 	case readErr != nil:
 		return nil
 	case !found:
 		value = []byte(existing)
 	}
-	return []history.TxnOp{{Kind: history.TxnRead, Key: string(exists.Key), Value: optional(value, true)}}
+	return []history.TxnOp{{Kind: history.TxnRead, Key: string(exists.Key), Value: optional(value, true), TS: x.insertedAt()}}
 }
 
-// noteInserts records reads of the snapshot. They come before the transaction's
-// own writes, or they would be taken for reads of those.
+// insertedAt returns the timestamp as of which a key that a commit inserts has to be
+// absent, as the record has it.
+func (x *txn) insertedAt() uint64 {
+	if ts := x.ForUpdateTS(); ts != x.StartTS() {
+		return ts
+	}
+	return 0
+}
+
+// noteInserts records reads of what was inserted. They come before the
+// transaction's own writes, or they would be taken for reads of those.
 func (x *txn) noteInserts(reads []history.TxnOp) {
-	x.record.Ops = slices.Concat(reads, x.record.Ops)
+	for _, read := range reads {
+		at := slices.IndexFunc(x.record.Ops, func(op history.TxnOp) bool { return op.Kind.Writes() && op.Key == read.Key })
+		x.record.Ops = slices.Insert(x.record.Ops, max(at, 0), read)
+	}
 }
 
 // read returns the value of key, "" if it is absent.

@@ -149,6 +149,12 @@ type Knobs struct {
 	// instead of a snapshot: 0 to 1000 per mille each.
 	Pessimistic   int `toml:"pessimistic"`
 	ReadCommitted int `toml:"read-committed"`
+	// PrimaryFirst makes a transaction lock its primary before its other keys, as the
+	// Percolator paper has it, and not at the same time.
+	PrimaryFirst bool `toml:"primary-first"`
+	// ResolveByCleanup makes a client that meets a lock which has expired ask for the
+	// transaction's end by KvCleanup, the older request of TiKV's, where that is enough.
+	ResolveByCleanup bool `toml:"resolve-by-cleanup"`
 	// PendingWrites is the number of write commands that a store has under way at a
 	// time before it turns others away, and the number of requests that wait for
 	// pessimistic locks before it turns those away: 1 to 1000000.

@@ -36,7 +36,7 @@ func fullPlan(t *testing.T) plan.Plan {
 			MaxInflightMsgs: 64, MaxSizePerMsg: 4096, MaxUncommittedBytes: 2048, RaftLogGCThreshold: 16, RaftLogGCLimit: 2,
 			SnapshotChunkBytes: 1024, SnapshotRate: 4096, SnapshotsMax: 2, MemtableBytes: 32768, L0SlowdownFiles: 8, L0StopFiles: 12,
 			PendingCompactionBytes: 1 << 20, BackgroundRate: 100_000, ScanPage: 7, BatchBytes: 99,
-			CommitMode: plan.MixedCommit, AsyncKeys: 12, AsyncBytes: 300, CommitWindow: 40 * ms, SchemaLease: 60 * ms, Pessimistic: 500, ReadCommitted: 300, PendingWrites: 77, LockTTL: 500 * ms, RequestTimeout: 300 * ms,
+			CommitMode: plan.MixedCommit, AsyncKeys: 12, AsyncBytes: 300, CommitWindow: 40 * ms, SchemaLease: 60 * ms, Pessimistic: 500, ReadCommitted: 300, PrimaryFirst: true, ResolveByCleanup: true, PendingWrites: 77, LockTTL: 500 * ms, RequestTimeout: 300 * ms,
 			OperationTimeout: 3000 * ms, TSOWindow: 1000 * ms, GCInterval: 2000 * ms, GCLifetime: 4000 * ms, StoreHeartbeat: 700 * ms, RegionHeartbeat: 600 * ms,
 			RestartDelay: 50 * ms,
 		},
