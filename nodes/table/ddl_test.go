@@ -125,18 +125,18 @@ func (s *storm) write(rt *rapid.T) {
 	byA := tb.Index("a") != nil && tb.Index("a").State == Public && rapid.Bool().Draw(rt, "by a")
 	err = tx.Do(memory.Idle{}, func(st *Statement) error {
 		changed := Row{codec.Int(id), codec.Int(a), codec.Int(b)}
-		row, found, err := st.Get(memory.Idle{}, tb, id)
+		row, found, failed := st.Get(memory.Idle{}, tb, id)
 		if byA {
 			var r Record
-			r, found, err = st.Lookup(memory.Idle{}, tb, tb.Index("a"), []Datum{codec.Int(a)})
+			r, found, failed = st.Lookup(memory.Idle{}, tb, tb.Index("a"), []Datum{codec.Int(a)})
 			id, row = r.Handle, r.Row
 			changed[0] = codec.Int(id)
 		}
 		switch {
-		case err != nil:
-			return err
+		case failed != nil:
+			return failed
 		case !found:
-			_, failed := st.Insert(memory.Idle{}, tb, changed)
+			_, failed = st.Insert(memory.Idle{}, tb, changed)
 			return failed
 		case a == 0:
 			return st.Delete(memory.Idle{}, tb, id, row)
@@ -253,7 +253,7 @@ func (s *storm) read(rt *rapid.T) {
 	tx := s.txns[n]
 	tb, err := tx.Table("t")
 	must(rt, err)
-	if err := tx.Check(memory.Idle{}, tb); !s.given(tx, err) {
+	if err = tx.Check(memory.Idle{}, tb); !s.given(tx, err) {
 		must(rt, err)
 	}
 	all, err := tx.Scan(memory.Idle{}, tb, Scan{})

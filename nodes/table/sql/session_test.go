@@ -48,7 +48,7 @@ func TestDeadlockEndsTheTransaction(t *testing.T) {
 	if store.Locked() != 0 {
 		t.Errorf("%d keys are locked", store.Locked())
 	}
-	if err := run("COMMIT"); !errors.Is(err, ErrTransaction) {
+	if err = run("COMMIT"); !errors.Is(err, ErrTransaction) {
 		t.Errorf("a commit of nothing: %v", err)
 	}
 	must(run("BEGIN PESSIMISTIC; UPDATE t SET n = n + 100 WHERE id = 1; COMMIT"))
