@@ -3,6 +3,7 @@ package table
 import (
 	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 
 	"simrun/nodes/client"
@@ -31,6 +32,16 @@ type changedRow struct {
 // ownRows are the rows of a table that a transaction has changed, by handle; those that
 // it has removed are nil.
 type ownRows map[int64]Row
+
+// records returns those that are there, by handle.
+func (own ownRows) records() (records []Record) {
+	for _, handle := range slices.Sorted(maps.Keys(own)) {
+		if row := own[handle]; row != nil {
+			records = append(records, Record{handle, row})
+		}
+	}
+	return records
+}
 
 // note takes over what a statement has made of a row.
 func (tx *Tx) note(r changedRow) {
@@ -102,11 +113,7 @@ func (tx *Tx) scanMerged(t env.Task, tb *Table, s Scan, own ownRows) ([]Record, 
 		invariant.Check(ok, "table: a scan of %s has found row %d outside of its range", tb.Name, r.Handle)
 		merged = append(merged, k)
 	}
-	for handle, row := range own { //nolint:gocritic // sorted below
-		if row == nil {
-			continue
-		}
-		r := Record{handle, row}
+	for _, r := range own.records() {
 		k, ok := tb.keyed(&s, r)
 		if !ok {
 			continue
@@ -139,11 +146,9 @@ func (tx *Tx) scanMerged(t env.Task, tb *Table, s Scan, own ownRows) ([]Record, 
 func (tx *Tx) lookupMerged(t env.Task, tb *Table, x *Index, values []Datum, own ownRows) (Record, bool, error) {
 	markMerged.Reached()
 	s := Scan{Index: x, Range: Point(values...)}
-	for handle, row := range own { //nolint:gocritic // one row at most: the transaction keeps the index unique
-		if row != nil {
-			if _, ok := tb.keyed(&s, Record{handle, row}); ok {
-				return Record{handle, row}, true, nil
-			}
+	for _, r := range own.records() {
+		if _, ok := tb.keyed(&s, r); ok {
+			return r, true, nil
 		}
 	}
 	r, found, err := tx.lookup(t, tb, x, values, tx.kv.Unwritten())
