@@ -68,7 +68,7 @@ func layers() []rule {
 		},
 		{
 			pkg:     "nodes/table/sql",
-			imports: []string{"nodes/env", "nodes/codec", "nodes/client", "nodes/table"},
+			imports: []string{"nodes/env", "nodes/invariant", "nodes/codec", "nodes/client", "nodes/table", "nodes/table/kv"},
 			tests:   []string{"nodes/table/memory"},
 		},
 		{pkg: "nodes", imports: []string{"nodes/..."}, tests: simulator},

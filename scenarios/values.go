@@ -6,7 +6,6 @@ import (
 	"reflect"
 	"strings"
 
-	"simrun/scenarios/workload"
 	"simrun/sim/plan"
 )
 
@@ -46,10 +45,7 @@ func (s *Scenario) invalid() error {
 	s.tune(&p, g)
 	s.schedule(&p.Scheduling, g)
 	p.Knobs.LeaderLease = false // whose bound follows from the faults
-	if err := p.Validate(); err != nil {
-		return err
-	}
-	return workload.CheckModes(p.Workload.Name, p.Knobs.Pessimistic)
+	return p.Validate()
 }
 
 // isOf reports whether a plan's error is one of the field that a list is drawn for:

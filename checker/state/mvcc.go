@@ -18,8 +18,9 @@ type Options struct {
 	// Reads, if not nil, tells what was read before the rows were dumped: the
 	// locks of committed transactions that stood in the way must be gone.
 	Reads *history.History
-	// Optimistic says that no transaction was pessimistic: the writers of a key
-	// must not overlap from start to commit.
+	// Optimistic says that every transaction was optimistic which Reads does not call
+	// pessimistic: nobody else may have committed a key between the start of one that
+	// wrote it and its commit.
 	Optimistic bool
 	// SafePoint is where garbage was collected: what is visible below it need not
 	// be there, and nothing that began below it is undecided. 0 is nowhere.
@@ -37,6 +38,7 @@ func MVCC(rows Rows, opts Options) verdict.Result {
 		long: map[version]struct{}{},
 	}
 	m.load(rows)
+	m.locking(opts.Reads)
 	for _, k := range slices.Sorted(maps.Keys(m.keys)) {
 		m.oneKey(k, m.keys[k])
 	}
@@ -87,6 +89,22 @@ type scan struct {
 	txns map[uint64]*txn
 	long map[version]struct{} // values in the default family
 	used map[version]struct{} // values that a record refers to
+	// pessimistic are the start timestamps of the transactions that locked before they
+	// wrote: of those, the history tells when.
+	pessimistic map[uint64]bool
+}
+
+// locking notes the pessimistic transactions of a history.
+func (m *scan) locking(h *history.History) {
+	m.pessimistic = map[uint64]bool{}
+	if h == nil {
+		return
+	}
+	for i := range h.Ops {
+		if x := h.Ops[i].Txn; x != nil && x.Pessimistic {
+			m.pessimistic[x.StartTS] = true
+		}
+	}
 }
 
 func (m *scan) add(a verdict.Anomaly, format string, args ...any) {
@@ -165,7 +183,7 @@ func (m *scan) oneKey(key string, k *keyRecords) {
 		}
 		settle(w.start, fmt.Sprintf("committed at %d", w.commit))
 		m.commit(key, w)
-		if m.opts.Optimistic {
+		if m.opts.Optimistic && !m.pessimistic[w.start] {
 			m.overlap(key, w, k.writes[i+1:])
 		}
 	}

@@ -86,6 +86,16 @@ func TestMVCC(t *testing.T) {
 			Options{Optimistic: true},
 			Rows{Write: []Row{putW("k", 10, 20, sa...), putW("k", 11, 21, sa...)}},
 		},
+		{
+			"a writer that overlaps and locked", "",
+			Options{Optimistic: true, Reads: locking(11)},
+			Rows{Write: []Row{putW("k", 10, 20, sa...), putW("k", 11, 21, sa...)}},
+		},
+		{
+			"writers that overlap, and the first one locked", verdict.RecordConflict,
+			Options{Optimistic: true, Reads: locking(10)},
+			Rows{Write: []Row{putW("k", 10, 20, sa...), putW("k", 11, 21, sa...)}},
+		},
 		{"writers in turn", "", Options{Optimistic: true}, Rows{Write: []Row{putW("k", 10, 20, sa...), rollW("k", 15), putW("k", 21, 22, sa...)}}},
 		{"a record that does not decode", verdict.RecordCorrupt, Options{}, Rows{Write: []Row{{versionKey("k", 1), []byte{'X'}}}}},
 		{"a key that does not decode", verdict.RecordCorrupt, Options{}, Rows{Default: []Row{{[]byte("k"), []byte("v")}}}},
@@ -369,4 +379,9 @@ func TestAsyncLocks(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
+}
+
+// locking is a history of one pessimistic transaction.
+func locking(start uint64) *history.History {
+	return &history.History{Ops: []history.Op{{Kind: history.Txn, Txn: &history.TxnRecord{StartTS: start, Pessimistic: true}}}}
 }

@@ -77,6 +77,9 @@ func NewWithTransport(e *env.Env, transport Transport, pd Placement, cfg Config)
 // Stats returns what the client has counted so far.
 func (c *Client) Stats() Stats { return c.stats }
 
+// TxnOptions returns the options of transactions that are begun without any.
+func (c *Client) TxnOptions() TxnOptions { return c.cfg.Txn }
+
 // Background returns the number of tasks that still work on operations which
 // have returned: commits of secondary keys, rollbacks, resolutions of locks.
 func (c *Client) Background() int { return c.background }

@@ -1,7 +1,9 @@
 package client
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -392,8 +394,15 @@ func (s *story) txnOp(t env.Task, name string, f []string) string {
 		return s.pairs(pairs, err)
 	case "insert-now":
 		return s.c.describeError(tx.InsertForUpdate(t, []byte(f[1]), []byte(f[2])))
+	case "statement":
+		return s.statement(t, tx, f[1:])
 	case "set-derived":
 		tx.SetDerived([]byte(f[1]), []byte(f[2]))
+	case "delete-derived":
+		tx.DeleteDerived([]byte(f[1]))
+	case "unwritten":
+		value, found, err := tx.Snapshot().Get(t, []byte(f[1]))
+		return s.value(value, found, err)
 	case "rollback":
 		tx.Rollback(t)
 	case "commit":
@@ -407,6 +416,41 @@ func (s *story) txnOp(t env.Task, name string, f []string) string {
 	}
 	return ""
 }
+
+// statement runs a statement: [fail] [get KEY..] [scan START END] lock KEY.. ; a key
+// with a question mark is locked by the first attempt only, with an exclamation mark by
+// the later ones.
+func (s *story) statement(t env.Task, tx *Txn, f []string) string {
+	attempt := 0
+	err := tx.Statement(t, func(uint64) (keys [][]byte, err error) {
+		attempt++
+		rest := f
+		if rest[0] == "fail" {
+			return nil, errStatement
+		}
+		if rest[0] == "scan" {
+			start, end, _ := scanArgs(rest[1:3])
+			pairs, err := tx.Scan(t, start, end, 0)
+			fmt.Fprintf(&s.out, "    reads %s\n", s.pairs(pairs, err))
+			rest = rest[3:]
+		}
+		at := slices.Index(rest, "lock")
+		if at > 0 {
+			pairs, err := tx.BatchGet(t, keysIn(rest[1:at]))
+			fmt.Fprintf(&s.out, "    reads %s\n", s.pairs(pairs, err))
+		}
+		for _, key := range rest[at+1:] {
+			name := strings.TrimRight(key, "?!")
+			if name == key || strings.HasSuffix(key, "?") == (attempt == 1) {
+				keys = append(keys, []byte(name))
+			}
+		}
+		return keys, nil
+	})
+	return s.c.describeError(err)
+}
+
+var errStatement = errors.New("no such row")
 
 // set chooses an option by its name.
 func (o *TxnOptions) set(word string) {

@@ -47,7 +47,8 @@
 // interface; snapshot.go and scan.go read at a timestamp, newest.go reads what is
 // newest without one, locks.go finds out what became of the owners of locks that are
 // in the way, and resolve.go removes them; membuffer.go holds a transaction's own
-// writes; txn.go is the transaction, and committer.go, prewrite.go, commit.go,
+// writes; txn.go is the transaction, statement.go and current.go lock for a pessimistic
+// one what it reads, and committer.go, prewrite.go, commit.go,
 // rollback.go and heartbeat.go bring it into the database.
 //
 // User keys are encoded (codec.AppendBytes) only to find their region: the

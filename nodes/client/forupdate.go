@@ -25,7 +25,7 @@ func (tx *Txn) Lock(t env.Task, keys ...[]byte) error {
 		tx.LockKeys(keys...)
 		return nil
 	}
-	_, err := tx.lockStatement(t, keys, func([]byte) bool { return false })
+	_, err := tx.lockStatement(t, keys, noInserts)
 	return failed("lock", err)
 }
 
@@ -41,7 +41,7 @@ func (tx *Txn) BatchGetForUpdate(t env.Task, keys [][]byte) ([]Pair, error) {
 		}
 		return tx.BatchGet(t, keys)
 	}
-	stored, err := tx.lockStatement(t, keys, func([]byte) bool { return false })
+	stored, err := tx.lockStatement(t, keys, noInserts)
 	if err != nil {
 		return nil, failed("get for update", err)
 	}
@@ -101,6 +101,9 @@ func (tx *Txn) ReadTS() uint64 { return tx.readTS }
 
 // statementSnapshot returns what a read of the transaction sees.
 func (tx *Txn) statementSnapshot(t env.Task) (*Snapshot, error) {
+	if tx.reading != nil {
+		return tx.reading, nil
+	}
 	if !tx.options.ReadCommitted {
 		tx.readTS = tx.snapshot.ts
 		return &tx.snapshot, nil

@@ -34,6 +34,8 @@ type statement struct {
 	bounds [][]byte // in the form of region bounds
 	insert []bool   // by key: it has to be absent
 	values []batchItem
+	// read, if set, reads what is newest as of ts and sets the keys anew (Statement).
+	read func() error
 	// sent says which keys may have been locked in this attempt.
 	sent    []bool
 	ts      uint64 // for_update_ts of this attempt
@@ -42,20 +44,10 @@ type statement struct {
 }
 
 // lockStatement locks keys and returns what they hold, in their sorted order.
-//
-// Keys that the transaction has locked before are not locked again: if such a lock
-// was lost, and another one has changed the key since, a new lock would hide that,
-// whereas the prewrite finds it out.
 func (tx *Txn) lockStatement(t env.Task, keys [][]byte, insert func(key []byte) bool) ([]batchItem, error) {
-	var fresh, held [][]byte
-	for _, key := range keys {
-		if w := tx.buffer.find(key); w != nil && w.locked {
-			held = append(held, key)
-		} else {
-			fresh = append(fresh, key)
-		}
-	}
-	st := newStatement(tx, fresh, insert)
+	fresh, held := tx.unlocked(keys)
+	st := &statement{tx: tx, backoff: tx.client.newBackoff(tx.client.cfg.OpTimeout)}
+	st.setKeys(fresh, insert)
 	if err := st.run(t); err != nil {
 		st.abandon()
 		return nil, err
@@ -64,8 +56,9 @@ func (tx *Txn) lockStatement(t env.Task, keys [][]byte, insert func(key []byte) 
 	return st.withHeld(t, held, insert)
 }
 
-func newStatement(tx *Txn, keys [][]byte, insert func(key []byte) bool) *statement {
-	st := &statement{tx: tx, values: newBatch(keys, txnBounds), backoff: tx.client.newBackoff(tx.client.cfg.OpTimeout)}
+// setKeys says which keys are to be locked.
+func (st *statement) setKeys(keys [][]byte, insert func(key []byte) bool) {
+	st.values = newBatch(keys, txnBounds)
 	n := len(st.values)
 	st.keys, st.bounds, st.insert, st.sent = make([][]byte, n), make([][]byte, n), make([]bool, n), make([]bool, n)
 	for i := range st.values {
@@ -73,7 +66,6 @@ func newStatement(tx *Txn, keys [][]byte, insert func(key []byte) bool) *stateme
 		st.keys[i], st.bounds[i] = bytes.Clone(st.values[i].key), st.values[i].bound
 		st.insert[i] = insert(st.keys[i])
 	}
-	return st
 }
 
 // withHeld adds keys that were locked before to the values, read as of the
@@ -106,6 +98,12 @@ func (st *statement) run(t env.Task) error {
 		}
 		st.ts, st.failure = ts, nil
 		st.tx.forUpdateTS = max(st.tx.forUpdateTS, ts)
+		if st.read != nil {
+			if err = st.read(); err != nil {
+				return err
+			}
+			st.leavePrimary()
+		}
 		if err = st.attempt(t); err == nil {
 			return nil
 		}

@@ -19,7 +19,7 @@ var markLocksOnly = invariant.NewMark("client: locks of several statements commi
 // Under snapshot isolation, the default, it reads the database as of its start
 // timestamp. Two optimistic transactions that overlap in time and write (or lock)
 // the same key do not both commit. A pessimistic one also locks and reads what is
-// newest (BatchGetForUpdate); what it writes should be derived from such reads,
+// newest (BatchGetForUpdate, Statement); what it writes should be derived from such reads,
 // for others may have committed since it began. Under read committed, every read
 // sees what is committed as it begins.
 //
@@ -44,6 +44,8 @@ type Txn struct {
 	lockCount   int
 	statements  int
 	heartbeat   heartbeat
+	// reading is what reads see within the body of a statement; nil outside.
+	reading *Snapshot
 	// beforeCommit is asked when the commit timestamp is known, and need not be asked
 	// up to unasked; see BeforeCommit.
 	beforeCommit func(t env.Task, commitTS uint64) error
@@ -253,7 +255,7 @@ func (tx *Txn) writes() bool {
 	if !tx.options.Pessimistic {
 		return len(tx.buffer.sorted) > 0
 	}
-	if markLocksOnly.Sometimes(tx.statements > 1 && !tx.changes()) {
+	if markLocksOnly.Sometimes(tx.statements > 1 && tx.lockCount > 0 && !tx.changes()) {
 		return true
 	}
 	return tx.changes()

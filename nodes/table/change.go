@@ -32,22 +32,22 @@ func (s *Statement) Insert(t env.Task, tb *Table, row Row) (handle int64, err er
 			return 0, err
 		}
 	}
-	s.set(codec.RowKey(tb.ID, handle), tb.encodeRow(row))
+	s.setRow(tb, handle, row)
 	return handle, nil
 }
 
-// Delete removes a row, which the transaction has read, with its entries.
+// Delete removes a row, which the statement has read, with its entries.
 func (s *Statement) Delete(t env.Task, tb *Table, handle int64, row Row) error {
 	for i := range tb.Indexes {
 		if err := s.removeEntry(t, tb, &tb.Indexes[i], row, handle); err != nil {
 			return err
 		}
 	}
-	s.remove(codec.RowKey(tb.ID, handle))
+	s.removeRow(tb, handle)
 	return nil
 }
 
-// Update makes changed of a row, which the transaction has read. Another primary
+// Update makes changed of a row, which the statement has read. Another primary
 // key is another handle, which stands in every entry of the row.
 func (s *Statement) Update(t env.Task, tb *Table, handle int64, row, changed Row) error {
 	changed, err := tb.convert(changed)
@@ -62,7 +62,7 @@ func (s *Statement) Update(t env.Task, tb *Table, handle int64, row, changed Row
 		if err := s.checkHandle(t, tb, next); err != nil {
 			return err
 		}
-		s.remove(codec.RowKey(tb.ID, handle))
+		s.removeRow(tb, handle)
 	}
 	for i := range tb.Indexes {
 		x := &tb.Indexes[i]
@@ -76,8 +76,18 @@ func (s *Statement) Update(t env.Task, tb *Table, handle int64, row, changed Row
 			return err
 		}
 	}
-	s.set(codec.RowKey(tb.ID, next), tb.encodeRow(changed))
+	s.setRow(tb, next, changed)
 	return nil
+}
+
+func (s *Statement) setRow(tb *Table, handle int64, row Row) {
+	s.set(codec.RowKey(tb.ID, handle), tb.encodeRow(row))
+	s.changed(tb, handle, row)
+}
+
+func (s *Statement) removeRow(tb *Table, handle int64) {
+	s.remove(codec.RowKey(tb.ID, handle))
+	s.changed(tb, handle, nil)
 }
 
 // Lock makes the transaction conflict with every other that changes or locks
@@ -124,7 +134,7 @@ func (s *Statement) addEntry(t env.Task, tb *Table, x *Index, row Row, handle in
 			return &DuplicateError{tb.Name, x.Name, describe(x.values(row))}
 		}
 	}
-	s.set(key, value)
+	s.stage(key, value, !distinct)
 	return nil
 }
 
@@ -148,7 +158,7 @@ func (s *Statement) removeEntry(t env.Task, tb *Table, x *Index, row Row, handle
 			return nil
 		}
 	}
-	s.remove(key)
+	s.stage(key, nil, !distinct)
 	return nil
 }
 

@@ -6,8 +6,16 @@ import (
 )
 
 // Check compares the rows of a table with each of its public indexes: every row
-// has its entry, and every entry its row. The error is ErrInconsistent.
+// has its entry, and every entry its row. The error is ErrInconsistent. A pessimistic
+// transaction looks at what is newest, which agrees with what it has written.
 func (tx *Tx) Check(t env.Task, tb *Table) error {
+	if tx.Pessimistic() && !tx.within {
+		return tx.Do(t, func(*Statement) error { return tx.check(t, tb) })
+	}
+	return tx.check(t, tb)
+}
+
+func (tx *Tx) check(t env.Task, tb *Table) error {
 	records, err := tx.Scan(t, tb, Scan{})
 	if err != nil {
 		return err

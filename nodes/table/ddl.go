@@ -15,7 +15,7 @@ import (
 // with client.ErrWriteConflict. Nobody owns a job, and one whose worker has
 // crashed goes on where it was. The error is ErrLease if the step has to wait.
 func (db *DB) Work(t env.Task) (bool, error) {
-	tx, err := db.begin(t)
+	tx, err := db.beginChange(t)
 	if err != nil {
 		return false, err
 	}
@@ -148,11 +148,11 @@ func (tx *Tx) backfill(t env.Task, tb *Table, x *Index, j *Job) error {
 	if err != nil {
 		return err
 	}
-	records, err := tx.records(t, tb, nil, rows)
+	records, err := tx.records(t, tb, nil, rows, tx.kv)
 	if err != nil {
 		return err
 	}
-	err = tx.Do(func(s *Statement) error {
+	err = tx.Do(t, func(s *Statement) error {
 		for _, r := range records {
 			s.Lock(tb, r.Handle)
 			if failed := s.addEntry(t, tb, x, r.Row, r.Handle); failed != nil {

@@ -12,6 +12,7 @@ import (
 
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
+	"simrun/nodes/table/kv"
 	"simrun/nodes/table/memory"
 )
 
@@ -87,7 +88,7 @@ func (s *storm) fill(rt *rapid.T) {
 	must(rt, err)
 	tb, err := tx.Table("t")
 	must(rt, err)
-	must(rt, tx.Do(func(st *Statement) error {
+	must(rt, tx.Do(memory.Idle{}, func(st *Statement) error {
 		for i := range rapid.Int64Range(0, 5).Draw(rt, "rows") {
 			if _, err := st.Insert(memory.Idle{}, tb, Row{codec.Int(i), codec.Int(i + 1), codec.Int(i)}); err != nil {
 				return err
@@ -112,7 +113,8 @@ func (s *storm) write(rt *rapid.T) {
 	n := s.client(rt)
 	if s.txns[n] == nil {
 		var err error
-		s.txns[n], err = s.clients[n].Begin(memory.Idle{})
+		mode := rapid.SampledFrom([]kv.Mode{kv.Optimistic, kv.Pessimistic}).Draw(rt, "mode")
+		s.txns[n], err = s.clients[n].BeginIn(memory.Idle{}, mode)
 		must(rt, err)
 	}
 	tx := s.txns[n]
@@ -120,13 +122,21 @@ func (s *storm) write(rt *rapid.T) {
 	must(rt, err)
 	small := rapid.Int64Range(0, 4)
 	id, a, b := small.Draw(rt, "id"), small.Draw(rt, "a"), small.Draw(rt, "b")
-	row, found, err := tx.Get(memory.Idle{}, tb, id)
-	must(rt, err)
-	changed := Row{codec.Int(id), codec.Int(a), codec.Int(b)}
-	err = tx.Do(func(st *Statement) error {
+	byA := tb.Index("a") != nil && tb.Index("a").State == Public && rapid.Bool().Draw(rt, "by a")
+	err = tx.Do(memory.Idle{}, func(st *Statement) error {
+		changed := Row{codec.Int(id), codec.Int(a), codec.Int(b)}
+		row, found, failed := st.Get(memory.Idle{}, tb, id)
+		if byA {
+			var r Record
+			r, found, failed = st.Lookup(memory.Idle{}, tb, tb.Index("a"), []Datum{codec.Int(a)})
+			id, row = r.Handle, r.Row
+			changed[0] = codec.Int(id)
+		}
 		switch {
+		case failed != nil:
+			return failed
 		case !found:
-			_, failed := st.Insert(memory.Idle{}, tb, changed)
+			_, failed = st.Insert(memory.Idle{}, tb, changed)
 			return failed
 		case a == 0:
 			return st.Delete(memory.Idle{}, tb, id, row)
@@ -135,9 +145,15 @@ func (s *storm) write(rt *rapid.T) {
 		}
 		return st.Update(memory.Idle{}, tb, id, row, changed)
 	})
-	if err != nil && !errors.Is(err, ErrDuplicate) {
+	if err != nil && !errors.Is(err, ErrDuplicate) && !s.given(tx, err) {
 		rt.Fatal(err)
 	}
+}
+
+// given says whether an error is what a statement of a pessimistic transaction may be
+// given: the schema has changed too much, or a row is locked by another one.
+func (s *storm) given(tx *Tx, err error) bool {
+	return tx.Pessimistic() && (errors.Is(err, ErrSchemaChanged) || errors.Is(err, client.ErrDeadline))
 }
 
 func (s *storm) commit(rt *rapid.T) {
@@ -163,7 +179,7 @@ func (s *storm) work(rt *rapid.T) {
 	db := s.clients[s.client(rt)]
 	if !fails && rapid.Bool().Draw(rt, "waits") {
 		s.step(rt, db)
-	} else if _, err := db.Work(memory.Idle{}); err != nil && !fails && !errors.Is(err, ErrLease) {
+	} else if _, err := db.Work(memory.Idle{}); err != nil && !fails && !errors.Is(err, ErrLease) && !errors.Is(err, client.ErrWriteConflict) {
 		rt.Fatal(err)
 	}
 	s.store.Commit = nil
@@ -174,7 +190,9 @@ func (s *storm) step(rt *rapid.T, db *DB) bool {
 	for {
 		worked, err := db.Work(memory.Idle{})
 		if !errors.Is(err, ErrLease) {
-			must(rt, err)
+			if !errors.Is(err, client.ErrWriteConflict) { // with a row that is locked
+				must(rt, err)
+			}
 			return worked
 		}
 	}
@@ -183,7 +201,16 @@ func (s *storm) step(rt *rapid.T, db *DB) bool {
 // crash ends a client and begins another one.
 func (s *storm) crash(rt *rapid.T) {
 	n := s.client(rt)
-	s.clients[n], s.txns[n] = New(s.store, s.cfg), nil
+	s.lose(n)
+	s.clients[n] = New(s.store, s.cfg)
+}
+
+// lose ends the transaction of a client; its locks expire.
+func (s *storm) lose(n int) {
+	if s.txns[n] != nil {
+		s.txns[n].Rollback(memory.Idle{})
+		s.txns[n] = nil
+	}
 }
 
 // enqueue asks for a change without working on it.
@@ -223,21 +250,56 @@ func (s *storm) read(rt *rapid.T) {
 	if s.txns[n] == nil {
 		rt.Skip("nobody reads")
 	}
-	tb, err := s.txns[n].Table("t")
+	tx := s.txns[n]
+	tb, err := tx.Table("t")
 	must(rt, err)
-	must(rt, s.txns[n].Check(memory.Idle{}, tb))
+	if err = tx.Check(memory.Idle{}, tb); !s.given(tx, err) {
+		must(rt, err)
+	}
+	all, err := tx.Scan(memory.Idle{}, tb, Scan{})
+	must(rt, err)
+	for i := range tb.Indexes {
+		if x := &tb.Indexes[i]; x.State == Public {
+			s.compare(rt, tx, tb, x, all)
+		}
+	}
+}
+
+// compare reads all rows by an index, which has to show those of a plain scan, also if
+// the transaction has changed some which others had changed after its start.
+func (s *storm) compare(rt *rapid.T, tx *Tx, tb *Table, x *Index, all []Record) {
+	records, err := tx.Scan(memory.Idle{}, tb, Scan{Index: x})
+	must(rt, err)
+	if !slices.IsSortedFunc(records, func(a, b Record) int { return slices.CompareFunc(x.values(a.Row), x.values(b.Row), Datum.Compare) }) {
+		rt.Fatalf("index %s is out of order: %v", x.Name, records)
+	}
+	for _, r := range all {
+		if !slices.ContainsFunc(records, func(o Record) bool { return sameRecord(r, o) }) {
+			rt.Fatalf("index %s lacks %v: %v", x.Name, r, records)
+		}
+		if values := x.values(r.Row); x.Unique && !slices.ContainsFunc(values, Datum.IsNull) {
+			got, found, err := tx.Lookup(memory.Idle{}, tb, x, values)
+			must(rt, err)
+			if !found || !slices.Equal(x.values(got.Row), values) {
+				rt.Fatalf("%v looked up in index %s: %v, %v", values, x.Name, got, found)
+			}
+		}
+	}
+	if len(records) != len(all) {
+		rt.Fatalf("index %s has %v, the table %v", x.Name, records, all)
+	}
 }
 
 // collect removes what was dropped up to a safe point. What began below it is lost,
 // as stores refuse it.
 func (s *storm) collect(rt *rapid.T) {
-	now, err := s.store.Begin(memory.Idle{})
+	now, err := s.store.Begin(memory.Idle{}, kv.Optimistic)
 	must(rt, err)
 	step := tsOf(s.store) - now.StartTS() // from one timestamp to the next
 	safePoint := now.StartTS() - min(now.StartTS(), step*rapid.Uint64Range(0, 12).Draw(rt, "lifetime"))
 	for n, tx := range s.txns {
 		if tx != nil && tx.StartTS() < safePoint {
-			s.txns[n] = nil
+			s.lose(n)
 		}
 	}
 	must(rt, collect(s.store, safePoint))
@@ -246,6 +308,9 @@ func (s *storm) collect(rt *rapid.T) {
 // finish ends all jobs and collects what they have dropped: then there is no entry
 // of an index that is not there.
 func (s *storm) finish(rt *rapid.T) {
+	for n := range s.txns {
+		s.lose(n)
+	}
 	for range 1000 {
 		if !s.step(rt, s.clients[0]) {
 			break
@@ -292,7 +357,7 @@ func TestVersionsApart(t *testing.T) {
 		tb, err := tx.Table("t")
 		check(err)
 		if writes {
-			check(tx.Do(func(s *Statement) error {
+			check(tx.Do(memory.Idle{}, func(s *Statement) error {
 				_, err := s.Insert(memory.Idle{}, tb, Row{codec.Int(id), codec.Int(id), codec.Int(id)})
 				return err
 			}))
@@ -343,7 +408,7 @@ func TestDuplicateValues(t *testing.T) {
 	}
 	tx, _ := db.Begin(memory.Idle{})
 	tb, _ := tx.Table("t")
-	err := tx.Do(func(s *Statement) error {
+	err := tx.Do(memory.Idle{}, func(s *Statement) error {
 		for i := range int64(6) {
 			if _, err := s.Insert(memory.Idle{}, tb, Row{codec.Int(i), codec.Int(i % 5), codec.Int(i)}); err != nil {
 				return err

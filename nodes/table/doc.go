@@ -6,7 +6,10 @@
 //
 //	tx, err := db.Begin(t)                          // a snapshot of data and schema
 //	acc, err := tx.Table("accounts")
-//	err = tx.Insert(t, acc, row...)                 // a statement: all rows or none
+//	err = tx.Do(t, func(s *table.Statement) error { // a statement: all of it or nothing
+//		_, err := s.Insert(t, acc, row)
+//		return err
+//	})
 //	row, found, err := tx.Get(t, acc, handle)
 //	rows, err := tx.Scan(t, acc, table.Scan{...})   // by handle or by an index
 //	err = tx.Commit(t)
@@ -27,9 +30,10 @@
 // over both is two ranges of keys (ranges.go).
 //
 // A row and its index entries change in one transaction, always, and everything
-// that a transaction reads it reads at one timestamp. A statement stages what it
-// changes and hands it over at its end (stage.go): one that fails has changed
-// nothing, and its transaction may go on.
+// that a transaction reads it reads at one timestamp, except for the statements of a
+// pessimistic one: each reads what is newest, at a timestamp of its own (current.go). A
+// statement stages what it changes and hands it over at its end (stage.go): one that
+// fails has changed nothing, and its transaction may go on.
 //
 // # Schema changes
 //

@@ -75,7 +75,7 @@ var (
 // returns those that were there at the safe point: what has been removed since is
 // not removed again in each round until the safe point has passed that too.
 func (d Dropped) Dropped(t env.Task, safePoint uint64) ([]client.DroppedRange, error) {
-	x, err := d.store.Begin(t)
+	x, err := d.store.Begin(t, kv.Optimistic)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (d Dropped) Dropped(t env.Task, safePoint uint64) ([]client.DroppedRange, e
 // Done implements client.DroppedRanges. The record goes to those of the ranges that
 // were removed, which tell later what became of the keys.
 func (d Dropped) Done(t env.Task, r client.DroppedRange, safePoint uint64) error {
-	x, err := d.store.Begin(t)
+	x, err := d.store.Begin(t, kv.Optimistic)
 	if err != nil {
 		return err
 	}

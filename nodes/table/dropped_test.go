@@ -10,6 +10,7 @@ import (
 
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
+	"simrun/nodes/table/kv"
 	"simrun/nodes/table/memory"
 )
 
@@ -28,7 +29,7 @@ func collect(store *memory.Store, safePoint uint64) error {
 
 // tsOf returns a timestamp above all that is committed.
 func tsOf(store *memory.Store) uint64 {
-	tx, _ := store.Begin(memory.Idle{})
+	tx, _ := store.Begin(memory.Idle{}, kv.Optimistic)
 	return tx.StartTS()
 }
 
@@ -59,7 +60,7 @@ func insert(t *testing.T, db *DB, from, to int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = tx.Do(func(s *Statement) error {
+	err = tx.Do(memory.Idle{}, func(s *Statement) error {
 		for i := from; i < to; i++ {
 			if _, failed := s.Insert(memory.Idle{}, tb, Row{codec.Int(i), codec.Int(i), codec.Int(i)}); failed != nil {
 				return failed
@@ -159,7 +160,7 @@ func TestDroppedOneVersionBehind(t *testing.T) {
 	tb, _ := late.Table("t")
 	row, _, err := late.Get(memory.Idle{}, tb, 1)
 	if err == nil {
-		err = late.Do(func(s *Statement) error { return s.Delete(memory.Idle{}, tb, 1, row) })
+		err = late.Do(memory.Idle{}, func(s *Statement) error { return s.Delete(memory.Idle{}, tb, 1, row) })
 	}
 	if err = errors.Join(err, late.Commit(memory.Idle{})); err != nil {
 		t.Fatal(err)
@@ -183,7 +184,7 @@ func TestDroppedRecords(t *testing.T) {
 		"{", `{"job":1,"start":"x","end":"74"}`, `{"job":1,"start":"74","end":"7"}`, `{"job":1,"start":"","end":"74"}`, `{"job":1,"start":"75","end":"74"}`,
 	} {
 		store := memory.New()
-		x, _ := store.Begin(memory.Idle{})
+		x, _ := store.Begin(memory.Idle{}, kv.Optimistic)
 		x.Set(droppedKey(1), []byte(text))
 		if err := x.Commit(memory.Idle{}); err != nil {
 			t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
+	"simrun/nodes/table/kv"
 )
 
 // JobKind is what a job does.
@@ -58,7 +59,7 @@ func (db *DB) change(t env.Task, fn func(tx *Tx) error) error {
 }
 
 func (db *DB) tryChange(t env.Task, fn func(tx *Tx) error) error {
-	tx, err := db.begin(t)
+	tx, err := db.beginChange(t)
 	if err != nil {
 		return err
 	}
@@ -196,7 +197,7 @@ func (db *DB) wait(t env.Task, id int64, limit time.Duration) error {
 
 // ended returns a job that has ended; nil if it has not.
 func (db *DB) ended(t env.Task, id int64) (*Job, error) {
-	tx, err := db.Begin(t)
+	tx, err := db.BeginIn(t, kv.Optimistic)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
+	"simrun/nodes/table/kv"
 	"simrun/nodes/table/memory"
 )
 
@@ -24,7 +25,7 @@ func leaseFixture(t *testing.T, lease time.Duration) (*fixture, *memory.Store) {
 // pass draws timestamps, each of which is a second after the one before.
 func pass(store *memory.Store, n int) {
 	for range n {
-		_, _ = store.Begin(memory.Idle{})
+		_, _ = store.Begin(memory.Idle{}, kv.Optimistic)
 	}
 }
 

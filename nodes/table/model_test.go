@@ -92,7 +92,9 @@ func TestModel(t *testing.T) {
 	for _, key := range slices.Sorted(maps.Keys(modelKeys)) {
 		t.Run(key, func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
-				m := &machine{store: memory.New(), key: key, committed: map[int64]Row{}, used: map[int64]bool{}}
+				store := memory.New()
+				store.Pessimistic = rapid.Bool().Draw(rt, "pessimistic")
+				m := &machine{store: store, key: key, committed: map[int64]Row{}, used: map[int64]bool{}}
 				m.open(rt)
 				if err := m.db.CreateTable(memory.Idle{}, modelDefinition(key)); err != nil {
 					rt.Fatal(err)
@@ -169,7 +171,7 @@ func (m *machine) insert(rt *rapid.T) {
 	after := maps.Clone(m.rows)
 	expected := true
 	var given []int64
-	err := m.tx.Do(func(s *Statement) error {
+	err := m.tx.Do(memory.Idle{}, func(s *Statement) error {
 		for _, row := range rows {
 			handle, err := s.Insert(memory.Idle{}, m.tb, row)
 			stored, _ := m.tb.convert(row)
@@ -248,7 +250,7 @@ func (m *machine) update(rt *rapid.T) {
 		next = handleOf(stored[m.tb.PrimaryKey])
 	}
 	expected := m.free(m.rows, next, stored, &handle)
-	err := m.tx.Do(func(s *Statement) error { return s.Update(memory.Idle{}, m.tb, handle, m.rows[handle], changed) })
+	err := m.tx.Do(memory.Idle{}, func(s *Statement) error { return s.Update(memory.Idle{}, m.tb, handle, m.rows[handle], changed) })
 	m.outcome(rt, err, expected)
 	if expected {
 		delete(m.rows, handle)
@@ -258,7 +260,7 @@ func (m *machine) update(rt *rapid.T) {
 
 func (m *machine) remove(rt *rapid.T) {
 	handle := m.pickRow(rt)
-	if err := m.tx.Do(func(s *Statement) error { return s.Delete(memory.Idle{}, m.tb, handle, m.rows[handle]) }); err != nil {
+	if err := m.tx.Do(memory.Idle{}, func(s *Statement) error { return s.Delete(memory.Idle{}, m.tb, handle, m.rows[handle]) }); err != nil {
 		rt.Fatal(err)
 	}
 	delete(m.rows, handle)

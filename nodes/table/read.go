@@ -7,6 +7,7 @@ import (
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
+	"simrun/nodes/table/kv"
 )
 
 // Record is a row with its handle.
@@ -44,35 +45,34 @@ func (tx *Tx) Get(t env.Task, tb *Table, handle int64) (Row, bool, error) {
 // Lookup reads the row with these values of a unique index, none of them NULL.
 func (tx *Tx) Lookup(t env.Task, tb *Table, x *Index, values []Datum) (Record, bool, error) {
 	tx.use()
-	key, _ := tb.entryKey(x, values, 0)
-	value, found, err := tx.kv.Get(t, key)
-	if err != nil || !found {
-		return Record{}, false, err
+	if own := tx.own(tb); own != nil {
+		return tx.lookupMerged(t, tb, x, values, own)
 	}
-	records, err := tx.resolve(t, tb, x, []client.Pair{{Key: key, Value: value}})
-	if err != nil {
-		return Record{}, false, failure("lookup", err)
-	}
-	return records[0], true, nil
+	return tx.lookup(t, tb, x, values, tx.kv)
 }
 
 // Scan reads records in the order of a key. Where the key has equal values, the
 // order is that of the handles as signed integers.
 func (tx *Tx) Scan(t env.Task, tb *Table, s Scan) ([]Record, error) {
+	if own := tx.own(tb); own != nil {
+		return tx.scanMerged(t, tb, s, own)
+	}
+	return tx.scan(t, tb, s, tx.kv)
+}
+
+// scan is Scan of what a reader shows.
+func (tx *Tx) scan(t env.Task, tb *Table, s Scan, from kv.Reader) ([]Record, error) {
 	var records []Record
-	err := tx.pages(t, tb, &s, s.Filter == nil, func(pairs []client.Pair) (more bool, err error) {
-		page, err := tx.records(t, tb, s.Index, pairs)
+	err := tx.pages(t, tb, &s, from, s.Filter == nil, func(pairs []client.Pair) (more bool, err error) {
+		page, err := tx.records(t, tb, s.Index, pairs, from)
 		if err != nil {
 			return false, err
 		}
 		for _, r := range page {
-			if s.Filter != nil {
-				if ok, err := s.Filter(r); err != nil || !ok {
-					if err != nil {
-						return false, err
-					}
-					continue
-				}
+			if ok, err := s.accepts(r); err != nil {
+				return false, err
+			} else if !ok {
+				continue
 			}
 			if records = append(records, r); len(records) == s.Limit {
 				return false, nil
@@ -89,31 +89,36 @@ func (tx *Tx) Scan(t env.Task, tb *Table, s Scan) ([]Record, error) {
 // Count counts the records that Scan would return; without a filter it does not
 // look up rows.
 func (tx *Tx) Count(t env.Task, tb *Table, s Scan) (int, error) {
-	if s.Filter != nil {
+	if s.Filter != nil || tx.own(tb) != nil {
 		records, err := tx.Scan(t, tb, s)
 		return len(records), err
 	}
 	n := 0
-	err := tx.pages(t, tb, &s, true, func(pairs []client.Pair) (bool, error) {
+	err := tx.pages(t, tb, &s, tx.kv, true, func(pairs []client.Pair) (bool, error) {
 		n += len(pairs)
 		return s.Limit == 0 || n < s.Limit, nil
 	})
 	return n, failure("count", err)
 }
 
+// spans returns the keys of a scan, in its order if it goes up.
+func (t *Table) spans(s *Scan) []span {
+	if s.Index != nil {
+		return []span{t.entrySpan(s.Index, s.Range)}
+	}
+	return t.rowSpans(s.Range)
+}
+
 // pages reads the keys of a scan page by page until visit wants no more. If
 // exact, every pair counts towards the limit.
-func (tx *Tx) pages(t env.Task, tb *Table, s *Scan, exact bool, visit func([]client.Pair) (more bool, err error)) error {
+func (tx *Tx) pages(t env.Task, tb *Table, s *Scan, from kv.Reader, exact bool, visit func([]client.Pair) (more bool, err error)) error {
 	tx.use()
-	spans := tb.rowSpans(s.Range)
-	if s.Index != nil {
-		spans = []span{tb.entrySpan(s.Index, s.Range)}
-	}
-	read := tx.kv.Scan
+	spans := tb.spans(s)
+	read := from.Scan
 	if s.Reverse {
 		spans = slices.Clone(spans)
 		slices.Reverse(spans)
-		read = tx.kv.ReverseScan
+		read = from.ReverseScan
 	}
 	seen := 0
 	for _, at := range spans {
@@ -148,9 +153,9 @@ func (tx *Tx) pages(t env.Task, tb *Table, s *Scan, exact bool, visit func([]cli
 
 // records decodes the rows of a page, which are looked up if it is one of an
 // index.
-func (tx *Tx) records(t env.Task, tb *Table, x *Index, pairs []client.Pair) ([]Record, error) {
+func (tx *Tx) records(t env.Task, tb *Table, x *Index, pairs []client.Pair, from kv.Reader) ([]Record, error) {
 	if x != nil {
-		return tx.resolve(t, tb, x, pairs)
+		return tx.resolve(t, tb, x, pairs, from)
 	}
 	records := make([]Record, len(pairs))
 	for i, p := range pairs {
@@ -164,7 +169,7 @@ func (tx *Tx) records(t env.Task, tb *Table, x *Index, pairs []client.Pair) ([]R
 
 // resolve looks up the rows of index entries. Both are of one timestamp, so every
 // entry has its row.
-func (tx *Tx) resolve(t env.Task, tb *Table, x *Index, entries []client.Pair) ([]Record, error) {
+func (tx *Tx) resolve(t env.Task, tb *Table, x *Index, entries []client.Pair, from kv.Reader) ([]Record, error) {
 	keys := make([][]byte, len(entries))
 	values := make([][]Datum, len(entries))
 	for i, e := range entries {
@@ -175,14 +180,14 @@ func (tx *Tx) resolve(t env.Task, tb *Table, x *Index, entries []client.Pair) ([
 		}
 		keys[i] = codec.RowKey(tb.ID, handle)
 	}
-	rows, err := tx.kv.BatchGet(t, keys)
+	rows, err := from.BatchGet(t, keys)
 	if err != nil {
 		return nil, err
 	}
 	if len(rows) != len(keys) {
 		return nil, inconsistent("%d of %d entries of index %s.%s have no row", len(keys)-len(rows), len(keys), tb.Name, x.Name)
 	}
-	records, err := tx.records(t, tb, nil, rows)
+	records, err := tx.records(t, tb, nil, rows, from)
 	if err != nil {
 		return nil, err
 	}

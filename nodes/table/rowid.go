@@ -7,6 +7,7 @@ import (
 	"simrun/nodes/client"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
+	"simrun/nodes/table/kv"
 )
 
 // idRange is a range of hidden row ids that nobody else has: first to last-1.
@@ -50,7 +51,7 @@ func (db *DB) nextRowID(t env.Task, table int64) (int64, error) {
 
 // takeRowIDs takes the next range of a table.
 func (db *DB) takeRowIDs(t env.Task, table int64) (r idRange, err error) {
-	x, err := db.cfg.Inner.Begin(t)
+	x, err := db.cfg.Inner.Begin(t, kv.Optimistic)
 	if err != nil {
 		return r, err
 	}

@@ -6,7 +6,7 @@ import (
 
 // Statement is a part of a transaction that takes effect in whole or not at
 // all: what it writes it keeps until its end. It reads the rows that it is to
-// change first (Tx.Scan, which does not see what the statement has written), so
+// change first (Get, Lookup and Scan do not see what the statement has written), so
 // that it never meets its own changes: what an UPDATE has moved ahead in an index
 // it does not update again.
 type Statement struct {
@@ -14,18 +14,31 @@ type Statement struct {
 	writes []staged       // in the order in which they were made, one a key
 	places map[string]int // in writes
 	locks  [][]byte
+	rows   []changedRow // what the writes make of rows, in the same order
+	absent bool         // it locks a key that it has looked up in vain
 }
 
 // staged is what a statement makes of a key.
 type staged struct {
 	key, value []byte // no value: the key is deleted
+	// derived: whoever writes the key writes or locks a row.
+	derived bool
 }
 
-// Do runs one statement: if fn fails, the transaction is as it was before, and
-// can go on.
-func (tx *Tx) Do(fn func(s *Statement) error) error {
+// Do runs one statement: if fn fails, the transaction is as it was before, and can
+// go on.
+//
+// In an optimistic transaction fn reads the snapshot, and what it writes and locks is
+// locked by the commit. In a pessimistic one it reads what is newest, its locks are
+// taken at its end, and it runs again, from the beginning and at a later timestamp, if
+// others came between (current.go); so it does nothing but read and stage. A
+// transaction whose statement fails with client.ErrDeadlock is to be rolled back.
+func (tx *Tx) Do(t env.Task, fn func(s *Statement) error) error {
 	tx.use()
-	s := &Statement{tx: tx, places: map[string]int{}}
+	if tx.Pessimistic() {
+		return tx.doCurrent(t, fn)
+	}
+	s := newStatement(tx)
 	if err := fn(s); err != nil {
 		return failure("statement", err)
 	}
@@ -42,6 +55,8 @@ func (tx *Tx) Do(fn func(s *Statement) error) error {
 	return nil
 }
 
+func newStatement(tx *Tx) *Statement { return &Statement{tx: tx, places: map[string]int{}} }
+
 // get reads a key as the statement has left it.
 func (s *Statement) get(t env.Task, key []byte) ([]byte, bool, error) {
 	if i, ok := s.places[string(key)]; ok {
@@ -50,14 +65,24 @@ func (s *Statement) get(t env.Task, key []byte) ([]byte, bool, error) {
 	return s.tx.kv.Get(t, key)
 }
 
-func (s *Statement) set(key, value []byte) {
+// set writes a key that is locked by itself: of a row, or of a distinct entry, which
+// rows race for.
+func (s *Statement) set(key, value []byte) { s.stage(key, value, false) }
+
+// stage writes a key; no value deletes it.
+func (s *Statement) stage(key, value []byte, derived bool) {
 	i, ok := s.places[string(key)]
 	if !ok {
 		i = len(s.writes)
 		s.places[string(key)] = i
-		s.writes = append(s.writes, staged{key: key})
+		s.writes = append(s.writes, staged{key: key, derived: derived})
 	}
 	s.writes[i].value = value
 }
 
 func (s *Statement) remove(key []byte) { s.set(key, nil) }
+
+// changed notes what becomes of a row, nil if it is removed.
+func (s *Statement) changed(tb *Table, handle int64, row Row) {
+	s.rows = append(s.rows, changedRow{tb.ID, handle, row})
+}

@@ -60,8 +60,9 @@ func New(store kv.Store, cfg Config) *DB {
 	return &DB{store: store, cfg: cfg, rowIDs: map[int64]idRange{}}
 }
 
-// Tx is a transaction: it sees tables and their schema as of its start. It
-// belongs to one task.
+// Tx is a transaction: it sees tables and their schema as of its start, and the
+// statements of a pessimistic one see tables as of their own (Do). It belongs to one
+// task.
 type Tx struct {
 	db     *DB
 	kv     kv.Txn
@@ -69,11 +70,18 @@ type Tx struct {
 	ended  bool
 	// publishes: it writes the next version of the schema.
 	publishes bool
+	// within: a statement of a pessimistic transaction is under way.
+	within bool
+	// written are the rows that a pessimistic transaction has changed, by table.
+	written map[int64]ownRows
 }
 
-// Begin starts a transaction.
-func (db *DB) Begin(t env.Task) (*Tx, error) {
-	tx, err := db.begin(t)
+// Begin starts a transaction in the store's default mode.
+func (db *DB) Begin(t env.Task) (*Tx, error) { return db.BeginIn(t, kv.Default) }
+
+// BeginIn starts a transaction.
+func (db *DB) BeginIn(t env.Task, mode kv.Mode) (*Tx, error) {
+	tx, err := db.begin(t, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -81,10 +89,12 @@ func (db *DB) Begin(t env.Task) (*Tx, error) {
 	return tx, nil
 }
 
-// begin starts a transaction that does not look at the schema's version again:
+// beginChange starts a transaction that does not look at the schema's version again:
 // it changes it, and conflicts with whoever else does, whichever way it commits.
-func (db *DB) begin(t env.Task) (*Tx, error) {
-	x, err := db.store.Begin(t)
+func (db *DB) beginChange(t env.Task) (*Tx, error) { return db.begin(t, kv.Optimistic) }
+
+func (db *DB) begin(t env.Task, mode kv.Mode) (*Tx, error) {
+	x, err := db.store.Begin(t, mode)
 	if err != nil {
 		return nil, err
 	}
@@ -111,19 +121,10 @@ var (
 // its writes meet: a change of the schema that commits later has a later
 // timestamp, and who reads then sees these writes.
 func (tx *Tx) checkVersion(t env.Task, commitTS uint64) error {
-	key := codec.MetaKey(versionField)
-	text, found, err := tx.db.store.GetAt(t, commitTS, key)
+	version, err := tx.versionAt(t, commitTS)
 	if err != nil {
 		return err
 	}
-	version, err := number(key, text, found)
-	if err != nil {
-		return err
-	}
-	invariant.Check(version >= tx.schema.Version, "table: the schema went from version %d to %d", tx.schema.Version, version)
-	// Who had committed here without this look would have relied on the lease.
-	invariant.Check(version <= tx.schema.Version+1 || commitTS > tx.db.leaseEnd(tx.StartTS()),
-		"table: the schema went from version %d to %d between %d and %d, within a lease", tx.schema.Version, version, tx.StartTS(), commitTS)
 	if version > tx.schema.Version+1 {
 		markSchemaChanged.Reached()
 		return fmt.Errorf("%w: from version %d to %d", ErrSchemaChanged, tx.schema.Version, version)
@@ -132,9 +133,30 @@ func (tx *Tx) checkVersion(t env.Task, commitTS uint64) error {
 	return nil
 }
 
+// versionAt returns the version of the schema at a timestamp after the start.
+func (tx *Tx) versionAt(t env.Task, ts uint64) (int64, error) {
+	key := codec.MetaKey(versionField)
+	text, found, err := tx.db.store.GetAt(t, ts, key)
+	if err != nil {
+		return 0, err
+	}
+	version, err := number(key, text, found)
+	if err != nil {
+		return 0, err
+	}
+	invariant.Check(version >= tx.schema.Version, "table: the schema went from version %d to %d", tx.schema.Version, version)
+	// Who had gone on here without this look would have relied on the lease.
+	invariant.Check(version <= tx.schema.Version+1 || ts > tx.db.leaseEnd(tx.StartTS()),
+		"table: the schema went from version %d to %d between %d and %d, within a lease", tx.schema.Version, version, tx.StartTS(), ts)
+	return version, nil
+}
+
 func (tx *Tx) use() {
 	invariant.Check(!tx.ended, "table: transaction %d used after its end", tx.kv.StartTS())
 }
+
+// Pessimistic reports whether its statements lock what they find.
+func (tx *Tx) Pessimistic() bool { return tx.kv.Pessimistic() }
 
 // KV returns the transaction on keys that it is made of.
 func (tx *Tx) KV() kv.Txn { return tx.kv }

@@ -71,7 +71,7 @@ func (f *fixture) begin(fn func(s *Statement, tx *Tx, tb *Table) error) *Tx {
 	f.must(err)
 	tb, err := tx.Table("t")
 	f.must(err)
-	f.must(tx.Do(func(s *Statement) error { return fn(s, tx, tb) }))
+	f.must(tx.Do(memory.Idle{}, func(s *Statement) error { return fn(s, tx, tb) }))
 	return tx
 }
 

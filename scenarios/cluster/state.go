@@ -35,7 +35,7 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 		rows := leaderRows(replicas)
 		safePoint := c.safePoint()
 		results = append(results,
-			state.MVCC(rows, state.Options{Optimistic: c.plan.Knobs.Pessimistic == 0, Reads: h, SafePoint: safePoint}),
+			state.MVCC(rows, state.Options{Optimistic: true, Reads: h, SafePoint: safePoint}),
 			state.Acknowledged(h, rows, safePoint))
 		if h.Tables {
 			results = append(results, state.Index(h, rows, state.SafePoints{Settled: safePoint, Collected: c.collected}))

@@ -31,6 +31,15 @@ func (c *coverage) promiseCommits() {
 	case "deadlock":
 		c.want(markSeen, "txn: deadlock found", "client: statement ended by a deadlock", "txn: wait for a pessimistic lock timed out",
 			"txn: several requests waited for one lock", "txn: wait for a pessimistic lock refused, too many wait")
+	case "tickets":
+		c.want(markSeen, "sql: deadlock ended a transaction", "table: statement ran again, for others came between",
+			"table: duplicate told at a statement that reads what is newest", "table: absent key locked",
+			"table: plain read merged with rows that a pessimistic transaction has changed",
+			"table: own version of a row instead of the snapshot's, which has other entries",
+			"table: statement looked at the version of the schema",
+			"client: statement read again at a later timestamp, for what it read was overtaken",
+			"client: statement that read what is newest had nothing more to lock",
+			"client: statement read again does without the key that was to be the primary")
 	case "client-crash":
 		c.want(markSeen, "client: async-commit transaction found committed by its locks",
 			"client: async-commit transaction rolled back, a secondary key had no lock",

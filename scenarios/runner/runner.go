@@ -116,10 +116,7 @@ func Check(p *plan.Plan) error {
 	if err := checkMessages(p); err != nil {
 		return err
 	}
-	if err := workload.Check(&p.Workload, p.Cluster.API); err != nil {
-		return err
-	}
-	return workload.CheckModes(p.Workload.Name, p.Knobs.Pessimistic)
+	return workload.Check(&p.Workload, p.Cluster.API)
 }
 
 // checkMessages makes sure that a fault which is aimed at one kind of messages has

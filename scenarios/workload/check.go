@@ -25,8 +25,6 @@ type kind struct {
 	scripted bool
 	// tables: its data are rows of tables.
 	tables bool
-	// optimistic workloads have no pessimistic transactions.
-	optimistic bool
 }
 
 // param is a parameter and its range.
@@ -65,12 +63,12 @@ func kinds() []kind {
 		{
 			name: "sql", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newSQL(c) },
 			params: []param{{"check", 50, 0, 1000}},
-			places: sqlPlaces, scripted: true, tables: true, optimistic: true,
+			places: sqlPlaces, scripted: true, tables: true,
 		},
 		{
 			name: "table", apis: []plan.API{plan.Txn}, build: func(c Config) Workload { return newTables(c) },
 			params: []param{{"ddl", 40, 0, 1000}, {"read", 300, 0, 1000}, {"side", 0, 0, 1000}},
-			places: tablePlaces, tables: true, optimistic: true,
+			places: tablePlaces, tables: true,
 		},
 		{
 			name: "timestamps", apis: []plan.API{plan.Raw, plan.Txn}, build: func(c Config) Workload { return newTimestamps(c) },
@@ -111,15 +109,6 @@ func Names() []string {
 		names = append(names, k.name)
 	}
 	return names
-}
-
-// CheckModes reports what is wrong with what a plan says of the transactions of its
-// workload. The error is a *plan.Error.
-func CheckModes(name string, pessimistic int) error {
-	if w := find(name); w == nil || !w.optimistic || pessimistic == 0 {
-		return nil
-	}
-	return wrong("knobs.pessimistic", "is %d, but the workload %s has optimistic transactions only: write 0", pessimistic, name)
 }
 
 // Check reports what is wrong with what a plan says of its workload and the API

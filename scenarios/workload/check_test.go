@@ -45,26 +45,6 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// What is not offered to tables is refused, and not passed over.
-func TestCheckModes(t *testing.T) {
-	for _, c := range []struct {
-		name        string
-		pessimistic int
-		want        string
-	}{
-		{"bank", 500, ""},
-		{"table", 0, ""},
-		{"table", 1000, "knobs.pessimistic is 1000, but the workload table has optimistic transactions only: write 0"},
-		{"sql", 1, "knobs.pessimistic is 1, but the workload sql has optimistic transactions only: write 0"},
-	} {
-		err := CheckModes(c.name, c.pessimistic)
-		var wrong *plan.Error
-		if c.want == "" && err != nil || c.want != "" && (!errors.As(err, &wrong) || err.Error() != c.want) {
-			t.Errorf("%s: got %v, want %q", c.name, err, c.want)
-		}
-	}
-}
-
 // Every workload can be made, and its parameters are in their own ranges.
 func TestKinds(t *testing.T) {
 	if !slices.IsSorted(Names()) {

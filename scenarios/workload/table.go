@@ -205,7 +205,7 @@ func (w *tables) within(t env.Task, tx *table.Tx, name string, record *history.T
 
 // statement runs a statement; that a value is taken is an answer.
 func (x *tableTx) statement(fn func(st *table.Statement) error) error {
-	if err := x.Do(fn); err != nil && !errors.Is(err, table.ErrDuplicate) {
+	if err := x.Do(x.t, fn); err != nil && !errors.Is(err, table.ErrDuplicate) {
 		return err
 	}
 	return nil
@@ -228,7 +228,7 @@ func (w *tables) Setup(t env.Task, s *Session) error {
 		if n, err := x.Count(t, x.tb, table.Scan{}); err != nil || n > 0 {
 			return err
 		}
-		return x.Do(func(st *table.Statement) error {
+		return x.Do(t, func(st *table.Statement) error {
 			for n := range w.cfg.Keys / 2 {
 				row := table.Row{w.id(2 * n), codec.Int(int64(n)), codec.Bytes(tag(n % 5)), codec.Int(int64(n))}
 				if _, err := st.Insert(t, x.tb, row); err != nil {
@@ -307,7 +307,7 @@ func (w *tables) Probe(t env.Task, s *Session) error {
 			}
 			records = records[min(w.probed, len(records)):]
 			left = max(0, len(records)-probeRows)
-			return x.Do(func(st *table.Statement) error { return w.probeSome(t, st, x.tb, records[:len(records)-left]) })
+			return x.Do(t, func(st *table.Statement) error { return w.probeSome(t, st, x.tb, records[:len(records)-left]) })
 		})
 		if err != nil {
 			return err

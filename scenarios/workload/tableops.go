@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"simrun/nodes/codec"
+	"simrun/nodes/env"
 	"simrun/nodes/table"
 	"simrun/sim/stream"
 )
@@ -34,41 +35,62 @@ func (x *tableTx) write(r *stream.Stream) error {
 			return err
 		})
 	}
-	kind, fresh := r.IntN(4), x.w.row(r)
-	record, found, err := x.pick(r)
-	if err != nil || !found {
-		return err
-	}
-	changed := slices.Clone(record.Row)
-	switch kind {
-	case 0:
-		return x.statement(func(st *table.Statement) error { return st.Delete(x.t, x.tb, record.Handle, record.Row) })
-	case 1: // the primary key and nothing else
-		changed[columnID] = fresh[columnID]
-	case 2:
-		changed[columnCode] = fresh[columnCode]
-	default:
-		changed[columnTag], changed[columnN] = fresh[columnTag], fresh[columnN]
-	}
-	return x.statement(func(st *table.Statement) error { return st.Update(x.t, x.tb, record.Handle, record.Row, changed) })
+	kind, fresh, wanted := r.IntN(4), x.w.row(r), x.choose(r)
+	return x.statement(func(st *table.Statement) error {
+		record, found, err := x.pick(st, wanted)
+		if err != nil || !found {
+			return err
+		}
+		changed := slices.Clone(record.Row)
+		switch kind {
+		case 0:
+			return st.Delete(x.t, x.tb, record.Handle, record.Row)
+		case 1: // the primary key and nothing else
+			changed[columnID] = fresh[columnID]
+		case 2:
+			changed[columnCode] = fresh[columnCode]
+		default:
+			changed[columnTag], changed[columnN] = fresh[columnTag], fresh[columnN]
+		}
+		return st.Update(x.t, x.tb, record.Handle, record.Row, changed)
+	})
 }
 
-// pick reads a row to change, by its primary key or by the unique index.
-func (x *tableTx) pick(r *stream.Stream) (record table.Record, found bool, err error) {
-	id, code := x.w.id(r.IntN(x.w.cfg.Keys)), codec.Int(int64(r.IntN(2*x.w.cfg.Keys)))
-	if x.w.primary == noKey || r.PerMille(500) {
-		return x.Lookup(x.t, x.tb, x.tb.Index("code"), []table.Datum{code})
+// chosen is a row that is to be read by its primary key, or by the unique index.
+type chosen struct {
+	id, code table.Datum
+	byCode   bool
+}
+
+// choose draws one.
+func (x *tableTx) choose(r *stream.Stream) chosen {
+	c := chosen{id: x.w.id(r.IntN(x.w.cfg.Keys)), code: codec.Int(int64(r.IntN(2 * x.w.cfg.Keys)))}
+	c.byCode = x.w.primary == noKey || r.PerMille(500)
+	return c
+}
+
+// tableReader reads single rows: a transaction for itself, or a statement to change
+// them.
+type tableReader interface {
+	Get(t env.Task, tb *table.Table, handle int64) (table.Row, bool, error)
+	Lookup(t env.Task, tb *table.Table, x *table.Index, values []table.Datum) (table.Record, bool, error)
+}
+
+// pick reads a row.
+func (x *tableTx) pick(from tableReader, c chosen) (record table.Record, found bool, err error) {
+	if c.byCode {
+		return from.Lookup(x.t, x.tb, x.tb.Index("code"), []table.Datum{c.code})
 	}
-	return x.get(id)
+	return x.get(from, c.id)
 }
 
 // get reads the row of a primary key.
-func (x *tableTx) get(id table.Datum) (record table.Record, found bool, err error) {
+func (x *tableTx) get(from tableReader, id table.Datum) (record table.Record, found bool, err error) {
 	record.Handle = id.Int()
 	if x.tb.Unsigned() {
 		record.Handle = int64(id.Uint()) //nolint:gosec // the same bits
 	}
-	record.Row, found, err = x.Get(x.t, x.tb, record.Handle)
+	record.Row, found, err = from.Get(x.t, x.tb, record.Handle)
 	return record, found, err
 }
 
@@ -85,7 +107,7 @@ func (x *tableTx) read(r *stream.Stream) error {
 		x.record.Compared++
 		return x.Check(x.t, x.tb)
 	}
-	_, _, err := x.pick(r)
+	_, _, err := x.pick(x, x.choose(r))
 	return err
 }
 
@@ -114,7 +136,7 @@ func (x *tableTx) primaryRange(r *stream.Stream) error {
 		if id.Compare(low) < 0 || id.Compare(high) > 0 {
 			continue
 		}
-		record, found, err := x.get(id)
+		record, found, err := x.get(x, id)
 		if err != nil {
 			return err
 		}

@@ -98,11 +98,11 @@ func (x *tableTx) sideRead(r *stream.Stream) error {
 // sideWrite inserts some rows, and removes some that are there.
 func (x *tableTx) sideWrite(r *stream.Stream) error {
 	first, n, code := 1+r.Int64N(sideRows), 1+r.Int64N(sideRows/2), codec.Int(r.Int64N(1000))
-	records, err := x.Scan(x.t, x.tb, table.Scan{})
-	if err != nil {
-		return err
-	}
-	return x.Do(func(st *table.Statement) error {
+	return x.Do(x.t, func(st *table.Statement) error {
+		records, err := st.Scan(x.t, x.tb, table.Scan{})
+		if err != nil {
+			return err
+		}
 		for id := first; id < first+n; id++ {
 			i := slices.IndexFunc(records, func(r table.Record) bool { return r.Handle == id })
 			var err error

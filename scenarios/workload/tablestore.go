@@ -21,14 +21,15 @@ type tableStore struct{ session *Session }
 var errGivenUp = &client.Error{Op: "rollback", Err: errors.New("given up")}
 
 // Begin implements kv.Store.
-func (st tableStore) Begin(t env.Task) (kv.Txn, error) {
+func (st tableStore) Begin(t env.Task, mode kv.Mode) (kv.Txn, error) {
 	s := st.session
 	op := s.begin(history.Op{Kind: history.Txn, Txn: &history.TxnRecord{}})
-	tx, err := s.DB.BeginWith(t, s.options)
+	options := mode.Of(s.options)
+	tx, err := s.DB.BeginWith(t, options)
 	if err != nil {
 		return nil, s.end(op, err)
 	}
-	op.Txn.StartTS = tx.StartTS()
+	op.Txn.StartTS, op.Txn.Pessimistic = tx.StartTS(), options.Pessimistic
 	return &tableTxn{Txn: tx, session: s, op: op}, nil
 }
 
@@ -42,12 +43,12 @@ func (st tableStore) GetAt(t env.Task, ts uint64, key []byte) (value []byte, fou
 type innerStore struct{ tableStore }
 
 // Begin implements kv.Store.
-func (st innerStore) Begin(t env.Task) (kv.Txn, error) {
-	tx, err := st.session.DB.BeginWith(t, st.session.options)
+func (st innerStore) Begin(t env.Task, mode kv.Mode) (kv.Txn, error) {
+	tx, err := st.session.DB.BeginWith(t, mode.Of(st.session.options))
 	if err != nil {
 		return nil, err
 	}
-	return tx, nil
+	return kv.ClientTxn{Txn: tx}, nil
 }
 
 // tableTxn is a transaction on keys that are no text.
@@ -58,23 +59,56 @@ type tableTxn struct {
 	ended   bool
 }
 
-func (x *tableTxn) note(op history.TxnOp) { x.op.Txn.Ops = append(x.op.Txn.Ops, op) }
+func (x *tableTxn) note(ops ...history.TxnOp) { x.op.Txn.Ops = append(x.op.Txn.Ops, ops...) }
 
-// noteRead records the answer to the read of a key.
-func (x *tableTxn) noteRead(key, value []byte, found bool) {
-	op := history.TxnOp{Kind: history.TxnRead, Key: hex.EncodeToString(key)}
+// at returns the timestamp of what was just read or locked, as the record has it.
+func (x *tableTxn) at() uint64 {
+	if ts := x.ReadTS(); ts != x.StartTS() {
+		return ts
+	}
+	return 0
+}
+
+// readOf is the record of the answer to the read of a key.
+func readOf(key, value []byte, found bool, ts uint64) history.TxnOp {
+	op := history.TxnOp{Kind: history.TxnRead, Key: hex.EncodeToString(key), TS: ts}
 	if found {
 		text := hex.EncodeToString(value)
 		op.Value = &text
 	}
-	x.note(op)
+	return op
+}
+
+// readsOf is the record of the pairs found of several keys, in their order.
+func readsOf(keys [][]byte, pairs []client.Pair, ts uint64) (ops []history.TxnOp) {
+	for _, key := range keys {
+		if len(pairs) > 0 && string(pairs[0].Key) == string(key) {
+			ops = append(ops, readOf(key, pairs[0].Value, true, ts))
+			pairs = pairs[1:]
+		} else {
+			ops = append(ops, readOf(key, nil, false, ts))
+		}
+	}
+	return ops
+}
+
+// scanOf is the record of a scan.
+func scanOf(start, end []byte, limit int, reverse bool, pairs []client.Pair, ts uint64) history.TxnOp {
+	op := history.TxnOp{
+		Kind: history.TxnScan, Key: hex.EncodeToString(start), EndKey: hex.EncodeToString(end),
+		Limit: limit, Reverse: reverse, Pairs: make([]history.Pair, len(pairs)), TS: ts,
+	}
+	for i, p := range pairs {
+		op.Pairs[i] = history.Pair{Key: hex.EncodeToString(p.Key), Value: hex.EncodeToString(p.Value)}
+	}
+	return op
 }
 
 // Get implements kv.Txn.
 func (x *tableTxn) Get(t env.Task, key []byte) (value []byte, found bool, err error) {
 	value, found, err = x.Txn.Get(t, key)
 	if err == nil {
-		x.noteRead(key, value, found)
+		x.note(readOf(key, value, found, x.at()))
 	}
 	return value, found, err
 }
@@ -82,48 +116,61 @@ func (x *tableTxn) Get(t env.Task, key []byte) (value []byte, found bool, err er
 // BatchGet implements kv.Txn.
 func (x *tableTxn) BatchGet(t env.Task, keys [][]byte) ([]client.Pair, error) {
 	pairs, err := x.Txn.BatchGet(t, keys)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		x.note(readsOf(keys, pairs, x.at())...)
 	}
-	rest := pairs
-	for _, key := range keys { // the pairs are in the order of the keys
-		if len(rest) > 0 && string(rest[0].Key) == string(key) {
-			x.noteRead(key, rest[0].Value, true)
-			rest = rest[1:]
-		} else {
-			x.noteRead(key, nil, false)
-		}
-	}
-	return pairs, nil
+	return pairs, err
 }
 
 // Scan implements kv.Txn.
 func (x *tableTxn) Scan(t env.Task, start, end []byte, limit int) ([]client.Pair, error) {
 	pairs, err := x.Txn.Scan(t, start, end, limit)
-	x.noteScan(start, end, limit, false, pairs, err)
+	if err == nil {
+		x.note(scanOf(start, end, limit, false, pairs, x.at()))
+	}
 	return pairs, err
 }
 
 // ReverseScan implements kv.Txn.
 func (x *tableTxn) ReverseScan(t env.Task, start, end []byte, limit int) ([]client.Pair, error) {
 	pairs, err := x.Txn.ReverseScan(t, start, end, limit)
-	x.noteScan(start, end, limit, true, pairs, err)
+	if err == nil {
+		x.note(scanOf(start, end, limit, true, pairs, x.at()))
+	}
 	return pairs, err
 }
 
-func (x *tableTxn) noteScan(start, end []byte, limit int, reverse bool, pairs []client.Pair, err error) {
+// Statement implements kv.Txn. What attempts in vain have read is recorded as well.
+func (x *tableTxn) Statement(t env.Task, body func(ts uint64) ([][]byte, error)) error {
+	var keys [][]byte
+	err := x.Txn.Statement(t, func(ts uint64) (lock [][]byte, err error) {
+		keys, err = body(ts)
+		return keys, err
+	})
 	if err != nil {
-		return
+		return err
 	}
-	op := history.TxnOp{
-		Kind: history.TxnScan, Key: hex.EncodeToString(start), EndKey: hex.EncodeToString(end),
-		Limit: limit, Reverse: reverse, Pairs: make([]history.Pair, len(pairs)),
+	for _, key := range keys {
+		x.note(history.TxnOp{Kind: history.TxnLock, Key: hex.EncodeToString(key), TS: x.at()})
 	}
-	for i, p := range pairs {
-		op.Pairs[i] = history.Pair{Key: hex.EncodeToString(p.Key), Value: hex.EncodeToString(p.Value)}
-	}
-	x.note(op)
+	return nil
 }
+
+// SetDerived implements kv.Txn.
+func (x *tableTxn) SetDerived(key, value []byte) {
+	text := hex.EncodeToString(value)
+	x.note(history.TxnOp{Kind: history.TxnWrite, Key: hex.EncodeToString(key), Value: &text})
+	x.Txn.SetDerived(key, value)
+}
+
+// DeleteDerived implements kv.Txn.
+func (x *tableTxn) DeleteDerived(key []byte) {
+	x.note(history.TxnOp{Kind: history.TxnDelete, Key: hex.EncodeToString(key)})
+	x.Txn.DeleteDerived(key)
+}
+
+// Unwritten implements kv.Txn.
+func (x *tableTxn) Unwritten() kv.Reader { return unwritten{x.Snapshot(), x} }
 
 // Set implements kv.Txn.
 func (x *tableTxn) Set(key, value []byte) {
@@ -150,6 +197,9 @@ func (x *tableTxn) LockKeys(keys ...[]byte) {
 func (x *tableTxn) Commit(t env.Task) error {
 	err := x.Txn.Commit(t)
 	x.op.Txn.CommitTS, x.op.Txn.Calculated = x.Txn.CommitTS(), x.Txn.Chosen()
+	if err == nil && x.CommitTS() == 0 {
+		dropLocks(x.op.Txn)
+	}
 	return x.end(err)
 }
 
@@ -164,4 +214,51 @@ func (x *tableTxn) Rollback(t env.Task) {
 func (x *tableTxn) end(err error) error {
 	x.ended = true
 	return x.session.end(x.op, err)
+}
+
+// unwritten is the snapshot of a transaction without its own writes. In the record its
+// answers come before those, or they would be taken for reads of them.
+type unwritten struct {
+	*client.Snapshot
+	tx *tableTxn
+}
+
+func (u unwritten) note(ops ...history.TxnOp) {
+	u.tx.op.Txn.Ops = append(ops, u.tx.op.Txn.Ops...)
+}
+
+// Get implements kv.Reader.
+func (u unwritten) Get(t env.Task, key []byte) (value []byte, found bool, err error) {
+	value, found, err = u.Snapshot.Get(t, key)
+	if err == nil {
+		u.note(readOf(key, value, found, 0))
+	}
+	return value, found, err
+}
+
+// BatchGet implements kv.Reader.
+func (u unwritten) BatchGet(t env.Task, keys [][]byte) ([]client.Pair, error) {
+	pairs, err := u.Snapshot.BatchGet(t, keys)
+	if err == nil {
+		u.note(readsOf(keys, pairs, 0)...)
+	}
+	return pairs, err
+}
+
+// Scan implements kv.Reader.
+func (u unwritten) Scan(t env.Task, start, end []byte, limit int) ([]client.Pair, error) {
+	pairs, err := u.Snapshot.Scan(t, start, end, limit)
+	if err == nil {
+		u.note(scanOf(start, end, limit, false, pairs, 0))
+	}
+	return pairs, err
+}
+
+// ReverseScan implements kv.Reader.
+func (u unwritten) ReverseScan(t env.Task, start, end []byte, limit int) ([]client.Pair, error) {
+	pairs, err := u.Snapshot.ReverseScan(t, start, end, limit)
+	if err == nil {
+		u.note(scanOf(start, end, limit, true, pairs, 0))
+	}
+	return pairs, err
 }

@@ -50,7 +50,7 @@ func (s *Session) transactionWith(t env.Task, options client.TxnOptions, body fu
 	err = tx.Commit(t)
 	op.Txn.CommitTS, op.Txn.Calculated = tx.CommitTS(), tx.Chosen()
 	if err == nil && tx.CommitTS() == 0 {
-		x.dropLocks()
+		dropLocks(x.record)
 	}
 	x.noteInserts(s.learned(t, x, err))
 	return s.end(op, err)
@@ -58,8 +58,8 @@ func (s *Session) transactionWith(t env.Task, options client.TxnOptions, body fu
 
 // dropLocks takes the locks of a transaction whose commit had nothing to do out of
 // its record: they left none.
-func (x *txn) dropLocks() {
-	x.record.Ops = slices.DeleteFunc(x.record.Ops, func(op history.TxnOp) bool { return op.Kind == history.TxnLock })
+func dropLocks(x *history.TxnRecord) {
+	x.Ops = slices.DeleteFunc(x.Ops, func(op history.TxnOp) bool { return op.Kind == history.TxnLock })
 }
 
 func (x *txn) note(op history.TxnOp) { x.record.Ops = append(x.record.Ops, op) }

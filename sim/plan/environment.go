@@ -146,7 +146,8 @@ type Knobs struct {
 	SchemaLease Duration `toml:"schema-lease"`
 	// Pessimistic is the chance of a transaction to lock what it reads and writes
 	// as it goes, and ReadCommitted that of such a one to read what is newest
-	// instead of a snapshot: 0 to 1000 per mille each.
+	// instead of a snapshot: 0 to 1000 per mille each. In SQL the first is that of a BEGIN
+	// that does not say, and nothing on tables is read committed.
 	Pessimistic   int `toml:"pessimistic"`
 	ReadCommitted int `toml:"read-committed"`
 	// PrimaryFirst makes a transaction lock its primary before its other keys, as the

@@ -1,6 +1,6 @@
 // Package memory is a store for tables in memory: snapshot isolation in its
-// plainest form, over a map of versions. It serves tests of what lies on
-// transactions, and needs no simulated world.
+// plainest form, over a map of versions, and pessimistic locks over another map. It
+// serves tests of what lies on transactions, and needs no simulated world.
 package memory
 
 import (
@@ -36,9 +36,15 @@ type Store struct {
 	// Unasked makes transactions commit without asking those who want to be asked
 	// before, where they admit it: as if stores chose the timestamp.
 	Unasked bool
+	// Pessimistic is the mode of transactions that are begun in none.
+	Pessimistic bool
+	// Locking, if set, is called when a statement has read and before it locks; an
+	// error is why it cannot.
+	Locking func() error
 
 	ts       uint64
 	versions map[string][]version // the oldest first
+	holders  map[string]*txn      // of pessimistic locks
 }
 
 type version struct {
@@ -52,7 +58,7 @@ type version struct {
 const tick = 1000 << codec.LogicalBits
 
 // New returns an empty store.
-func New() *Store { return &Store{versions: map[string][]version{}} }
+func New() *Store { return &Store{versions: map[string][]version{}, holders: map[string]*txn{}} }
 
 // Keys returns the keys that have a value, in their order.
 func (m *Store) Keys() (keys []string) {
@@ -85,9 +91,11 @@ func (m *Store) DeleteRange(start, end []byte, ts uint64) bool {
 }
 
 // Begin implements kv.Store.
-func (m *Store) Begin(env.Task) (kv.Txn, error) {
+func (m *Store) Begin(_ env.Task, mode kv.Mode) (kv.Txn, error) {
 	m.ts += tick
-	return &txn{store: m, start: m.ts, writes: map[string]version{}}, nil
+	x := &txn{store: m, start: m.ts, reads: m.ts, writes: map[string]version{}}
+	x.pessimistic = mode.Of(client.TxnOptions{Pessimistic: m.Pessimistic}).Pessimistic
+	return x, nil
 }
 
 // GetAt implements kv.Store.
@@ -106,8 +114,13 @@ type txn struct {
 	store  *Store
 	start  uint64
 	commit uint64 // 0: not committed
+	reads  uint64 // the timestamp of its reads: start, or that of a statement under way
 	writes map[string]version
 	ended  bool
+
+	pessimistic bool
+	locked      map[string]bool // keys that it holds
+	derived     map[string]bool // keys that it writes under the locks of others
 
 	check   func(t env.Task, commitTS uint64) error
 	unasked uint64
@@ -121,7 +134,7 @@ func (x *txn) Get(t env.Task, key []byte) ([]byte, bool, error) {
 	if w, ok := x.writes[string(key)]; ok && !w.lock {
 		return w.value, w.value != nil, nil
 	}
-	return x.store.GetAt(t, x.start, key)
+	return x.store.GetAt(t, x.reads, key)
 }
 
 // BatchGet implements kv.Txn.
@@ -194,6 +207,7 @@ func (x *txn) CommitTS() uint64 { return x.commit }
 func (x *txn) Commit(t env.Task) error {
 	invariant.Check(!x.ended, "memory: a transaction ended twice")
 	x.ended = true
+	defer x.release()
 	if len(x.writes) == 0 {
 		return nil
 	}
@@ -205,11 +219,8 @@ func (x *txn) Commit(t env.Task) error {
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(x.writes)) {
-		versions := x.store.versions[key]
-		if n := len(versions); n > 0 && versions[n-1].ts > x.start {
-			return &client.Error{Op: "commit", Err: &client.WriteConflictError{
-				Key: []byte(key), StartTS: x.start, ConflictCommitTS: versions[n-1].ts,
-			}}
+		if err := x.conflict(key); err != nil {
+			return &client.Error{Op: "commit", Err: err}
 		}
 	}
 	if x.check != nil && (!x.store.Unasked || commit > x.unasked) {
@@ -226,5 +237,28 @@ func (x *txn) Commit(t env.Task) error {
 	return nil
 }
 
+// conflict returns why the transaction cannot write a key.
+func (x *txn) conflict(key string) error {
+	if holder := x.store.holders[key]; holder != nil && holder != x {
+		return &client.WriteConflictError{Key: []byte(key), StartTS: x.start, ConflictStartTS: holder.start}
+	}
+	if x.locked[key] || x.derived[key] {
+		return nil
+	}
+	return x.store.newer(key, x.start, x.start)
+}
+
+// newer returns an error if there is a version of a key after ts.
+func (m *Store) newer(key string, startTS, ts uint64) error {
+	versions := m.versions[key]
+	if n := len(versions); n > 0 && versions[n-1].ts > ts {
+		return &client.WriteConflictError{Key: []byte(key), StartTS: startTS, ConflictCommitTS: versions[n-1].ts}
+	}
+	return nil
+}
+
 // Rollback implements kv.Txn.
-func (x *txn) Rollback(env.Task) { x.ended = true }
+func (x *txn) Rollback(env.Task) {
+	x.ended = true
+	x.release()
+}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"simrun/nodes/client"
+	"simrun/nodes/table/kv"
 )
 
 // TestStore: a transaction sees its snapshot and its own writes; of two that
@@ -13,7 +14,7 @@ import (
 func TestStore(t *testing.T) {
 	m := New()
 	put := func(key, value string) {
-		x, _ := m.Begin(Idle{})
+		x, _ := m.Begin(Idle{}, kv.Default)
 		x.Set([]byte(key), []byte(value))
 		if err := x.Commit(Idle{}); err != nil {
 			t.Fatal(err)
@@ -21,8 +22,8 @@ func TestStore(t *testing.T) {
 	}
 	put("a", "1")
 	put("b", "2")
-	reader, _ := m.Begin(Idle{})
-	loser, _ := m.Begin(Idle{})
+	reader, _ := m.Begin(Idle{}, kv.Default)
+	loser, _ := m.Begin(Idle{}, kv.Default)
 	loser.LockKeys([]byte("a"))
 	put("a", "3")
 	reader.Set([]byte("c"), []byte("4"))
@@ -44,7 +45,7 @@ func TestStore(t *testing.T) {
 	if keys := m.Keys(); len(keys) != 2 || keys[1] != "c" {
 		t.Errorf("keys: %q", keys)
 	}
-	later, _ := m.Begin(Idle{})
+	later, _ := m.Begin(Idle{}, kv.Default)
 	if m.DeleteRange([]byte("a"), []byte("z"), later.StartTS()-tick) || len(m.Keys()) != 2 {
 		t.Errorf("a range with a version at the timestamp was removed: %q", m.Keys())
 	}

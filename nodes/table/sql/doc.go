@@ -17,7 +17,7 @@
 //	SELECT * | columns | COUNT(*) FROM t [WHERE ...] [ORDER BY columns [DESC]] [LIMIT n] [FOR UPDATE]
 //	UPDATE t SET column = ..., ... [WHERE ...] [ORDER BY ...] [LIMIT n]
 //	DELETE FROM t [WHERE ...] [ORDER BY ...] [LIMIT n]
-//	BEGIN    COMMIT    ROLLBACK
+//	BEGIN [PESSIMISTIC | OPTIMISTIC]    START TRANSACTION    COMMIT    ROLLBACK
 //	ADMIN CHECK TABLE t
 //
 // Types are those of package table. Expressions have columns, constants,
@@ -29,8 +29,16 @@
 //
 // Everything else is an error that says where it stands.
 //
-// A statement outside BEGIN and COMMIT is a transaction of its own. One that fails
-// inside leaves the transaction as it was before it. FOR UPDATE locks the rows
-// that are returned, when the transaction commits: of two that lock the same row,
-// one fails. Statements that change the schema stand outside of transactions.
+// A statement outside BEGIN and COMMIT is an optimistic transaction of its own. One that
+// fails inside leaves the transaction as it was before it, except that a deadlock ends
+// the transaction (ErrDeadlock). Statements that change the schema stand outside of
+// transactions.
+//
+// In an optimistic transaction everything reads the snapshot of the start, and FOR UPDATE
+// locks the rows that are returned when the transaction commits: of two that lock the
+// same row, one fails. In a pessimistic one a plain SELECT reads that snapshot, with the
+// rows that the transaction has changed as it has left them, and INSERT, UPDATE, DELETE
+// and SELECT FOR UPDATE read what is newest when they run and lock it at once, as TiDB
+// does; so they may see more than a SELECT before. BEGIN without a word takes the mode
+// of the store.
 package sql

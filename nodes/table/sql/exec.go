@@ -10,12 +10,26 @@ import (
 	"simrun/nodes/table"
 )
 
-// ErrTransaction is why a statement fails that does not fit the transaction that
-// is under way, or that there is none.
-var ErrTransaction = errors.New("transaction")
+// Reasons of failures, found in an error by errors.Is.
+var (
+	// ErrTransaction: a statement does not fit the transaction that is under way, or that
+	// there is none.
+	ErrTransaction = errors.New("transaction")
+	// ErrDeadlock: the session's transaction waited in a circle with others, and was
+	// rolled back, with everything that it had done, so that they can go on (error 1213
+	// of MySQL). It is to be begun again.
+	ErrDeadlock = errors.New("deadlock found, the transaction was rolled back")
+)
+
+// reader reads rows: a transaction for itself, or a statement what it is about.
+type reader interface {
+	Get(t env.Task, tb *table.Table, handle int64) (table.Row, bool, error)
+	Lookup(t env.Task, tb *table.Table, x *table.Index, values []table.Datum) (table.Record, bool, error)
+	Scan(t env.Task, tb *table.Table, s table.Scan) ([]table.Record, error)
+}
 
 // find reads the rows that a statement is about, in its order.
-func (src *source) find(t env.Task, s *Session, tx *table.Tx, tb *table.Table) ([]table.Record, error) {
+func (src *source) find(t env.Task, s *Session, from reader, tb *table.Table) ([]table.Record, error) {
 	limit, err := limitOf(s.scope(nil, nil), src.limit)
 	if err != nil {
 		return nil, err
@@ -29,7 +43,7 @@ func (src *source) find(t env.Task, s *Session, tx *table.Tx, tb *table.Table) (
 	if limit == 0 {
 		return nil, nil
 	}
-	records, err := src.read(t, s, tx, tb, p, limit)
+	records, err := src.read(t, s, from, tb, p, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +85,7 @@ func (src *source) accepts(s *Session, tb *table.Table, row table.Row) (bool, er
 }
 
 // read reads what a plan finds and the condition accepts.
-func (src *source) read(t env.Task, s *Session, tx *table.Tx, tb *table.Table, p *plan, limit int) ([]table.Record, error) {
+func (src *source) read(t env.Task, s *Session, from reader, tb *table.Table, p *plan, limit int) ([]table.Record, error) {
 	var record table.Record
 	var found bool
 	var err error
@@ -80,9 +94,9 @@ func (src *source) read(t env.Task, s *Session, tx *table.Tx, tb *table.Table, p
 		return nil, nil
 	case pointGet:
 		record.Handle = handleOf(p.point[0])
-		record.Row, found, err = tx.Get(t, tb, record.Handle)
+		record.Row, found, err = from.Get(t, tb, record.Handle)
 	case lookup:
-		record, found, err = tx.Lookup(t, tb, p.index, p.point)
+		record, found, err = from.Lookup(t, tb, p.index, p.point)
 	case keyRange, indexScan, fullScan:
 		scan := table.Scan{Index: p.index, Range: p.span, Reverse: p.reverse}
 		if src.where != nil {
@@ -91,7 +105,7 @@ func (src *source) read(t env.Task, s *Session, tx *table.Tx, tb *table.Table, p
 		if p.ordered && limit != unlimited {
 			scan.Limit = limit
 		}
-		return tx.Scan(t, tb, scan)
+		return from.Scan(t, tb, scan)
 	}
 	if err == nil && found {
 		found, err = src.accepts(s, tb, record.Row)
@@ -120,7 +134,7 @@ func (in insert) exec(t env.Task, s *Session) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		return &Result{Affected: len(in.rows)}, tx.Do(func(st *table.Statement) error {
+		return &Result{Affected: len(in.rows)}, tx.Do(t, func(st *table.Statement) error {
 			for _, list := range in.rows {
 				row, err := in.row(s, tb, places, list)
 				if err != nil {
@@ -157,11 +171,13 @@ func (u update) exec(t env.Task, s *Session) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		records, err := u.find(t, s, tx, tb)
-		if err != nil {
-			return nil, err
-		}
-		return &Result{Affected: len(records)}, tx.Do(func(st *table.Statement) error {
+		r := &Result{}
+		return r, tx.Do(t, func(st *table.Statement) error {
+			records, err := u.find(t, s, st, tb)
+			if err != nil {
+				return err
+			}
+			r.Affected = len(records)
 			for _, r := range records {
 				changed, err := u.apply(s, tb, r.Row)
 				if err != nil {
@@ -199,11 +215,13 @@ func (d remove) exec(t env.Task, s *Session) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		records, err := d.find(t, s, tx, tb)
-		if err != nil {
-			return nil, err
-		}
-		return &Result{Affected: len(records)}, tx.Do(func(st *table.Statement) error {
+		r := &Result{}
+		return r, tx.Do(t, func(st *table.Statement) error {
+			records, err := d.find(t, s, st, tb)
+			if err != nil {
+				return err
+			}
+			r.Affected = len(records)
 			for _, r := range records {
 				if err := st.Delete(t, tb, r.Handle, r.Row); err != nil {
 					return err

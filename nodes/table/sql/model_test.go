@@ -155,7 +155,9 @@ func TestModel(t *testing.T) {
 	for _, unsigned := range []bool{true, false} {
 		t.Run(fmt.Sprintf("unsigned=%v", unsigned), func(t *testing.T) {
 			rapid.Check(t, func(rt *rapid.T) {
-				db := table.New(memory.New(), table.Config{PageRows: rapid.IntRange(1, 4).Draw(rt, "page"), BackfillBatch: 2})
+				store := memory.New()
+				store.Pessimistic = rapid.Bool().Draw(rt, "pessimistic")
+				db := table.New(store, table.Config{PageRows: rapid.IntRange(1, 4).Draw(rt, "page"), BackfillBatch: 2})
 				m := &sqlMachine{session: NewSession(db), unsigned: unsigned}
 				word := ""
 				if unsigned {
@@ -371,7 +373,10 @@ func (m *sqlMachine) query(rt *rapid.T) {
 	c := m.condition(rt)
 	columns, reverse, by := drawOrdering(rt)
 	rows := m.selected(c, columns, reverse)
-	text := "SELECT * FROM t" + c.text()
+	text, locks := "SELECT * FROM t"+c.text(), ""
+	if rapid.IntRange(0, 3).Draw(rt, "for update") == 0 {
+		locks = " FOR UPDATE"
+	}
 	ordered := rapid.Bool().Draw(rt, "ordered")
 	if ordered {
 		text += by
@@ -385,7 +390,7 @@ func (m *sqlMachine) query(rt *rapid.T) {
 	for _, row := range rows {
 		want = append(want, fmt.Sprintf("%s|%s|%s|%s", shown(row[0]), shown(row[1]), shown(row[2]), shown(row[3])))
 	}
-	for _, row := range m.run(rt, text).Text() {
+	for _, row := range m.run(rt, text+locks).Text() {
 		got = append(got, strings.Join(row, "|"))
 	}
 	if !ordered {
@@ -407,7 +412,7 @@ func (m *sqlMachine) count(rt *rapid.T) {
 
 func (m *sqlMachine) transaction(rt *rapid.T) {
 	if !m.open {
-		m.run(rt, "BEGIN")
+		m.run(rt, rapid.SampledFrom([]string{"BEGIN", "BEGIN PESSIMISTIC", "BEGIN OPTIMISTIC", "START TRANSACTION"}).Draw(rt, "begin"))
 		m.open, m.committed = true, slices.Clone(m.rows)
 		return
 	}

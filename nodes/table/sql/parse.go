@@ -8,6 +8,7 @@ import (
 	_ "github.com/pingcap/tidb/pkg/parser/test_driver" // the parser needs a driver for constants; this is its small one
 
 	"simrun/nodes/table"
+	"simrun/nodes/table/kv"
 )
 
 // Parse reads statements, each ended by a semicolon or by the end of the text.
@@ -92,8 +93,8 @@ func (tr *translator) statement(node ast.StmtNode) runner {
 		tr.not(n.IsMultiTable || n.IgnoreErr || n.Quick || n.With != nil || n.Priority != 0 || len(n.TableHints) > 0, "this kind of DELETE")
 		return remove{tr.source(n.TableRefs, n.Where, n.Order, n.Limit)}
 	case *ast.BeginStmt:
-		tr.not(n.Mode != "" || n.ReadOnly || n.CausalConsistencyOnly || n.AsOf != nil, "BEGIN with options")
-		return begin{}
+		tr.not(n.ReadOnly || n.CausalConsistencyOnly || n.AsOf != nil, "BEGIN with options other than PESSIMISTIC and OPTIMISTIC")
+		return begin{map[string]kv.Mode{ast.Pessimistic: kv.Pessimistic, ast.Optimistic: kv.Optimistic}[n.Mode]}
 	case *ast.CommitStmt:
 		tr.not(n.CompletionType != ast.CompletionTypeDefault, "COMMIT with options")
 		return commit{}

@@ -1,13 +1,16 @@
 package sql
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
+	"simrun/nodes/invariant"
 	"simrun/nodes/table"
+	"simrun/nodes/table/kv"
 )
 
 // Session runs statements one after another. It belongs to one task.
@@ -27,6 +30,9 @@ type Session struct {
 func NewSession(db *table.DB) *Session {
 	return &Session{JobLimit: 10 * time.Second, db: db, variables: map[string]table.Datum{}}
 }
+
+//nolint:gochecknoglobals // marks register once
+var markDeadlock = invariant.NewMark("sql: deadlock ended a transaction")
 
 // Set gives a variable (@name) a value.
 func (s *Session) Set(name string, v table.Datum) { s.variables[name] = v }
@@ -57,11 +63,15 @@ func (r *Result) Text() [][]string {
 
 // Exec runs a statement. An error is of package client's classes: after a definite
 // failure the statement has had no effect, and the transaction that it is part of
-// goes on; after one of COMMIT the transaction has ended.
+// goes on; after one of COMMIT, and after ErrDeadlock, the transaction has ended.
 func (s *Session) Exec(t env.Task, st *Statement) (*Result, error) {
 	r, err := st.run.exec(t, s)
 	if err == nil {
 		return r, nil
+	}
+	if markDeadlock.Sometimes(errors.Is(err, client.ErrDeadlock) && s.tx != nil) {
+		s.Close(t)
+		err = fmt.Errorf("%w: %w", ErrDeadlock, err)
 	}
 	if _, classed := err.(*client.Error); !classed { //nolint:errorlint // the outermost is meant
 		err = &client.Error{Op: "statement", Err: err}
@@ -77,7 +87,8 @@ func (s *Session) Close(t env.Task) {
 	}
 }
 
-// within runs a statement in the session's transaction, or in one of its own.
+// within runs a statement in the session's transaction, or in one of its own, which is
+// optimistic, as in TiDB: no other statement could need its locks.
 func (s *Session) within(t env.Task, fn func(tx *table.Tx) (*Result, error)) (*Result, error) {
 	if s.tx != nil {
 		if s.Observe != nil {
@@ -85,7 +96,7 @@ func (s *Session) within(t env.Task, fn func(tx *table.Tx) (*Result, error)) (*R
 		}
 		return fn(s.tx)
 	}
-	tx, err := s.db.Begin(t)
+	tx, err := s.db.BeginIn(t, kv.Optimistic)
 	if err != nil {
 		return nil, err
 	}
@@ -105,11 +116,11 @@ func (s *Session) scope(tb *table.Table, row table.Row) *scope {
 	return &scope{variables: s.variables, tb: tb, row: row}
 }
 
-func (begin) exec(t env.Task, s *Session) (*Result, error) {
+func (b begin) exec(t env.Task, s *Session) (*Result, error) {
 	if s.tx != nil {
 		return nil, fmt.Errorf("%w: a transaction is under way", ErrTransaction)
 	}
-	tx, err := s.db.Begin(t)
+	tx, err := s.db.BeginIn(t, b.mode)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +158,7 @@ func (c createTable) exec(t env.Task, s *Session) (*Result, error) {
 		return nil, err
 	}
 	if c.ifNotExists {
-		tx, err := s.db.Begin(t)
+		tx, err := s.db.BeginIn(t, kv.Optimistic)
 		if err != nil {
 			return nil, err
 		}
@@ -200,6 +211,22 @@ func countColumn() table.Column {
 	return table.Column{Name: "COUNT(*)", Type: table.BigInt, NotNull: true}
 }
 
+// records reads the rows of a query, and locks them if it says so.
+func (q *query) records(t env.Task, s *Session, tx *table.Tx, tb *table.Table) (records []table.Record, err error) {
+	if !q.forUpdate {
+		return q.find(t, s, tx, tb)
+	}
+	return records, tx.Do(t, func(st *table.Statement) error {
+		if records, err = q.find(t, s, st, tb); err != nil {
+			return err
+		}
+		for _, r := range records {
+			st.Lock(tb, r.Handle)
+		}
+		return nil
+	})
+}
+
 func (q query) exec(t env.Task, s *Session) (*Result, error) {
 	return s.within(t, func(tx *table.Tx) (*Result, error) {
 		tb, err := tx.Table(q.table)
@@ -210,20 +237,9 @@ func (q query) exec(t env.Task, s *Session) (*Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		records, err := q.find(t, s, tx, tb)
+		records, err := q.records(t, s, tx, tb)
 		if err != nil {
 			return nil, err
-		}
-		if q.forUpdate {
-			err = tx.Do(func(st *table.Statement) error {
-				for _, r := range records {
-					st.Lock(tb, r.Handle)
-				}
-				return nil
-			})
-			if err != nil {
-				return nil, err
-			}
 		}
 		if q.count {
 			row := table.Row{codec.Int(int64(len(records)))}

@@ -3,6 +3,7 @@ package sql
 import (
 	"simrun/nodes/env"
 	"simrun/nodes/table"
+	"simrun/nodes/table/kv"
 )
 
 // Statement is one statement, ready to be run any number of times.
@@ -70,7 +71,7 @@ type (
 	}
 	remove struct{ source }
 
-	begin      struct{}
+	begin      struct{ mode kv.Mode }
 	commit     struct{}
 	rollback   struct{}
 	checkTable struct{ tables []string }

@@ -1,0 +1,9 @@
+package sql
+
+import (
+	"testing"
+
+	"simrun/nodes/invariant/marktest"
+)
+
+func TestMain(m *testing.M) { marktest.Main(m, "sql: ") }
