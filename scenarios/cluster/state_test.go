@@ -50,6 +50,7 @@ func audit(t *testing.T, damage func(c *cluster.Cluster)) []checker.Result {
 	p.Cluster.Stores, p.Cluster.Placement = stores, 3
 	p.Cluster.SplitKeys = []string{"acct/0004", "acct/0008", "acct/0012"}
 	p.Workload.Clients, p.Workload.Rate, p.Workload.Keys = 3, 60, 16
+	p.Knobs.GCInterval, p.Knobs.GCLifetime = plan.Duration(300*time.Millisecond), plan.Duration(time.Second)
 	p.Phases.Storm = plan.Duration(2 * time.Second)
 	d := &damaged{damage: damage}
 	_, err := runner.RunSystem(&p, runner.Options{}, func(p *plan.Plan, h runner.Hooks) (runner.System, *sim.World, error) {
@@ -106,6 +107,11 @@ func TestStateChecksBite(t *testing.T) {
 				b.Delete(engine.Write, record.Key)
 				b.Put(engine.Lock, encoded(t, record), lockInstead(t, record, primary))
 			})
+		}},
+		{"a version that garbage collection had to remove is there", state.MVCCName, verdict.GarbageLeft, func(t *testing.T, c *cluster.Cluster) {
+			record, _ := transfer(t, c)
+			key := codec.AppendTS(slices.Clone(encoded(t, record)), 1)
+			edit(t, c, holders(c, record), func(b *engine.Batch) { b.Put(engine.Write, key, []byte{'R', 1}) })
 		}},
 		{"a row does not decode", state.MVCCName, verdict.RecordCorrupt, func(t *testing.T, c *cluster.Cluster) {
 			record, _ := transfer(t, c)
