@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 
 	"simrun/checker/verdict"
@@ -13,9 +14,9 @@ const AcknowledgedName = "acknowledged"
 
 // Acknowledged compares what clients were told with what is stored: a committed
 // transaction has its commit record, with its commit timestamp and value, on
-// every key it wrote, or is still locked there, but never on its primary, whose
-// record is what commits it; a failed one has none; one of unknown outcome has all or
-// none. It holds for rows of the whole key space. What garbage collection up to
+// every key it wrote, or is still locked there, and whoever meets that lock finds the
+// transaction committed; a failed one has no record, and no lock that would be found
+// committed; one of unknown outcome has all or none. It holds for rows of the whole key space. What garbage collection up to
 // the safe point (0: there was none) has to remove may be gone, that of tables and
 // indexes which were dropped by then included, and nothing else.
 func Acknowledged(h *history.History, rows Rows, safePoint uint64) verdict.Result {
@@ -116,17 +117,14 @@ func wants(h *history.Header, t *history.TxnRecord) []want {
 	return out
 }
 
-// decided says whether a transaction of which every key has a lock or a record is
-// committed: the primary has its commit record, or a lock that says that all locks
-// together are as good.
-func (a *acknowledged) decided(primary string, start uint64) bool {
-	s := a.find(primary, start)
-	return s.record != nil || s.lock != nil && s.lock.async
-}
-
+// check compares the outcome of a transaction with what its keys have. What a lock is
+// worth, all of the locks tell: who recovers the transaction (scan.committed) may find
+// that the primary is to commit asynchronously, and one of its secondaries has fallen
+// back to two phases; then nothing but the primary's record commits it.
 func (a *acknowledged) check(op *history.Op) {
 	t := op.Txn
-	found, missing, primary := "", "", ""
+	found, missing := "", ""    // with a record, without a record and a lock
+	standing, pending := "", "" // with a lock that is as good as a record, and with one that is not
 	all := wants(a.header, t)
 	commitTS := a.committedAt(all, t)
 	for _, w := range all {
@@ -136,21 +134,25 @@ func (a *acknowledged) check(op *history.Op) {
 		case s.record != nil:
 			found = w.key
 			a.compare(op, &w, s.record)
-		case s.lock == nil || s.lock.kind == 'S' || op.Outcome == history.Failed:
+		case s.lock == nil || s.lock.kind == 'S':
 			missing = w.key
+		case a.scan.committed(s.lock):
+			standing = w.key
 		default:
-			primary = string(s.lock.primary)
+			pending = w.key
 		}
 	}
 	switch {
 	case op.Outcome == history.OK && missing != "":
 		a.add(verdict.LostCommit, op, fmt.Sprintf("it was acknowledged, and has no record on %q", missing))
-	case op.Outcome == history.OK && primary != "" && !a.decided(primary, t.StartTS):
-		a.add(verdict.LostCommit, op, fmt.Sprintf("it was acknowledged, and has no commit record on its primary %q", primary))
+	case op.Outcome == history.OK && pending != "":
+		a.add(verdict.LostCommit, op, fmt.Sprintf("it was acknowledged, holds a lock on %q, and neither its primary's record nor all its locks commit it", pending))
 	case op.Outcome == history.Failed && found != "":
 		a.add(verdict.UndeadAbort, op, fmt.Sprintf("it failed, and is committed on %q", found))
-	case op.Outcome == history.Unknown && found != "" && missing != "":
-		a.add(verdict.RecordConflict, op, fmt.Sprintf("it is committed on %q and not on %q", found, missing))
+	case op.Outcome == history.Failed && standing != "":
+		a.add(verdict.UndeadAbort, op, fmt.Sprintf("it failed, and who meets its lock on %q finds it committed", standing))
+	case op.Outcome == history.Unknown && found+standing != "" && missing+pending != "":
+		a.add(verdict.RecordConflict, op, fmt.Sprintf("it is committed on %q and not on %q", cmp.Or(found, standing), cmp.Or(missing, pending)))
 	}
 }
 

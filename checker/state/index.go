@@ -115,7 +115,9 @@ func (m *scan) newest(values map[version][]byte) map[string]stamped {
 }
 
 // committed says whether the transaction of a lock is: its primary has the commit
-// record or, if it was to commit asynchronously, all its locks are there.
+// record or, if it was to commit asynchronously, all its locks are there. A lock in
+// two phases, or a pessimistic one, in the place of one of them ends the asynchronous
+// commit.
 func (m *scan) committed(l *lock) bool {
 	primary := m.keys[string(l.primary)]
 	if primary == nil {
@@ -125,12 +127,12 @@ func (m *scan) committed(l *lock) bool {
 		return true
 	}
 	p := primary.lock
-	if p == nil || p.start != l.start || !p.async {
+	if p == nil || p.start != l.start || !p.async || p.kind == 'S' {
 		return false
 	}
 	return !slices.ContainsFunc(p.secondaries, func(key []byte) bool {
 		k := m.keys[string(key)]
-		held := k != nil && k.lock != nil && k.lock.start == l.start && k.lock.async
+		held := k != nil && k.lock != nil && k.lock.start == l.start && k.lock.async && k.lock.kind != 'S'
 		return !held && !m.recorded(string(key), l.start)
 	})
 }

@@ -22,9 +22,9 @@ type Options struct {
 	// pessimistic: nobody else may have committed a key between the start of one that
 	// wrote it and its commit.
 	Optimistic bool
-	// SafePoint is where garbage was collected: what is visible below it need not
-	// be there, and nothing that began below it is undecided. 0 is nowhere.
-	SafePoint uint64
+	// At is where garbage was collected: nothing that began below what is settled is
+	// undecided, and nothing that is garbage at what was collected is left.
+	At SafePoints
 }
 
 // MVCC checks the records of transactions in rows that cover the whole key
@@ -165,6 +165,7 @@ func (m *scan) txn(start uint64) *txn {
 // oneKey checks the records of one key and notes them with their transactions.
 func (m *scan) oneKey(key string, k *keyRecords) {
 	slices.SortStableFunc(k.writes, func(a, b record) int { return cmp.Compare(b.commit, a.commit) })
+	m.garbage(key, k.writes)
 	status := map[uint64]string{} // by start timestamp
 	settle := func(start uint64, s string) {
 		if before, ok := status[start]; ok {
@@ -237,8 +238,8 @@ func (m *scan) lock(key string, l *lock, status map[uint64]string) {
 	if s, ok := status[l.start]; ok {
 		m.add(verdict.RecordConflict, "key %q: transaction %d is %s and still holds its lock", key, l.start, s)
 	}
-	if l.start < m.opts.SafePoint {
-		m.add(verdict.LockLeft, "key %q: the lock of transaction %d is left below the safe point %d", key, l.start, m.opts.SafePoint)
+	if l.start < m.opts.At.Settled {
+		m.add(verdict.LockLeft, "key %q: the lock of transaction %d is left below the safe point %d", key, l.start, m.opts.At.Settled)
 	}
 	if l.kind == 'P' && l.short == nil {
 		m.use(key, l.start, "the lock")

@@ -338,7 +338,7 @@ func TestAcknowledgedAfterCollection(t *testing.T) {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
-	left := MVCC(Rows{Lock: []Row{putL("x", "x", 10, shortA...)}}, Options{SafePoint: 11})
+	left := MVCC(Rows{Lock: []Row{putL("x", "x", 10, shortA...)}}, Options{At: SafePoints{Settled: 11}})
 	if left.Verdict != verdict.Violation || left.Findings[0].Anomaly != verdict.LockLeft {
 		t.Errorf("a lock below the safe point: %+v", left)
 	}

@@ -64,8 +64,9 @@ const (
 	ValueMissing    Anomaly = "value-missing"    // a record refers to a value that is not there
 	ValueOrphan     Anomaly = "value-orphan"     // a value that no record refers to
 	LockLeft        Anomaly = "lock-left"        // a committed transaction's lock that a reader met and did not resolve
+	GarbageLeft     Anomaly = "garbage-left"     // a version that a whole round of garbage collection had to remove
 	LostCommit      Anomaly = "lost-commit"      // an acknowledged commit has no record
-	UndeadAbort     Anomaly = "undead-abort"     // a failed transaction has a commit record
+	UndeadAbort     Anomaly = "undead-abort"     // a failed transaction has a commit record, or locks that commit it
 	Misplaced       Anomaly = "misplaced"        // a region has too few or too many replicas, or one where none should be
 	Unbalanced      Anomaly = "unbalanced"       // one store has much more to do than another that could help
 	StaleDirectory  Anomaly = "stale-directory"  // what the placement driver tells of stores and regions is not so
@@ -126,8 +127,9 @@ func describe() map[Anomaly]string {
 		ValueMissing:       "a value that is not there",
 		ValueOrphan:        "a value that no record refers to",
 		LockLeft:           "a lock of a committed transaction that a reader has met and not resolved",
+		GarbageLeft:        "a version that garbage collection had to remove",
 		LostCommit:         "an acknowledged commit without a record",
-		UndeadAbort:        "a failed transaction with a commit record",
+		UndeadAbort:        "a failed transaction that is committed",
 		ElectionSafety:     "two leaders in one term",
 		LeaderAppendOnly:   "a leader changes its own log",
 		LogMatching:        "two logs differ before an entry that both have",

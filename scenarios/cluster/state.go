@@ -33,12 +33,12 @@ func (c *Cluster) CheckState(h *history.History) []checker.Result {
 	}
 	if c.plan.Cluster.API == plan.Txn {
 		rows := leaderRows(replicas)
-		safePoint := c.safePoint()
+		at := state.SafePoints{Settled: c.safePoint(), Collected: c.collected}
 		results = append(results,
-			state.MVCC(rows, state.Options{Optimistic: true, Reads: h, SafePoint: safePoint}),
-			state.Acknowledged(h, rows, safePoint))
+			state.MVCC(rows, state.Options{Optimistic: true, Reads: h, At: at}),
+			state.Acknowledged(h, rows, at.Settled))
 		if h.Tables {
-			results = append(results, state.Index(h, rows, state.SafePoints{Settled: safePoint, Collected: c.collected}))
+			results = append(results, state.Index(h, rows, at))
 		}
 	}
 	return results

@@ -50,6 +50,7 @@ func audit(t *testing.T, damage func(c *cluster.Cluster)) []checker.Result {
 	p.Cluster.Stores, p.Cluster.Placement = stores, 3
 	p.Cluster.SplitKeys = []string{"acct/0004", "acct/0008", "acct/0012"}
 	p.Workload.Clients, p.Workload.Rate, p.Workload.Keys = 3, 60, 16
+	p.Knobs.GCInterval, p.Knobs.GCLifetime = plan.Duration(300*time.Millisecond), plan.Duration(time.Second)
 	p.Phases.Storm = plan.Duration(2 * time.Second)
 	d := &damaged{damage: damage}
 	_, err := runner.RunSystem(&p, runner.Options{}, func(p *plan.Plan, h runner.Hooks) (runner.System, *sim.World, error) {
@@ -100,12 +101,29 @@ func TestStateChecksBite(t *testing.T) {
 			record, _ := transfer(t, c)
 			edit(t, c, holders(c, record), func(b *engine.Batch) { b.Delete(engine.Write, record.Key) })
 		}},
+		{"an asynchronous primary and a secondary in two phases stand where a commit was", state.AcknowledgedName, verdict.LostCommit, func(t *testing.T, c *cluster.Cluster) {
+			first, second := transfer(t, c)
+			async := codec.AppendCompactBytes(append(lockInstead(t, first, first), 'a', 1), userKey(t, second))
+			edit(t, c, holders(c, first), func(b *engine.Batch) {
+				b.Delete(engine.Write, first.Key)
+				b.Put(engine.Lock, encoded(t, first), async)
+			})
+			edit(t, c, holders(c, second), func(b *engine.Batch) {
+				b.Delete(engine.Write, second.Key)
+				b.Put(engine.Lock, encoded(t, second), lockInstead(t, second, first))
+			})
+		}},
 		{"a lock that the audit read stands where a commit was", state.MVCCName, verdict.LockLeft, func(t *testing.T, c *cluster.Cluster) {
 			primary, record := transfer(t, c)
 			edit(t, c, holders(c, record), func(b *engine.Batch) {
 				b.Delete(engine.Write, record.Key)
 				b.Put(engine.Lock, encoded(t, record), lockInstead(t, record, primary))
 			})
+		}},
+		{"a version that garbage collection had to remove is there", state.MVCCName, verdict.GarbageLeft, func(t *testing.T, c *cluster.Cluster) {
+			record, _ := transfer(t, c)
+			key := codec.AppendTS(slices.Clone(encoded(t, record)), 1)
+			edit(t, c, holders(c, record), func(b *engine.Batch) { b.Put(engine.Write, key, []byte{'R', 1}) })
 		}},
 		{"a row does not decode", state.MVCCName, verdict.RecordCorrupt, func(t *testing.T, c *cluster.Cluster) {
 			record, _ := transfer(t, c)
@@ -214,16 +232,22 @@ func encoded(t *testing.T, record state.Row) []byte {
 	return key
 }
 
-// lockInstead is the lock that stood where the record is, before the commit.
-func lockInstead(t *testing.T, record, primary state.Row) []byte {
+// userKey is the user key of a record.
+func userKey(t *testing.T, record state.Row) []byte {
 	t.Helper()
-	user, err := codec.DecodeKey(encoded(t, primary))
+	user, err := codec.DecodeKey(encoded(t, record))
 	if err != nil {
 		t.Fatal(err)
 	}
+	return user
+}
+
+// lockInstead is the lock that stood where the record is, before the commit.
+func lockInstead(t *testing.T, record, primary state.Row) []byte {
+	t.Helper()
 	_, n := binary.Uvarint(record.Value[1:])
 	start, short := record.Value[1:1+n], record.Value[1+n:]
-	lock := codec.AppendCompactBytes([]byte{'P'}, user)
+	lock := codec.AppendCompactBytes([]byte{'P'}, userKey(t, primary))
 	lock = append(lock, start...)
 	lock = append(lock, 100) // the TTL
 	return append(lock, short...)
