@@ -62,6 +62,9 @@ type Store struct {
 
 	nextProposal uint64
 	nextRead     uint64
+	// readers are the tasks that wait for a read to be confirmed: now, and the most
+	// that there were at once.
+	readers struct{ now, most int }
 
 	// dead is set after a storage error has ended the process.
 	dead bool
