@@ -35,7 +35,11 @@ type Store struct {
 	peers    []*peer
 	byRegion map[uint64]*peer
 	ranges   []*peer
-	// tombstones are the states of regions whose peer was removed.
+	// tombstones are the states of regions whose peer was removed: one for each that
+	// was ever here, a few hundred bytes each, as they stay on the disk for good. They are
+	// not looked up there instead: then every message for a region without a peer would
+	// read the database, which may fail, and that is the end of the process; and a
+	// start has to look at all of them anyway, for logs that a crash has left.
 	tombstones map[uint64]*raft_serverpb.RegionLocalState
 
 	// dirty are the peers with work for the next turn.
