@@ -46,7 +46,7 @@ type readError struct{}
 
 func (readError) Error() string { return "injected" }
 
-var errInjectedRead error = readError{} //nolint:gochecknoglobals // a constant
+var errInjectedRead error = readError{}
 
 // A snapshot that cannot be opened or read is made anew, and has the same name if
 // the region is idle. The end of the first one must not take the file of the
