@@ -229,9 +229,6 @@ func (h *history) scan(lower, upper string, o ScanOptions) []string {
 			if newest.ShortValue == nil {
 				value = string(bytes.Repeat([]byte(fmt.Sprint(newest.StartTS)), ShortValueMax))
 			}
-			if o.KeyOnly {
-				value = ""
-			}
 			rows = append(rows, fmt.Sprintf("%q=%q@%d", key, value, newest.CommitTS))
 		}
 	}
@@ -264,8 +261,8 @@ func TestScanModel(t *testing.T) {
 		lower, upper := bound.Draw(t, "lower"), bound.Draw(t, "upper")
 		o := ScanOptions{
 			ReadOptions: ReadOptions{TS: uint64(rapid.IntRange(0, 90).Draw(t, "ts"))},
-			Reverse:     rapid.Bool().Draw(t, "reverse"), KeyOnly: rapid.Bool().Draw(t, "key only"),
-			Lower: codec.EncodeBytes([]byte(lower)),
+			Reverse:     rapid.Bool().Draw(t, "reverse"),
+			Lower:       codec.EncodeBytes([]byte(lower)),
 		}
 		if upper != "" {
 			o.Upper = codec.EncodeBytes([]byte(upper))

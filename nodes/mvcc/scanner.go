@@ -19,8 +19,6 @@ type ScanOptions struct {
 	Lower, Upper []byte
 	// Reverse scans from Upper down to Lower.
 	Reverse bool
-	// KeyOnly leaves the values out.
-	KeyOnly bool
 }
 
 // Pair is one result of a scan: a value, or a lock that hides it.
@@ -164,9 +162,7 @@ func (s *Scanner) visible() (value Value, found bool, err error) {
 		switch v.Type {
 		case WritePut:
 			value.CommitTS = v.CommitTS
-			if !s.opts.KeyOnly {
-				value.Data, err = loadValue(s.snapshot, s.current, v.Write)
-			}
+			value.Data, err = loadValue(s.snapshot, s.current, v.Write)
 			return value, err == nil, err
 		case WriteDelete:
 			return Value{}, false, nil

@@ -213,15 +213,6 @@ func (c *Client) GetRegionByID(t env.Task, id uint64) (*metapb.Region, *metapb.P
 	return resp.GetRegion(), resp.GetLeader(), err
 }
 
-// ScanRegions returns up to limit (0: all) regions that hold keys in
-// [start, end), in the order of their keys. There may be gaps between them.
-func (c *Client) ScanRegions(t env.Task, start, end []byte, limit int) ([]*pdpb.Region, error) {
-	resp, err := call[pdpb.ScanRegionsResponse](c, t, rpc.PdScanRegions, &pdpb.ScanRegionsRequest{
-		Header: c.header, StartKey: start, EndKey: end, Limit: int32(limit),
-	})
-	return resp.GetRegions(), err
-}
-
 // PutStore registers a store.
 func (c *Client) PutStore(t env.Task, store *metapb.Store) error {
 	_, err := call[pdpb.PutStoreResponse](c, t, rpc.PdPutStore, &pdpb.PutStoreRequest{Header: c.header, Store: store})
@@ -265,13 +256,4 @@ func (c *Client) AskBatchSplit(t env.Task, region *metapb.Region, count int) ([]
 		Header: c.header, Region: region, SplitCount: uint32(count),
 	})
 	return resp.GetIds(), err
-}
-
-// ReportBatchSplit reports the regions into which one was split, in the order
-// of their keys.
-func (c *Client) ReportBatchSplit(t env.Task, regions []*metapb.Region) error {
-	_, err := call[pdpb.ReportBatchSplitResponse](c, t, rpc.PdReportBatchSplit, &pdpb.ReportBatchSplitRequest{
-		Header: c.header, Regions: regions,
-	})
-	return err
 }

@@ -156,8 +156,10 @@ func TestStillborn(t *testing.T) {
 		c.awaitLeader(t, elected)
 		heal()
 		s.do(t, func(task env.Task, _ *env.Env, pd *Client) {
-			if regions, err := pd.ScanRegions(task, nil, nil, 0); err != nil || len(regions) != 3 {
-				t.Errorf("%d regions, %v", len(regions), err)
+			for _, key := range []string{"a", "h", "z"} {
+				if _, _, err := pd.GetRegion(task, []byte(key), noLimit); err != nil {
+					t.Errorf("the region of %s: %v", key, err)
+				}
 			}
 			task.Sleep(time.Second)
 		})

@@ -28,14 +28,11 @@ func (s *Server) register(ep *rpc.Endpoint) {
 	rpc.Handle(ep, rpc.PdGetGCSafePoint, s.handleGetGCSafePoint)
 	rpc.Handle(ep, rpc.PdUpdateGCSafePoint, s.handleUpdateGCSafePoint)
 	rpc.Handle(ep, rpc.PdUpdateServiceGCSafePoint, s.handleUpdateServiceGCSafePoint)
-	rpc.HandleFast(ep, rpc.PdGetMembers, s.handleGetMembers)
 	rpc.HandleFast(ep, rpc.PdGetStore, s.handleGetStore)
 	rpc.HandleFast(ep, rpc.PdStoreHeartbeat, s.handleStoreHeartbeat)
 	rpc.HandleFast(ep, rpc.PdGetRegion, s.handleGetRegion)
 	rpc.HandleFast(ep, rpc.PdGetRegionByID, s.handleGetRegionByID)
-	rpc.HandleFast(ep, rpc.PdScanRegions, s.handleScanRegions)
 	rpc.HandleFast(ep, rpc.PdRegionHeartbeat, s.handleRegionHeartbeat)
-	rpc.HandleFast(ep, rpc.PdReportBatchSplit, s.handleReportBatchSplit)
 }
 
 // failed answers a request that went wrong while it was served. One that waited
@@ -99,19 +96,6 @@ func (l *leadership) newID(t env.Task) (uint64, error) {
 		return 0, err
 	}
 	return l.takeIDs(t, 1)
-}
-
-func (s *Server) handleGetMembers(_ env.Addr, _ *pdpb.GetMembersRequest) *pdpb.GetMembersResponse {
-	resp := &pdpb.GetMembersResponse{Header: &pdpb.ResponseHeader{ClusterId: s.cfg.ClusterID}}
-	leader, _, _ := s.replica.leader()
-	for i, name := range s.cfg.Members {
-		m := &pdpb.Member{Name: name, MemberId: uint64(i + 1), ClientUrls: []string{name}}
-		resp.Members = append(resp.Members, m)
-		if name == leader {
-			resp.Leader = m
-		}
-	}
-	return resp
 }
 
 func (s *Server) handlePutStore(t env.Task, _ env.Addr, req *pdpb.PutStoreRequest) *pdpb.PutStoreResponse {
@@ -207,18 +191,6 @@ func regionResponse(h *pdpb.ResponseHeader, r *regionInfo) *pdpb.GetRegionRespon
 	return &pdpb.GetRegionResponse{Header: h, Region: r.meta, Leader: r.leader}
 }
 
-func (s *Server) handleScanRegions(_ env.Addr, req *pdpb.ScanRegionsRequest) *pdpb.ScanRegionsResponse {
-	l, h := s.serving(req.Header)
-	resp := &pdpb.ScanRegionsResponse{Header: h}
-	if l == nil {
-		return resp
-	}
-	for _, r := range l.regions.scan(req.StartKey, req.EndKey, int(req.Limit)) {
-		resp.Regions = append(resp.Regions, &pdpb.Region{Region: r.meta, Leader: r.leader})
-	}
-	return resp
-}
-
 func (s *Server) handleRegionHeartbeat(_ env.Addr, req *pdpb.RegionHeartbeatRequest) *pdpb.RegionHeartbeatResponse {
 	l, h := s.serving(req.Header)
 	resp := &pdpb.RegionHeartbeatResponse{
@@ -279,36 +251,6 @@ func (s *Server) handleAskBatchSplit(t env.Task, _ env.Addr, req *pdpb.AskBatchS
 		}
 		resp.Ids = append(resp.Ids, id)
 		first += 1 + peers
-	}
-	return resp
-}
-
-// handleReportBatchSplit learns of a split before the new regions have elected
-// leaders. The leader of the old region is the likely leader of all of them.
-func (s *Server) handleReportBatchSplit(_ env.Addr, req *pdpb.ReportBatchSplitRequest) *pdpb.ReportBatchSplitResponse {
-	l, h := s.serving(req.Header)
-	resp := &pdpb.ReportBatchSplitResponse{Header: h}
-	if l == nil {
-		return resp
-	}
-	leaderStore := uint64(0)
-	for _, meta := range req.Regions {
-		if known := l.regions.byID[meta.GetId()]; known != nil && known.leader != nil {
-			leaderStore = known.leader.StoreId
-		}
-	}
-	for _, meta := range req.Regions {
-		if meta.GetId() == 0 || meta.RegionEpoch == nil {
-			h.Error = invalid("region without id or epoch")
-			return resp
-		}
-		r := &regionInfo{meta: meta, leader: peerOn(meta, leaderStore)}
-		if known := l.regions.byID[meta.Id]; known != nil && known.version() >= r.version() {
-			continue // its leader has reported it already
-		}
-		if err := l.reportRegion(r); err != nil {
-			h.Error = &pdpb.Error{Type: pdpb.ErrorType_UNKNOWN, Message: err.Error()}
-		}
 	}
 	return resp
 }

@@ -110,6 +110,7 @@ type operator struct {
 	meta     *metapb.Region
 	steps    []step
 	current  int           // index of the step that is next
+	since    time.Duration // when it became that
 	deadline time.Duration // of that step
 }
 

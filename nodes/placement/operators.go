@@ -50,7 +50,7 @@ func (ops *operators) busy(region uint64) bool { return ops.running[region] != n
 
 // begin starts an operator. Its first step waits for the next heartbeat.
 func (ops *operators) begin(op *operator, now time.Duration) {
-	op.deadline = now + ops.l.s.cfg.Scheduling.OperatorTimeout
+	op.since, op.deadline = now, now+ops.l.s.cfg.Scheduling.OperatorTimeout
 	for _, region := range op.regions() {
 		invariant.Check(!ops.busy(region), "placement: two operators of region %d: %v, and now %v", region, ops.running[region], op)
 		ops.running[region] = op
@@ -100,7 +100,7 @@ func (ops *operators) settle(op *operator, now time.Duration) (ended bool) {
 	before := op.current
 	done := ops.merged(op) || r != nil && op.advance(r)
 	if op.current > before {
-		op.deadline = now + ops.l.s.cfg.Scheduling.OperatorTimeout
+		op.since, op.deadline = now, now+ops.l.s.cfg.Scheduling.OperatorTimeout
 	}
 	switch {
 	case done:

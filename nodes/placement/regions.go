@@ -192,10 +192,8 @@ func (d *regionDirectory) put(r *regionInfo) (changed bool, replaced []*regionIn
 	known := d.byID[r.meta.Id]
 	if known != nil && known.version() == r.version() && known.confVer() == r.confVer() {
 		known.leader, known.term = r.leader, max(r.term, known.term)
-		if r.heard {
-			known.heard, known.pending, known.size, known.keys = true, r.pending, r.size, r.keys
-			known.large, known.told = r.large, r.told
-		}
+		known.heard, known.pending, known.size, known.keys = true, r.pending, r.size, r.keys
+		known.large, known.told = r.large, r.told
 		return false, nil
 	}
 	gone := slices.Clone(d.overlapping(r))
@@ -289,19 +287,4 @@ func (d *regionDirectory) get(key []byte) *regionInfo {
 		return nil
 	}
 	return regions[0]
-}
-
-// scan returns up to limit (0: all) regions that hold keys in [start, end); an
-// empty end is the end of the key space.
-func (d *regionDirectory) scan(start, end []byte, limit int) []*regionInfo {
-	regions := d.from(start)
-	if limit > 0 && len(regions) > limit {
-		regions = regions[:limit]
-	}
-	for i, r := range regions {
-		if len(end) > 0 && bytes.Compare(r.start(), end) >= 0 {
-			return regions[:i]
-		}
-	}
-	return regions
 }

@@ -16,7 +16,6 @@ import (
 //
 //	heartbeat ID START END VERSION.CONFVER [term=N] [leader=STORE]   "-" is an open end
 //	get KEY...
-//	scan [from=KEY] [to=KEY] [limit=N]
 //
 // and each heartbeat is answered by the regions that are known afterwards.
 func TestRegionDirectory(t *testing.T) {
@@ -42,15 +41,6 @@ func TestRegionDirectory(t *testing.T) {
 					}
 				}
 				return out.String()
-			case "scan":
-				var from, to string
-				limit := 0
-				for name, field := range map[string]any{"from": &from, "to": &to, "limit": &limit} {
-					if td.HasArg(name) {
-						td.ScanArgs(t, name, field)
-					}
-				}
-				return list(d.scan([]byte(from), []byte(to), limit))
 			default:
 				t.Fatalf("%s: unknown command %q", td.Pos, td.Cmd)
 				return ""

@@ -15,8 +15,8 @@ import (
 var resentMarks = func() map[rpc.Method]*invariant.Mark {
 	marks := map[rpc.Method]*invariant.Mark{}
 	for _, m := range []rpc.Method{
-		rpc.PdTso, rpc.PdAllocID, rpc.PdGetRegion, rpc.PdGetRegionByID, rpc.PdScanRegions, rpc.PdGetStore, rpc.PdGetAllStores,
-		rpc.PdPutStore, rpc.PdAskBatchSplit, rpc.PdReportBatchSplit,
+		rpc.PdTso, rpc.PdAllocID, rpc.PdGetRegion, rpc.PdGetRegionByID, rpc.PdGetStore, rpc.PdGetAllStores,
+		rpc.PdPutStore, rpc.PdAskBatchSplit,
 		rpc.PdGetGCSafePoint, rpc.PdUpdateGCSafePoint, rpc.PdUpdateServiceGCSafePoint,
 	} {
 		marks[m] = invariant.NewMark("placement: " + m.String() + " sent again after no answer")

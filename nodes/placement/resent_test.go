@@ -37,12 +37,10 @@ func TestRequestsSentAgain(t *testing.T) {
 				_, _, err := pd.GetRegionByID(task, 1)
 				return err
 			},
-			"ScanRegions":              func() error { return second(pd.ScanRegions(task, nil, nil, 0)) },
 			"GetStore":                 func() error { return second(pd.GetStore(task, 1, noLimit)) },
 			"GetAllStores":             func() error { return second(pd.GetAllStores(task)) },
 			"PutStore":                 func() error { return pd.PutStore(task, &metapb.Store{Id: 1}) },
 			"AskBatchSplit":            func() error { return second(pd.AskBatchSplit(task, &metapb.Region{}, 1)) },
-			"ReportBatchSplit":         func() error { return pd.ReportBatchSplit(task, []*metapb.Region{{}}) },
 			"UpdateGCSafePoint":        func() error { return second(pd.UpdateGCSafePoint(task, 1)) },
 			"UpdateServiceGCSafePoint": func() error { return second(pd.AdvanceSafePoint(task, 1)) },
 			"GetGCSafePoint": func() error {

@@ -23,11 +23,10 @@ import (
 //	tso [count=N]                       takes timestamps, prints how many are distinct
 //	id [count=N]
 //	put-store ID ADDRESS [tombstone], store ID, stores, store-heartbeat ID
-//	region KEY, region-by-id ID, regions [from=KEY] [to=KEY] [limit=N]
+//	region KEY, region-by-id ID, regions (of the leader's map)
 //	heartbeat ID START END VERSION.CONFVER LEADER-PEER LEADER-STORE TERM
 //	service NAME TS [ttl=SECONDS], settle TS, safe-points
 //	ask-split ID VERSION COUNT
-//	report-split ID START END VERSION...   a region a line
 //	crash kill|power-loss, start, run FOR
 func TestServer(t *testing.T) {
 	datadriven.Walk(t, "testdata/server", func(t *testing.T, path string) {
@@ -51,6 +50,12 @@ func TestServer(t *testing.T) {
 					t.Fatal(err)
 				}
 				return ""
+			case "regions":
+				var out strings.Builder
+				for _, r := range c.members[0].server.Regions() {
+					_ = printRegion(&out, r.Region, r.Leader, nil)
+				}
+				return out.String()
 			}
 			var out strings.Builder
 			s.do(t, func(task env.Task, _ *env.Env, pd *Client) {
@@ -159,18 +164,6 @@ func requestRegion(t *testing.T, task env.Task, pd *Client, d *datadriven.TestDa
 	case "region-by-id":
 		meta, leader, err := pd.GetRegionByID(task, number(t, d, 0))
 		return printRegion(out, meta, leader, err)
-	case "regions":
-		var from, to string
-		for name, field := range map[string]*string{"from": &from, "to": &to} {
-			if d.HasArg(name) {
-				d.ScanArgs(t, name, field)
-			}
-		}
-		regions, err := pd.ScanRegions(task, []byte(from), []byte(to), argument(t, d, "limit", 0))
-		for _, r := range regions {
-			_ = printRegion(out, r.Region, r.Leader, nil)
-		}
-		return err
 	case "heartbeat":
 		meta := parseRegion(d.CmdArgs)
 		var peer, store, term uint64
@@ -192,16 +185,6 @@ func requestRegion(t *testing.T, task env.Task, pd *Client, d *datadriven.TestDa
 			fmt.Fprintf(out, "region %d peers %v\n", id.NewRegionId, id.NewPeerIds)
 		}
 		return err
-	case "report-split":
-		var regions []*metapb.Region
-		for line := range strings.Lines(d.Input) {
-			var args []datadriven.CmdArg
-			for _, field := range strings.Fields(line) {
-				args = append(args, datadriven.CmdArg{Key: field})
-			}
-			regions = append(regions, parseRegion(args))
-		}
-		return pd.ReportBatchSplit(task, regions)
 	default:
 		t.Fatalf("%s: unknown command %q", d.Pos, d.Cmd)
 		return nil

@@ -31,7 +31,9 @@ type readRound struct {
 	// confirmed the round.
 	index  uint64
 	shared bool
-	result env.Future[*errorpb.Error]
+	// waiters are the reads that wait for it.
+	waiters int
+	result  env.Future[*errorpb.Error]
 }
 
 // reads are the rounds of one peer.
@@ -71,10 +73,10 @@ func (s *Store) GuardedSnapshot(
 		}
 		local := p.readsLocally()
 		round := p.startRead(local, guard)
-		regionErr, err := round.result.Await(t, min(s.cfg.ReadIndexRetry, left))
+		regionErr, err := p.awaitRead(t, round, min(s.cfg.ReadIndexRetry, left))
 		if err != nil {
-			// The heartbeats or their answers are lost or late, or applying is. This
-			// round is not waited for any more; the next one has a context of its own.
+			// The heartbeats or their answers are lost or late, or applying is. The next
+			// round has a context of its own.
 			markReadRetried.Reached()
 			continue
 		}
@@ -233,6 +235,7 @@ func (p *peer) issueRead(round *readRound) {
 		round.result.Resolve(p.notLeader(), nil)
 		return
 	}
+	p.forgetGivenUp()
 	p.reads.rounds = append(p.reads.rounds, round)
 	round.asked = p.s.env.Clock.Monotonic()
 	p.node.ReadIndex(round.request())

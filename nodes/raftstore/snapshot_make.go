@@ -232,12 +232,15 @@ func (p *peer) sendsSnapshot() bool {
 	})
 }
 
-// collectOutgoing deletes the snapshots that nobody needs.
+// collectOutgoing deletes the snapshots that nobody needs. The file of one that was
+// made anew has the name of the one before if nothing was applied in between; it
+// goes with the last that has the name.
 func (s *Store) collectOutgoing() {
 	if len(s.outgoing) == 0 {
 		return
 	}
 	now := s.env.Clock.Monotonic()
+	var done []snapshotID
 	s.outgoing = slices.DeleteFunc(s.outgoing, func(o *outgoing) bool {
 		if o.sends > 0 || slices.Contains(o.p.offered, o) || !o.ready && !o.failed {
 			return false
@@ -248,10 +251,16 @@ func (s *Store) collectOutgoing() {
 		if o.p.outgoing == o {
 			o.p.outgoing = nil
 		}
-		markSnapshotErased.Reached()
-		s.snaps.remove(o.id.name(outgoingFile))
+		done = append(done, o.id)
 		return true
 	})
+	for _, id := range done {
+		if markSnapshotNameKept.Sometimes(slices.ContainsFunc(s.outgoing, func(o *outgoing) bool { return o.id == id })) {
+			continue
+		}
+		markSnapshotErased.Reached()
+		s.snaps.remove(id.name(outgoingFile))
+	}
 }
 
 // needsSnapshot reports whether a follower may need a snapshot at an index. One

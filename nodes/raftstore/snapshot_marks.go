@@ -11,6 +11,7 @@ var (
 	markSnapshotUnmade        = invariant.NewMark("raftstore: snapshot could not be made")
 	markSnapshotStale         = invariant.NewMark("raftstore: snapshot made anew, the region or its log has changed")
 	markSnapshotErased        = invariant.NewMark("raftstore: snapshot that nobody needs deleted")
+	markSnapshotNameKept      = invariant.NewMark("raftstore: snapshot that nobody needs has the name of one that is needed")
 	markSnapshotDeferred      = invariant.NewMark("raftstore: snapshot deferred, too many under way")
 	markSnapshotRemoved       = invariant.NewMark("raftstore: snapshot to a removed peer dropped")
 	markSnapshotSent          = invariant.NewMark("raftstore: snapshot sent")

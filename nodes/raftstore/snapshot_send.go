@@ -2,6 +2,7 @@ package raftstore
 
 import (
 	"errors"
+	"io/fs"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -10,6 +11,7 @@ import (
 	"go.etcd.io/raft/v3/raftpb"
 
 	"simrun/nodes/env"
+	"simrun/nodes/invariant"
 )
 
 // snapshotTries is how often in a row a sender gets no further until it gives
@@ -80,7 +82,8 @@ func (o *snapshotStream) send(t env.Task) error {
 	id := o.snapshot.id
 	var err error
 	if o.f, err = o.s.snaps.read(id.name(outgoingFile)); err != nil {
-		return err
+		invariant.Check(o.s.dead || !errors.Is(err, fs.ErrNotExist), "raftstore: %s: the snapshot to be sent is gone: %v", o.p, err)
+		return o.unreadable(err)
 	}
 	defer o.f.Close() //nolint:errcheck // it was read only
 	var frame []byte
@@ -110,15 +113,21 @@ func (o *snapshotStream) send(t env.Task) error {
 		}
 		at = answer.Next
 		if frame, err = readFrame(o.f, at, id.size); err != nil {
-			markSnapshotUnreadable.Reached()
-			o.snapshot.stale = true
-			return err
+			return o.unreadable(err)
 		}
 		if wait := o.s.throttle.reserve(o.s.env.Clock.Monotonic(), len(frame)); wait > 0 {
 			markSnapshotThrottled.Reached()
 			t.Sleep(wait)
 		}
 	}
+}
+
+// unreadable ends a stream whose file cannot be read: it is not offered again, so
+// that another is made.
+func (o *snapshotStream) unreadable(err error) error {
+	markSnapshotUnreadable.Reached()
+	o.snapshot.stale = true
+	return err
 }
 
 // backOff decides what follows on a chunk that was not taken, or not answered:

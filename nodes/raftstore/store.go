@@ -35,7 +35,11 @@ type Store struct {
 	peers    []*peer
 	byRegion map[uint64]*peer
 	ranges   []*peer
-	// tombstones are the states of regions whose peer was removed.
+	// tombstones are the states of regions whose peer was removed: one for each that
+	// was ever here, a few hundred bytes each, as they stay on the disk for good. They are
+	// not looked up there instead: then every message for a region without a peer would
+	// read the database, which may fail, and that is the end of the process; and a
+	// start has to look at all of them anyway, for logs that a crash has left.
 	tombstones map[uint64]*raft_serverpb.RegionLocalState
 
 	// dirty are the peers with work for the next turn.
@@ -62,6 +66,9 @@ type Store struct {
 
 	nextProposal uint64
 	nextRead     uint64
+	// readers are the tasks that wait for a read to be confirmed: now, and the most
+	// that there were at once.
+	readers struct{ now, most int }
 
 	// dead is set after a storage error has ended the process.
 	dead bool

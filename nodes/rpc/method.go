@@ -5,7 +5,9 @@ import "slices"
 // Method names a service of a node.
 type Method uint8
 
-// The methods of stores (Kv, Raw, Raft) and of the placement driver (Pd).
+// The methods of stores (Kv, Raw, Raft) and of the placement driver (Pd). A number
+// stands for one method for good: that of a method which is gone is not given again,
+// and whoever comes late with it is not mistaken for somebody else.
 const (
 	Raft Method = iota
 	RaftSnapshot
@@ -37,28 +39,29 @@ const (
 	RawScan
 	RawCompareAndSwap
 	SplitRegion
-	TransferLeader
+	_
 	ChangePeers
 	MergeRegion
 	PdTso
 	PdAllocID
 	PdGetRegion
 	PdGetRegionByID
-	PdScanRegions
+	_
 	PdGetStore
 	PdGetAllStores
 	PdPutStore
 	PdStoreHeartbeat
 	PdRegionHeartbeat
 	PdAskBatchSplit
-	PdReportBatchSplit
-	PdGetMembers
+	_
+	_
 	PdGetGCSafePoint
 	PdUpdateGCSafePoint
 	PdUpdateServiceGCSafePoint
 	numMethods
 )
 
+// methodNames has an empty name in the place of a method that is gone.
 var methodNames = [numMethods]string{ //nolint:gochecknoglobals // a constant table
 	"Raft", "RaftSnapshot",
 	"KvGet", "KvBatchGet", "KvScan", "KvPrewrite", "KvCommit", "KvBatchRollback", "KvCleanup",
@@ -66,21 +69,24 @@ var methodNames = [numMethods]string{ //nolint:gochecknoglobals // a constant ta
 	"KvPessimisticLock", "KVPessimisticRollback", "KvCheckSecondaryLocks", "DetectDeadlock",
 	"KvGC", "KvDeleteRange", "CloseSafePoint", "SettleSafePoint",
 	"RawGet", "RawBatchGet", "RawPut", "RawBatchPut", "RawDelete", "RawBatchDelete", "RawScan", "RawCompareAndSwap",
-	"SplitRegion", "TransferLeader", "ChangePeers", "MergeRegion",
-	"PdTso", "PdAllocID", "PdGetRegion", "PdGetRegionByID", "PdScanRegions", "PdGetStore", "PdGetAllStores",
-	"PdPutStore", "PdStoreHeartbeat", "PdRegionHeartbeat", "PdAskBatchSplit", "PdReportBatchSplit", "PdGetMembers",
+	"SplitRegion", "", "ChangePeers", "MergeRegion",
+	"PdTso", "PdAllocID", "PdGetRegion", "PdGetRegionByID", "", "PdGetStore", "PdGetAllStores",
+	"PdPutStore", "PdStoreHeartbeat", "PdRegionHeartbeat", "PdAskBatchSplit", "", "",
 	"PdGetGCSafePoint", "PdUpdateGCSafePoint", "PdUpdateServiceGCSafePoint",
 }
 
 func (m Method) String() string {
-	if m < numMethods {
+	if m.known() {
 		return methodNames[m]
 	}
 	return "unknown method"
 }
 
+// known reports whether there is such a method.
+func (m Method) known() bool { return m < numMethods && methodNames[m] != "" }
+
 // KnownMethod reports whether there is a method of that name.
-func KnownMethod(name string) bool { return slices.Contains(methodNames[:], name) }
+func KnownMethod(name string) bool { return name != "" && slices.Contains(methodNames[:], name) }
 
 // KindOf names the method of a datagram, of which it is the request, the response
 // or a one-way message.

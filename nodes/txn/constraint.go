@@ -31,7 +31,7 @@ func (p *prewrite) check(r *mvcc.Reader, i int, m *kvrpcpb.Mutation) (own *mvcc.
 	if err != nil {
 		return nil, false, err
 	}
-	if m.Op == kvrpcpb.Op_Insert || m.Op == kvrpcpb.Op_CheckNotExists {
+	if m.Op == kvrpcpb.Op_Insert {
 		err = p.checkNotExists(r, key, m.Key)
 	}
 	return nil, false, err

@@ -84,7 +84,7 @@ func (p *prewrite) validate() error {
 	}
 	for _, m := range p.req.Mutations {
 		switch m.Op {
-		case kvrpcpb.Op_Put, kvrpcpb.Op_Del, kvrpcpb.Op_Lock, kvrpcpb.Op_Insert, kvrpcpb.Op_CheckNotExists:
+		case kvrpcpb.Op_Put, kvrpcpb.Op_Del, kvrpcpb.Op_Lock, kvrpcpb.Op_Insert:
 		default:
 			return abort("prewrite of %v is not supported", m.Op)
 		}
@@ -180,13 +180,13 @@ func (p *prewrite) readTS() uint64 { return max(p.req.StartVersion, p.req.ForUpd
 
 // mutate checks one mutation and locks its key.
 func (p *prewrite) mutate(r *mvcc.Reader, b *batch, i int, m *kvrpcpb.Mutation) error {
-	if m.Op == kvrpcpb.Op_Insert || m.Op == kvrpcpb.Op_CheckNotExists {
+	if m.Op == kvrpcpb.Op_Insert {
 		// Whether the key is there is a read, be the answer yes or no: of the instant
 		// at which checkNotExists looks.
 		p.s.raiseMaxTS(p.readTS())
 	}
 	own, done, err := p.check(r, i, m)
-	if err != nil || done || m.Op == kvrpcpb.Op_CheckNotExists {
+	if err != nil || done {
 		return err
 	}
 	return p.lock(b, i, m, own)

@@ -112,11 +112,7 @@ func rawPairs(snapshot Snapshot, opts engine.IterOptions, req *kvrpcpb.RawScanRe
 	}
 	var pairs []*kvrpcpb.KvPair
 	for len(pairs) < int(req.Limit) && it.Valid() {
-		pair := &kvrpcpb.KvPair{Key: bytes.Clone(it.Key())}
-		if !req.KeyOnly {
-			pair.Value = bytes.Clone(it.Value())
-		}
-		pairs = append(pairs, pair)
+		pairs = append(pairs, &kvrpcpb.KvPair{Key: bytes.Clone(it.Key()), Value: bytes.Clone(it.Value())})
 		if req.Reverse {
 			it.Prev()
 		} else {

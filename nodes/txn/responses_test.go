@@ -74,14 +74,11 @@ func result(region *errorpb.Error, key *kvrpcpb.KeyError, ok string) string {
 func formatPairs(pairs []*kvrpcpb.KvPair) string {
 	var b strings.Builder
 	for _, p := range pairs {
-		switch {
-		case p.Error != nil:
+		if p.Error != nil {
 			fmt.Fprintln(&b, formatKeyError(p.Error))
-		case p.Value == nil:
-			fmt.Fprintf(&b, "%s\n", p.Key)
-		default:
-			fmt.Fprintf(&b, "%s=%s\n", p.Key, formatValue(p.Value))
+			continue
 		}
+		fmt.Fprintf(&b, "%s=%s\n", p.Key, formatValue(p.Value))
 	}
 	if len(pairs) == 0 {
 		return "nothing\n"

@@ -45,7 +45,7 @@ func (s *Scheduler) Scan(t env.Task, req *kvrpcpb.ScanRequest) *kvrpcpb.ScanResp
 			return err
 		}
 		resp.Pairs, err = scanPairs(snapshot, int(req.Limit), mvcc.ScanOptions{
-			ReadOptions: opts, Lower: lower, Upper: upper, Reverse: req.Reverse, KeyOnly: req.KeyOnly,
+			ReadOptions: opts, Lower: lower, Upper: upper, Reverse: req.Reverse,
 		})
 		return err
 	})

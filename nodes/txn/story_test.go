@@ -316,11 +316,11 @@ var commands = map[string]func(*story, env.Task) string{
 		}
 		return "ok\n"
 	},
-	// scan at= [from=] [to=] [limit=] [reverse] [key-only] [bypass=]
+	// scan at= [from=] [to=] [limit=] [reverse] [bypass=]
 	"scan": func(s *story, t env.Task) string {
 		r := s.sched.Scan(t, &kvrpcpb.ScanRequest{
 			Context: s.ctx(), Version: s.ts("at"), StartKey: []byte(s.str("from", "")), EndKey: []byte(s.str("to", "")),
-			Limit: uint32(s.num("limit", 100)), Reverse: s.HasArg("reverse"), KeyOnly: s.HasArg("key-only"),
+			Limit: uint32(s.num("limit", 100)), Reverse: s.HasArg("reverse"),
 		})
 		if r.RegionError != nil || r.Error != nil {
 			return result(r.RegionError, r.Error, "")
@@ -598,7 +598,7 @@ func (s *story) rawDelete(t env.Task) string {
 func (s *story) rawScan(t env.Task) string {
 	r := s.sched.RawScan(t, &kvrpcpb.RawScanRequest{
 		Context: s.ctx(), StartKey: []byte(s.str("from", "")), EndKey: []byte(s.str("to", "")),
-		Limit: uint32(s.num("limit", 100)), Reverse: s.HasArg("reverse"), KeyOnly: s.HasArg("key-only"),
+		Limit: uint32(s.num("limit", 100)), Reverse: s.HasArg("reverse"),
 	})
 	if r.RegionError != nil {
 		return formatRegionError(r.RegionError)

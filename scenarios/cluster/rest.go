@@ -16,7 +16,10 @@ import (
 // Quiet reports whether nothing moves any more: every region has one leader, all
 // its replicas have applied the same index, and the placement driver has heard
 // of it all.
-func (c *Cluster) Quiet() bool { return c.Unrest() == "" }
+func (c *Cluster) Quiet() bool {
+	c.await()
+	return c.Unrest() == ""
+}
 
 // Unrest tells what still moves, or waits; "" if nothing does.
 func (c *Cluster) Unrest() string {

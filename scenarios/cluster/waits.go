@@ -98,8 +98,11 @@ func (g *waitGraph) waiter(w Waiter) {
 			g.link(at, g.region(v))
 		}
 	}
-	if text := g.c.placementBlocked(); text != "" {
+	switch text := g.c.placementBlocked(); {
+	case text != "":
 		g.link(at, g.placement(text))
+	case w.All:
+		g.scheduling(at)
 	}
 }
 
@@ -136,6 +139,7 @@ func (g *waitGraph) region(v *regionView) string {
 	} else {
 		g.blocked = append(g.blocked, name)
 	}
+	g.link(at, g.operatorOn(v.newest.Id))
 	for _, p := range v.newest.Peers {
 		g.link(at, g.peer(v, p))
 	}
@@ -321,7 +325,9 @@ func (c *Cluster) locksIn(v *regionView, start, end []byte) (list []keyLock) {
 	return list
 }
 
-// placementBlocked tells why the placement driver does not serve, "" if it does.
+// placementBlocked tells why the placement driver does not serve, "" if it does. A
+// leader that has applied an entry of its term does, though it may have entries
+// under way at any instant.
 func (c *Cluster) placementBlocked() string {
 	up := 0
 	for _, m := range c.members {
@@ -329,7 +335,7 @@ func (c *Cluster) placementBlocked() string {
 		if ok {
 			up++
 		}
-		if ok && r.IsLeader && r.Applied == r.Last && r.AppliedTerm == r.Term {
+		if ok && r.IsLeader && r.AppliedTerm == r.Term {
 			return ""
 		}
 	}
