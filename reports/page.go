@@ -50,6 +50,9 @@ type pageFinding struct {
 	Allowed bool
 }
 
+// Where says where and when it was seen.
+func (f pageFinding) Where() string { return describePlace(&f.Place) }
+
 // pageData is what the script draws. Instants are nanoseconds: numbers up to
 // 2^53, a hundred days, are exact in JavaScript.
 type pageData struct {
@@ -71,11 +74,13 @@ type pageOp struct {
 	Phase   string          `json:"phase,omitempty"`
 }
 
-// pageFlag is a finding, at the instant at which its first operation returned.
+// pageFlag is a finding where it was seen: at an instant, on nodes, in operations,
+// of which any may be unknown.
 type pageFlag struct {
-	At   int64  `json:"at"`
-	Text string `json:"text"`
-	Ops  []int  `json:"ops"`
+	At    int64    `json:"at"`
+	Nodes []string `json:"nodes"`
+	Text  string   `json:"text"`
+	Ops   []int    `json:"ops"`
 }
 
 // WritePage writes the HTML page of a run.
@@ -199,9 +204,14 @@ func pageDataOf(run *Run) (data *pageData, omitted int) {
 		}
 	}
 	for _, f := range findings {
-		if len(f.Evidence) > 0 {
-			data.Flags = append(data.Flags, pageFlag{returns[f.Evidence[0]], string(f.Anomaly) + ": " + f.Message, f.Evidence})
+		if len(f.Evidence)+len(f.Nodes) == 0 && f.At == 0 {
+			continue
 		}
+		flag := pageFlag{At: f.At, Nodes: f.Nodes, Text: string(f.Anomaly) + ": " + f.Message, Ops: f.Evidence}
+		if flag.At == 0 && len(f.Evidence) > 0 {
+			flag.At = returns[f.Evidence[0]]
+		}
+		data.Flags = append(data.Flags, flag)
 	}
 	return data, omitted
 }

@@ -156,6 +156,9 @@ func (t *text) finding(f checker.Finding) {
 	}
 	t.line("  %s  (found by %s)", title, f.Checker)
 	t.wrapped("    ", "    ", f.Message)
+	if place := describePlace(&f.Place); place != "" {
+		t.wrapped("      ", "      ", place)
+	}
 	for i, id := range f.Evidence {
 		if i == t.opts.MaxEvidence {
 			t.line("      and %s", plural(len(f.Evidence)-i, "more operation"))

@@ -109,7 +109,8 @@ func (r *run) audit() error {
 	if err := r.settle(); err != nil {
 		return err
 	}
-	return r.world.Do(func() { r.state = r.cluster.CheckState(r.rec.AsOf(r.world.Now())) })
+	r.looked = r.world.Now()
+	return r.world.Do(func() { r.state = r.cluster.CheckState(r.rec.AsOf(r.looked)) })
 }
 
 // readAll lets the administrator read everything.
@@ -184,17 +185,30 @@ func (r *run) explain(err error) {
 	case errors.Is(err, sim.ErrBudget):
 		r.unknown = fmt.Sprintf("the run used up its %d events at %v", r.plan.Limits.Events, time.Duration(r.world.Now()))
 	case errors.As(err, &violation):
-		r.violate("assertion", anomalyAssertion, "%s", violation.Message)
+		r.violate("assertion", anomalyAssertion, r.place(err), "%s", violation.Message)
 		r.stack(err)
 	case errors.As(err, &breach):
-		r.violate("raft", breach.Anomaly, "%s", breach.Message)
+		r.violate("raft", breach.Anomaly, r.place(err), "%s", breach.Message)
 		r.stack(err)
 	case errors.As(err, &failure):
-		r.violate("assertion", anomalyPanic, "%v", failure)
+		r.violate("assertion", anomalyPanic, r.place(err), "%v", failure)
 		r.stack(err)
 	default:
 		r.unknown = err.Error()
 	}
+}
+
+// place is where simulated code ended the run.
+func (r *run) place(err error) checker.Place {
+	p := checker.Place{At: r.world.Now()}
+	var failure *sim.Failure
+	if errors.As(err, &failure) {
+		p.At, p.Task = int64(failure.At), failure.Task
+		if failure.Node != 0 {
+			p.Nodes = []string{r.world.Nodes()[failure.Node-1].Name()}
+		}
+	}
+	return p
 }
 
 // stack shows the stack of a panic to whoever reads the log.

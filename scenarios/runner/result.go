@@ -2,6 +2,7 @@ package runner
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"simrun/checker"
@@ -45,8 +46,26 @@ func (r *run) finish(err error) (*Outcome, error) {
 	}
 	res.Checkers = append(r.ownResults(h), r.state...)
 	res.Checkers = append(res.Checkers, checker.History(h, checker.Options{Timeout: r.opts.LinearTimeout})...)
+	res.Locate(h)
+	r.stateSeen(res)
 	res.Conclude()
 	return &Outcome{Result: res, History: h, Storm: r.during}, nil
+}
+
+// stateSeen tells of what the checkers of state have found, and of which nobody
+// knows since when it was so, when they have looked.
+func (r *run) stateSeen(res *reports.Result) {
+	for i := range res.Checkers {
+		c := &res.Checkers[i]
+		if !slices.ContainsFunc(r.state, func(s checker.Result) bool { return s.Checker == c.Checker }) {
+			continue
+		}
+		for j := range c.Findings {
+			if p := &c.Findings[j].Place; p.At == 0 {
+				p.At = r.looked
+			}
+		}
+	}
 }
 
 func (r *run) interrupted(err error) bool { return errors.Is(err, ErrInterrupted) }

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"simrun/checker"
@@ -98,6 +99,7 @@ type run struct {
 	lost       string            // what the faults have made impossible
 	waits      []reports.Wait    // when somebody had waited too long
 	state      []checker.Result  // of the state checkers
+	looked     int64             // when they looked
 }
 
 // Run runs a plan. An error means that the plan could not be run, or that its
@@ -203,7 +205,7 @@ func (r *run) clientStarted(n int, e *env.Env, raw workload.Raw, db *client.Clie
 func (r *run) clusterEvent(e cluster.Event) {
 	r.timeline.clusterEvent(e)
 	if e.Kind == cluster.Failed {
-		r.violate("assertion", anomalyExit, "the process of %s ended itself at %v, and no injected error explains it: %s",
+		r.violate("assertion", anomalyExit, checker.Place{At: e.At, Nodes: []string{e.Node}}, "the process of %s ended itself at %v, and no injected error explains it: %s",
 			e.Node, time.Duration(e.At), e.Text)
 	}
 }
@@ -226,11 +228,16 @@ func (r *run) faultEvent(e faults.Event) {
 	}
 }
 
-// violate adds a finding that no history shows.
-func (r *run) violate(checkerName string, anomaly checker.Anomaly, format string, args ...any) {
-	r.findings = append(r.findings, checker.Finding{
-		Checker: checkerName, Anomaly: anomaly, Message: fmt.Sprintf(format, args...),
-	})
+// violate adds a finding that no history shows. The operations that the clients
+// among its nodes had under way are what it is about.
+func (r *run) violate(checkerName string, anomaly checker.Anomaly, place checker.Place, format string, args ...any) {
+	f := checker.Finding{Checker: checkerName, Anomaly: anomaly, Message: fmt.Sprintf(format, args...), Place: place}
+	for _, s := range append([]*session{r.admin}, r.sessions...) {
+		if s.Current != nil && slices.Contains(place.Nodes, s.name()) {
+			f.Evidence = append(f.Evidence, s.Current.ID)
+		}
+	}
+	r.findings = append(r.findings, f)
 }
 
 // setPhase begins a phase.
