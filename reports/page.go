@@ -29,6 +29,8 @@ const opTextMax = 2_000
 type page struct {
 	Result       *Result
 	VerdictClass string
+	Command      string   // that runs it again; may be empty
+	Cut          bool     // see Run
 	Loud         string   // what is wrong with the run as a test
 	Reasons      []string // why checkers could not decide
 	Findings     []pageFinding
@@ -89,8 +91,10 @@ func WritePage(w io.Writer, run *Run) error {
 	p := page{
 		Result:       r,
 		VerdictClass: map[checker.Verdict]string{checker.OK: "ok", checker.Violation: "violation"}[r.Verdict],
-		Loud:         loud(&r.Stats),
-		Tables:       pageTables(r),
+		Command:      run.Reproduce(),
+		Cut:          run.Cut,
+		Loud:         loud(run),
+		Tables:       pageTables(run),
 		Waits:        pageWaits(r.Waits),
 		Plan:         run.Plan,
 	}
@@ -164,9 +168,11 @@ func groupedAny(n any) string {
 }
 
 // loud is what a reader must know before trusting the verdict.
-func loud(s *Stats) string {
-	scheduled, effective := s.faults()
+func loud(run *Run) string {
+	scheduled, effective := run.Result.Stats.faults()
 	switch {
+	case run.Cut:
+		return "The run did not come to its end: this page has what the plan and the part of the history tell that was recorded."
 	case scheduled == 0:
 		return "No fault was scheduled: this run shows only that it works when nothing happens."
 	case effective == 0:

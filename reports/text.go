@@ -46,7 +46,7 @@ func WriteText(w io.Writer, run *Run, opts TextOptions) error {
 	if opts.MaxEvidence == 0 {
 		opts.MaxEvidence = evidenceMaxDefault
 	}
-	t := &text{r: run.Result, opts: opts, ops: map[int]*history.Op{}}
+	t := &text{run: run, r: run.Result, opts: opts, ops: map[int]*history.Op{}}
 	if run.History != nil {
 		for i := range run.History.Ops {
 			op := &run.History.Ops[i]
@@ -59,19 +59,35 @@ func WriteText(w io.Writer, run *Run, opts TextOptions) error {
 	t.checkers()
 	t.operations()
 	t.faults()
+	if run.Cut {
+		t.unrecorded()
+	} else {
+		t.figures()
+	}
+	t.commands()
+	_, err := w.Write(t.out.Bytes())
+	return err
+}
+
+// figures tells what was counted.
+func (t *text) figures() {
 	t.cluster()
 	t.engines()
 	t.traffic()
 	t.cost()
 	t.marks()
 	t.time()
-	t.commands()
-	_, err := w.Write(t.out.Bytes())
-	return err
+}
+
+// unrecorded stands for the figures of a run that did not come to its end.
+func (t *text) unrecorded() {
+	t.labelled("time", seconds(t.r.Stats.Virtual)+" virtual at least")
+	t.labelled("trace", "not recorded, nor is anything else that is counted to the end of a run")
 }
 
 // text collects the lines.
 type text struct {
+	run  *Run
 	r    *Result
 	opts TextOptions
 	ops  map[int]*history.Op // by id
@@ -224,7 +240,7 @@ func anomalies(findings []checker.Finding) string {
 
 func (t *text) operations() {
 	if len(t.r.Stats.Operations) == 0 {
-		t.labelled("operations", "NONE: no client did anything")
+		t.labelled("operations", noOperations(t.run))
 	}
 	for i, c := range t.r.Stats.Operations {
 		label := ""
@@ -236,10 +252,20 @@ func (t *text) operations() {
 	}
 }
 
+// noOperations is why there is none.
+func noOperations(run *Run) string {
+	if run.Cut {
+		return "none had ended when the recording was cut off"
+	}
+	return "NONE: no client did anything"
+}
+
 func (t *text) faults() {
 	scheduled, effective := t.r.Stats.faults()
 	var words string
 	switch {
+	case t.run.Cut && scheduled > 0:
+		words = fmt.Sprintf("%d scheduled; which of them took effect was not recorded:", scheduled)
 	case scheduled == 0:
 		words = "NONE: no fault was scheduled, so this run shows only that it works when nothing happens."
 	case effective == 0:
@@ -250,6 +276,9 @@ func (t *text) faults() {
 	var injected, asked []string
 	for _, c := range t.r.Stats.Faults {
 		count := fmt.Sprintf("%s"+noBreak+"%d/%d", c.Kind, c.Effective, c.Scheduled)
+		if t.run.Cut {
+			count = fmt.Sprintf("%s"+noBreak+"%d", c.Kind, c.Scheduled)
+		}
 		if c.administrative() {
 			asked = append(asked, count)
 		} else {
@@ -267,14 +296,18 @@ func (t *text) faults() {
 
 func (t *text) cluster() {
 	c := &t.r.Stats.Cluster
-	t.labelled("cluster", listed([]quantity{
-		{c.Elections, "election"},
-		{c.LeaderTransfers, "leader transfer"},
-		{c.Splits, "split"},
-		{c.Snapshots, "snapshot"},
-		{c.Crashes, "crash"},
-		{c.Restarts, "restart"},
-	}))
+	if t.run.Plan == "" && c.onlyNodes() {
+		t.labelled("nodes", listed([]quantity{{c.Crashes, "crash"}, {c.Restarts, "restart"}}))
+	} else {
+		t.labelled("cluster", listed([]quantity{
+			{c.Elections, "election"},
+			{c.LeaderTransfers, "leader transfer"},
+			{c.Splits, "split"},
+			{c.Snapshots, "snapshot"},
+			{c.Crashes, "crash"},
+			{c.Restarts, "restart"},
+		}))
+	}
 	if c.SnapshotsSent+c.SnapshotsResumed+c.SnapshotsRefused > 0 {
 		t.labelled("snapshots", fmt.Sprintf("%s sent, %s resumed, %s applied, %s",
 			grouped(c.SnapshotsSent), grouped(c.SnapshotsResumed), grouped(c.Snapshots), plural(c.SnapshotsRefused, "chunk")+" refused"))
@@ -369,6 +402,9 @@ func (t *text) traffic() {
 	t.labelled("network", fmt.Sprintf("%s (%s), %s delivered, %s lost, %s cut off, %s duplicated, %s reordered, %s held",
 		plural(n.Sent, "message"), byteSize(n.Bytes), grouped(n.Delivered), grouped(n.Lost+n.Overflowed), grouped(n.Cut),
 		grouped(n.Duplicated), grouped(n.Reordered), grouped(n.Clogged)))
+	if t.run.Plan == "" && d.Operations == 0 {
+		return // the nodes have none
+	}
 	t.labelled("disk", fmt.Sprintf("%s, %s, %s written; lost with the power: %s, of which torn %s; %s, %s",
 		plural(d.Operations, "operation"), plural(d.Syncs, "sync"), byteSize(d.Bytes), plural(d.Lost+d.Torn, "unsynced write"),
 		grouped(d.Torn), plural(d.Errors, "error"), plural(d.Stalls, "stalled operation")))
@@ -401,9 +437,16 @@ func (t *text) time() {
 
 func (t *text) commands() {
 	t.line("")
-	t.line("  run it again:        %s", t.r.Reproduce())
+	again := t.run.Reproduce()
+	if again != "" {
+		t.line("  run it again:        %s", again)
+	}
 	if t.opts.Folder != "" {
-		t.line("  compare with this:   simrun replay %s", shellQuoted(t.opts.Folder))
+		if t.run.Plan == "" {
+			t.line("  check its history:   simrun check %s", shellQuoted(t.opts.Folder))
+		} else if !t.run.Cut {
+			t.line("  compare with this:   simrun replay %s", shellQuoted(t.opts.Folder))
+		}
 		t.line("  look at it:          %s", filepath.Join(t.opts.Folder, FilePage))
 	}
 }

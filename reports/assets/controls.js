@@ -195,7 +195,7 @@
       filter();
     });
   }
-  $('copy').addEventListener('click', () => {
+  if ($('copy')) $('copy').addEventListener('click', () => {
     navigator.clipboard.writeText($('command').textContent).then(() => { $('copy').textContent = 'Copied'; });
   });
   document.querySelectorAll('[data-op]').forEach((b) => b.addEventListener('click', () => {
