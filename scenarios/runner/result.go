@@ -21,6 +21,7 @@ func (r *run) finish(err error) (*Outcome, error) {
 	} else {
 		r.explain(err)
 	}
+	r.trace.flush()
 	h, err := r.rec.Close(r.world.Now())
 	if err != nil {
 		return nil, err

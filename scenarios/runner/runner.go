@@ -41,6 +41,11 @@ type Options struct {
 	Logf func(format string, args ...any)
 	// Watch, if set, sees every record of the trace.
 	Watch func(r sim.Record, subject string)
+	// Trace, if not nil, gets a line for every record of the trace from TraceFrom on
+	// and before TraceTo, instants of virtual time; a TraceTo of zero is the end. An
+	// error of writing is the writer's to keep.
+	Trace              io.Writer
+	TraceFrom, TraceTo time.Duration
 	// Progress, if set, is called now and then.
 	Progress func(Progress)
 	// Interrupted, if set, is asked now and then whether to end the run.
@@ -86,6 +91,7 @@ type run struct {
 	world    *sim.World
 	load     workload.Workload
 	rec      *history.Recorder
+	trace    *traceLines // nil: nobody reads them
 	schedule *faults.Scheduler
 	sessions []*session
 	admin    *session
@@ -184,9 +190,7 @@ func (r *run) prepare(build Builder) error {
 	}
 	r.timeline.now = r.world.Now
 	r.rec.Observe(r.traceOp)
-	if r.opts.Watch != nil {
-		r.world.Trace.Watch(r.opts.Watch)
-	}
+	r.watchTrace()
 	r.schedule = faults.NewScheduler(r.world.Kernel, sim.NewInjector(r.world, r.cluster), p.Faults, r.faultEvent)
 	r.watchProgress()
 	return nil
@@ -220,11 +224,10 @@ func (r *run) traceOp(op *history.Op) {
 
 func (r *run) faultEvent(e faults.Event) {
 	r.during.Faults = append(r.during.Faults, e)
-	text := e.String()
-	r.world.Mark(sim.TraceFault, text)
+	r.world.Mark(sim.TraceFault, e.String())
 	r.timeline.fault(e)
 	if r.opts.Logf != nil {
-		r.opts.Logf("%12v %s", time.Duration(r.world.Now()), text)
+		r.opts.Logf("%12v %-8s %s", time.Duration(r.world.Now()), "-", e.Words()) // in the columns of what nodes log
 	}
 }
 
