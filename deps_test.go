@@ -95,7 +95,8 @@ func layers() []rule {
 		{pkg: "checker/consensus", imports: []string{"checker/verdict"}},
 		{pkg: "checker/state", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
 		{pkg: "checker", imports: []string{"checker/...", "sim/history"}, tests: []string{"sim/history/..."}},
-		{pkg: "reports", imports: []string{"checker", "sim/plan", "sim/history/...", "nodes/invariant"}},
+		// Of the database the reports know how the keys of tables are written, to read them.
+		{pkg: "reports", imports: []string{"checker", "sim/history/...", "nodes/invariant", "nodes/codec"}},
 
 		// These join the parts; scenarios itself only draws plans. The nodes of
 		// bareraft are a system of their own, in which a bug of raft's is not

@@ -102,9 +102,11 @@ func WritePage(w io.Writer, run *Run) error {
 		c := &r.Checkers[i]
 		p.More += c.More
 		for _, f := range c.Findings {
+			f.Message = run.readable(f.Message)
 			p.Findings = append(p.Findings, pageFinding{f, false})
 		}
 		for _, f := range c.Observations {
+			f.Message = run.readable(f.Message)
 			p.Observations = append(p.Observations, pageFinding{f, true})
 		}
 		if c.Reason != "" && !notJudged(c) {
@@ -205,7 +207,7 @@ func pageDataOf(run *Run) (data *pageData, omitted int) {
 			}
 			data.Ops = append(data.Ops, pageOp{
 				ID: op.ID, Client: op.Client, Invoke: op.Invoke, Return: op.Return, Outcome: op.Outcome,
-				Text: clip(describeOp(op), opTextMax), Error: clip(op.Error, opTextMax), Phase: op.Phase,
+				Text: clip(describeIn(&run.History.Header, op), opTextMax), Error: clip(op.Error, opTextMax), Phase: op.Phase,
 			})
 		}
 	}
@@ -213,7 +215,7 @@ func pageDataOf(run *Run) (data *pageData, omitted int) {
 		if len(f.Evidence)+len(f.Nodes) == 0 && f.At == 0 {
 			continue
 		}
-		flag := pageFlag{At: f.At, Nodes: f.Nodes, Text: string(f.Anomaly) + ": " + f.Message, Ops: f.Evidence}
+		flag := pageFlag{At: f.At, Nodes: f.Nodes, Text: string(f.Anomaly) + ": " + run.readable(f.Message), Ops: f.Evidence}
 		if flag.At == 0 && len(f.Evidence) > 0 {
 			flag.At = returns[f.Evidence[0]]
 		}

@@ -31,6 +31,15 @@ func (r *Run) Reproduce() string {
 	return r.Result.Reproduce()
 }
 
+// readable is a message of a finding as it is told, with the keys of tables by what
+// they mean.
+func (r *Run) readable(message string) string {
+	if r.History == nil {
+		return message
+	}
+	return readableMessage(&r.History.Header, message)
+}
+
 // Result is what a run produced apart from its history.
 type Result struct {
 	Scenario string `json:"scenario"`

@@ -171,7 +171,7 @@ func (t *text) finding(f checker.Finding) {
 		title += ": " + words
 	}
 	t.line("  %s  (found by %s)", title, f.Checker)
-	t.wrapped("    ", "    ", f.Message)
+	t.wrapped("    ", "    ", t.run.readable(f.Message))
 	if place := describePlace(&f.Place); place != "" {
 		t.wrapped("      ", "      ", place)
 	}
@@ -186,7 +186,7 @@ func (t *text) finding(f checker.Finding) {
 			continue
 		}
 		t.line("      operation %d, %s", id, describeTimes(op))
-		t.wrapped("        ", "        ", describeOp(op))
+		t.wrapped("        ", "        ", describeIn(&t.run.History.Header, op))
 	}
 	t.line("")
 }
