@@ -53,7 +53,7 @@ func (l *traceLines) record(r sim.Record, subject string) {
 	if r.Time < l.from || r.Time >= l.to {
 		return
 	}
-	fmt.Fprintf(l.out, "%3d.%09ds %-8s %-8v %s\n", r.Time/1e9, r.Time%1e9, l.names[r.Node], r.Kind, aboutRecord(r, subject)) //nolint:errcheck // sticks to the writer
+	fmt.Fprintf(l.out, "%3d.%09ds %-8s %-8v %s\n", r.Time/1e9, r.Time%1e9, l.names[r.Node], r.Kind, aboutRecord(r, subject))
 }
 
 // aboutRecord completes the words of kinds that say less than their record.

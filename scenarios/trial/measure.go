@@ -29,7 +29,7 @@ const (
 func Judge(w *sim.World, err error) checker.Result {
 	r := checker.Result{Checker: AssertionName, Checked: 1}
 	var failure *sim.Failure
-	switch f, found := FindingOf(w, err); {
+	switch f, found := asserted(w, err); {
 	case err == nil:
 	case found:
 		r.Add(f)
@@ -43,9 +43,9 @@ func Judge(w *sim.World, err error) checker.Result {
 	return r
 }
 
-// FindingOf is what simulated code asserts with the error that ended a world: an
+// asserted is what simulated code asserts with the error that ended a world: an
 // invariant, or a promise of raft.
-func FindingOf(w *sim.World, err error) (f checker.Finding, found bool) {
+func asserted(w *sim.World, err error) (f checker.Finding, found bool) {
 	var violation invariant.Violation
 	var breach consensus.Breach
 	switch {

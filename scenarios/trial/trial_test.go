@@ -52,7 +52,7 @@ func TestFolder(t *testing.T) {
 	}
 	var first, then bytes.Buffer
 	for out, r := range map[*bytes.Buffer]*reports.Run{&first: run, &then: loaded} {
-		if err := reports.WriteText(out, r, reports.TextOptions{Folder: dir}); err != nil {
+		if err = reports.WriteText(out, r, reports.TextOptions{Folder: dir}); err != nil {
 			t.Fatal(err)
 		}
 	}
