@@ -121,6 +121,7 @@
     flags(ctx);
     selection(ctx);
     ctx.restore();
+    crosses(ctx);
     axis(ctx);
     labels(ctx);
   }
@@ -297,6 +298,15 @@
       ctx.lineTo(at, height);
       ctx.stroke();
       ctx.setLineDash([]);
+    }
+  }
+
+  // crosses mark the nodes on which findings were seen. Most runs end at an assertion,
+  // so that a cross may reach beyond the lane's end.
+  function crosses(ctx) {
+    for (const f of data.flags.filter((f) => f.at)) {
+      const at = x(f.at);
+      if (at < gutter || at > width - right + 1) continue;
       for (const row of rows) if (row.kind === 'node' && f.nodes.includes(row.label)) cross(ctx, at, row.y + row.h / 2);
     }
   }
