@@ -279,16 +279,25 @@ func (t *text) faults() {
 
 func (t *text) commands() {
 	t.line("")
-	again := t.run.Reproduce()
-	if again != "" {
+	if t.run.Plan == "" || t.run.Cut {
+		t.commandsOfPart()
+		return
+	}
+	t.line("  run it again:        %s", t.r.Reproduce())
+	if t.opts.Folder != "" {
+		t.line("  compare with this:   simrun replay %s", shellQuoted(t.opts.Folder))
+		t.line("  look at it:          %s", filepath.Join(t.opts.Folder, FilePage))
+	}
+}
+
+// commandsOfPart are those of a run without a plan, or without an end, which no replay
+// can be compared with.
+func (t *text) commandsOfPart() {
+	if again := t.run.Reproduce(); again != "" {
 		t.line("  run it again:        %s", again)
 	}
 	if t.opts.Folder != "" {
-		if t.run.Plan == "" {
-			t.line("  check its history:   simrun check %s", shellQuoted(t.opts.Folder))
-		} else if !t.run.Cut {
-			t.line("  compare with this:   simrun replay %s", shellQuoted(t.opts.Folder))
-		}
+		t.line("  check its history:   simrun check %s", shellQuoted(t.opts.Folder))
 		t.line("  look at it:          %s", filepath.Join(t.opts.Folder, FilePage))
 	}
 }

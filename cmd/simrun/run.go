@@ -40,8 +40,8 @@ folder gets the plan, the history while it is recorded, and at the end the verdi
 trace and a page. A folder that holds an earlier run keeps it until the new one is whole;
 till then that is in its subfolder ` + reports.FolderNew + `. An interrupt ends the run early: what was recorded is checked and kept.`,
 		Example: `  simrun run bank --seed 7
-  simrun run bank --seed 7 --knob commit-mode=async --knob pessimistic=1000
   simrun run bank --seed 7 --trace events.txt --trace-from 2s --trace-to 3s
+  simrun run bank --seed 7 --knob commit-mode=async --knob pessimistic=1000
   simrun run out/bank-7/plan.toml`,
 		Args: one("one scenario or plan"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runOne(cmd, args[0], &f) },
@@ -64,9 +64,6 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 		return err
 	}
 	if err = src.fix(f.knobs); err != nil {
-		return err
-	}
-	if err = f.trace.check(); err != nil {
 		return err
 	}
 	p := src.planOf(uint64(f.seed))
@@ -106,6 +103,9 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 // open makes the folder and, when that is there, the log and the file of the trace.
 // In a mistake nothing is replaced and nothing left.
 func (f *runFlags) open(cmd *cobra.Command, src *source, opts *runner.Options) (folder *reports.Folder, closeLogs func() error, err error) {
+	if err = f.trace.check(); err != nil {
+		return nil, nil, err
+	}
 	input := ""
 	if src.plan != nil {
 		input = src.name
