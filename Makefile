@@ -12,7 +12,7 @@ FUZZTIME ?= 20s
 BENCH   ?= .
 COUNT   ?= 6
 
-.PHONY: all build test check vet lint tools race tidy generate bench fuzz hunt clean
+.PHONY: all build test check vet lint tools race tidy generate bench fuzz hunt picture clean
 
 all: build test
 
@@ -61,6 +61,14 @@ fuzz:
 	    $(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
 	  done; \
 	done
+
+# The picture in README, anew; it needs chromium. It is due when the trace in README
+# changes, of which a test tells.
+CHROMIUM ?= chromium
+picture: build
+	bin/simrun run bank --seed 7 --out out/picture
+	$(CHROMIUM) --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1400,1000 --virtual-time-budget=5000 \
+	  --screenshot=docs/report.png file://$(CURDIR)/out/picture/report.html
 
 # Ten minutes of seeds of one scenario: make hunt SCENARIO=register
 SCENARIO ?= bank

@@ -29,6 +29,8 @@ type (
 	Verdict = verdict.Verdict
 	// Finding is one anomaly with its evidence.
 	Finding = verdict.Finding
+	// Place is where and when a Finding was seen.
+	Place = verdict.Place
 	// Anomaly is the name of what went wrong.
 	Anomaly = verdict.Anomaly
 	// Result is the answer of one checker.

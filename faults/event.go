@@ -56,9 +56,12 @@ type Event struct {
 }
 
 // String is the event as a line of text.
-func (e Event) String() string {
+func (e Event) String() string { return seconds(time.Duration(e.At)) + " " + e.Words() }
+
+// Words is the event without its instant.
+func (e Event) Words() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s fault %d %v: %v", seconds(time.Duration(e.At)), e.Index, e.Stage, e.Fault)
+	fmt.Fprintf(&b, "fault %d %v: %v", e.Index, e.Stage, e.Fault)
 	if len(e.Targets) > 0 {
 		b.WriteString(" [" + strings.Join(e.Targets, " "))
 		if len(e.Peers) > 0 {

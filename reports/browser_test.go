@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"simrun/checker"
 )
 
 // drive uses the page as a person would and leaves what it saw in the title.
@@ -39,6 +41,11 @@ const drive = `<script>
   const lanes = document.getElementById('lanes'), at = lanes.getBoundingClientRect();
   for (let y = 2; y < at.height; y += 5) mouse(lanes, 'mousemove', at.left + at.width / 2, at.top + y);
   document.querySelector('#operations tbody tr').click();
+  document.getElementById('filter').value = '';
+  document.getElementById('filter').dispatchEvent(new Event('input'));
+  document.querySelector('[data-at]').click();
+  await rest(1000);
+  look();
   document.title = JSON.stringify({ saw, failed: window.failed });
 })();
 </script>`
@@ -59,6 +66,7 @@ func TestPageInBrowser(t *testing.T) {
 		t.Skip("needs chromium and some seconds")
 	}
 	run := bankRun(110)
+	run.Result.Checkers[1].Findings[0].Place = checker.Place{At: 5_000 * ms, Nodes: []string{"store2"}}
 	page := strings.Replace(pageOf(t, run), "<head>", "<head>"+prepare, 1) + drive
 	dir := t.TempDir()
 	file := filepath.Join(dir, "report.html")
@@ -89,7 +97,7 @@ func TestPageInBrowser(t *testing.T) {
 		}
 		return n
 	}
-	if len(got.Saw) != 5 {
+	if len(got.Saw) != 6 {
 		t.Fatalf("saw %q", got.Saw)
 	}
 	if n := count(got.Saw[0]); n != c.Total() {
@@ -105,5 +113,8 @@ func TestPageInBrowser(t *testing.T) {
 	}
 	if n := count(got.Saw[4]); n != c.Failed {
 		t.Errorf("%d operations have write conflicts, want %d", n, c.Failed)
+	}
+	if n := count(got.Saw[5]); n < 2 || n > c.Total()/4 {
+		t.Errorf("around the instant of a finding %d operations are in view", n)
 	}
 }

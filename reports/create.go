@@ -90,6 +90,9 @@ func fixedFiles() []string {
 	return []string{FilePlan, FileHistory, FileTrace, FilePage, FileEDN, FileResult}
 }
 
+// mayLack reports whether there are runs without a file of that name.
+func mayLack(name string) bool { return name == FilePlan || strings.HasPrefix(name, "linear-") }
+
 // ownFiles returns the names of the files that an earlier run has left in a
 // folder. It is an error if the folder has such files that are not of a run.
 func ownFiles(path string) ([]string, error) {
@@ -201,7 +204,7 @@ func (f *Folder) publish() error {
 		} else {
 			err = os.Rename(from, filepath.Join(f.into, name))
 		}
-		if err != nil && (!errors.Is(err, fs.ErrNotExist) || !strings.HasPrefix(name, "linear-")) {
+		if err != nil && (!errors.Is(err, fs.ErrNotExist) || !mayLack(name)) {
 			return &Error{File: from, Problem: "cannot be moved to " + f.into + ": " + reason(err), Remedy: remedySpace, Err: err}
 		}
 	}

@@ -18,7 +18,7 @@ func ExampleWriteText() {
 		},
 	}
 	r.Conclude()
-	if err := reports.WriteText(os.Stdout, &reports.Run{Result: r}, reports.TextOptions{}); err != nil {
+	if err := reports.WriteText(os.Stdout, &reports.Run{Plan: "version = '1'\n", Result: r}, reports.TextOptions{}); err != nil {
 		panic(err)
 	}
 	// Output:

@@ -1,6 +1,9 @@
 package reports
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // pageTable is one table of figures.
 type pageTable struct {
@@ -9,8 +12,22 @@ type pageTable struct {
 	Rows  [][]string
 }
 
-// pageTables are the statistics as the page shows them.
-func pageTables(r *Result) []pageTable {
+// pageTables are the statistics as the page shows them. Of a run that was cut off,
+// and of a system that no plan describes, those are left out of which nothing was
+// counted.
+func pageTables(run *Run) []pageTable {
+	tables := allTables(run.Result)
+	if run.Plan != "" && !run.Cut {
+		return tables
+	}
+	return slices.DeleteFunc(tables, func(t pageTable) bool {
+		return !slices.ContainsFunc(t.Rows, func(row []string) bool {
+			return slices.ContainsFunc(row[1:], func(cell string) bool { return cell != "0" && cell != "0.00" })
+		})
+	})
+}
+
+func allTables(r *Result) []pageTable {
 	s := &r.Stats
 	operations := pageTable{Title: "Operations", Head: []string{"", "ok", "failed", "unknown"}}
 	for _, c := range s.Operations {

@@ -105,7 +105,10 @@ func (f *Folder) Save(run *Run) error {
 }
 
 func (f *Folder) saveRun(run *Run) error {
-	parts := []part{planPart(run.Plan)}
+	var parts []part
+	if run.Plan != "" {
+		parts = append(parts, planPart(run.Plan))
+	}
 	if f.stream == nil {
 		parts = append(parts, part{FileHistory, func(w io.Writer) error { return history.Encode(w, run.History) }})
 	}

@@ -61,11 +61,11 @@ func writeJSON(w io.Writer, v any) error {
 
 // Load reads a folder. What can be read is returned together with the first
 // error: a run whose process died has a plan and the part of its history that
-// it recorded, and no result.
+// it recorded, and no result. A system of one's own has no plan.
 func Load(dir string) (*Run, error) {
 	run := &Run{}
 	plan, err := os.ReadFile(filepath.Join(dir, FilePlan))
-	if err != nil {
+	if err != nil && (!errors.Is(err, os.ErrNotExist) || !isRun(dir)) {
 		return run, unreadable(dir, FilePlan, err)
 	}
 	run.Plan = string(plan)

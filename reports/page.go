@@ -29,6 +29,8 @@ const opTextMax = 2_000
 type page struct {
 	Result       *Result
 	VerdictClass string
+	Command      string   // that runs it again; may be empty
+	Cut          bool     // see Run
 	Loud         string   // what is wrong with the run as a test
 	Reasons      []string // why checkers could not decide
 	Findings     []pageFinding
@@ -49,6 +51,9 @@ type pageFinding struct {
 	checker.Finding
 	Allowed bool
 }
+
+// Where says where and when it was seen.
+func (f pageFinding) Where() string { return describePlace(&f.Place) }
 
 // pageData is what the script draws. Instants are nanoseconds: numbers up to
 // 2^53, a hundred days, are exact in JavaScript.
@@ -71,11 +76,13 @@ type pageOp struct {
 	Phase   string          `json:"phase,omitempty"`
 }
 
-// pageFlag is a finding, at the instant at which its first operation returned.
+// pageFlag is a finding where it was seen: at an instant, on nodes, in operations,
+// of which any may be unknown.
 type pageFlag struct {
-	At   int64  `json:"at"`
-	Text string `json:"text"`
-	Ops  []int  `json:"ops"`
+	At    int64    `json:"at"`
+	Nodes []string `json:"nodes"`
+	Text  string   `json:"text"`
+	Ops   []int    `json:"ops"`
 }
 
 // WritePage writes the HTML page of a run.
@@ -84,8 +91,10 @@ func WritePage(w io.Writer, run *Run) error {
 	p := page{
 		Result:       r,
 		VerdictClass: map[checker.Verdict]string{checker.OK: "ok", checker.Violation: "violation"}[r.Verdict],
-		Loud:         loud(&r.Stats),
-		Tables:       pageTables(r),
+		Command:      run.Reproduce(),
+		Cut:          run.Cut,
+		Loud:         loud(run),
+		Tables:       pageTables(run),
 		Waits:        pageWaits(r.Waits),
 		Plan:         run.Plan,
 	}
@@ -93,9 +102,11 @@ func WritePage(w io.Writer, run *Run) error {
 		c := &r.Checkers[i]
 		p.More += c.More
 		for _, f := range c.Findings {
+			f.Message = run.readable(f.Message)
 			p.Findings = append(p.Findings, pageFinding{f, false})
 		}
 		for _, f := range c.Observations {
+			f.Message = run.readable(f.Message)
 			p.Observations = append(p.Observations, pageFinding{f, true})
 		}
 		if c.Reason != "" && !notJudged(c) {
@@ -159,9 +170,11 @@ func groupedAny(n any) string {
 }
 
 // loud is what a reader must know before trusting the verdict.
-func loud(s *Stats) string {
-	scheduled, effective := s.faults()
+func loud(run *Run) string {
+	scheduled, effective := run.Result.Stats.faults()
 	switch {
+	case run.Cut:
+		return "The run did not come to its end: this page has what the plan and the part of the history tell that was recorded."
 	case scheduled == 0:
 		return "No fault was scheduled: this run shows only that it works when nothing happens."
 	case effective == 0:
@@ -194,14 +207,19 @@ func pageDataOf(run *Run) (data *pageData, omitted int) {
 			}
 			data.Ops = append(data.Ops, pageOp{
 				ID: op.ID, Client: op.Client, Invoke: op.Invoke, Return: op.Return, Outcome: op.Outcome,
-				Text: clip(describeOp(op), opTextMax), Error: clip(op.Error, opTextMax), Phase: op.Phase,
+				Text: clip(describeIn(&run.History.Header, op), opTextMax), Error: clip(op.Error, opTextMax), Phase: op.Phase,
 			})
 		}
 	}
 	for _, f := range findings {
-		if len(f.Evidence) > 0 {
-			data.Flags = append(data.Flags, pageFlag{returns[f.Evidence[0]], string(f.Anomaly) + ": " + f.Message, f.Evidence})
+		if len(f.Evidence)+len(f.Nodes) == 0 && f.At == 0 {
+			continue
 		}
+		flag := pageFlag{At: f.At, Nodes: f.Nodes, Text: string(f.Anomaly) + ": " + run.readable(f.Message), Ops: f.Evidence}
+		if flag.At == 0 && len(f.Evidence) > 0 {
+			flag.At = returns[f.Evidence[0]]
+		}
+		data.Flags = append(data.Flags, flag)
 	}
 	return data, omitted
 }

@@ -12,10 +12,32 @@ import (
 
 // Run is everything that a run produced: the contents of its folder.
 type Run struct {
-	// Plan is the plan's text form.
+	// Plan is the plan's text form; empty for a system of one's own, which no plan
+	// describes: such a run has no command that runs it again, unless the result
+	// names one, and the figures of the database do not exist.
 	Plan    string
 	History *history.History
 	Result  *Result
+	// Cut says that the process died before the run's end: the result has what plan
+	// and history tell. What else there was to count was not recorded.
+	Cut bool
+}
+
+// Reproduce is the command that runs the same again, "" if there is none.
+func (r *Run) Reproduce() string {
+	if r.Plan == "" && r.Result.Command == "" {
+		return ""
+	}
+	return r.Result.Reproduce()
+}
+
+// readable is a message of a finding as it is told, with the keys of tables by what
+// they mean.
+func (r *Run) readable(message string) string {
+	if r.History == nil {
+		return message
+	}
+	return readableMessage(&r.History.Header, message)
 }
 
 // Result is what a run produced apart from its history.

@@ -76,6 +76,12 @@ type ClusterStats struct {
 	SnapshotsRefused uint64 `json:"snapshots_refused"` // chunks that a receiver did not take
 }
 
+// onlyNodes reports whether nothing is counted but what happened to nodes, as of a
+// system that has neither leaders nor regions.
+func (c ClusterStats) onlyNodes() bool {
+	return c == ClusterStats{Crashes: c.Crashes, Restarts: c.Restarts}
+}
+
 // ReadStats counts the reads of regions by how they were confirmed.
 type ReadStats struct {
 	Lease   uint64 `json:"lease"`   // by a leader under its lease

@@ -6,7 +6,6 @@ import (
 	"io"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"simrun/checker"
 	"simrun/sim/history"
@@ -46,7 +45,7 @@ func WriteText(w io.Writer, run *Run, opts TextOptions) error {
 	if opts.MaxEvidence == 0 {
 		opts.MaxEvidence = evidenceMaxDefault
 	}
-	t := &text{r: run.Result, opts: opts, ops: map[int]*history.Op{}}
+	t := &text{run: run, r: run.Result, opts: opts, ops: map[int]*history.Op{}}
 	if run.History != nil {
 		for i := range run.History.Ops {
 			op := &run.History.Ops[i]
@@ -59,12 +58,11 @@ func WriteText(w io.Writer, run *Run, opts TextOptions) error {
 	t.checkers()
 	t.operations()
 	t.faults()
-	t.cluster()
-	t.engines()
-	t.traffic()
-	t.cost()
-	t.marks()
-	t.time()
+	if run.Cut {
+		t.unrecorded()
+	} else {
+		t.figures()
+	}
 	t.commands()
 	_, err := w.Write(t.out.Bytes())
 	return err
@@ -72,6 +70,7 @@ func WriteText(w io.Writer, run *Run, opts TextOptions) error {
 
 // text collects the lines.
 type text struct {
+	run  *Run
 	r    *Result
 	opts TextOptions
 	ops  map[int]*history.Op // by id
@@ -155,7 +154,10 @@ func (t *text) finding(f checker.Finding) {
 		title += ": " + words
 	}
 	t.line("  %s  (found by %s)", title, f.Checker)
-	t.wrapped("    ", "    ", f.Message)
+	t.wrapped("    ", "    ", t.run.readable(f.Message))
+	if place := describePlace(&f.Place); place != "" {
+		t.wrapped("      ", "      ", place)
+	}
 	for i, id := range f.Evidence {
 		if i == t.opts.MaxEvidence {
 			t.line("      and %s", plural(len(f.Evidence)-i, "more operation"))
@@ -167,7 +169,7 @@ func (t *text) finding(f checker.Finding) {
 			continue
 		}
 		t.line("      operation %d, %s", id, describeTimes(op))
-		t.wrapped("        ", "        ", describeOp(op))
+		t.wrapped("        ", "        ", describeIn(&t.run.History.Header, op))
 	}
 	t.line("")
 }
@@ -221,7 +223,7 @@ func anomalies(findings []checker.Finding) string {
 
 func (t *text) operations() {
 	if len(t.r.Stats.Operations) == 0 {
-		t.labelled("operations", "NONE: no client did anything")
+		t.labelled("operations", noOperations(t.run))
 	}
 	for i, c := range t.r.Stats.Operations {
 		label := ""
@@ -233,10 +235,20 @@ func (t *text) operations() {
 	}
 }
 
+// noOperations is why there is none.
+func noOperations(run *Run) string {
+	if run.Cut {
+		return "none had ended when the recording was cut off"
+	}
+	return "NONE: no client did anything"
+}
+
 func (t *text) faults() {
 	scheduled, effective := t.r.Stats.faults()
 	var words string
 	switch {
+	case t.run.Cut && scheduled > 0:
+		words = fmt.Sprintf("%d scheduled; which of them took effect was not recorded:", scheduled)
 	case scheduled == 0:
 		words = "NONE: no fault was scheduled, so this run shows only that it works when nothing happens."
 	case effective == 0:
@@ -247,6 +259,9 @@ func (t *text) faults() {
 	var injected, asked []string
 	for _, c := range t.r.Stats.Faults {
 		count := fmt.Sprintf("%s"+noBreak+"%d/%d", c.Kind, c.Effective, c.Scheduled)
+		if t.run.Cut {
+			count = fmt.Sprintf("%s"+noBreak+"%d", c.Kind, c.Scheduled)
+		}
 		if c.administrative() {
 			asked = append(asked, count)
 		} else {
@@ -262,145 +277,27 @@ func (t *text) faults() {
 	}
 }
 
-func (t *text) cluster() {
-	c := &t.r.Stats.Cluster
-	t.labelled("cluster", listed([]quantity{
-		{c.Elections, "election"},
-		{c.LeaderTransfers, "leader transfer"},
-		{c.Splits, "split"},
-		{c.Snapshots, "snapshot"},
-		{c.Crashes, "crash"},
-		{c.Restarts, "restart"},
-	}))
-	if c.SnapshotsSent+c.SnapshotsResumed+c.SnapshotsRefused > 0 {
-		t.labelled("snapshots", fmt.Sprintf("%s sent, %s resumed, %s applied, %s",
-			grouped(c.SnapshotsSent), grouped(c.SnapshotsResumed), grouped(c.Snapshots), plural(c.SnapshotsRefused, "chunk")+" refused"))
-	}
-	if c.MergesPrepared > 0 {
-		t.labelled("merges", fmt.Sprintf("%s prepared, %s committed, %s rolled back",
-			grouped(c.MergesPrepared), grouped(c.Merges), grouped(c.MergeRollbacks)))
-	}
-	if r := &t.r.Stats.Reads; *r != (ReadStats{}) {
-		t.labelled("reads", fmt.Sprintf("%s by lease, %s by read index, %s by followers",
-			grouped(r.Lease), grouped(r.Index), grouped(r.Replica)))
-	}
-	t.commits(&t.r.Stats.Commits)
-	t.operators()
-}
-
-// commits tells how many transactions were committed in which way, and in how many
-// rounds of requests.
-func (t *text) commits(c *CommitStats) {
-	var words []string
-	for _, m := range []struct {
-		name string
-		n    CommitMode
-	}{{"in two phases", c.TwoPhase}, {"asynchronously", c.Async}, {"in one phase", c.OnePhase}} {
-		if m.n.Transactions > 0 {
-			words = append(words, fmt.Sprintf("%s %s in %s", grouped(m.n.Transactions), m.name, plural(m.n.Rounds, "round")))
-		}
-	}
-	if len(words) > 0 {
-		t.labelled("commits", strings.Join(words, ", ")+"; "+plural(c.Proposals, "proposal"))
-	}
-}
-
-// operators tells what the placement driver has had done: of each kind how many
-// have finished, of how many.
-func (t *text) operators() {
-	var kinds []string
-	var timedOut, cancelled, abandoned uint64
-	for _, c := range t.r.Stats.Operators {
-		kinds = append(kinds, fmt.Sprintf("%s"+noBreak+"%d/%d", c.Kind, c.Finished, c.Begun))
-		timedOut, cancelled, abandoned = timedOut+c.TimedOut, cancelled+c.Cancelled, abandoned+c.Abandoned
-	}
-	if len(kinds) > 0 {
-		t.labelled("operators", fmt.Sprintf("%s; %d timed out, %d cancelled, %d lost with a leader",
-			strings.Join(kinds, ", "), timedOut, cancelled, abandoned))
-	}
-}
-
-// engines tells what the databases did in the background, and which of them held
-// back writes.
-func (t *text) engines() {
-	var sum EngineStats
-	var stalled []string
-	for i := range t.r.Stats.Engines {
-		e := &t.r.Stats.Engines[i]
-		sum.Flushes += e.Flushes
-		sum.Compactions += e.Compactions
-		sum.Lower += e.Lower
-		sum.Levels = max(sum.Levels, e.Levels)
-		if e.Slowdowns+e.Stops > 0 {
-			stalled = append(stalled, fmt.Sprintf("%s slowed %s and stopped %s", e.Node, seconds(int64(e.Slowed)), seconds(int64(e.Stopped))))
-		}
-	}
-	if len(t.r.Stats.Engines) == 0 {
-		return
-	}
-	words := fmt.Sprintf("%s, %s, %s of them below level 0; at most %s",
-		plural(sum.Flushes, "flush"), plural(sum.Compactions, "compaction"), grouped(sum.Lower), plural(sum.Levels, "level"))
-	if len(stalled) > 0 {
-		words += "; writes of " + strings.Join(stalled, ", ")
-	}
-	t.labelled("engines", words)
-}
-
-// quantity is a number of something.
-type quantity struct {
-	n    uint64
-	noun string
-}
-
-// listed joins quantities with commas.
-func listed(quantities []quantity) string {
-	words := make([]string, len(quantities))
-	for i, q := range quantities {
-		words[i] = plural(q.n, q.noun)
-	}
-	return strings.Join(words, ", ")
-}
-
-func (t *text) traffic() {
-	n, d := &t.r.Stats.Network, &t.r.Stats.Disk
-	t.labelled("network", fmt.Sprintf("%s (%s), %s delivered, %s lost, %s cut off, %s duplicated, %s reordered, %s held",
-		plural(n.Sent, "message"), byteSize(n.Bytes), grouped(n.Delivered), grouped(n.Lost+n.Overflowed), grouped(n.Cut),
-		grouped(n.Duplicated), grouped(n.Reordered), grouped(n.Clogged)))
-	t.labelled("disk", fmt.Sprintf("%s, %s, %s written; lost with the power: %s, of which torn %s; %s, %s",
-		plural(d.Operations, "operation"), plural(d.Syncs, "sync"), byteSize(d.Bytes), plural(d.Lost+d.Torn, "unsynced write"),
-		grouped(d.Torn), plural(d.Errors, "error"), plural(d.Stalls, "stalled operation")))
-}
-
-func (t *text) marks() {
-	if len(t.r.Marks) == 0 {
-		return
-	}
-	reached := 0
-	for _, m := range t.r.Marks {
-		if m.Count > 0 {
-			reached++
-		}
-	}
-	t.labelled("marks", fmt.Sprintf("%d of %d rare branches reached", reached, len(t.r.Marks)))
-}
-
-func (t *text) time() {
-	words := fmt.Sprintf("%s virtual, %s", seconds(t.r.Stats.Virtual), plural(t.r.Stats.Events, "event"))
-	if t.r.Wall > 0 {
-		words += fmt.Sprintf("; %v of wall time", t.r.Wall.Round(time.Millisecond))
-	}
-	t.labelled("time", words)
-	t.labelled("trace", t.r.TraceHash.String())
-	if t.r.Program != "" {
-		t.labelled("program", "simrun "+t.r.Program)
-	}
-}
-
 func (t *text) commands() {
 	t.line("")
+	if t.run.Plan == "" || t.run.Cut {
+		t.commandsOfPart()
+		return
+	}
 	t.line("  run it again:        %s", t.r.Reproduce())
 	if t.opts.Folder != "" {
 		t.line("  compare with this:   simrun replay %s", shellQuoted(t.opts.Folder))
+		t.line("  look at it:          %s", filepath.Join(t.opts.Folder, FilePage))
+	}
+}
+
+// commandsOfPart are those of a run without a plan, or without an end, which no replay
+// can be compared with.
+func (t *text) commandsOfPart() {
+	if again := t.run.Reproduce(); again != "" {
+		t.line("  run it again:        %s", again)
+	}
+	if t.opts.Folder != "" {
+		t.line("  check its history:   simrun check %s", shellQuoted(t.opts.Folder))
 		t.line("  look at it:          %s", filepath.Join(t.opts.Folder, FilePage))
 	}
 }

@@ -62,7 +62,7 @@ func TestTextGolden(t *testing.T) {
 	t.Run("nothing happened", func(t *testing.T) {
 		r := &Result{Scenario: "register", Seed: 1 << 63, Command: "simrun run my.toml"}
 		r.Conclude()
-		golden(t, "nothing.txt", verdictText(t, &Run{Result: r}, TextOptions{Folder: "out/a b"}))
+		golden(t, "nothing.txt", verdictText(t, &Run{Plan: bankPlan, Result: r}, TextOptions{Folder: "out/a b"}))
 	})
 	t.Run("unknown", func(t *testing.T) {
 		run := quietRun()

@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"simrun/nodes/env"
 	"simrun/sim/stream"
 )
 
@@ -52,7 +53,8 @@ type Kernel struct {
 type Failure struct {
 	Value any
 	At    time.Duration
-	Task  string // empty: a callback
+	Node  env.Addr // on which it ran; 0: none, or nobody knows
+	Task  string   // empty: a callback
 	Stack []byte
 }
 
@@ -126,10 +128,11 @@ func (k *Kernel) Do(fn func()) error {
 	if k.failure != nil {
 		return k.failure
 	}
+	k.Trace.node = 0
 	func() {
 		defer func() {
 			if r := recover(); r != nil {
-				k.Fail(asFailure(r, k.now))
+				k.Fail(k.asFailure(r))
 			}
 		}()
 		fn()
@@ -145,7 +148,7 @@ func (k *Kernel) Do(fn func()) error {
 func (k *Kernel) burst(until int64) {
 	defer func() {
 		if r := recover(); r != nil {
-			k.Fail(asFailure(r, k.now))
+			k.Fail(k.asFailure(r))
 		}
 	}()
 	for k.failure == nil && !k.stopped && k.budget > 0 && k.queue.ready(until) {
@@ -156,6 +159,7 @@ func (k *Kernel) burst(until int64) {
 		k.now = e.at
 		k.fired++
 		k.budget--
+		k.Trace.node = 0
 		e.event.Fire()
 		if k.afterEvent != nil {
 			k.afterEvent()
@@ -177,9 +181,9 @@ func (k *Kernel) choose() {
 
 // asFailure wraps the value of a panic; a task's panic has been wrapped by the
 // task already, with the task's own stack.
-func asFailure(r any, now int64) *Failure {
+func (k *Kernel) asFailure(r any) *Failure {
 	if f, ok := r.(*Failure); ok {
 		return f
 	}
-	return &Failure{Value: r, At: time.Duration(now), Stack: debug.Stack()}
+	return &Failure{Value: r, At: time.Duration(k.now), Node: env.Addr(k.Trace.node), Stack: debug.Stack()}
 }

@@ -123,10 +123,22 @@ func (p *process) arrive(from env.Addr, payload []byte) {
 	t := &p.node.world.Trace
 	subject := ""
 	if t.watched() {
-		subject = fmt.Sprintf("from %s, %d bytes", p.node.world.nodes[from].name, len(payload))
+		subject = p.node.world.describeDatagram(from, payload)
 	}
 	t.record(p.node.world.now, TraceMessage, uint32(p.node.addr), hashDatagram(from, payload), subject)
 	p.receive(from, payload)
+}
+
+// describeDatagram says what a datagram is, for whoever watches the trace.
+func (w *World) describeDatagram(from env.Addr, payload []byte) string {
+	kind := ""
+	if name := w.cfg.Network.Kind; name != nil {
+		kind = name(payload)
+	}
+	if kind != "" {
+		kind += ", "
+	}
+	return fmt.Sprintf("from %s, %s%d bytes", w.nodes[from].name, kind, len(payload))
 }
 
 // Stream implements env.Streams.

@@ -99,10 +99,18 @@ func (t *task) runBody() {
 		if r == nil {
 			panic(killSignal{})
 		}
-		panic(&Failure{Value: r, At: time.Duration(t.kernel.now), Task: t.name, Stack: debug.Stack()})
+		panic(&Failure{Value: r, At: time.Duration(t.kernel.now), Node: t.addr(), Task: t.name, Stack: debug.Stack()})
 	}()
 	t.body(t)
 	returned = true
+}
+
+// addr is the address of the node on which the task runs; 0: none.
+func (t *task) addr() env.Addr {
+	if t.owner == nil {
+		return 0
+	}
+	return t.owner.node.addr
 }
 
 func (t *task) leaveOwner() {
@@ -204,7 +212,6 @@ func (w *wake) Fire() {
 		k.recycle(w)
 		return
 	}
-	node := uint32(0)
 	if t.owner != nil {
 		if !t.owner.alive() {
 			k.recycle(w)
@@ -213,10 +220,9 @@ func (w *wake) Fire() {
 		if t.owner.node.hold(w) {
 			return
 		}
-		node = uint32(t.owner.node.addr)
 	}
 	k.recycle(w)
-	k.Trace.record(k.now, TraceTask, node, xxhash.Sum64String(t.name), t.name)
+	k.Trace.record(k.now, TraceTask, uint32(t.addr()), xxhash.Sum64String(t.name), t.name)
 	t.wait++ // whatever else was scheduled for this wait is stale now
 	t.parked = false
 	t.resume()

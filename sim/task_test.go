@@ -140,6 +140,45 @@ func TestPanicKeepsItsStack(t *testing.T) {
 	}
 }
 
+// A panic says on which node it was: that of the task, or that of the callback; an
+// event of the harness is on none, whatever ran before.
+func TestPanicNamesItsNode(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		main func(w *World, e *env.Env)
+		want env.Addr
+	}{
+		{"task", func(_ *World, e *env.Env) {
+			e.Sched.Go("bomb", func(task env.Task) { task.Sleep(time.Second); explode() })
+		}, 2},
+		{"timer", func(_ *World, e *env.Env) { e.Sched.After(time.Second, explode) }, 2},
+		{"after a mark", func(w *World, e *env.Env) {
+			e.Sched.After(time.Second, func() { w.Mark(TraceMark, "x"); explode() })
+		}, 2},
+		{"harness", func(w *World, _ *env.Env) {
+			w.Go("bomb", func(task env.Task) { task.Sleep(time.Second); explode() })
+		}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := NewWorld(Config{Seed: 1})
+			defer w.Close()
+			w.AddNode(NodeConfig{Name: "first", Main: func(e *env.Env) func() {
+				e.Sched.After(time.Second, func() {})
+				return nil
+			}})
+			w.AddNode(NodeConfig{Name: "second", Main: func(e *env.Env) func() {
+				c.main(w, e)
+				return nil
+			}})
+			w.StartAll()
+			var f *Failure
+			if err := w.RunFor(2 * time.Second); !errors.As(err, &f) || f.Node != c.want || f.At != time.Second {
+				t.Errorf("got %+v, want node %d", f, c.want)
+			}
+		})
+	}
+}
+
 func TestBudget(t *testing.T) {
 	k := NewKernel(1, Arrival)
 	k.Go("loop", func(task env.Task) {

@@ -46,6 +46,7 @@ const checkpointEvery = 1 << 14
 type Trace struct {
 	hash        uint64
 	events      uint64
+	node        uint32 // of the latest record of the current event that has one
 	checkpoints []Checkpoint
 	watch       func(r Record, subject string)
 }
@@ -68,6 +69,9 @@ func (t *Trace) watched() bool { return t.watch != nil }
 // fold adds a record.
 func (t *Trace) fold(now int64, kind EventKind, node uint32, arg uint64) {
 	t.hash = mum(t.hash^uint64(now)^0xa0761d6478bd642f, arg^uint64(kind)<<56^uint64(node)<<24^0xe7037ed1a0b428db)
+	if node != 0 {
+		t.node = node
+	}
 	t.events++
 	if t.events%checkpointEvery == 0 {
 		t.checkpoints = append(t.checkpoints, Checkpoint{t.events, now, t.hash})

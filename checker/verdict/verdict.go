@@ -73,8 +73,22 @@ type Finding struct {
 	// Message is a sentence for people, with keys, values and timestamps.
 	Message string `json:"message"`
 	// Evidence holds the ids of the operations that suffice to see it, the one
-	// that shows it first.
+	// that shows it first; where no operation shows it, those that it is about.
 	Evidence []int `json:"evidence,omitempty"`
+
+	Place
+}
+
+// Place is where and when a finding was seen, as far as anybody knows. It helps
+// people to look there, and says nothing about what is wrong.
+type Place struct {
+	// At is the virtual instant in nanoseconds; zero if it is not known.
+	At int64 `json:"at,omitempty"`
+	// Nodes are the names of the nodes that it concerns, the one on which it was
+	// seen first.
+	Nodes []string `json:"nodes,omitempty"`
+	// Task is the task that ran, empty for a callback.
+	Task string `json:"task,omitempty"`
 }
 
 // Result is the answer of one checker.

@@ -3,10 +3,15 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
 
 	"simrun/checker"
+	"simrun/faults"
 	"simrun/reports"
 	"simrun/sim/history"
+	"simrun/sim/plan"
 )
 
 // isCut reports whether a history was read as far as it goes, for its recording
@@ -96,10 +101,34 @@ func writesOnly(op *history.Op) bool {
 
 // cutRun makes a run of what a process that was killed has left in a folder: plan
 // and history, without what is known only at the end.
-func cutRun(run *reports.Run, opts checker.Options) {
-	run.Result = &reports.Result{
+func cutRun(dir string, run *reports.Run, p *plan.Plan, opts checker.Options) {
+	r := &reports.Result{
 		Scenario: run.History.Scenario, Seed: run.History.Seed,
 		Checkers: judgeCut(run.History, opts),
 	}
-	run.Result.Conclude()
+	if p != nil { // else it is no scenario's
+		r.Command = "simrun run " + quoted(filepath.Join(dir, reports.FilePlan))
+		r.Nodes = p.NodeNames()
+		r.Stats.Faults = scheduled(p.Faults)
+	}
+	r.Stats.Operations = reports.CountOperations(run.History)
+	for i := range run.History.Ops {
+		r.Stats.Virtual = max(r.Stats.Virtual, run.History.Ops[i].Return)
+	}
+	r.Locate(run.History)
+	r.Conclude()
+	run.Result, run.Cut = r, true
+}
+
+// scheduled counts the faults of a schedule, in the order of their kinds. What came
+// of them is not known.
+func scheduled(list []faults.Fault) (counts []reports.FaultCount) {
+	byKind := map[faults.Kind]int{}
+	for _, f := range list {
+		byKind[f.Kind]++
+	}
+	for _, kind := range slices.Sorted(maps.Keys(byKind)) {
+		counts = append(counts, reports.FaultCount{Kind: kind.String(), Scheduled: byKind[kind]})
+	}
+	return counts
 }

@@ -196,11 +196,24 @@ func TestRunKilled(t *testing.T) {
 	if strings.Count(said, "\n") != 1 || !strings.Contains(said, "the file is truncated; record it anew: simrun run "+folder+"/plan.toml --out "+folder) {
 		t.Errorf("replay says %s", said)
 	}
+	told := ""
 	for _, command := range []string{"check", "report"} {
 		again := start(t, command, folder)
 		out, code := again.end()
 		if code != exitUnknown || !strings.Contains(out, "cut off after ") || !strings.Contains(out, "linear") || again.stderr.Len() > 0 {
 			t.Errorf("%s ended with status %d:\n%s%s", command, code, out, again.stderr.String())
+		}
+		told = out
+	}
+	// The report tells what plan and history hold, and of the rest that it is unknown.
+	for _, want := range []string{" read: ", " write: ", " scheduled; which of them took effect was not recorded: ", "trace        not recorded", "run it again:        simrun run " + folder + "/plan.toml\n"} {
+		if !strings.Contains(told, want) {
+			t.Errorf("the report lacks %q:\n%s", want, told)
+		}
+	}
+	for _, falsehood := range []string{"NONE", "0000000000000000", "elections", "simrun replay"} {
+		if strings.Contains(told, falsehood) {
+			t.Errorf("the report says %q:\n%s", falsehood, told)
 		}
 	}
 	if _, err := os.Stat(filepath.Join(folder, reports.FilePage)); err != nil {

@@ -39,13 +39,16 @@ func replay(cmd *cobra.Command, dir string) error {
 	if err != nil {
 		return withRemedy(err, dir)
 	}
-	p, err := parsePlan(filepath.Join(dir, reports.FilePlan), recorded.Plan)
-	if err != nil {
+	p, err := shownPlan(dir, recorded)
+	switch {
+	case err != nil:
 		return withRemedy(err, dir)
+	case p == nil:
+		return &reports.Error{File: filepath.Join(dir, reports.FilePlan), Problem: "the file is missing", Remedy: "only the program that recorded a run without a plan can run it again"}
 	}
 	interrupted := interrupts(cmd.ErrOrStderr())
 	progress, clearProgress := progressLine(cmd.ErrOrStderr())
-	outcome, err := runner.Run(&p, runner.Options{Progress: progress, Interrupted: interrupted})
+	outcome, err := runner.Run(p, runner.Options{Progress: progress, Interrupted: interrupted})
 	clearProgress()
 	switch {
 	case err != nil:
@@ -60,7 +63,7 @@ func replay(cmd *cobra.Command, dir string) error {
 		return err
 	}
 	answer, err := compareRuns(dir, recorded, run, func() (*runner.Outcome, error) {
-		third, failed := runner.Run(&p, runner.Options{Interrupted: interrupted})
+		third, failed := runner.Run(p, runner.Options{Interrupted: interrupted})
 		if failed == nil && interrupted() {
 			failed = errInterrupted
 		}

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -11,6 +14,7 @@ import (
 	"simrun/reports"
 	"simrun/scenarios"
 	"simrun/scenarios/runner"
+	"simrun/sim/plan"
 )
 
 func reportCommand() *cobra.Command {
@@ -25,13 +29,16 @@ it tells what the plan and the part of the history hold that were recorded.`,
 			run, err := reports.Load(args[0])
 			switch {
 			case isCut(run.History, err):
-				cutRun(run, checker.Options{Timeout: time.Minute})
+				run.Cut = true
 			case err != nil:
 				return withRemedy(err, args[0])
 			}
-			// What the page shows is a plan.
-			if _, err := parsePlan(filepath.Join(args[0], reports.FilePlan), run.Plan); err != nil {
+			p, err := shownPlan(args[0], run)
+			if err != nil {
 				return withRemedy(err, args[0])
+			}
+			if run.Cut {
+				cutRun(args[0], run, p, checker.Options{Timeout: time.Minute})
 			}
 			if err := reports.Open(args[0]).SavePage(run); err != nil {
 				return err
@@ -43,6 +50,17 @@ it tells what the plan and the part of the history hold that were recorded.`,
 			return verdictStatus(run.Result.Verdict)
 		},
 	}
+}
+
+// shownPlan makes sure that what the page shows is a plan. A system that no plan
+// describes has none, and then there is nothing to show.
+func shownPlan(dir string, run *reports.Run) (*plan.Plan, error) {
+	file := filepath.Join(dir, reports.FilePlan)
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil //nolint:nilnil // no plan, and nothing wrong
+	}
+	p, err := parsePlan(file, run.Plan)
+	return &p, err
 }
 
 func inspectCommand() *cobra.Command {

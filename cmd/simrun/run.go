@@ -23,6 +23,8 @@ type runFlags struct {
 	seed seedFlag
 	out  string
 	log  string
+	// trace says where every event goes.
+	trace traceFlags
 	// marks lists the rare branches.
 	marks bool
 	knobs []string
@@ -38,6 +40,7 @@ folder gets the plan, the history while it is recorded, and at the end the verdi
 trace and a page. A folder that holds an earlier run keeps it until the new one is whole;
 till then that is in its subfolder ` + reports.FolderNew + `. An interrupt ends the run early: what was recorded is checked and kept.`,
 		Example: `  simrun run bank --seed 7
+  simrun run bank --seed 7 --trace events.txt --trace-from 2s --trace-to 3s
   simrun run bank --seed 7 --knob commit-mode=async --knob pessimistic=1000
   simrun run out/bank-7/plan.toml`,
 		Args: one("one scenario or plan"),
@@ -48,6 +51,7 @@ till then that is in its subfolder ` + reports.FolderNew + `. An interrupt ends 
 	cmd.Flags().BoolVar(&f.marks, "marks", false, "list how often each rare branch was reached")
 	addKnobFlag(cmd, &f.knobs)
 	cmd.Flags().StringVar(&f.log, "log", "", "write what nodes and faults log to this file (- for standard error)")
+	f.trace.add(cmd)
 	return cmd
 }
 
@@ -73,14 +77,16 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 	case f.out == "":
 		f.out = src.folder(p.Seed)
 	}
-	folder, logf, closeLog, err := f.open(cmd, src)
+	var opts runner.Options
+	folder, closeLogs, err := f.open(cmd, src, &opts)
 	if err != nil {
 		return err
 	}
 	progress, clearProgress := progressLine(cmd.ErrOrStderr())
-	run, err := runInto(folder, src, p, runner.Options{Logf: logf, Progress: progress, Interrupted: interrupts(cmd.ErrOrStderr())})
+	opts.Progress, opts.Interrupted = progress, interrupts(cmd.ErrOrStderr())
+	run, err := runInto(folder, src, p, opts)
 	clearProgress()
-	if logErr := closeLog(); err == nil {
+	if logErr := closeLogs(); err == nil {
 		err = logErr
 	}
 	err = tell(cmd.OutOrStdout(), folder, run, err)
@@ -94,9 +100,12 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 	return err
 }
 
-// open makes the folder and, when that is there, the log. In a mistake nothing is
-// replaced and nothing left.
-func (f *runFlags) open(cmd *cobra.Command, src *source) (folder *reports.Folder, logf func(string, ...any), closeLog func() error, err error) {
+// open makes the folder and, when that is there, the log and the file of the trace.
+// In a mistake nothing is replaced and nothing left.
+func (f *runFlags) open(cmd *cobra.Command, src *source, opts *runner.Options) (folder *reports.Folder, closeLogs func() error, err error) {
+	if err = f.trace.check(); err != nil {
+		return nil, nil, err
+	}
 	input := ""
 	if src.plan != nil {
 		input = src.name
@@ -106,13 +115,20 @@ func (f *runFlags) open(cmd *cobra.Command, src *source) (folder *reports.Folder
 	}
 	folder, err = reports.Create(f.out, input)
 	if err != nil {
-		return nil, nil, nil, err
+		return nil, nil, err
 	}
-	logf, closeLog, err = openLog(f.log, cmd.ErrOrStderr())
+	logf, closeLog, err := openLog(f.log, cmd.ErrOrStderr())
 	if err != nil {
 		folder.Discard()
+		return nil, nil, err
 	}
-	return folder, logf, closeLog, err
+	opts.Logf = logf
+	closeTrace, err := f.trace.open(opts, cmd.ErrOrStderr())
+	if err != nil {
+		folder.Discard()
+		return nil, nil, errors.Join(err, closeLog())
+	}
+	return folder, func() error { return errors.Join(closeLog(), closeTrace()) }, nil
 }
 
 // tellUnfinished says where else something was recorded for a folder.
@@ -192,31 +208,13 @@ func (l *lenient) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// openLog opens the file for the log; "" is none, "-" standard error. The
-// function that closes it returns the first error of writing it.
+// openLog opens the file for the log; see openLines.
 func openLog(name string, stderr io.Writer) (logf func(string, ...any), closeLog func() error, err error) {
-	if name == "" {
-		return nil, func() error { return nil }, nil
+	w, closeLog, err := openLines("log", name, stderr)
+	if w != nil {
+		logf = func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 	}
-	w := &output{w: stderr}
-	closeLog = func() error { return nil }
-	if name != "-" {
-		file, err := os.Create(name)
-		if err != nil {
-			return nil, nil, fmt.Errorf("cannot write the log: %w", err)
-		}
-		w.w = file
-		closeLog = func() error {
-			if err := file.Close(); w.err == nil {
-				w.err = err
-			}
-			if w.err != nil {
-				return fmt.Errorf("cannot write the log: %w", w.err)
-			}
-			return nil
-		}
-	}
-	return func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }, closeLog, nil
+	return logf, closeLog, err
 }
 
 // interrupts returns a function that reports whether the user has asked to

@@ -56,7 +56,8 @@
   function under(px, py) {
     if (px < gutter) return null;
     const row = rows.find((r) => py >= r.y && py < r.y + r.h);
-    const flag = data.flags.find((f) => py < 26 && Math.abs(x(f.at) - px) < 7);
+    const here = (f) => py < 26 || row && row.kind === 'node' && f.nodes.includes(row.label);
+    const flag = data.flags.find((f) => f.at && here(f) && Math.abs(x(f.at) - px) < 7);
     if (flag) return { flag };
     if (!row) return null;
     const t = x.invert(px), near = x.invert(px + 4) - t;
@@ -118,7 +119,8 @@
   lanes.addEventListener('click', (event) => {
     const hit = under(event.offsetX, event.offsetY);
     if (hit && hit.op) select(hit.op, false);
-    else if (hit && hit.flag) together(hit.flag.ops);
+    else if (hit && hit.flag && hit.flag.ops.length) together(hit.flag.ops);
+    else if (hit && hit.flag) around(hit.flag.at);
   });
 
   // ---- The list -----------------------------------------------------------------
@@ -178,6 +180,9 @@
     list();
   }
 
+  // around brings an instant into view, with some of what went on before and after.
+  const around = (at) => show(at - end / 40, at + end / 40, true);
+
   // ---- Controls -----------------------------------------------------------------
 
   $('zoom-in').addEventListener('click', () => view.transition().duration(200).call(zoom.scaleBy, 2));
@@ -190,7 +195,7 @@
       filter();
     });
   }
-  $('copy').addEventListener('click', () => {
+  if ($('copy')) $('copy').addEventListener('click', () => {
     navigator.clipboard.writeText($('command').textContent).then(() => { $('copy').textContent = 'Copied'; });
   });
   document.querySelectorAll('[data-op]').forEach((b) => b.addEventListener('click', () => {
@@ -199,6 +204,11 @@
   }));
   document.querySelectorAll('[data-ops]').forEach((b) => b.addEventListener('click', () => {
     together(b.dataset.ops.split(',').map(Number));
+    $('timeline').scrollIntoView({ behavior: 'smooth', block: 'center' });
+  }));
+
+  document.querySelectorAll('[data-at]').forEach((b) => b.addEventListener('click', () => {
+    around(Number(b.dataset.at));
     $('timeline').scrollIntoView({ behavior: 'smooth', block: 'center' });
   }));
 

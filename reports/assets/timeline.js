@@ -9,12 +9,14 @@
 
   const gutter = 132, right = 14, font = '12px system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif';
   const color = {
-    ok: '#6fa3c4', failed: '#b4bac6', unknown: '#e59a1c', evidence: '#c62828',
+    ok: '#6fa3c4', failed: '#b4bac6', unknown: '#e59a1c', evidence: '#c62828', concerned: '#fbe3e1',
     up: '#cfe6d8', down: '#4a4f5c', stalled: '#f0c987', ink: '#1d2433', soft: '#5c667a', rule: '#e6eaf0', wash: '#f5f7fa',
     fault: '#e4d3ee', faultEdge: '#8e5aa8', band: 'rgba(142, 90, 168, 0.07)', select: '#1f5fbf',
   };
   const byId = new Map(data.ops.map((op) => [op.id, op]));
+  for (const f of data.flags) { f.ops = f.ops || []; f.nodes = f.nodes || []; }
   const evidence = new Set(data.flags.flatMap((f) => f.ops));
+  const concerned = new Set(data.flags.flatMap((f) => f.nodes)); // nodes of findings
   const end = Math.max(1, data.virtual, d3.max(data.ops, (op) => op.return) || 0, d3.max(data.events, (e) => e.until || e.at) || 0);
   const $ = (id) => document.getElementById(id);
 
@@ -60,7 +62,7 @@
   const idle = []; // to which nothing happened: they share a lane
   for (const name of names) {
     const own = data.events.filter((e) => e.node === name && e.kind !== 'fault');
-    if (own.length || names.length < 6) {
+    if (own.length || concerned.has(name) || names.length < 6) {
       add({ kind: 'node', label: name, h: 24, spans: own.filter((e) => spans.has(e.kind)), marks: own.filter((e) => !spans.has(e.kind)) });
     } else idle.push(name);
   }
@@ -119,6 +121,7 @@
     flags(ctx);
     selection(ctx);
     ctx.restore();
+    crosses(ctx);
     axis(ctx);
     labels(ctx);
   }
@@ -132,7 +135,7 @@
     ctx.fillStyle = color.soft;
     for (const t of s.ticks(10)) ctx.fillText(format(t) + 's', s(t), 12);
     ctx.fillStyle = color.evidence;
-    for (const f of data.flags) {
+    for (const f of data.flags.filter((f) => f.at)) {
       const at = x(f.at);
       if (at < gutter || at > width - right) continue;
       ctx.beginPath();
@@ -189,6 +192,10 @@
       });
     },
     node(ctx, row) {
+      if (concerned.has(row.label)) {
+        ctx.fillStyle = color.concerned;
+        band(ctx, 0, end, row.y, row.h);
+      }
       ctx.fillStyle = color.up;
       if (!row.bare) band(ctx, 0, end, row.y + 6, row.h - 12);
       ctx.textAlign = 'left';
@@ -282,7 +289,7 @@
   }
 
   function flags(ctx) {
-    for (const f of data.flags) {
+    for (const f of data.flags.filter((f) => f.at)) {
       const at = Math.round(x(f.at)) + 0.5;
       ctx.strokeStyle = color.evidence;
       ctx.setLineDash([4, 3]);
@@ -292,6 +299,29 @@
       ctx.stroke();
       ctx.setLineDash([]);
     }
+  }
+
+  // crosses mark the nodes on which findings were seen. Most runs end at an assertion,
+  // so that a cross may reach beyond the lane's end.
+  function crosses(ctx) {
+    for (const f of data.flags.filter((f) => f.at)) {
+      const at = x(f.at);
+      if (at < gutter || at > width - right + 1) continue;
+      for (const row of rows) if (row.kind === 'node' && f.nodes.includes(row.label)) cross(ctx, at, row.y + row.h / 2);
+    }
+  }
+
+  // cross marks a node on which a finding was seen.
+  function cross(ctx, at, y) {
+    for (const [style, w] of [['#fff', 5], [color.evidence, 2.5]]) {
+      ctx.strokeStyle = style;
+      ctx.lineWidth = w;
+      ctx.beginPath();
+      ctx.moveTo(at - 5, y - 5); ctx.lineTo(at + 5, y + 5);
+      ctx.moveTo(at + 5, y - 5); ctx.lineTo(at - 5, y + 5);
+      ctx.stroke();
+    }
+    ctx.lineWidth = 1;
   }
 
   function selection(ctx) {
@@ -310,7 +340,7 @@
     ctx.textAlign = 'left';
     for (const row of rows) {
       ctx.font = row.kind === 'title' ? '650 ' + font : font;
-      ctx.fillStyle = row.kind === 'title' ? color.ink : color.soft;
+      ctx.fillStyle = row.kind === 'title' ? color.ink : row.kind === 'node' && concerned.has(row.label) ? color.evidence : color.soft;
       ctx.fillText(clip(row.label, 20), 14, row.y + row.h / 2 + 0.5);
     }
   }
@@ -338,5 +368,5 @@
       }
     });
     ctx.fillStyle = color.evidence;
-    for (const f of data.flags) ctx.fillRect(base(f.at) - 1, 0, 2, 54);
+    for (const f of data.flags) if (f.at) ctx.fillRect(base(f.at) - 1, 0, 2, 54);
   }

@@ -3,16 +3,19 @@ package bareraft_test
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"testing"
 	"time"
 
 	"simrun/checker"
 	"simrun/faults"
+	"simrun/nodes/invariant"
 	"simrun/reports"
 	"simrun/scenarios"
 	"simrun/scenarios/bareraft"
 	"simrun/scenarios/bareraft/registers"
 	"simrun/scenarios/runner"
+	"simrun/sim/history"
 	"simrun/sim/plan"
 )
 
@@ -167,6 +170,38 @@ func TestRefusedPlans(t *testing.T) {
 		c.change(p)
 		if _, err := bareraft.New(p, bareraft.Options{}); fmt.Sprint(err) != c.want {
 			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
+// What ends a run in the middle is told with the instant and the node, on which an
+// event of its own ran; that a client waited is told with its operation.
+func TestFindingsHaveAPlace(t *testing.T) {
+	broken := bareraft.Options{Read: func(*registers.Replica, registers.Query) { invariant.Fail("reads are not served") }}
+	o := run(t, seedPlan(t, 1), broken)
+	findings := o.Result.Findings()
+	if len(findings) != 1 || findings[0].Checker != "assertion" {
+		t.Fatalf("found %+v", findings)
+	}
+	f := findings[0]
+	if f.At != o.Result.Stats.Virtual || len(f.Nodes) != 1 || !slices.Contains(seedPlan(t, 1).StoreNames(), f.Nodes[0]) {
+		t.Errorf("the assertion of a replica is placed at %+v", f.Place)
+	}
+
+	p := seedPlan(t, 1)
+	p.Phases.Calm = plan.Duration(time.Millisecond)
+	o = run(t, p, bareraft.Options{})
+	findings = o.Result.Findings()
+	if len(findings) != 1 || findings[0].Checker != "liveness" {
+		t.Fatalf("found %+v", findings)
+	}
+	f = findings[0]
+	if f.At == 0 || len(f.Nodes) == 0 || len(f.Evidence) == 0 {
+		t.Errorf("who is stuck is placed at %+v, operations %v", f.Place, f.Evidence)
+	}
+	for _, id := range f.Evidence {
+		if !slices.ContainsFunc(o.History.Ops, func(op history.Op) bool { return op.ID == id }) {
+			t.Errorf("operation %d is not in the history", id)
 		}
 	}
 }

@@ -168,7 +168,9 @@ func (j *availability) judge(o *outage, what string, took, bound, excused time.D
 	if excused > 0 {
 		text += fmt.Sprintf("; another %v it waited for locks of living transactions", excused)
 	}
-	j.result.Add(checker.Finding{Anomaly: anomalyUnavailable, Message: text + "; " + j.tl.away(from, to)})
+	j.result.Add(checker.Finding{
+		Anomaly: anomalyUnavailable, Message: text + "; " + j.tl.away(from, to), Place: checker.Place{At: from},
+	})
 }
 
 // outage is a time in which nobody who asked was answered.

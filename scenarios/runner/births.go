@@ -72,7 +72,7 @@ func (tl *timeline) checkBirths(p *plan.Plan) (r checker.Result, asked bool) {
 		if took := time.Duration(b.elected - b.at); b.elected == 0 || took > bound {
 			r.Add(checker.Finding{Anomaly: anomalySlowBirth, Message: fmt.Sprintf(
 				"region %d, which was split off region %d at %v, has no leader within %v, though nothing disturbs it",
-				b.region, b.parent, time.Duration(b.at), bound)})
+				b.region, b.parent, time.Duration(b.at), bound), Place: checker.Place{At: b.at}})
 		}
 	}
 	if r.Checked > 0 {

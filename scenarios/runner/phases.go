@@ -10,6 +10,7 @@ import (
 	"simrun/checker/consensus"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
+	"simrun/scenarios/trial"
 	"simrun/sim"
 	"simrun/sim/disk"
 	"simrun/sim/plan"
@@ -17,10 +18,8 @@ import (
 
 // Anomalies of the run itself.
 const (
-	anomalyAssertion checker.Anomaly = "assertion" // an invariant of the database was violated
-	anomalyPanic     checker.Anomaly = "panic"     // the database panicked
-	anomalyStuck     checker.Anomaly = "stuck"     // no progress within the bound, without faults
-	anomalyExit      checker.Anomaly = "exit"      // a process ended itself without a reason that was injected
+	anomalyStuck checker.Anomaly = "stuck" // no progress within the bound, without faults
+	anomalyExit  checker.Anomaly = "exit"  // a process ended itself without a reason that was injected
 )
 
 // errOver ends the phases early: the finding is recorded.
@@ -109,7 +108,8 @@ func (r *run) audit() error {
 	if err := r.settle(); err != nil {
 		return err
 	}
-	return r.world.Do(func() { r.state = r.cluster.CheckState(r.rec.AsOf(r.world.Now())) })
+	r.looked = r.world.Now()
+	return r.world.Do(func() { r.state = r.cluster.CheckState(r.rec.AsOf(r.looked)) })
 }
 
 // readAll lets the administrator read everything.
@@ -184,13 +184,13 @@ func (r *run) explain(err error) {
 	case errors.Is(err, sim.ErrBudget):
 		r.unknown = fmt.Sprintf("the run used up its %d events at %v", r.plan.Limits.Events, time.Duration(r.world.Now()))
 	case errors.As(err, &violation):
-		r.violate("assertion", anomalyAssertion, "%s", violation.Message)
+		r.violate(trial.AssertionName, trial.AnomalyAssertion, trial.PlaceOf(r.world, err), "%s", violation.Message)
 		r.stack(err)
 	case errors.As(err, &breach):
-		r.violate("raft", breach.Anomaly, "%s", breach.Message)
+		r.violate("raft", breach.Anomaly, trial.PlaceOf(r.world, err), "%s", breach.Message)
 		r.stack(err)
 	case errors.As(err, &failure):
-		r.violate("assertion", anomalyPanic, "%v", failure)
+		r.violate(trial.AssertionName, trial.AnomalyPanic, trial.PlaceOf(r.world, err), "%v", failure)
 		r.stack(err)
 	default:
 		r.unknown = err.Error()

@@ -2,13 +2,14 @@ package runner
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"simrun/checker"
 	"simrun/nodes/invariant"
 	"simrun/reports"
 	"simrun/scenarios/cluster"
-	"simrun/sim/disk"
+	"simrun/scenarios/trial"
 	"simrun/sim/history"
 )
 
@@ -20,33 +21,46 @@ func (r *run) finish(err error) (*Outcome, error) {
 	} else {
 		r.explain(err)
 	}
+	r.trace.flush()
 	h, err := r.rec.Close(r.world.Now())
 	if err != nil {
 		return nil, err
 	}
 	r.timeline.close()
 	res := &reports.Result{
-		Scenario:  r.plan.Scenario,
-		Seed:      r.plan.Seed,
-		Stats:     r.stats(),
-		TraceHash: reports.Hash(r.world.Trace.Hash()),
-		Marks:     invariant.Counts(),
-		Timeline:  r.timeline.events,
-		Waits:     r.waits,
+		Scenario: r.plan.Scenario,
+		Seed:     r.plan.Seed,
+		Stats:    r.stats(),
+		Marks:    invariant.Counts(),
+		Timeline: r.timeline.events,
+		Waits:    r.waits,
 	}
+	trial.Measure(res, r.world, r.schedule)
 	res.Stats.Operations = reports.CountOperations(h)
 	replicated := r.cluster.Replication()
 	res.Stats.SetCost(replicated.Proposals, replicated.Messages, h)
-	for _, c := range r.world.Trace.Checkpoints() {
-		res.Checkpoints = append(res.Checkpoints, reports.Checkpoint{Events: c.Events, Time: c.Time, Hash: reports.Hash(c.Hash)})
-	}
-	for _, n := range r.world.Nodes() {
-		res.Nodes = append(res.Nodes, n.Name())
-	}
 	res.Checkers = append(r.ownResults(h), r.state...)
 	res.Checkers = append(res.Checkers, checker.History(h, checker.Options{Timeout: r.opts.LinearTimeout})...)
+	res.Locate(h)
+	r.stateSeen(res)
 	res.Conclude()
 	return &Outcome{Result: res, History: h, Storm: r.during}, nil
+}
+
+// stateSeen tells of what the checkers of state have found, and of which nobody
+// knows since when it was so, when they have looked.
+func (r *run) stateSeen(res *reports.Result) {
+	for i := range res.Checkers {
+		c := &res.Checkers[i]
+		if !slices.ContainsFunc(r.state, func(s checker.Result) bool { return s.Checker == c.Checker }) {
+			continue
+		}
+		for j := range c.Findings {
+			if p := &c.Findings[j].Place; p.At == 0 {
+				p.At = r.looked
+			}
+		}
+	}
 }
 
 func (r *run) interrupted(err error) bool { return errors.Is(err, ErrInterrupted) }
@@ -84,20 +98,12 @@ func (r *run) ownResults(h *history.History) []checker.Result {
 	return own
 }
 
-// stats counts what happened.
+// stats counts what happened to the system; Measure counts what did in its world.
 func (r *run) stats() reports.Stats {
 	s := reports.Stats{
 		Cluster: r.timeline.counts,
 		Reads:   reports.ReadStats(r.cluster.Reads()),
 		Commits: commitStats(r.cluster.Commits()),
-		Network: reports.NetworkStats(r.world.Network.Stats()),
-		Events:  r.world.Trace.Events(),
-		Virtual: r.world.Now(),
-	}
-	for _, c := range r.schedule.Counts() {
-		s.Faults = append(s.Faults, reports.FaultCount{
-			Kind: c.Kind.String(), Scheduled: c.Scheduled, Armed: c.Armed, Effective: c.Effective,
-		})
 	}
 	for _, c := range r.cluster.Operators() {
 		s.Operators = append(s.Operators, reports.OperatorCount(c))
@@ -107,11 +113,6 @@ func (r *run) stats() reports.Stats {
 	}
 	for _, b := range r.cluster.Backlogs() {
 		s.Backlogs = append(s.Backlogs, reports.BacklogStats(b))
-	}
-	for _, n := range r.world.Nodes() {
-		if d := n.Disk(); d != nil {
-			addDisk(&s.Disk, d)
-		}
 	}
 	return s
 }
@@ -143,14 +144,3 @@ func (r *run) watchProgress() {
 
 // progressEvents is the number of events between two looks.
 const progressEvents = 4096
-
-func addDisk(sum *reports.DiskStats, d *disk.Disk) {
-	s := d.Stats()
-	sum.Operations += s.Ops
-	sum.Syncs += s.Syncs + s.DirSyncs
-	sum.Bytes += uint64(s.Written)
-	sum.Lost += s.Lost + s.LostEntries + s.Unissued
-	sum.Torn += s.Torn + s.Holed
-	sum.Errors += s.ReadErrors + s.WriteErrors + s.SpaceErrors
-	sum.Stalls += s.Stalled
-}

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"simrun/checker"
@@ -40,6 +41,11 @@ type Options struct {
 	Logf func(format string, args ...any)
 	// Watch, if set, sees every record of the trace.
 	Watch func(r sim.Record, subject string)
+	// Trace, if not nil, gets a line for every record of the trace from TraceFrom on
+	// and before TraceTo, instants of virtual time; a TraceTo of zero is the end. An
+	// error of writing is the writer's to keep.
+	Trace              io.Writer
+	TraceFrom, TraceTo time.Duration
 	// Progress, if set, is called now and then.
 	Progress func(Progress)
 	// Interrupted, if set, is asked now and then whether to end the run.
@@ -85,6 +91,7 @@ type run struct {
 	world    *sim.World
 	load     workload.Workload
 	rec      *history.Recorder
+	trace    *traceLines // nil: nobody reads them
 	schedule *faults.Scheduler
 	sessions []*session
 	admin    *session
@@ -98,6 +105,7 @@ type run struct {
 	lost       string            // what the faults have made impossible
 	waits      []reports.Wait    // when somebody had waited too long
 	state      []checker.Result  // of the state checkers
+	looked     int64             // when they looked
 }
 
 // Run runs a plan. An error means that the plan could not be run, or that its
@@ -179,9 +187,7 @@ func (r *run) prepare(build Builder) error {
 	}
 	r.timeline.now = r.world.Now
 	r.rec.Observe(r.traceOp)
-	if r.opts.Watch != nil {
-		r.world.Trace.Watch(r.opts.Watch)
-	}
+	r.watchTrace()
 	r.schedule = faults.NewScheduler(r.world.Kernel, sim.NewInjector(r.world, r.cluster), p.Faults, r.faultEvent)
 	r.watchProgress()
 	return nil
@@ -200,7 +206,7 @@ func (r *run) clientStarted(n int, e *env.Env, raw workload.Raw, db *client.Clie
 func (r *run) clusterEvent(e cluster.Event) {
 	r.timeline.clusterEvent(e)
 	if e.Kind == cluster.Failed {
-		r.violate("assertion", anomalyExit, "the process of %s ended itself at %v, and no injected error explains it: %s",
+		r.violate("assertion", anomalyExit, checker.Place{At: e.At, Nodes: []string{e.Node}}, "the process of %s ended itself at %v, and no injected error explains it: %s",
 			e.Node, time.Duration(e.At), e.Text)
 	}
 }
@@ -215,19 +221,23 @@ func (r *run) traceOp(op *history.Op) {
 
 func (r *run) faultEvent(e faults.Event) {
 	r.during.Faults = append(r.during.Faults, e)
-	text := e.String()
-	r.world.Mark(sim.TraceFault, text)
+	r.world.Mark(sim.TraceFault, e.String())
 	r.timeline.fault(e)
 	if r.opts.Logf != nil {
-		r.opts.Logf("%12v %s", time.Duration(r.world.Now()), text)
+		r.opts.Logf("%12v %-8s %s", time.Duration(r.world.Now()), "-", e.Words()) // in the columns of what nodes log
 	}
 }
 
-// violate adds a finding that no history shows.
-func (r *run) violate(checkerName string, anomaly checker.Anomaly, format string, args ...any) {
-	r.findings = append(r.findings, checker.Finding{
-		Checker: checkerName, Anomaly: anomaly, Message: fmt.Sprintf(format, args...),
-	})
+// violate adds a finding that no history shows. The operations that the clients
+// among its nodes had under way are what it is about.
+func (r *run) violate(checkerName string, anomaly checker.Anomaly, place checker.Place, format string, args ...any) {
+	f := checker.Finding{Checker: checkerName, Anomaly: anomaly, Message: fmt.Sprintf(format, args...), Place: place}
+	for _, s := range append([]*session{r.admin}, r.sessions...) {
+		if s.Current != nil && slices.Contains(place.Nodes, s.name()) {
+			f.Evidence = append(f.Evidence, s.Current.ID)
+		}
+	}
+	r.findings = append(r.findings, f)
 }
 
 // setPhase begins a phase.

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"simrun/checker"
 	"simrun/scenarios/cluster"
 )
 
@@ -30,13 +31,17 @@ func (r *run) stuck(what string) error {
 		return errOver
 	}
 	names := make([]string, len(waiters))
+	place := checker.Place{At: r.world.Now()}
 	for i, w := range waiters {
 		names[i] = w.Who + " " + w.State
+		if r.world.Node(w.Who) != nil {
+			place.Nodes = append(place.Nodes, w.Who)
+		}
 	}
 	if unrest := r.cluster.Unrest(); unrest != "" {
 		names = append(names, unrest)
 	}
-	r.violate("liveness", anomalyStuck, "%s: %s", what, strings.Join(names, "; "))
+	r.violate("liveness", anomalyStuck, place, "%s: %s", what, strings.Join(names, "; "))
 	return errOver
 }
 

@@ -14,7 +14,12 @@ import (
 	"simrun/sim/plan"
 )
 
-// System is what a run puts under test.
+// System is what a run puts under test: something that a plan describes, with
+// stores that may be asked to split or to move leaders, and clients that speak
+// workload.Raw. What it counts is what the database counts; a system that has none of
+// something answers with nothing, as bareraft does for most. A protocol of another
+// shape, with clients of its own, is put under test by package trial instead, which
+// asks for none of this.
 type System interface {
 	sim.Directory
 	// Quiet reports whether nothing moves any more; Unrest tells what does.

@@ -1,14 +1,19 @@
-package sim_test
+package trial_test
 
 import (
 	"encoding/binary"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"simrun/checker"
 	"simrun/faults"
 	"simrun/network"
 	"simrun/nodes/env"
+	"simrun/reports"
+	"simrun/scenarios/trial"
 	"simrun/sim"
 	"simrun/sim/history"
 )
@@ -20,53 +25,100 @@ import (
 // reader returns something older. Without that write-back the register is not
 // linearizable, and the simulator finds an execution that shows it.
 func Example() {
-	fmt.Println("with write-back:   ", searchRegister(true))
-	fmt.Println("without write-back:", searchRegister(false))
+	fmt.Println("with write-back:   ", searchRegister(true).Result.Verdict)
+	run := searchRegister(false)
+	fmt.Println("without write-back:", run.Result.Verdict)
+	fmt.Println()
+
+	// What was found goes into a folder: the verdict, the history, a page.
+	dir, err := os.MkdirTemp("", "abd")
+	if err != nil {
+		panic(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	folder, err := reports.Create(filepath.Join(dir, "abd"), "")
+	if err != nil {
+		panic(err)
+	}
+	if err = folder.Save(run); err != nil {
+		panic(err)
+	}
+	var text strings.Builder
+	if err = reports.WriteText(&text, run, reports.TextOptions{}); err != nil {
+		panic(err)
+	}
+	found, _, _ := strings.Cut(text.String(), "\n  network")
+	fmt.Println(found)
 	// Output:
 	// with write-back:    OK
 	// without write-back: VIOLATION
+	//
+	// VIOLATION  abd, seed 17
+	//
+	//   not-linearizable: no order of the operations explains the results  (found by linear)
+	//     key "x": no order of these 73 operations explains read() -> "192" by client 2 (id 69)
+	//       at 1.602034s
+	//       operation 69, client 2, 1.555629s to 1.602034s, ok
+	//         read x=192
+	//       operation 53, client 1, 1.100060s to 1.147635s, ok
+	//         read x=162
+	//       operation 54, client 3, 1.109238s to 1.207422s, ok
+	//         write x=173
+	//       operation 55, client 2, 1.126898s to 1.209204s, ok
+	//         write x=172
+	//       operation 56, client 1, 1.147635s to 1.235278s, ok
+	//         write x=231
+	//       operation 57, client 3, 1.207422s to 1.241268s, ok
+	//         read x=173
+	//       and 14 more operations
+	//
+	//   checked      assertion: OK, 1 checked
+	//                linear: VIOLATION, 184 checked, 1 finding
+	//   operations   115 read: 114 ok, 0 failed, 1 unknown
+	//                72 write: 70 ok, 0 failed, 2 unknown
+	//   faults       2 of 2 took effect: pause 2/2
+	//   nodes        0 crashes, 0 restarts
 }
 
-// searchRegister runs 60 seeds and returns the worst verdict.
-func searchRegister(writeBack bool) checker.Verdict {
-	worst := checker.OK
+// searchRegister runs 60 seeds and returns the first run with a violation, or the
+// last one.
+func searchRegister(writeBack bool) (run *reports.Run) {
 	for seed := range uint64(60) {
-		worst = checker.Merge(worst, runRegister(seed, writeBack))
+		run = runRegister(seed, writeBack)
+		if run.Result.Verdict == checker.Violation {
+			break
+		}
 	}
-	return worst
+	return run
 }
 
 const replicas = 3
 
 // runRegister simulates three replicas and three clients under message loss and
 // partitions, and checks what the clients saw.
-func runRegister(seed uint64, writeBack bool) checker.Verdict {
-	w := sim.NewWorld(sim.Config{Seed: seed, Network: network.Config{Default: network.LinkConfig{
-		LatencyMin: time.Millisecond, LatencyMax: 10 * time.Millisecond, Jitter: 30 * time.Millisecond,
-		Unordered: true, Loss: 50,
-	}}})
-	defer w.Close()
+func runRegister(seed uint64, writeBack bool) *reports.Run {
+	t := trial.New(trial.Config{
+		Name: "abd", Command: fmt.Sprintf("go run ./abd -seed %d", seed),
+		World: sim.Config{Seed: seed, Network: network.Config{Default: network.LinkConfig{
+			LatencyMin: time.Millisecond, LatencyMax: 10 * time.Millisecond, Jitter: 30 * time.Millisecond,
+			Unordered: true, Loss: 50,
+		}}},
+	})
+	defer t.Close()
 	var names []string
 	for i := range replicas {
 		names = append(names, fmt.Sprintf("replica%d", i+1))
-		w.AddNode(sim.NodeConfig{Name: names[i], Main: replica})
+		t.World.AddNode(sim.NodeConfig{Name: names[i], Main: replica})
 	}
-	rec := history.NewRecorder(history.Header{Seed: seed}, nil)
 	for i := range 3 {
-		c := &registerClient{id: i, writeBack: writeBack, rec: rec, now: w.Now}
-		w.AddNode(sim.NodeConfig{Name: fmt.Sprintf("client%d", i+1), Main: c.main})
+		c := &registerClient{id: i + 1, writeBack: writeBack, rec: t.Recorder, now: t.World.Now}
+		t.World.AddNode(sim.NodeConfig{Name: fmt.Sprintf("client%d", i+1), Main: c.main})
 	}
 	storm := faults.Storm(seed, faults.StormConfig{
 		Length: faults.Duration(3 * time.Second), Kinds: []faults.Kind{faults.Partition, faults.Pause},
 		Stores: names, Clients: []string{"client1", "client2", "client3"},
 	})
-	w.StartAll()
-	faults.NewScheduler(w.Kernel, sim.NewInjector(w, nil), storm, nil).Start()
-	if err := w.RunFor(3 * time.Second); err != nil {
-		panic(err)
-	}
-	h, _ := rec.Close(w.Now())
-	return checker.Of(checker.History(h, checker.Options{}))
+	return t.Run(storm, trial.Phases{Storm: 3 * time.Second, Calm: time.Second})
 }
 
 // versioned is a value and its version; the writer breaks ties.

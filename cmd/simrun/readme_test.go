@@ -1,0 +1,62 @@
+package main
+
+import (
+	"flag"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"simrun/reports"
+	"simrun/scenarios"
+	"simrun/scenarios/runner"
+)
+
+// The verdict that README shows is what the command prints, line by line, but for the
+// wall time, the program's version and the commands at its end.
+func TestReadmeShowsTheVerdict(t *testing.T) {
+	file := filepath.Join("..", "..", "README.md")
+	readme, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := regexp.MustCompile(`(?s)    OK  bank, seed 7\n.*?      trace +[0-9a-f]{16}\n`).FindString(string(readme))
+	wall := regexp.MustCompile(`; \S+ of wall time\n`)
+	shown := regexp.MustCompile(`(?m)^    `).ReplaceAllString(wall.ReplaceAllString(block, "\n"), "")
+	printed := verdictOf(t, "bank", 7)
+	if shown == printed {
+		return
+	}
+	if *rewriteReadme && block != "" {
+		indented := regexp.MustCompile(`(?m)^(.)`).ReplaceAllString(printed, "    $1")
+		indented = strings.Replace(indented, " events\n", " events"+wall.FindString(block), 1)
+		if err := os.WriteFile(file, []byte(strings.Replace(string(readme), block, indented, 1)), 0o644); err != nil { //nolint:gosec // a document
+			t.Fatal(err)
+		}
+		return
+	}
+	t.Errorf("README shows (rewrite with go test ./cmd/simrun -run Readme -args -rewrite)\n%s\nand the command prints\n%s", shown, printed)
+}
+
+var rewriteReadme = flag.Bool("rewrite", false, "write the verdict in README.md anew")
+
+// verdictOf returns what is told of a seed, up to the trace.
+func verdictOf(t *testing.T, scenario string, seed uint64) string {
+	t.Helper()
+	s, err := scenarios.Find(scenario)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := s.Plan(seed)
+	o, err := runner.Run(p, runner.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := reports.WriteText(&out, &reports.Run{Plan: p.String(), History: o.History, Result: o.Result}, reports.TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	printed, _, _ := strings.Cut(out.String(), "\n\n  run it again:")
+	return printed + "\n"
+}

@@ -1,0 +1,166 @@
+package reports
+
+import (
+	"bytes"
+	"encoding/hex"
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"simrun/nodes/codec"
+	"simrun/sim/history"
+)
+
+// A history of tables has keys and values in hexadecimal, for they are bytes. People
+// read them as what they mean:
+//
+//	t21_r7              the row 7 of table 21
+//	t21_i1("ann", 7)    an entry of its index 1
+//	m[DB:1/Table:15]    a field of a map of the schema
+//	end of t21_r        the bound of a scan that is just after all of a prefix
+
+// describeIn says in one line what an operation of a history was asked and answered.
+func describeIn(h *history.Header, op *history.Op) string {
+	if !h.Hex || op.Txn == nil {
+		return describeOp(op)
+	}
+	plain, record := *op, *op.Txn
+	record.Ops = make([]history.TxnOp, len(op.Txn.Ops))
+	for i, o := range op.Txn.Ops {
+		o.Key, o.EndKey, o.Value = readableKey(o.Key), readableKey(o.EndKey), readableValue(o.Value)
+		pairs := make([]history.Pair, len(o.Pairs))
+		for j, p := range o.Pairs {
+			pairs[j] = history.Pair{Key: readableKey(p.Key), Value: *readableValue(&p.Value)}
+		}
+		o.Pairs = pairs
+		record.Ops[i] = o
+	}
+	plain.Txn = &record
+	return describeOp(&plain)
+}
+
+// readableMessage replaces the keys of tables in a message.
+func readableMessage(h *history.Header, message string) string {
+	if !h.Hex {
+		return message
+	}
+	return regexp.MustCompile(`\b(74|6d)[0-9a-f]{16,}\b`).ReplaceAllStringFunc(message, readableKey)
+}
+
+// readableKey is a key as people read it. What is no key of a table or of the schema
+// stays as it is.
+func readableKey(text string) string {
+	key, err := hex.DecodeString(text)
+	if err != nil || len(key) == 0 {
+		return text
+	}
+	words, known := "", false
+	switch key[0] {
+	case 't':
+		words, known = tableKey(key[1:])
+	case 'm':
+		words, known = metaKey(key[1:])
+	}
+	if !known {
+		return text
+	}
+	return words
+}
+
+// tableKey reads what follows the t of a key, or of the beginning of one.
+func tableKey(b []byte) (words string, known bool) {
+	table, rest, err := codec.DecodeInt64(b)
+	if err != nil {
+		return "", false
+	}
+	words = fmt.Sprintf("t%d", table)
+	if len(rest) == 0 {
+		return words, true
+	}
+	if len(rest) < 2 || rest[0] != '_' {
+		return "", false
+	}
+	infix, rest := string(rest[:2]), rest[2:]
+	switch infix {
+	case "_r", "_i":
+		return words + infix + identified(infix, rest), true
+	case "_s", "_j":
+		if len(rest) == 0 {
+			return "end of " + words + string([]byte{'_', infix[1] - 1}), true
+		}
+	}
+	return "", false
+}
+
+// identified reads the handle of a row, or the number of an index with its columns.
+func identified(infix string, b []byte) string {
+	if len(b) == 0 {
+		return ""
+	}
+	id, rest, err := codec.DecodeInt64(b)
+	if err != nil {
+		return "+" + hex.EncodeToString(b)
+	}
+	words := fmt.Sprint(id)
+	if infix == "_i" && len(rest) > 0 {
+		var data []string
+		for len(rest) > 0 {
+			d, after, err := codec.DecodeDatum(rest)
+			if err != nil {
+				break
+			}
+			data, rest = append(data, d.String()), after
+		}
+		words += "(" + strings.Join(data, ", ") + ")"
+	}
+	if len(rest) > 0 { // a bound between two keys
+		words += "+" + hex.EncodeToString(rest)
+	}
+	return words
+}
+
+// metaKey reads what follows the m of a key of the schema.
+func metaKey(b []byte) (words string, known bool) {
+	name, rest, err := codec.DecodeBytes(nil, b)
+	if err != nil || !printable(name) {
+		return "", false
+	}
+	kind, rest, err := codec.DecodeUint64(rest)
+	switch {
+	case err != nil:
+		return "", false
+	case kind == 's' && len(rest) == 0:
+		return fmt.Sprintf("m[%s]", name), true
+	case kind == 'h' && len(rest) == 0:
+		return fmt.Sprintf("m[%s/]", name), true
+	case kind == 'h'+1 && len(rest) == 0:
+		return fmt.Sprintf("end of m[%s/]", name), true
+	case kind != 'h':
+		return "", false
+	}
+	field, rest, err := codec.DecodeBytes(nil, rest)
+	if err != nil || len(rest) > 0 || !printable(field) {
+		return "", false
+	}
+	return fmt.Sprintf("m[%s/%s]", name, field), true
+}
+
+// readableValue is a value that is text as that text. Others, such as rows, whose
+// columns only the schema knows, stay as they are.
+func readableValue(v *string) *string {
+	if v == nil {
+		return nil
+	}
+	b, err := hex.DecodeString(*v)
+	if err != nil || len(b) == 0 || !printable(b) {
+		return v
+	}
+	text := string(b)
+	return &text
+}
+
+func printable(b []byte) bool {
+	return utf8.Valid(b) && !bytes.ContainsFunc(b, func(r rune) bool { return !unicode.IsPrint(r) })
+}
