@@ -290,7 +290,7 @@ func TestReplayInterruptedLate(t *testing.T) {
 		}
 	}
 	p = start(t, "replay", folder)
-	for p.lines.Scan() && !strings.Contains(p.lines.Text(), "compare with this:") { // the verdict is told, and the third run begins
+	for p.lines.Scan() && !strings.Contains(p.lines.Text(), "run it again:") { // the verdict is told, and the third run begins
 	}
 	p.signal(os.Interrupt)
 	out, code := p.end()
