@@ -60,10 +60,10 @@ func TestTrialsAreInOrder(t *testing.T) {
 			}
 			i := rapid.IntRange(0, len(busy)-1).Draw(t, "answers")
 			a := lostAnswer(busy[i].Seed, "worker died", "over a candidate")
-			candidate, err := plan.Parse("job.toml", busy[i].Plan)
+			candidate, parseErr := plan.Parse("job.toml", busy[i].Plan)
 			switch {
-			case err != nil:
-				t.Fatal(err)
+			case parseErr != nil:
+				t.Fatal(parseErr)
 			case fails(&candidate):
 				a = answer{Seed: busy[i].Seed, Verdict: checker.Violation, Signature: "VIOLATION pretended"}
 			case rapid.Bool().Draw(t, "answered"):

@@ -198,10 +198,10 @@ func (s *shrinker) list(count func(p *plan.Plan) int, without func(p *plan.Plan,
 }
 
 // number makes a number that a plan has as small as it can: the least at once, or
-// by bisection, to within grain. rounded makes values pleasant; nil leaves them.
+// by bisection, to within grain, which is positive. rounded makes values pleasant; nil leaves them.
 func (s *shrinker) number(least, grain int64, get func(p *plan.Plan) int64, set func(p *plan.Plan, n int64), rounded func(int64) int64) error {
 	high, low := get(s.best), least-1 // low is taken not to fail
-	for high > least && high-low > grain {
+	for high > least && (low < least || high-low > grain) {
 		var values []int64
 		if low < least {
 			values = append(values, least)
