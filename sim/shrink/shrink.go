@@ -24,6 +24,7 @@ package shrink
 import (
 	"crypto/sha256"
 	"errors"
+	"slices"
 
 	"simrun/sim/plan"
 )
@@ -120,7 +121,7 @@ func (s *shrinker) all() error {
 // first tries the changes in order, each on a copy of the best plan, and adopts the
 // first one with which it still fails. It returns its index, -1 if there is none.
 func (s *shrinker) first(changes []func(p *plan.Plan)) (int, error) {
-	candidates, indices := s.candidates(changes)
+	candidates, keys, indices := s.candidates(changes)
 	if s.Tries > 0 {
 		candidates = candidates[:min(len(candidates), s.Tries-s.tries)]
 	}
@@ -135,8 +136,8 @@ func (s *shrinker) first(changes []func(p *plan.Plan)) (int, error) {
 	if found >= 0 {
 		tried = found + 1
 	}
-	for _, p := range candidates[:tried] {
-		s.known[key(p)] = true
+	for _, k := range keys[:tried] {
+		s.known[k] = true
 	}
 	s.tries += tried
 	switch {
@@ -149,19 +150,20 @@ func (s *shrinker) first(changes []func(p *plan.Plan)) (int, error) {
 	return -1, nil
 }
 
-// candidates returns the plans that are worth a try, and of which changes each is.
-func (s *shrinker) candidates(changes []func(p *plan.Plan)) (plans []*plan.Plan, indices []int) {
-	there := map[[sha256.Size]byte]bool{}
+// candidates returns the plans that are worth a try, what they are known by, and of which
+// changes they are.
+func (s *shrinker) candidates(changes []func(p *plan.Plan)) (plans []*plan.Plan, keys [][sha256.Size]byte, indices []int) {
 	for i, change := range changes {
 		p := s.best.Clone()
 		change(p)
-		k := key(p)
-		if !s.known[k] && !there[k] && s.Valid(p) == nil {
-			plans, indices = append(plans, p), append(indices, i)
-			there[k] = true
+		if s.Valid(p) != nil {
+			continue
+		}
+		if k := key(p); !s.known[k] && !slices.Contains(keys, k) {
+			plans, keys, indices = append(plans, p), append(keys, k), append(indices, i)
 		}
 	}
-	return plans, indices
+	return plans, keys, indices
 }
 
 func (s *shrinker) adopt(p *plan.Plan) {
