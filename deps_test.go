@@ -81,6 +81,7 @@ func layers() []rule {
 		{pkg: "network", imports: []string{"sim/stream", "nodes/env"}},
 		{pkg: "faults", imports: []string{"sim/stream"}},
 		{pkg: "sim/plan", imports: []string{"faults"}},
+		{pkg: "sim/shrink", imports: []string{"sim/plan", "faults"}},
 		{
 			pkg:     "sim",
 			imports: []string{"sim/stream", "sim/clock", "sim/disk", "network", "faults", "nodes/env", "nodes/invariant"},

@@ -286,6 +286,9 @@ func (t *text) commands() {
 	t.line("  run it again:        %s", t.r.Reproduce())
 	if t.opts.Folder != "" {
 		t.line("  compare with this:   simrun replay %s", shellQuoted(t.opts.Folder))
+		if t.r.Verdict == checker.Violation {
+			t.line("  make it smaller:     simrun shrink %s", shellQuoted(t.opts.Folder))
+		}
 		t.line("  look at it:          %s", filepath.Join(t.opts.Folder, FilePage))
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"testing"
 
@@ -18,6 +17,7 @@ import (
 	"simrun/scenarios"
 	"simrun/scenarios/runner"
 	"simrun/sim/plan"
+	"simrun/sim/shrink"
 )
 
 // SIM_SEED is the first seed, or rapid's own; SIM_SEEDS is how many are run.
@@ -117,27 +117,10 @@ func setFlag(t *testing.T, name, value string) {
 // drawPlan draws a plan of a scenario. The smallest draws leave out most.
 func drawPlan(t *rapid.T, s *scenarios.Scenario) *plan.Plan {
 	p := s.Plan(rapid.Uint64Range(1, 1<<32).Draw(t, "seed"))
-	p.Workload.Clients = rapid.IntRange(1, p.Workload.Clients).Draw(t, "clients")
-	p.Workload.Operations = rapid.Uint64Range(1, 1000).Draw(t, "operations")
-	kept := []faults.Fault{}
-	for i, f := range p.Faults {
-		if !without(f, p) && rapid.Bool().Draw(t, fmt.Sprintf("fault %d", i)) {
-			kept = append(kept, f)
-		}
-	}
-	p.Faults = kept
+	shrink.Clients(p, rapid.IntRange(1, p.Workload.Clients).Draw(t, "clients"))
+	shrink.Operations(p, rapid.Uint64Range(1, 1000).Draw(t, "operations"))
+	shrink.Faults(p, func(i int, _ faults.Fault) bool { return rapid.Bool().Draw(t, fmt.Sprintf("fault %d", i)) })
 	return p
-}
-
-// without reports whether a fault names a client that the plan has no longer.
-func without(f faults.Fault, p *plan.Plan) bool {
-	known := p.NodeNames()
-	for _, target := range append(slices.Clone(f.Targets), f.Peers...) {
-		if target.Kind == faults.TargetNode && !slices.Contains(known, target.Name) {
-			return true
-		}
-	}
-	return false
 }
 
 // keeper keeps the plan that failed last: rapid ends with the smallest.

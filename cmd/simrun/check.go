@@ -29,7 +29,8 @@ func checkCommand() *cobra.Command {
   history.jsonl    as this program writes it, or the folder of a run
   *.edn            Jepsen histories of registers, mutexes and bank transfers
   *.log, *.txt     the text forms of porcupine's test data
-A history.jsonl that was cut off, because its run was killed, is checked as far as what
+A run finds more than a history shows. Given a folder, check also tells what the run itself
+has found, if that is worse, and the exit status is that of the worse verdict. A history.jsonl that was cut off, because its run was killed, is checked as far as what
 was under way at its end cannot matter: it holds a violation, or has no verdict.`,
 		Example: "  simrun check out/bank-7/history.jsonl",
 		Args:    one("one history"),
@@ -44,9 +45,10 @@ func check(cmd *cobra.Command, file string, limit time.Duration, edn string) err
 	if limit <= 0 {
 		return fmt.Errorf("--limit %v leaves no time to search; give a positive duration such as 1m", limit)
 	}
+	folder := ""
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
 		tellUnfinished(cmd.ErrOrStderr(), file)
-		file = filepath.Join(file, reports.FileHistory)
+		folder, file = file, filepath.Join(file, reports.FileHistory)
 	}
 	h, err := jepsen.Open(file)
 	cut := isCut(h, err)
@@ -54,7 +56,7 @@ func check(cmd *cobra.Command, file string, limit time.Duration, edn string) err
 		return noHistory(file, err)
 	}
 	if edn != "" {
-		if err := exportEDN(edn, h); err != nil {
+		if err := exportEDN(edn, file, h); err != nil {
 			return err
 		}
 	}
@@ -68,7 +70,33 @@ func check(cmd *cobra.Command, file string, limit time.Duration, edn string) err
 	}
 	verdict := checker.Of(results)
 	fmt.Fprintln(cmd.OutOrStdout(), verdict)
-	return verdictStatus(verdict)
+	return verdictStatus(checker.Merge(verdict, recordedVerdict(cmd, folder, verdict)))
+}
+
+// recordedVerdict returns the verdict that the run in a folder had, and tells it if it
+// is worse than that of its history: a run finds more than clients can see, and a
+// folder that says so must not look well.
+func recordedVerdict(cmd *cobra.Command, folder string, ofHistory checker.Verdict) checker.Verdict {
+	if folder == "" {
+		return checker.OK
+	}
+	r, err := reports.LoadResult(folder)
+	switch {
+	case errors.Is(err, fs.ErrNotExist): // of a run that was killed
+		return checker.OK
+	case err != nil:
+		fmt.Fprintf(cmd.ErrOrStderr(), "simrun: what the run itself has found is not known: %v\n", err)
+		return checker.OK
+	case checker.Merge(ofHistory, r.Verdict) == ofHistory:
+		return r.Verdict
+	}
+	found := ""
+	for _, f := range r.Findings() {
+		found = fmt.Sprintf(" (%s %s)", f.Checker, f.Anomaly)
+		break
+	}
+	fmt.Fprintf(cmd.OutOrStdout(), "the run itself: %v%s, which a history does not show: %s\n", r.Verdict, found, message(r))
+	return r.Verdict
 }
 
 // noHistory is the error of a history that cannot be read, with what to do about it
@@ -112,8 +140,14 @@ func printResult(w io.Writer, r checker.Result) {
 	}
 }
 
-func exportEDN(name string, h *history.History) error {
-	file, err := openOut(name)
+// ednSign is how a line of an export begins.
+const ednSign = "{:index 0, :time "
+
+func exportEDN(name, input string, h *history.History) error {
+	if sameFile(name, input) {
+		return fmt.Errorf("cannot write %s: that is the history to be checked; choose another file", name)
+	}
+	file, err := openOut(name, ednSign)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func updateDetections(name string, found []detection, limit uint64) error {
 		p.rows[d.bug.ID] = d.row()
 	}
 	// Whole or not at all: it was measured for hours and written by people.
-	file, err := openOut(name)
+	file, err := openOut(name, "")
 	if err == nil {
 		_, err = file.WriteString(p.String())
 		err = file.keep(err)

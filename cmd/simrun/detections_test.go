@@ -160,7 +160,7 @@ func TestPlanUnderSeeds(t *testing.T) {
 	}
 	own := src.plan.Seed
 	p := src.under(own + 6)
-	if p.Seed != own+6 || src.plan.Seed != own || src.planOf(own+6).Seed != own {
+	if p.Seed != own+6 || src.plan.Seed != own {
 		t.Errorf("seed %d of a plan with seed %d, which is %d now", p.Seed, own, src.plan.Seed)
 	}
 	p.Seed = own

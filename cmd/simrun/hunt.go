@@ -30,18 +30,20 @@ type huntFlags struct {
 func huntCommand() *cobra.Command {
 	var f huntFlags
 	cmd := &cobra.Command{
-		Use:   "hunt SCENARIO",
+		Use:   "hunt SCENARIO|PLAN.toml",
 		Short: "Run many seeds in many processes and list the failures",
-		Long: `hunt tells each failure when it is met, and at the end all of them grouped by what
-was found, each with the command that runs its first seed again. An interrupt ends the
+		Long: `hunt runs the plans that a scenario has for the seeds, or one plan under each of them
+in the place of its own. It tells each failure when it is met, and at the end all of them grouped by what
+was found, each with the commands that run its first seed again and that shrink it. An interrupt ends the
 hunt and tells what was found so far; the exit status is then 3, or 1 if that was a
 violation. When --for is over, seeds that are almost done are waited for, and those
 that were still under way are told: one that had run far longer than all others is
 UNKNOWN. The exit status is 3 also if some of --seeds were not run.`,
 		Example: `  simrun hunt bank --seeds 1-2000
   simrun hunt bank --for 10m
-  simrun hunt bank --seeds 1-500 --knob commit-mode=async`,
-		Args: one("one scenario"),
+  simrun hunt bank --seeds 1-500 --knob commit-mode=async
+  simrun hunt out/bank-7/plan.toml --seeds 1-500`,
+		Args: one("one scenario or plan"),
 		RunE: func(cmd *cobra.Command, args []string) error { return hunt(cmd, args[0], &f) },
 	}
 	cmd.Flags().StringVar(&f.seeds, "seeds", "", "seeds, such as 1-2000 (default: from 1 on until --for is over)")
@@ -76,9 +78,6 @@ func hunt(cmd *cobra.Command, name string, f *huntFlags) error {
 	if err != nil {
 		return err
 	}
-	if src.plan != nil {
-		return fmt.Errorf("hunt takes a scenario, and a plan has one seed only; use simrun run %s", quoted(name))
-	}
 	if err = src.fix(f.knobs); err != nil {
 		return err
 	}
@@ -92,7 +91,7 @@ func hunt(cmd *cobra.Command, name string, f *huntFlags) error {
 	}
 	var suite *outFile
 	if f.junit != "" {
-		if suite, err = openOut(f.junit); err != nil {
+		if suite, err = openOut(f.junit, "<testsuite "); err != nil {
 			return err
 		}
 	}

@@ -123,33 +123,43 @@ func isPlan(text []byte) bool {
 	return true
 }
 
-// planOf returns the plan of a seed.
-func (s *source) planOf(seed uint64) *plan.Plan {
-	if s.plan != nil {
-		return s.plan
+// seed is the seed that a command is about: the one that was given, or that of the
+// plan.
+func (s *source) seed(given seedFlag, isGiven bool) uint64 {
+	if s.plan != nil && !isGiven {
+		return s.plan.Seed
 	}
-	return s.scenario.Plan(seed)
+	return uint64(given)
 }
 
-// under returns the plan of a seed, as planOf does, but a plan's own seed gives
-// way to it: a plan that was written for a bug finds it under many.
+// under returns the plan of a seed. A plan's own seed gives way to it: a plan that was
+// written for a bug finds it under many.
 func (s *source) under(seed uint64) *plan.Plan {
-	p := *s.planOf(seed)
+	if s.plan == nil {
+		return s.scenario.Plan(seed)
+	}
+	p := s.plan.Clone()
 	p.Seed = seed
-	return &p
+	return p
 }
 
 // command is the command line that runs a seed again.
-func (s *source) command(seed uint64) string {
-	if s.plan != nil {
-		return "simrun run " + quoted(s.name)
+func (s *source) command(seed uint64) string { return s.commandTo("run", seed) }
+
+// commandTo is the command line that does something with a seed.
+func (s *source) commandTo(do string, seed uint64) string {
+	command := fmt.Sprintf("simrun %s %s", do, quoted(s.name))
+	if !s.ownSeed(seed) {
+		command += fmt.Sprintf(" --seed %d", seed)
 	}
-	command := fmt.Sprintf("simrun run %s --seed %d", quoted(s.name), seed)
 	for _, knob := range s.knobs {
 		command += " --knob " + quoted(knob)
 	}
 	return command
 }
+
+// ownSeed reports whether a seed is the one that the plan has inside.
+func (s *source) ownSeed(seed uint64) bool { return s.plan != nil && s.plan.Seed == seed }
 
 // folder is where a run of a seed goes unless the command line says it. What
 // comes from a file is called after the file, so that it does not take the
@@ -157,25 +167,17 @@ func (s *source) command(seed uint64) string {
 func (s *source) folder(seed uint64) string {
 	name := filepath.Base(s.name)
 	name = strings.TrimSuffix(name, filepath.Ext(name))
-	if s.plan == nil {
-		name = fmt.Sprintf("%s-%d", name, seed)
-		for _, knob := range s.knobs { // it is another run than the scenario's
-			name += "-" + strings.ReplaceAll(knob, "=", "-")
-		}
-		return filepath.Join("out", name)
+	base := filepath.Base(s.name)
+	if dir := filepath.Base(filepath.Dir(s.name)); s.plan != nil && (base == reports.FilePlan || base == fileShrunk) && dir != "." && dir != ".." {
+		name = dir + "-" + name // of another run, perhaps edited
 	}
-	if dir := filepath.Base(filepath.Dir(s.name)); filepath.Base(s.name) == reports.FilePlan && dir != "." && dir != ".." {
-		name = dir + "-" + name // the plan of another run, perhaps edited
+	if !s.ownSeed(seed) {
+		name = fmt.Sprintf("%s-%d", name, seed)
+	}
+	for _, knob := range s.knobs { // it is another run than the scenario's
+		name += "-" + strings.ReplaceAll(knob, "=", "-")
 	}
 	return filepath.Join("out", name)
-}
-
-// seedInside refuses seeds for a plan, which has its own.
-func (s *source) seedInside(changed bool) error {
-	if s.plan != nil && changed {
-		return errors.New("a plan has its seed inside: edit the plan, or give a scenario with seeds")
-	}
-	return nil
 }
 
 // quoted makes a path one word of a shell's command line.
@@ -194,7 +196,7 @@ type seedFlag uint64
 
 func addSeedFlag(cmd *cobra.Command, seed *seedFlag) {
 	*seed = 1
-	cmd.Flags().Var(seed, "seed", "the seed that decides everything")
+	cmd.Flags().Var(seed, "seed", "the seed that decides everything; without it a plan has its own")
 }
 
 // Type implements pflag.Value, as String and Set do.

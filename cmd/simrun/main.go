@@ -64,13 +64,14 @@ UNRECOVERABLE: the faults have destroyed the data).`,
 		replayCommand(),  // an output folder again, compared with what was recorded
 		verifyCommand(),  // every seed twice: name the first difference
 		huntCommand(),    // many seeds in many processes
+		shrinkCommand(),  // a failure: the smallest plan that fails in the same way
 		checkCommand(),   // a history file, without the simulator
 		inspectCommand(), // the raft logs at the end of a run
 		reportCommand(),  // the text and the page of an output folder
 		plantedCommand(), // planted bugs: does the hunt find them?
 		listCommand(),    // scenarios
 		versionCommand(), // of program and file formats
-		workerCommand(),  // hidden: what verify, hunt and planted run in parallel
+		workerCommand(),  // hidden: what verify, hunt, shrink and planted run in parallel
 	)
 	s := conclude(root.Execute(), out)
 	if s.cause != nil {

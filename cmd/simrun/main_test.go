@@ -154,6 +154,7 @@ func TestSourceNames(t *testing.T) {
 		{source{name: "bank"}, "out/bank-7", "simrun run bank --seed 7"},
 		{source{name: "my/own bank.toml"}, "out/own bank-7", "simrun run 'my/own bank.toml' --seed 7"},
 		{source{name: "out/bank-7/plan.toml", plan: p}, "out/bank-7-plan", "simrun run out/bank-7/plan.toml"},
+		{source{name: "out/bank-7/shrunk.toml", plan: p}, "out/bank-7-shrunk", "simrun run out/bank-7/shrunk.toml"},
 		{source{name: "plan.toml", plan: p}, "out/plan", "simrun run plan.toml"},
 		{source{name: "../plan.toml", plan: p}, "out/plan", "simrun run ../plan.toml"},
 		{source{name: "it's.txt", plan: p}, "out/it's", `simrun run 'it'\''s.txt'`},
@@ -164,5 +165,13 @@ func TestSourceNames(t *testing.T) {
 		if got := c.src.command(7); got != c.command {
 			t.Errorf("%s is run by %s, want %s", c.src.name, got, c.command)
 		}
+	}
+	// A plan under another seed is another run.
+	other := source{name: "out/bank-7/plan.toml", plan: p}
+	if got := other.folder(8); got != filepath.FromSlash("out/bank-7-plan-8") {
+		t.Errorf("under another seed it goes to %s", got)
+	}
+	if got := other.commandTo("shrink", 8); got != "simrun shrink out/bank-7/plan.toml --seed 8" {
+		t.Errorf("under another seed it is shrunk by %s", got)
 	}
 }

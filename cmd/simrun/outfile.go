@@ -3,9 +3,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // outFile is a file that appears whole or not at all: until it is kept, what is
@@ -20,8 +22,9 @@ type outFile struct {
 	final string
 }
 
-// openOut opens a file to be written.
-func openOut(name string) (*outFile, error) {
+// openOut opens a file to be written. One that is there already is replaced only if it is one
+// of ours: if its beginning has the sign, "" being the sign of them all.
+func openOut(name, sign string) (*outFile, error) {
 	mode := fs.FileMode(0o644)
 	final := name
 	switch info, err := os.Stat(name); {
@@ -33,6 +36,8 @@ func openOut(name string) (*outFile, error) {
 			return nil, fmt.Errorf("cannot write %s: %w", name, openErr)
 		}
 		return &outFile{File: device, name: name}, nil
+	case err == nil && info.Size() > 0 && !begins(name, sign):
+		return nil, fmt.Errorf("cannot write %s: it is there, and not a file of this kind; remove it, or choose another name", name)
 	case err == nil:
 		mode = info.Mode().Perm()
 		if final, err = filepath.EvalSymlinks(name); err != nil {
@@ -49,6 +54,33 @@ func openOut(name string) (*outFile, error) {
 		return nil, fmt.Errorf("cannot write %s: %w", name, err)
 	}
 	return &outFile{File: tmp, name: name, final: final}, nil
+}
+
+// discard ends a file that is not to be kept: what was there before stays.
+func (f *outFile) discard() {
+	_ = f.Close()
+	if f.final != "" {
+		_ = os.Remove(f.Name())
+	}
+}
+
+// begins reports whether the first part of a file holds a text.
+func begins(name, text string) bool {
+	file, err := os.Open(name) //nolint:gosec // the file that the command line names
+	if err != nil {
+		return false
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	head := make([]byte, 512)
+	n, _ := io.ReadFull(file, head) // what there is
+	return strings.Contains(string(head[:n]), text)
+}
+
+// sameFile reports whether two names are of one file.
+func sameFile(a, b string) bool {
+	first, errA := os.Stat(a)
+	second, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(first, second)
 }
 
 // withoutPath takes the name of a temporary file from an error.

@@ -17,7 +17,7 @@ func TestOutFile(t *testing.T) {
 		t.Skip("no symbolic links here")
 	}
 	write := func(name, text string, writeErr error) error {
-		f, err := openOut(name)
+		f, err := openOut(name, "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -23,7 +23,7 @@ import (
 // not answer in time, costs the seed that it had and is replaced.
 type pool struct {
 	program string   // the simrun to start
-	source  string   // what the workers run
+	source  string   // what the workers run; "" if every job has its plan
 	knobs   []string // of the scenario, that are fixed
 	workers int
 	// gomaxprocs of each worker; 0 leaves the machine's.
@@ -64,13 +64,16 @@ type unfinished struct {
 var errDeaths = errors.New("no worker answers")
 
 // run feeds the workers from next, which returns false when there is nothing
-// left, and hands every answer to take. Neither is called concurrently. It
+// left, and hands every answer to take. A job that says later lets a worker wait for the
+// next answer; it is for those that depend on answers. Neither is called concurrently. It
 // returns when all answers are there, soon after ctx has ended, or after the
 // pool's limit.
 func (p *pool) run(ctx context.Context, next func() (job, bool), take func(answer)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	d := &dispatcher{ctx: ctx, next: next, take: take}
+	d.changed.L = &d.mu
+	defer context.AfterFunc(ctx, d.wake)()
 	if p.limit > 0 {
 		over := time.AfterFunc(p.limit, func() {
 			grace := time.NewTimer(d.close())
@@ -101,14 +104,16 @@ func (p *pool) run(ctx context.Context, next func() (job, bool), take func(answe
 
 // dispatcher is what the workers of a pool share.
 type dispatcher struct {
-	mu     sync.Mutex
-	ctx    context.Context
-	next   func() (job, bool)
-	take   func(answer)
-	done   bool  // next has said so
-	deaths int   // workers lost since the last answer
-	losses int   // workers lost in all
-	err    error // why no more jobs are given out
+	mu sync.Mutex
+	// changed is signalled when a worker that was told to wait may have another answer.
+	changed sync.Cond
+	ctx     context.Context
+	next    func() (job, bool)
+	take    func(answer)
+	done    bool  // next has said so
+	deaths  int   // workers lost since the last answer
+	losses  int   // workers lost in all
+	err     error // why no more jobs are given out
 
 	longest    time.Duration // that a job took which was answered
 	unfinished []unfinished  // when ctx ended
@@ -120,6 +125,7 @@ func (d *dispatcher) close() (grace time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.done = true
+	d.changed.Broadcast()
 	return min(max(2*d.longest, graceMin), graceMax)
 }
 
@@ -130,15 +136,29 @@ func (d *dispatcher) open() bool {
 	return !d.done && d.err == nil && d.ctx.Err() == nil
 }
 
+// wake lets those who wait look again.
+func (d *dispatcher) wake() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.changed.Broadcast()
+}
+
 func (d *dispatcher) job() (job, bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.done || d.err != nil || d.ctx.Err() != nil {
-		return job{}, false
+	for !d.done && d.err == nil && d.ctx.Err() == nil {
+		j, ok := d.next()
+		switch {
+		case !ok:
+			d.done = true
+			d.changed.Broadcast()
+		case j.later:
+			d.changed.Wait()
+		default:
+			return j, true
+		}
 	}
-	j, ok := d.next()
-	d.done = !ok
-	return j, ok
+	return job{}, false
 }
 
 func (d *dispatcher) answer(a answer, took time.Duration) {
@@ -147,12 +167,14 @@ func (d *dispatcher) answer(a answer, took time.Duration) {
 	d.deaths = 0
 	d.longest = max(d.longest, took)
 	d.take(a)
+	d.changed.Broadcast()
 }
 
 // lose answers for a worker that was lost over a seed: nobody knows its verdict.
 func (d *dispatcher) lose(over unfinished, signature, reason string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	defer d.changed.Broadcast()
 	if d.ctx.Err() != nil { // it was killed because all is over
 		d.unfinished = append(d.unfinished, over)
 		return
@@ -190,11 +212,15 @@ func (d *dispatcher) fail(err error) {
 	if d.err == nil && d.ctx.Err() == nil {
 		d.err = err
 	}
+	d.changed.Broadcast()
 }
 
 // worker drives one worker process until there is nothing left or it is lost.
 func (p *pool) worker(ctx context.Context, d *dispatcher) error {
-	args := append([]string{"worker", p.source}, knobArgs(p.knobs)...)
+	args := []string{"worker"}
+	if p.source != "" {
+		args = append(append(args, p.source), knobArgs(p.knobs)...)
+	}
 	cmd := exec.CommandContext(ctx, p.program, args...) //nolint:gosec // it is this program, or one that we have built
 	// Garbage is collected rarely as long as there is little of it. The limit is
 	// above what a seed lives on, its recorded trace included: below, garbage

@@ -165,7 +165,7 @@ func TestRunInterrupted(t *testing.T) {
 		t.Errorf("the history holds %d operations", len(run.History.Ops))
 	}
 	check := start(t, "check", folder)
-	if out, code = check.end(); code != exitOK || !strings.Contains(out, "linear") {
+	if out, code = check.end(); code != exitUnknown || !strings.Contains(out, "linear     OK") || !strings.Contains(out, "the run itself: UNKNOWN") {
 		t.Errorf("check ended with status %d:\n%s%s", code, out, check.stderr.String())
 	}
 	// The replay of such a folder goes on to the end: too long here. What it
@@ -303,7 +303,7 @@ func TestReplayInterruptedLate(t *testing.T) {
 		}
 	}
 	p = start(t, "replay", folder)
-	for p.lines.Scan() && !strings.Contains(p.lines.Text(), "compare with this:") { // the verdict is told, and the third run begins
+	for p.lines.Scan() && !strings.Contains(p.lines.Text(), "run it again:") { // the verdict is told, and the third run begins
 	}
 	p.signal(os.Interrupt)
 	out, code := p.end()

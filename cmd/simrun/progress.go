@@ -39,10 +39,15 @@ func progressLine(w io.Writer) (show func(runner.Progress), takeAway func()) {
 
 // seedBar returns a bar over n seeds (negative: unknown), nil where nobody
 // looks.
-func seedBar(w io.Writer, n int) *progressbar.ProgressBar {
+func seedBar(w io.Writer, n int) *progressbar.ProgressBar { return countBar(w, n, "seeds") }
+
+// runBar returns a bar over runs whose number nobody knows, nil where nobody looks.
+func runBar(w io.Writer) *progressbar.ProgressBar { return countBar(w, -1, "runs") }
+
+func countBar(w io.Writer, n int, nouns string) *progressbar.ProgressBar {
 	if !isTerminal(w) {
 		return nil
 	}
 	return progressbar.NewOptions(n, progressbar.OptionSetWriter(w), progressbar.OptionThrottle(200*time.Millisecond),
-		progressbar.OptionClearOnFinish(), progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString("seeds"))
+		progressbar.OptionClearOnFinish(), progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(nouns))
 }

@@ -59,7 +59,11 @@ func replay(cmd *cobra.Command, dir string) error {
 	outcome.Result.Command = recorded.Result.Command
 	outcome.Result.Program = program()
 	run := &reports.Run{Plan: recorded.Plan, History: outcome.History, Result: outcome.Result}
-	if err = reports.WriteText(cmd.OutOrStdout(), run, reports.TextOptions{Folder: dir, Color: isTerminal(cmd.OutOrStdout())}); err != nil {
+	opts := reports.TextOptions{Color: isTerminal(cmd.OutOrStdout())}
+	if recorded.Result.TraceHash == run.Result.TraceHash {
+		opts.Folder = dir // otherwise what is there is another run
+	}
+	if err = reports.WriteText(cmd.OutOrStdout(), run, opts); err != nil {
 		return err
 	}
 	answer, err := compareRuns(dir, recorded, run, func() (*runner.Outcome, error) {

@@ -80,13 +80,10 @@ The verdict is told on standard error unless it is OK, and by the exit status.`,
 			if err != nil {
 				return err
 			}
-			if err = src.seedInside(cmd.Flags().Changed("seed")); err != nil {
-				return err
-			}
 			if err = src.fix(knobs); err != nil {
 				return err
 			}
-			outcome, err := runner.Run(src.planOf(uint64(seed)), runner.Options{Dump: cmd.OutOrStdout(), Interrupted: interrupts(cmd.ErrOrStderr())})
+			outcome, err := runner.Run(src.under(src.seed(seed, cmd.Flags().Changed("seed"))), runner.Options{Dump: cmd.OutOrStdout(), Interrupted: interrupts(cmd.ErrOrStderr())})
 			if err != nil {
 				return err
 			}

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -35,14 +36,15 @@ func runCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run SCENARIO|PLAN.toml",
 		Short: "Run one seed of a scenario, or a plan, and print the verdict",
-		Long: `run takes the name of a scenario, or the path of a scenario or plan file. The output
-folder gets the plan, the history while it is recorded, and at the end the verdict, the
+		Long: `run takes the name of a scenario, or the path of a scenario or plan file. A plan has its
+seed inside; --seed runs it under another one. The output folder gets the plan, the history while it is recorded, and at the end the verdict, the
 trace and a page. A folder that holds an earlier run keeps it until the new one is whole;
 till then that is in its subfolder ` + reports.FolderNew + `. An interrupt ends the run early: what was recorded is checked and kept.`,
 		Example: `  simrun run bank --seed 7
   simrun run bank --seed 7 --trace events.txt --trace-from 2s --trace-to 3s
   simrun run bank --seed 7 --knob commit-mode=async --knob pessimistic=1000
-  simrun run out/bank-7/plan.toml`,
+  simrun run out/bank-7/plan.toml
+  simrun run out/bank-7/plan.toml --seed 8`,
 		Args: one("one scenario or plan"),
 		RunE: func(cmd *cobra.Command, args []string) error { return runOne(cmd, args[0], &f) },
 	}
@@ -60,13 +62,10 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 	if err != nil {
 		return err
 	}
-	if err = src.seedInside(cmd.Flags().Changed("seed")); err != nil {
-		return err
-	}
 	if err = src.fix(f.knobs); err != nil {
 		return err
 	}
-	p := src.planOf(uint64(f.seed))
+	p := src.under(src.seed(f.seed, cmd.Flags().Changed("seed")))
 	// Before the folder is taken over: a plan that cannot run replaces nothing.
 	if err = runner.Check(p); err != nil {
 		return fmt.Errorf("%s, seed %d: the plan cannot be run: %w", name, p.Seed, err)
@@ -76,6 +75,9 @@ func runOne(cmd *cobra.Command, name string, f *runFlags) error {
 		return errors.New("--out is empty: name a folder, or leave it out")
 	case f.out == "":
 		f.out = src.folder(p.Seed)
+	}
+	if err = src.keepsPlan(f.out, p.Seed); err != nil {
+		return err
 	}
 	var opts runner.Options
 	folder, closeLogs, err := f.open(cmd, src, &opts)
@@ -129,6 +131,15 @@ func (f *runFlags) open(cmd *cobra.Command, src *source, opts *runner.Options) (
 		return nil, nil, errors.Join(err, closeLog())
 	}
 	return folder, func() error { return errors.Join(closeLog(), closeTrace()) }, nil
+}
+
+// keepsPlan refuses to record a run of a plan under another seed where the plan lies: it
+// stays as it is, and would not be the plan of that run.
+func (s *source) keepsPlan(out string, seed uint64) error {
+	if s.plan == nil || s.ownSeed(seed) || !sameFile(s.name, filepath.Join(out, reports.FilePlan)) {
+		return nil
+	}
+	return fmt.Errorf("%s is the plan of the run in %s, and has another seed: choose another folder (--out)", s.name, out)
 }
 
 // tellUnfinished says where else something was recorded for a folder.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -138,10 +139,22 @@ func (t *tally) fail(signature string, seed uint64, message string) {
 	if message != "" {
 		t.say("    %s", message)
 	}
-	t.say("    %s", t.src.command(seed))
+	for _, command := range t.commands(signature, seed) {
+		t.say("    %s", command)
+	}
 	if f.count == toldMax {
 		t.say("    (more of this kind are only counted)")
 	}
+}
+
+// commands are what to do about a failure: run it again, and make its plan smaller
+// if it is one.
+func (t *tally) commands(signature string, seed uint64) []string {
+	commands := []string{t.src.command(seed)}
+	if strings.HasPrefix(signature, checker.Violation.String()+" ") {
+		commands = append(commands, t.src.commandTo("shrink", seed))
+	}
+	return commands
 }
 
 func (t *tally) say(format string, args ...any) {
@@ -239,7 +252,7 @@ func (t *tally) table() {
 	w.AppendHeader(table.Row{"found", "seeds", "to run the first again"})
 	for _, s := range kinds {
 		f := t.bySignature[s]
-		w.AppendRow(table.Row{s, f.count, t.src.command(f.seed)})
+		w.AppendRow(table.Row{s, f.count, strings.Join(t.commands(s, f.seed), "\n")})
 	}
 	w.Render()
 }

@@ -31,7 +31,7 @@ it finds can be trusted.`,
 		Args:    one("one scenario or plan"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return verify(cmd, args[0], &f) },
 	}
-	cmd.Flags().StringVar(&f.seeds, "seeds", "1-10", "seeds, such as 1-100 or 3,7")
+	cmd.Flags().StringVar(&f.seeds, "seeds", "1-10", "seeds, such as 1-100 or 3,7; without it a plan has its own")
 	cmd.Flags().IntSliceVar(&f.procs, "procs", []int{1, 2, 8}, "run with each of these as GOMAXPROCS")
 	addPoolFlags(cmd, &f.workers, &f.seedTimeout)
 	addKnobFlag(cmd, &f.knobs)
@@ -41,9 +41,6 @@ it finds can be trusted.`,
 func verify(cmd *cobra.Command, name string, f *verifyFlags) error {
 	src, err := findSource(name)
 	if err != nil {
-		return err
-	}
-	if err = src.seedInside(cmd.Flags().Changed("seeds")); err != nil {
 		return err
 	}
 	if err = src.fix(f.knobs); err != nil {
@@ -59,7 +56,7 @@ func verify(cmd *cobra.Command, name string, f *verifyFlags) error {
 	if err != nil {
 		return err
 	}
-	if src.plan != nil {
+	if src.plan != nil && !cmd.Flags().Changed("seeds") {
 		seeds = []uint64{src.plan.Seed}
 	}
 	program, err := os.Executable()

@@ -1,9 +1,13 @@
 package main
 
 import (
+	"crypto/sha256"
 	"fmt"
+	"io"
+	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -32,14 +36,36 @@ func versionCommand() *cobra.Command {
 }
 
 // program is the version of the program: that of its module, which names the
-// revision where the program was built in a clone. What go run and go test build
-// says "(devel)" only.
+// revision where the program was built in a clone. What go run and go test build, and what
+// is built from changed files, has none that tells it from others: there a hash of
+// the program itself is added.
 func program() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return unknownProgram
+		return withBuild(unknownProgram)
 	}
-	return programOf(info)
+	return withBuild(programOf(info))
+}
+
+// withBuild adds what tells builds apart to a version that does not.
+func withBuild(version string) string {
+	if version != unknownProgram && version != develProgram && !strings.HasSuffix(version, "+dirty") {
+		return version
+	}
+	name, err := os.Executable()
+	if err != nil {
+		return version
+	}
+	file, err := os.Open(name)
+	if err != nil {
+		return version // it was replaced or removed while it runs
+	}
+	defer file.Close() //nolint:errcheck // it was only read
+	hash := sha256.New()
+	if _, err := io.Copy(hash, file); err != nil {
+		return version
+	}
+	return fmt.Sprintf("%s, build %x", version, hash.Sum(nil)[:4])
 }
 
 const unknownProgram = "(unknown)"

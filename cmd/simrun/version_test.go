@@ -1,6 +1,7 @@
 package main
 
 import (
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -28,6 +29,23 @@ func TestProgramOf(t *testing.T) {
 		info := &debug.BuildInfo{Main: debug.Module{Version: c.version}, Settings: c.settings}
 		if got := programOf(info); got != c.want {
 			t.Errorf("%q, %v: got %q, want %q", c.version, c.settings, got, c.want)
+		}
+	}
+}
+
+// A version that does not tell builds apart is told with what does, the same whenever
+// the same program is asked.
+func TestWithBuild(t *testing.T) {
+	t.Parallel()
+	for _, v := range []string{"v1.2.3", "925c67b", "v0.0.0-20261121000000-925c67b00000"} {
+		if got := withBuild(v); got != v {
+			t.Errorf("%s: got %s", v, got)
+		}
+	}
+	for _, v := range []string{"(devel)", "(unknown)", "925c67b+dirty"} {
+		got := withBuild(v)
+		if !regexp.MustCompile(`^`+regexp.QuoteMeta(v)+`, build [0-9a-f]{8}$`).MatchString(got) || got != withBuild(v) {
+			t.Errorf("%s: got %s and %s", v, got, withBuild(v))
 		}
 	}
 }

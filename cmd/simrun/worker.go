@@ -21,10 +21,15 @@ import (
 
 // job is what a worker process is asked to do, one line of JSON each.
 type job struct {
+	// Seed is the seed to run. By it the answer is known.
 	Seed uint64 `json:"seed"`
+	// Plan, if not empty, is the text of the plan to run, under its own seed.
+	Plan string `json:"plan,omitempty"`
 	// Procs, if not empty, asks to run the seed once for each number of
 	// processors and to compare traces, histories and results.
 	Procs []int `json:"procs,omitempty"`
+
+	later bool // there is none now, and may be one after the next answer
 }
 
 // answer is what a worker process says of a job, one line of JSON each.
@@ -45,11 +50,14 @@ type answer struct {
 func workerCommand() *cobra.Command {
 	var knobs []string
 	cmd := &cobra.Command{
-		Use:    "worker SCENARIO|PLAN.toml",
-		Short:  "Run the seeds that come as lines on standard input",
+		Use:    "worker [SCENARIO|PLAN.toml]",
+		Short:  "Run the seeds, or the plans, that come as lines on standard input",
 		Hidden: true,
-		Args:   one("one scenario or plan"),
+		Args:   cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 { // every job has its plan
+				return work(&source{}, cmd.InOrStdin(), cmd.OutOrStdout())
+			}
 			src, err := findSource(args[0])
 			if err != nil {
 				return err
@@ -102,7 +110,10 @@ func (s *source) do(j job) answer {
 // run runs a seed as the job wants it, and names the first difference if it is to
 // be run for several numbers of processors.
 func (s *source) run(j job) (outcome *runner.Outcome, divergence string, err error) {
-	p := s.under(j.Seed)
+	p, err := s.planOf(j)
+	if err != nil {
+		return nil, "", err
+	}
 	if len(j.Procs) == 0 {
 		outcome, err = runner.Run(p, runner.Options{})
 		return outcome, "", err
@@ -113,6 +124,15 @@ func (s *source) run(j job) (outcome *runner.Outcome, divergence string, err err
 		return nil, "", err
 	}
 	return reference.Outcome, compare(reference, p, j.Procs), nil
+}
+
+// planOf returns the plan of a job.
+func (s *source) planOf(j job) (*plan.Plan, error) {
+	if j.Plan == "" {
+		return s.under(j.Seed), nil
+	}
+	p, err := plan.Parse(reports.FilePlan, j.Plan)
+	return &p, err
 }
 
 // message is what to say of a run that is not OK, in a line; "" of one that is.
