@@ -50,6 +50,8 @@
 //     the timestamp nobody can look; then it commits within a lease from its start,
 //     and no version is followed by another one in less (lease.go). Both are matters
 //     of the oracle's timestamps, not of clocks.
+//   - A statement that reads what is newest, later than its schema, reads only where
+//     the version is at most one after its own (current.go).
 //   - The index is filled when nobody can commit any more who does not maintain it:
 //     a version after the one that made it write-only (State, Reorganizing).
 //
