@@ -44,12 +44,15 @@ func TestTally(t *testing.T) {
 	want := `VIOLATION bank total  bank, seed 19
     bank: the total is 99
     simrun run bank --seed 19
+    simrun shrink bank --seed 19
 VIOLATION bank total  bank, seed 12
     bank: the total is 99
     simrun run bank --seed 12
+    simrun shrink bank --seed 12
 VIOLATION bank total  bank, seed 15
     bank: the total is 99
     simrun run bank --seed 15
+    simrun shrink bank --seed 15
     (more of this kind are only counted)
 NOT RUN  bank, seed 21
     no such workload
@@ -60,14 +63,15 @@ UNKNOWN did not finish  bank, seed 25
     was still running after 31s when the hunt ended, and the longest other seed took 3s
     simrun run bank --seed 25
 
-┌────────────────────────┬───────┬───────────────────────────┐
-│ FOUND                  │ SEEDS │ TO RUN THE FIRST AGAIN    │
-├────────────────────────┼───────┼───────────────────────────┤
-│ VIOLATION bank total   │     4 │ simrun run bank --seed 12 │
-│ NOT RUN                │     1 │ simrun run bank --seed 21 │
-│ UNKNOWN                │     1 │ simrun run bank --seed 22 │
-│ UNKNOWN did not finish │     1 │ simrun run bank --seed 25 │
-└────────────────────────┴───────┴───────────────────────────┘
+┌────────────────────────┬───────┬──────────────────────────────┐
+│ FOUND                  │ SEEDS │ TO RUN THE FIRST AGAIN       │
+├────────────────────────┼───────┼──────────────────────────────┤
+│ VIOLATION bank total   │     4 │ simrun run bank --seed 12    │
+│                        │       │ simrun shrink bank --seed 12 │
+│ NOT RUN                │     1 │ simrun run bank --seed 21    │
+│ UNKNOWN                │     1 │ simrun run bank --seed 22    │
+│ UNKNOWN did not finish │     1 │ simrun run bank --seed 25    │
+└────────────────────────┴───────┴──────────────────────────────┘
 1.8 virtual seconds and 0.46 CPU-seconds a seed, 2000 events and 4.0 virtual seconds per CPU-second, 3s in all
 no fault took effect in 1 run
 1 seed could not be run
