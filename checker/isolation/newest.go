@@ -39,8 +39,8 @@ type newestRead struct {
 // unnamed stands for a key that no transaction of the index names.
 const unnamed = -1
 
-// start is a start timestamp, or that of a statement, and from lowest the least one of
-// those that were given to transactions or statements invoked no earlier.
+// start is a start timestamp, and from lowest the least one of those that were
+// given to transactions invoked no earlier.
 type start struct {
 	invoke int64
 	lowest uint64
@@ -145,9 +145,6 @@ func (n *newest) prepare() {
 		t := &n.ix.txns[i]
 		if !t.rec.AsOf {
 			n.starts = append(n.starts, start{t.op.Invoke, t.rec.StartTS})
-		}
-		for _, s := range t.rec.Statements {
-			n.starts = append(n.starts, start{s.Invoke, s.TS})
 		}
 		if !t.rec.Writes() { // what the others read may be their own
 			n.answered(t)

@@ -61,8 +61,6 @@ func TestStatements(t *testing.T) {
 			[]tx{ok(9, 0, at(20, r("y", ""))).at(80, 200).stated(20, 150), ok(10, 0, at(20, r("x", ""))).at(90, 300).stated(20, 160)}},
 		{"its own commit timestamp", verdict.TimestampDup, []int{0},
 			[]tx{ok(10, 20, at(20, lock("x")), w("x", "1")).at(90, 300).stated(20, 160)}},
-		{"newest, though a later statement had a lower timestamp", verdict.RealTimeOrder, []int{1, 0},
-			[]tx{ok(1, 9, w("x", "1")).at(10, 90), newestOf("x", "1", 20, 30), ok(2, 0, at(5, r("y", ""))).at(11, 40).stated(5, 31)}},
 	} {
 		got := isolation.Check(build(c.txs...))
 		i := slices.IndexFunc(got.Findings, func(f verdict.Finding) bool { return f.Anomaly == c.want })
