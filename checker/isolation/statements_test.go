@@ -31,36 +31,77 @@ func TestStatements(t *testing.T) {
 		evidence []int
 		txs      []tx
 	}{
-		{"below what was acknowledged", verdict.RealTimeOrder, []int{1, 0},
-			[]tx{other, ok(10, 0, at(15, r("x", ""))).at(90, 300).stated(15, 201)}},
-		{"at the start timestamp, which is as old", verdict.RealTimeOrder, []int{1, 0},
-			[]tx{other, ok(10, 0, at(10, r("x", ""))).at(90, 300).stated(10, 201)}},
-		{"at that of the statement before", verdict.RealTimeOrder, []int{1, 0},
-			[]tx{other, ok(10, 0, at(15, r("x", "")), at(15, r("x", ""))).at(90, 300).stated(15, 150, 15, 201)}},
-		{"acknowledged as it was invoked", "", nil,
-			[]tx{other, ok(10, 0, at(15, r("x", ""))).at(90, 300).stated(15, 200)}},
-		{"above what was acknowledged", "", nil,
-			[]tx{other, ok(10, 0, at(21, r("x", "1"))).at(90, 300).stated(21, 201)}},
-		{"at the start timestamp, and nothing was acknowledged", "", nil,
-			[]tx{other, ok(10, 0, at(10, r("x", ""))).at(90, 300).stated(10, 150)}},
-		{"at a commit timestamp that was calculated", "", nil,
-			[]tx{calculated, ok(10, 0, at(20, r("x", "1"))).at(90, 300).stated(20, 201)}},
-		{"below one that was calculated", verdict.RealTimeOrder, []int{1, 0},
-			[]tx{calculated, ok(10, 0, at(19, r("x", ""))).at(90, 300).stated(19, 201)}},
-		{"below what somebody read at", verdict.TimestampOrder, []int{1, 0},
-			[]tx{ok(20, 0, r("y", "")).at(100, 200), ok(10, 0, at(15, r("x", ""))).at(90, 300).stated(15, 201)}},
-		{"below a statement of somebody else", verdict.TimestampOrder, []int{1, 0},
-			[]tx{ok(9, 0, at(20, r("y", ""))).at(80, 200).stated(20, 150), ok(10, 0, at(15, r("x", ""))).at(90, 300).stated(15, 201)}},
-		{"begun after such a statement, and below it", verdict.TimestampOrder, []int{1, 0},
-			[]tx{ok(9, 0, at(20, r("y", ""))).at(80, 200).stated(20, 150), ok(15, 0, r("x", "")).at(201, 300)}},
-		{"goes back", verdict.TimestampOrder, []int{0},
-			[]tx{ok(10, 0, at(20, r("x", "")), at(15, r("y", ""))).at(90, 300).stated(20, 110, 15, 120)}},
-		{"before its start", verdict.TimestampOrder, []int{0},
-			[]tx{ok(10, 0, at(9, r("x", ""))).at(90, 300).stated(9, 110)}},
-		{"a timestamp that somebody else had", verdict.TimestampDup, []int{1, 0},
-			[]tx{ok(9, 0, at(20, r("y", ""))).at(80, 200).stated(20, 150), ok(10, 0, at(20, r("x", ""))).at(90, 300).stated(20, 160)}},
-		{"its own commit timestamp", verdict.TimestampDup, []int{0},
-			[]tx{ok(10, 20, at(20, lock("x")), w("x", "1")).at(90, 300).stated(20, 160)}},
+		{
+			"below what was acknowledged", verdict.RealTimeOrder,
+			[]int{1, 0},
+			[]tx{other, ok(10, 0, at(15, r("x", ""))).at(90, 300).stated(15, 201)},
+		},
+		{
+			"at the start timestamp, which is as old", verdict.RealTimeOrder,
+			[]int{1, 0},
+			[]tx{other, ok(10, 0, at(10, r("x", ""))).at(90, 300).stated(10, 201)},
+		},
+		{
+			"at that of the statement before", verdict.RealTimeOrder,
+			[]int{1, 0},
+			[]tx{other, ok(10, 0, at(15, r("x", "")), at(15, r("x", ""))).at(90, 300).stated(15, 150, 15, 201)},
+		},
+		{
+			"acknowledged as it was invoked", "", nil,
+			[]tx{other, ok(10, 0, at(15, r("x", ""))).at(90, 300).stated(15, 200)},
+		},
+		{
+			"above what was acknowledged", "", nil,
+			[]tx{other, ok(10, 0, at(21, r("x", "1"))).at(90, 300).stated(21, 201)},
+		},
+		{
+			"at the start timestamp, and nothing was acknowledged", "", nil,
+			[]tx{other, ok(10, 0, at(10, r("x", ""))).at(90, 300).stated(10, 150)},
+		},
+		{
+			"at a commit timestamp that was calculated", "", nil,
+			[]tx{calculated, ok(10, 0, at(20, r("x", "1"))).at(90, 300).stated(20, 201)},
+		},
+		{
+			"below one that was calculated", verdict.RealTimeOrder,
+			[]int{1, 0},
+			[]tx{calculated, ok(10, 0, at(19, r("x", ""))).at(90, 300).stated(19, 201)},
+		},
+		{
+			"below what somebody read at", verdict.TimestampOrder,
+			[]int{1, 0},
+			[]tx{ok(20, 0, r("y", "")).at(100, 200), ok(10, 0, at(15, r("x", ""))).at(90, 300).stated(15, 201)},
+		},
+		{
+			"below a statement of somebody else", verdict.TimestampOrder,
+			[]int{1, 0},
+			[]tx{ok(9, 0, at(20, r("y", ""))).at(80, 200).stated(20, 150), ok(10, 0, at(15, r("x", ""))).at(90, 300).stated(15, 201)},
+		},
+		{
+			"begun after such a statement, and below it", verdict.TimestampOrder,
+			[]int{1, 0},
+			[]tx{ok(9, 0, at(20, r("y", ""))).at(80, 200).stated(20, 150), ok(15, 0, r("x", "")).at(201, 300)},
+		},
+		{
+			"goes back", verdict.TimestampOrder,
+			[]int{0},
+			[]tx{ok(10, 0, at(20, r("x", "")), at(15, r("y", ""))).at(90, 300).stated(20, 110, 15, 120)},
+		},
+		{
+			"before its start", verdict.TimestampOrder,
+			[]int{0},
+			[]tx{ok(10, 0, at(9, r("x", ""))).at(90, 300).stated(9, 110)},
+		},
+		{
+			"a timestamp that somebody else had", verdict.TimestampDup,
+			[]int{1, 0},
+			[]tx{ok(9, 0, at(20, r("y", ""))).at(80, 200).stated(20, 150), ok(10, 0, at(20, r("x", ""))).at(90, 300).stated(20, 160)},
+		},
+		{
+			"its own commit timestamp", verdict.TimestampDup,
+			[]int{0},
+			[]tx{ok(10, 20, at(20, lock("x")), w("x", "1")).at(90, 300).stated(20, 160)},
+		},
 	} {
 		got := isolation.Check(build(c.txs...))
 		i := slices.IndexFunc(got.Findings, func(f verdict.Finding) bool { return f.Anomaly == c.want })

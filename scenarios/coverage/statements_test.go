@@ -11,10 +11,11 @@ import (
 const committedSince = "a statement under read committed that saw what was committed after its transaction began"
 
 // promiseStatements lists what a scenario promises some of whose transactions are read
-// committed. Those that append to lists lock whatever they read.
+// committed. Those that append to lists lock whatever they read, and where regions and
+// stores come and go all the time there are too few transactions beside one another.
 func (c *coverage) promiseStatements() {
 	s := c.scenario
-	if slices.ContainsFunc(s.Knobs.ReadCommitted, func(n int) bool { return n > 0 }) && s.Workload.Name != "append" {
+	if slices.ContainsFunc(s.Knobs.ReadCommitted, func(n int) bool { return n > 0 }) && slices.Contains([]string{"bank", "predicate", "write-skew"}, s.Name) {
 		c.want(workloadSeen, committedSince)
 	}
 }

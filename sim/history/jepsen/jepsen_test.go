@@ -290,6 +290,8 @@ func FuzzRead(f *testing.F) {
 	f.Add(`[{:process 0, :type :invoke, :f :write, :value 3} {:process 0, :type :ok, :f :write, :value 3}]`)
 	f.Add(`{:process 0, :type :invoke, :f :txn, :value [[:r 8 nil] [:append 8 1]]}`)
 	f.Add(`[{"type":"invoke","f":"read","process":0}, {"type":"ok","f":"read","process":0,"value":{"0":100}}]`)
+	f.Add(`{:process 0, :type :invoke, :f :txn, :value [[:r 8 nil]]} {:process 0, :type :ok, :f :txn, :value [[:r 8 1]], :start-ts 2, ` +
+		`:read-committed true, :statements [[5 1]], :op-ts [5], :locks [[8 5]]}`)
 	f.Add("INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		h, err := jepsen.Read(strings.NewReader(text), "h")

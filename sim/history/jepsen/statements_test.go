@@ -24,9 +24,11 @@ func TestExportStatements(t *testing.T) {
 			StartTS: 4, CommitTS: 9, Pessimistic: true, ReadCommitted: true,
 			Statements: []history.Statement{{TS: 5, Invoke: 30}, {TS: 6, Invoke: 31}, {TS: 8, Invoke: 31}},
 			Ops: []history.TxnOp{
-				{Kind: history.TxnLock, Key: "x", TS: 5}, {Kind: history.TxnRead, Key: "x", TS: 5},
+				{Kind: history.TxnLock, Key: "x", TS: 5},
+				{Kind: history.TxnRead, Key: "x", TS: 5},
 				{Kind: history.TxnScan, TS: 6, Pairs: []history.Pair{{Key: "y", Value: "1"}, {Key: "z", Value: "2"}}},
-				{Kind: history.TxnWrite, Key: "x", Value: p("7")}, {Kind: history.TxnLock, Key: "z", TS: 8},
+				{Kind: history.TxnWrite, Key: "x", Value: p("7")},
+				{Kind: history.TxnLock, Key: "z", TS: 8},
 			},
 		}),
 		txn(2, 2, 31, 50, history.Unknown, history.TxnRecord{
@@ -58,9 +60,12 @@ func TestExportStatements(t *testing.T) {
 			StartTS: 4, CommitTS: 9, Pessimistic: true, ReadCommitted: true,
 			Statements: []history.Statement{{TS: 5, Invoke: 2}, {TS: 6, Invoke: 3}, {TS: 8, Invoke: 3}},
 			Ops: []history.TxnOp{
-				{Kind: history.TxnLock, Key: "x", TS: 5}, {Kind: history.TxnLock, Key: "z", TS: 8},
-				{Kind: history.TxnRead, Key: "x", TS: 5}, {Kind: history.TxnRead, Key: "y", Value: p("1"), TS: 6},
-				{Kind: history.TxnRead, Key: "z", Value: p("2"), TS: 6}, {Kind: history.TxnWrite, Key: "x", Value: p("7")},
+				{Kind: history.TxnLock, Key: "x", TS: 5},
+				{Kind: history.TxnLock, Key: "z", TS: 8},
+				{Kind: history.TxnRead, Key: "x", TS: 5},
+				{Kind: history.TxnRead, Key: "y", Value: p("1"), TS: 6},
+				{Kind: history.TxnRead, Key: "z", Value: p("2"), TS: 6},
+				{Kind: history.TxnWrite, Key: "x", Value: p("7")},
 			},
 		},
 		{
