@@ -106,6 +106,9 @@ func describeTxn(op *history.Op) string {
 	default:
 		fmt.Fprintf(&b, "transaction, start %d", op.Txn.StartTS)
 	}
+	if op.Txn.ReadCommitted {
+		b.WriteString(", read committed")
+	}
 	if op.Txn.CommitTS != 0 {
 		fmt.Fprintf(&b, ", commit %d", op.Txn.CommitTS)
 	}

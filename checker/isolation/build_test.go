@@ -15,6 +15,8 @@ type tx struct {
 	ops           []history.TxnOp
 	invoke, ret   int64 // zero: start and commit
 	newest, asOf  bool
+	calculated    bool
+	statements    []history.Statement
 }
 
 func p(s string) *string { return &s }
@@ -66,7 +68,10 @@ func build(txs ...tx) *history.History {
 		op := history.Op{
 			ID: i, Client: 100 + i, Kind: history.Txn, Outcome: t.outcome,
 			Invoke: int64(t.start) * 10, Return: int64(max(t.start+1, t.commit))*10 + 5, //nolint:gosec // small
-			Txn: &history.TxnRecord{StartTS: t.start, CommitTS: t.commit, Ops: t.ops, Newest: t.newest, AsOf: t.asOf},
+			Txn: &history.TxnRecord{
+				StartTS: t.start, CommitTS: t.commit, Ops: t.ops, Newest: t.newest, AsOf: t.asOf,
+				Calculated: t.calculated, Statements: t.statements,
+			},
 		}
 		if t.client != 0 {
 			op.Client = t.client

@@ -44,7 +44,9 @@ func (c *checker) conflicts() {
 // heldFrom returns the timestamp from which on nobody else may have committed the
 // key that a transaction writes. An optimistic one looks for that since it
 // started. A pessimistic one takes care since it locked the key; of a key that it
-// did not lock, since its last statement, whose locks stand for it.
+// did not lock, since its last statement that locked any, whose locks stand for it:
+// what a store compares at the prewrite of such a key is the greatest for_update_ts,
+// and reads that lock nothing, as those under read committed, do not move that.
 func (ix *index) heldFrom(n int32, key string) uint64 {
 	t := ix.txns[n].rec
 	if !t.Pessimistic {
@@ -53,10 +55,13 @@ func (ix *index) heldFrom(n int32, key string) uint64 {
 	last := t.StartTS
 	for i := range t.Ops {
 		op := &t.Ops[i]
-		if op.Kind == history.TxnLock && op.Key == key && op.TS != 0 {
+		switch {
+		case op.Kind != history.TxnLock || op.TS == 0:
+		case op.Key == key:
 			return op.TS
+		default:
+			last = max(last, op.TS)
 		}
-		last = max(last, op.TS)
 	}
 	return last
 }

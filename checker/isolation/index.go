@@ -25,6 +25,7 @@ type index struct {
 	starts  []uint64 // of each transaction, its start timestamp
 	byStart []int32  // transactions in the order of start timestamps
 	answers answers
+	undated int // transactions of which it is not known when their statements were invoked
 }
 
 // fate is what became of a transaction.
@@ -152,8 +153,10 @@ func (ix *index) collectKeys() {
 	}
 	for i := range ix.txns {
 		t := &ix.txns[i]
+		apart := false // it has operations with timestamps of their own
 		for j := range t.rec.Ops {
 			op, id := &t.rec.Ops[j], int32(-1)
+			apart = apart || op.TS != 0
 			if op.Kind != history.TxnScan {
 				id = number(op.Key)
 			}
@@ -161,6 +164,9 @@ func (ix *index) collectKeys() {
 				writes[id]++
 			}
 			ix.opKeys[int(t.first)+j] = id
+		}
+		if apart && len(t.rec.Statements) == 0 {
+			ix.undated++
 		}
 	}
 	ix.sortKeys(names, writes)

@@ -29,14 +29,16 @@ type randSource struct{ r *rand.Rand }
 func (s randSource) intN(n int) int { return s.r.IntN(n) }
 
 // model is a snapshot-isolated store, as simple as can be: all versions of all
-// keys, first committer wins.
+// keys, first committer wins. What locks do to it is in locks_model_test.go.
 type model struct {
 	src      source
 	clock    uint64
 	versions map[string][]modelVersion
 	unique   int
 	keys     int
-	lists    int // of the keys, how many are appended to
+	lists    int         // of the keys, how many are appended to
+	certain  bool        // no outcome is unknown
+	locks    *modelLocks // nil: nobody locks anything, and all timestamps are drawn
 }
 
 type modelVersion struct {
@@ -50,16 +52,22 @@ type running struct {
 	op     history.Op
 	writes map[string]modelVersion
 	left   int
+
+	locked     map[string]bool // keys that it has locked, whoever holds them now
+	forUpdate  uint64          // timestamp of the last statement of a pessimistic one that locked
+	statements int             // how many of these there were
 }
 
 func (m *model) tick() uint64 { m.clock++; return m.clock }
 
-func (m *model) read(r *running, k string) modelVersion {
+// read returns what a transaction sees of a key at a timestamp.
+func (m *model) read(r *running, k string, ts uint64) modelVersion {
 	if v, ok := r.writes[k]; ok {
 		return v
 	}
+	m.locks.saw(k, ts)
 	for _, v := range slices.Backward(m.versions[k]) {
-		if v.commit <= r.op.Txn.StartTS {
+		if v.commit <= ts {
 			return v
 		}
 	}
@@ -78,17 +86,18 @@ func (m *model) step(r *running) {
 	t := r.op.Txn
 	list := m.lists > 0 && m.src.intN(3) == 0
 	k := m.key(list)
-	switch n := m.src.intN(10); {
+	n := m.src.intN(10)
+	if m.lockingStep(r, k, list, n) {
+		return
+	}
+	switch {
 	case n < 4:
-		v := m.read(r, k)
+		v := m.read(r, k, t.StartTS)
 		t.Ops = append(t.Ops, history.TxnOp{Kind: history.TxnRead, Key: k, Value: ptr(v)})
 	case n < 5:
-		m.scan(r)
+		m.scan(r, t.StartTS, 0)
 	case list:
-		m.unique++
-		old, e := m.read(r, k), fmt.Sprint(m.unique)
-		r.writes[k] = modelVersion{value: strings.TrimSpace(old.value + " " + e), present: true}
-		t.Ops = append(t.Ops, history.TxnOp{Kind: history.TxnAppend, Key: k, Value: &e})
+		m.append(r, k, t.StartTS)
 	case n < 6:
 		r.writes[k] = modelVersion{}
 		t.Ops = append(t.Ops, history.TxnOp{Kind: history.TxnDelete, Key: k})
@@ -100,6 +109,14 @@ func (m *model) step(r *running) {
 	}
 }
 
+// append appends an element of its own to the list that it sees at a timestamp.
+func (m *model) append(r *running, k string, ts uint64) {
+	m.unique++
+	old, e := m.read(r, k, ts), fmt.Sprint(m.unique)
+	r.writes[k] = modelVersion{value: strings.TrimSpace(old.value + " " + e), present: true}
+	r.op.Txn.Ops = append(r.op.Txn.Ops, history.TxnOp{Kind: history.TxnAppend, Key: k, Value: &e})
+}
+
 func ptr(v modelVersion) *string {
 	if !v.present {
 		return nil
@@ -107,16 +124,17 @@ func ptr(v modelVersion) *string {
 	return &v.value
 }
 
-func (m *model) scan(r *running) {
+// scan reads a range at a timestamp; own is what the record has of it.
+func (m *model) scan(r *running, ts, own uint64) {
 	from := m.src.intN(m.keys)
 	to := min(from+m.src.intN(8), m.keys)
 	op := history.TxnOp{
 		Kind: history.TxnScan, Key: fmt.Sprintf("k%06d", from), EndKey: fmt.Sprintf("k%06d", to),
-		Limit: m.src.intN(4), Reverse: m.src.intN(2) == 0,
+		Limit: m.src.intN(4), Reverse: m.src.intN(2) == 0, TS: own,
 	}
 	for i := from; i < to; i++ {
 		k := fmt.Sprintf("k%06d", i)
-		if v := m.read(r, k); v.present {
+		if v := m.read(r, k, ts); v.present {
 			op.Pairs = append(op.Pairs, history.Pair{Key: k, Value: v.value})
 		}
 	}
@@ -133,26 +151,25 @@ func (m *model) scan(r *running) {
 // dark, with or without effect.
 func (m *model) commit(r *running) {
 	t := r.op.Txn
-	dark := m.src.intN(8) == 0
-	conflict := m.src.intN(10) == 0
-	for k := range r.writes {
-		if vs := m.versions[k]; len(vs) > 0 && vs[len(vs)-1].commit > t.StartTS {
-			conflict = true
-		}
-	}
+	dark := m.src.intN(8) == 0 && !m.certain
+	conflict := m.src.intN(10) == 0 || m.conflicts(r)
 	switch {
 	case conflict && !dark:
 		r.op.Outcome = history.Failed
-	case len(r.writes) == 0:
+	case !r.changes():
 		r.op.Outcome = history.OK
+		r.dropLocks()
 	default:
 		r.op.Outcome = history.OK
-		c := m.tick()
+		c, chosen := m.locks.choose(m.src, r)
+		if !chosen {
+			c = m.tick()
+		}
 		if dark {
 			r.op.Outcome = history.Unknown
 		}
 		if !dark || m.src.intN(3) > 0 {
-			t.CommitTS = c
+			t.CommitTS, t.Calculated = c, chosen
 		}
 		if conflict {
 			break
@@ -161,13 +178,34 @@ func (m *model) commit(r *running) {
 			v.commit = c
 			m.versions[k] = append(m.versions[k], v)
 		}
+		m.locks.record(r, c)
 	}
+	m.locks.release(r)
 	r.op.Return = int64(m.tick()) //nolint:gosec // small
+}
+
+// conflicts says whether somebody else has finished on a key since the transaction
+// began to care for it.
+func (m *model) conflicts(r *running) bool {
+	if m.locks != nil {
+		return m.locks.conflict(r)
+	}
+	for k := range r.writes {
+		if vs := m.versions[k]; len(vs) > 0 && vs[len(vs)-1].commit > r.op.Txn.StartTS {
+			return true
+		}
+	}
+	return false
 }
 
 // generate returns a history of n transactions by clients, interleaved.
 func generate(src source, n, clients, ops, keys, lists int) *history.History {
 	m := &model{src: src, versions: map[string][]modelVersion{}, keys: keys, lists: lists}
+	return m.run(n, clients, ops)
+}
+
+func (m *model) run(n, clients, ops int) *history.History {
+	src := m.src
 	h := &history.History{}
 	active := make([]*running, clients)
 	for begun := 0; len(h.Ops) < n; {
@@ -181,6 +219,7 @@ func generate(src source, n, clients, ops, keys, lists int) *history.History {
 			active[c] = &running{writes: map[string]modelVersion{}, left: 1 + src.intN(ops), op: history.Op{
 				ID: begun, Client: c, Kind: history.Txn, Invoke: int64(m.tick()), Txn: &history.TxnRecord{StartTS: m.tick()}, //nolint:gosec // small
 			}}
+			m.locks.draw(src, active[c])
 			begun++
 		case r.left == 0:
 			m.finish(h, active, c)
@@ -221,36 +260,39 @@ func TestModelAccepted(t *testing.T) {
 // certain: in keys that no transaction of unknown outcome wrote.
 func TestModelMutated(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		h := generate(rapidSource{t}, rapid.IntRange(5, 60).Draw(t, "txns"), rapid.IntRange(1, 6).Draw(t, "clients"), 6, 5, 2)
-		unsure := map[string]bool{}
-		for _, op := range h.Ops {
-			for _, o := range op.Txn.Ops {
-				if op.Outcome == history.Unknown && o.Kind.Writes() {
-					unsure[o.Key] = true
-				}
-			}
-		}
-		var reads []*history.TxnOp
-		for i := range h.Ops {
-			for j := range h.Ops[i].Txn.Ops {
-				if o := &h.Ops[i].Txn.Ops[j]; o.Kind == history.TxnRead && !unsure[o.Key] {
-					reads = append(reads, o)
-				}
-			}
-		}
-		if len(reads) == 0 {
-			t.Skip("nothing to mutate")
-		}
-		o := reads[rapid.IntRange(0, len(reads)-1).Draw(t, "read")]
-		old := "nothing"
-		if o.Value != nil {
-			old = *o.Value
-		}
-		mutate(t, h, o)
-		if got := isolation.Check(h); got.Verdict != verdict.Violation {
-			t.Fatalf("read of %s changed from %s to %v, and accepted", o.Key, old, o.Value)
-		}
+		mutateAnswer(t, generate(rapidSource{t}, rapid.IntRange(5, 60).Draw(t, "txns"), rapid.IntRange(1, 6).Draw(t, "clients"), 6, 5, 2))
 	})
+}
+
+func mutateAnswer(t *rapid.T, h *history.History) {
+	unsure := map[string]bool{}
+	for _, op := range h.Ops {
+		for _, o := range op.Txn.Ops {
+			if op.Outcome == history.Unknown && o.Kind.Writes() {
+				unsure[o.Key] = true
+			}
+		}
+	}
+	var reads []*history.TxnOp
+	for i := range h.Ops {
+		for j := range h.Ops[i].Txn.Ops {
+			if o := &h.Ops[i].Txn.Ops[j]; o.Kind == history.TxnRead && !unsure[o.Key] {
+				reads = append(reads, o)
+			}
+		}
+	}
+	if len(reads) == 0 {
+		t.Skip("nothing to mutate")
+	}
+	o := reads[rapid.IntRange(0, len(reads)-1).Draw(t, "read")]
+	old := "nothing"
+	if o.Value != nil {
+		old = *o.Value
+	}
+	mutate(t, h, o)
+	if got := isolation.Check(h); got.Verdict != verdict.Violation {
+		t.Fatalf("read of %s changed from %s to %v, and accepted", o.Key, old, o.Value)
+	}
 }
 
 // mutate gives a read another answer: nothing, a value of somebody else, or one

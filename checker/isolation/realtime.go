@@ -11,9 +11,22 @@ import (
 
 // stamp is one timestamp that a transaction was given.
 type stamp struct {
-	ts     uint64
-	txn    int32
-	commit bool
+	ts   uint64
+	txn  int32
+	kind stampKind
+}
+
+// stampKind is what a timestamp is for.
+type stampKind uint8
+
+const (
+	startStamp stampKind = iota
+	statementStamp
+	commitStamp
+)
+
+func (k stampKind) String() string {
+	return [...]string{"start timestamp", "timestamp of a statement", "commit timestamp"}[k]
 }
 
 // timestamps checks that the oracle gave out each timestamp once and that
@@ -27,6 +40,9 @@ func (c *checker) timestamps() {
 			continue // it was given to somebody else
 		}
 		stamps = append(stamps, stamp{ts: t.rec.StartTS, txn: n})
+		for _, s := range t.rec.Statements {
+			stamps = append(stamps, stamp{ts: s.TS, txn: n, kind: statementStamp})
+		}
 		if t.rec.CommitTS == 0 {
 			continue
 		}
@@ -34,28 +50,27 @@ func (c *checker) timestamps() {
 			c.add(verdict.TimestampOrder, n, fmt.Sprintf("%s commits before it starts", c.ix.name(n)))
 		}
 		if !t.rec.Calculated {
-			stamps = append(stamps, stamp{ts: t.rec.CommitTS, txn: n, commit: true})
+			stamps = append(stamps, stamp{ts: t.rec.CommitTS, txn: n, kind: commitStamp})
 		}
 	}
 	slices.SortFunc(stamps, func(a, b stamp) int {
 		if c := cmp.Compare(a.ts, b.ts); c != 0 {
 			return c
 		}
-		return cmp.Compare(a.txn, b.txn)
+		return cmp.Or(cmp.Compare(a.txn, b.txn), cmp.Compare(a.kind, b.kind))
 	})
 	for i := 1; i < len(stamps); i++ {
-		if a, b := stamps[i-1], stamps[i]; a.ts == b.ts {
+		if a, b := stamps[i-1], stamps[i]; a.ts == b.ts && !a.shares(b) {
 			c.add(verdict.TimestampDup, b.txn, fmt.Sprintf("timestamp %d was given to %s as its %s and to %s as its %s",
-				a.ts, c.ix.name(a.txn), a.role(), c.ix.name(b.txn), b.role()), a.txn)
+				a.ts, c.ix.name(a.txn), a.kind, c.ix.name(b.txn), b.kind), a.txn)
 		}
 	}
 }
 
-func (s stamp) role() string {
-	if s.commit {
-		return "commit timestamp"
-	}
-	return "start timestamp"
+// shares says whether two statements of one transaction, or its start and a statement,
+// see the database at one timestamp. Whether that is too old is a matter of real time.
+func (s stamp) shares(other stamp) bool {
+	return s.txn == other.txn && s.kind != commitStamp && other.kind != commitStamp
 }
 
 // highest holds the highest timestamps of the transactions that have returned.
@@ -65,18 +80,26 @@ type highest struct {
 }
 
 func (h *highest) note(t *txn, n int32) {
-	s := stamp{ts: t.rec.StartTS, txn: n}
+	top := stamp{ts: t.rec.StartTS, txn: n}
+	for _, s := range t.rec.Statements {
+		if s.TS > top.ts {
+			top = stamp{ts: s.TS, txn: n, kind: statementStamp}
+		}
+	}
 	if t.rec.CommitTS != 0 {
-		s = stamp{ts: t.rec.CommitTS, txn: n, commit: true}
+		s := stamp{ts: t.rec.CommitTS, txn: n, kind: commitStamp}
 		if t.rec.Calculated {
 			s.ts-- // a later transaction may start with the very timestamp
 		}
 		if t.op.Outcome == history.OK && s.ts > h.commit.ts {
 			h.commit = s
 		}
+		if s.ts > top.ts {
+			top = s
+		}
 	}
-	if s.ts > h.any.ts {
-		h.any = s
+	if top.ts > h.any.ts {
+		h.any = top
 	}
 }
 
@@ -84,8 +107,7 @@ func (h *highest) note(t *txn, n int32) {
 // begun after another one had returned starts above all timestamps of that one.
 // A session, that is one client, has its order even within an instant. Who chose
 // a timestamp of the past has asked for that snapshot, however old it is.
-func (c *checker) realTime() {
-	byReturn := c.ix.byReturn()
+func (c *checker) realTime(byReturn []int32) {
 	sessions := map[int]*highest{}
 	var all highest
 	next := 0

@@ -101,6 +101,7 @@ func (c *coverage) add(p *plan.Plan, o *runner.Outcome) {
 		c.count(workloadSeen, what, n)
 	}
 	c.addInstants(h)
+	c.addStatements(h)
 }
 
 // duringStorm returns the operations of a history that its clients issued in the

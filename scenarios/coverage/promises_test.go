@@ -42,6 +42,7 @@ func (c *coverage) promise() {
 	c.promiseStores()
 	c.promiseCommits()
 	c.promiseInstants()
+	c.promiseStatements()
 	c.promiseDropped()
 	c.promiseWorkload()
 }

@@ -39,7 +39,8 @@ func (s *Session) transactionWith(t env.Task, options client.TxnOptions, body fu
 	if err != nil {
 		return s.end(op, err)
 	}
-	op.Txn.StartTS, op.Txn.Pessimistic = tx.StartTS(), options.Pessimistic
+	op.Txn.StartTS = tx.StartTS()
+	op.Txn.Pessimistic, op.Txn.ReadCommitted = options.Pessimistic, options.ReadCommitted
 	s.remember(tx.StartTS())
 	x := &txn{Txn: tx, session: s, record: op.Txn}
 	if err = body(x); err != nil {
@@ -64,12 +65,29 @@ func dropLocks(x *history.TxnRecord) {
 
 func (x *txn) note(op history.TxnOp) { x.record.Ops = append(x.record.Ops, op) }
 
-// at returns the timestamp of what was just read, as the record has it.
+// began records a statement that was invoked at an instant and has been answered, if
+// it is one that sees more than the transaction's snapshot: because it locks, or under
+// read committed. Its timestamp is recorded as it is, whatever it should be.
+func (x *txn) began(invoke int64, locks bool) {
+	if o := x.Options(); o.ReadCommitted || o.Pessimistic && locks {
+		x.record.Statements = append(x.record.Statements, history.Statement{TS: x.ReadTS(), Invoke: invoke})
+	}
+}
+
+// at returns the timestamp of what was just read, as the record has it: that of the
+// last statement, or 0 for the snapshot.
 func (x *txn) at() uint64 {
-	if ts := x.ReadTS(); ts != x.StartTS() {
-		return ts
+	if n := len(x.record.Statements); n > 0 && x.record.Statements[n-1].TS == x.ReadTS() {
+		return x.ReadTS()
 	}
 	return 0
+}
+
+// wrote says whether the transaction has written the key, so that it need not ask for it.
+func (x *txn) wrote(key string) bool {
+	return slices.ContainsFunc(x.record.Ops, func(op history.TxnOp) bool {
+		return op.Key == key && op.Kind.Writes() && op.Kind != history.TxnLock
+	})
 }
 
 // locking reports whether reads lock.
@@ -103,9 +121,11 @@ func (x *txn) written() (keys [][2]string) {
 // insert sets a key that must be absent.
 func (x *txn) insert(t env.Task, key, value string) error {
 	if x.locking() && !x.lazy {
+		invoke := x.session.Now()
 		if err := x.InsertForUpdate(t, []byte(key), []byte(value)); err != nil {
 			return err
 		}
+		x.began(invoke, true)
 		x.noteLocks(key)
 		x.note(history.TxnOp{Kind: history.TxnRead, Key: key, TS: x.at()})
 		x.note(history.TxnOp{Kind: history.TxnWrite, Key: key, Value: &value})
@@ -175,9 +195,13 @@ func (x *txn) read(t env.Task, key string) (string, error) {
 	if x.locking() {
 		get = x.GetForUpdate
 	}
+	invoke := x.session.Now()
 	value, ok, err := get(t, []byte(key))
 	if err != nil {
 		return "", err
+	}
+	if x.locking() || !x.wrote(key) {
+		x.began(invoke, x.locking())
 	}
 	if x.locking() {
 		x.noteLocks(key)
@@ -193,10 +217,12 @@ func (x *txn) readAll(t env.Task, keys []string) (map[string]string, error) {
 	if x.locking() {
 		get = x.BatchGetForUpdate
 	}
+	invoke := x.session.Now()
 	pairs, err := get(t, bytesOf(keys))
 	if err != nil {
 		return nil, err
 	}
+	x.began(invoke, x.locking())
 	if x.locking() {
 		x.noteLocks(keys...)
 	}
@@ -218,10 +244,12 @@ func (x *txn) scan(t env.Task, start, end string, limit int, reverse bool) ([]hi
 		read = x.ReverseScan
 	}
 	x.session.Wanted = [][2]string{{start, end}}
+	invoke := x.session.Now()
 	rows, err := read(t, []byte(start), []byte(end), limit)
 	if err != nil {
 		return nil, err
 	}
+	x.began(invoke, false)
 	pairs := make([]history.Pair, 0, len(rows))
 	for _, row := range rows {
 		pairs = append(pairs, history.Pair{Key: string(row.Key), Value: string(row.Value)})
@@ -268,9 +296,11 @@ func (x *txn) remove(key string) {
 // lock makes the transaction conflict with every other that writes or locks the
 // keys, as SELECT FOR UPDATE does.
 func (x *txn) lock(t env.Task, keys ...string) error {
+	invoke := x.session.Now()
 	if err := x.Lock(t, bytesOf(keys)...); err != nil {
 		return err
 	}
+	x.began(invoke, true)
 	x.noteLocks(keys...)
 	return nil
 }

@@ -164,13 +164,28 @@ type TxnRecord struct {
 	// Pessimistic says that it locked keys before it wrote them: TxnLock operations
 	// that have a TS. Of these keys it has seen what was newest at that timestamp,
 	// and nobody may have changed them from then until it committed.
-	Pessimistic bool    `json:"pessimistic,omitempty"`
-	Ops         []TxnOp `json:"ops"`
+	Pessimistic bool `json:"pessimistic,omitempty"`
+	// ReadCommitted says that each of its statements sees what is committed when it is
+	// invoked: all its reads have a TS, but for those of keys that it has written.
+	ReadCommitted bool `json:"read_committed,omitempty"`
+	// Statements are those that had a timestamp of their own, in the order in which
+	// they were issued. A record that has none, though operations have a TS, does not
+	// tell when they were.
+	Statements []Statement `json:"statements,omitempty"`
+	Ops        []TxnOp     `json:"ops"`
 	// Compared counts the answers that the client compared with others of the same
 	// transaction, such as a range of an index with the rows; Problem is what did
 	// not agree.
 	Compared int    `json:"compared,omitempty"`
 	Problem  string `json:"problem,omitempty"`
+}
+
+// Statement is a read, or a locking of keys, that was given a timestamp of its own:
+// it sees all that was acknowledged before it was invoked. One statement may be
+// several operations, those with its TS.
+type Statement struct {
+	TS     uint64 `json:"ts"`
+	Invoke int64  `json:"invoke"` // an instant like those of Op
 }
 
 // Writes says whether the transaction wrote or locked anything.
@@ -220,7 +235,7 @@ type TxnOp struct {
 	Pairs   []Pair  `json:"pairs,omitempty"`
 	// TS is the timestamp at which it saw the database, if that is not the start
 	// timestamp of the transaction: of reads for update and of locks in a pessimistic
-	// one, and of all reads under read committed.
+	// one, and of all reads under read committed. It is that of one of the Statements.
 	TS uint64 `json:"ts,omitempty"`
 }
 

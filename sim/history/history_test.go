@@ -338,3 +338,49 @@ func TestReaders(t *testing.T) {
 		}
 	}
 }
+
+// TestStatements: what a transaction did at timestamps of its own comes back as it was,
+// also from a record that does not tell of its statements; what contradicts itself is
+// no record. Whether the timestamps are right is for a checker to say.
+func TestStatements(t *testing.T) {
+	type st = history.Statement
+	read := func(ts uint64) history.TxnOp { return history.TxnOp{Kind: history.TxnRead, Key: "a", TS: ts} }
+	write := history.TxnOp{Kind: history.TxnWrite, Key: "a", Value: p("1")}
+	for _, c := range []struct {
+		txn  history.TxnRecord
+		want string
+	}{
+		{history.TxnRecord{StartTS: 5, Ops: []history.TxnOp{read(7)}}, ""},
+		{history.TxnRecord{StartTS: 5, ReadCommitted: true, Statements: []st{{7, 10}, {8, 20}}, Ops: []history.TxnOp{read(7), read(8)}}, ""},
+		{history.TxnRecord{StartTS: 5, ReadCommitted: true, Statements: []st{{3, 10}, {2, 10}}, Ops: []history.TxnOp{read(3), read(2)}}, ""},
+		{history.TxnRecord{StartTS: 5, CommitTS: 9, ReadCommitted: true, Ops: []history.TxnOp{write, read(0)}}, ""},
+		{history.TxnRecord{StartTS: 5, ReadCommitted: true, Ops: []history.TxnOp{read(0)}}, "its operation 0 does not say at which timestamp"},
+		{history.TxnRecord{StartTS: 5, ReadCommitted: true, Ops: []history.TxnOp{{Kind: history.TxnScan}}}, "its operation 0 does not say at which timestamp"},
+		{history.TxnRecord{StartTS: 5, Statements: []st{{7, 10}}, Ops: []history.TxnOp{read(8)}}, "its operation 0 is at 8, and it has no such statement"},
+		{history.TxnRecord{StartTS: 5, Statements: []st{{7, 9}}}, "its statement 0 of timestamp 7 is invoked at 9, which is not between 10 and 20"},
+		{history.TxnRecord{StartTS: 5, Statements: []st{{7, 21}}}, "its statement 0 of timestamp 7 is invoked at 21"},
+		{history.TxnRecord{StartTS: 5, Statements: []st{{7, 12}, {8, 11}}}, "its statement 1 of timestamp 8 is invoked at 11, which is not between 12 and 20"},
+		{history.TxnRecord{StartTS: 5, Statements: []st{{0, 12}}}, "its statement 0 of timestamp 0"},
+		{history.TxnRecord{StartTS: 5, AsOf: true, Statements: []st{{7, 12}}}, "reads at a single instant"},
+		{history.TxnRecord{Newest: true, Statements: []st{{7, 12}}, Ops: []history.TxnOp{read(0)}}, "reads at a single instant"},
+	} {
+		h := &history.History{Ops: []history.Op{{Kind: history.Txn, Invoke: 10, Return: 20, Outcome: history.OK, Txn: &c.txn}}}
+		err := history.Validate(h)
+		if (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%+v: got %v, want %q", c.txn, err, c.want)
+		}
+		if err != nil {
+			continue
+		}
+		if got, err := history.Decode(strings.NewReader(encode(t, h)), "h"); err != nil || !reflect.DeepEqual(got, h) {
+			t.Errorf("%+v comes back as %+v: %v", h, got, err)
+		}
+	}
+	const written = `"txn":{"start_ts":5,"read_committed":true,"statements":[{"ts":7,"invoke":10}],"ops":[{"f":"r","key":"a","ts":7}]}`
+	h := &history.History{Ops: []history.Op{{Kind: history.Txn, Invoke: 10, Return: 20, Outcome: history.OK, Txn: &history.TxnRecord{
+		StartTS: 5, ReadCommitted: true, Statements: []st{{7, 10}}, Ops: []history.TxnOp{read(7)},
+	}}}}
+	if got := encode(t, h); !strings.Contains(got, written) {
+		t.Errorf("%s does not contain %s", got, written)
+	}
+}

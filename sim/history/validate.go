@@ -3,6 +3,7 @@ package history
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // Validator checks that operations, given in the order of return, make a
@@ -76,6 +77,9 @@ func (op *Op) validate() error {
 		if op.Key != "" || op.Value != nil || op.Expected != nil || op.Swapped {
 			return errors.New("a transaction has no key or value of its own")
 		}
+		if err := op.Txn.validateStatements(op.Invoke, op.Return); err != nil {
+			return err
+		}
 		return op.Txn.validate(op.Outcome)
 	case CAS, Append:
 		if op.Value == nil {
@@ -117,11 +121,43 @@ func (t *TxnRecord) validate(outcome Outcome) error {
 		if err := t.Ops[i].validate(); err != nil {
 			return fmt.Errorf("its operation %d: %w", i, err)
 		}
-		if ts := t.Ops[i].TS; ts != 0 && ts < t.StartTS {
-			return fmt.Errorf("its operation %d is at %d, before it starts", i, ts)
+	}
+	return nil
+}
+
+// validateStatements checks that the transaction's statements were issued one after
+// another while it ran, and that its operations are of these statements. Whether their
+// timestamps are right is not for the record to say.
+func (t *TxnRecord) validateStatements(invoke, ret int64) error {
+	if len(t.Statements) > 0 && (t.Newest || t.AsOf) {
+		return errors.New("it reads at a single instant, and has statements with others")
+	}
+	earliest, latest := invoke, ret
+	for i := range t.Statements {
+		s := &t.Statements[i]
+		if s.TS == 0 || s.Invoke < earliest || s.Invoke > latest {
+			return fmt.Errorf("its statement %d of timestamp %d is invoked at %d, which is not between %d and %d", i, s.TS, s.Invoke, earliest, latest)
+		}
+		earliest = s.Invoke
+	}
+	for i := range t.Ops {
+		op := &t.Ops[i]
+		listed := func(s Statement) bool { return s.TS == op.TS }
+		if op.TS != 0 && len(t.Statements) > 0 && !slices.ContainsFunc(t.Statements, listed) {
+			return fmt.Errorf("its operation %d is at %d, and it has no such statement", i, op.TS)
+		}
+		if t.ReadCommitted && op.TS == 0 && !op.Kind.Writes() && !t.wrote(op.Key, i) {
+			return fmt.Errorf("it reads what is committed, and its operation %d does not say at which timestamp", i)
 		}
 	}
 	return nil
+}
+
+// wrote says whether one of the first n operations wrote the key.
+func (t *TxnRecord) wrote(key string, n int) bool {
+	return slices.ContainsFunc(t.Ops[:n], func(op TxnOp) bool {
+		return op.Key == key && op.Kind.Writes() && op.Kind != TxnLock
+	})
 }
 
 // validateReader checks what the special ways of reading must not hold.

@@ -39,6 +39,9 @@ type event struct {
 	commit       uint64
 	computed     bool
 	newest, asOf bool
+
+	pessimistic, readCommitted bool
+	statements, opTS, locks    []any // see statements.go
 }
 
 func newBuilder(name string) *builder {
@@ -105,16 +108,15 @@ func (b *builder) begin(f form, process, at int64) error {
 
 // stamps reads the timestamps that WriteEDN wrote.
 func (e *event) stamps(f form) {
-	stamp := func(name string) uint64 {
-		if v, ok := f.fields[name].(int64); ok && v > 0 {
-			return uint64(v)
-		}
-		return 0
-	}
-	e.start, e.commit = stamp("start-ts"), stamp("commit-ts")
+	e.start, e.commit = timestamp(f.fields["start-ts"]), timestamp(f.fields["commit-ts"])
 	e.computed, _ = f.fields["calculated"].(bool)
 	e.newest, _ = f.fields["newest"].(bool)
 	e.asOf, _ = f.fields["as-of"].(bool)
+	e.pessimistic, _ = f.fields["pessimistic"].(bool)
+	e.readCommitted, _ = f.fields["read-committed"].(bool)
+	e.statements, _ = f.fields["statements"].([]any)
+	e.opTS, _ = f.fields["op-ts"].([]any)
+	e.locks, _ = f.fields["locks"].([]any)
 }
 
 // finish turns the events into a history. What never ended is of unknown

@@ -139,7 +139,13 @@ func (b *builder) bankRead(op history.Op, e *event) history.Op {
 // txn converts a transaction. What it read is known only if it ended well.
 func (b *builder) txn(op history.Op, e *event, s shape) (history.Op, error) {
 	op.Kind = history.Txn
-	op.Txn = &history.TxnRecord{StartTS: e.start, CommitTS: e.commit, Calculated: e.computed, Newest: e.newest, AsOf: e.asOf}
+	op.Txn = &history.TxnRecord{
+		StartTS: e.start, CommitTS: e.commit, Calculated: e.computed, Newest: e.newest, AsOf: e.asOf,
+		Pessimistic: e.pessimistic, ReadCommitted: e.readCommitted,
+	}
+	if err := b.statements(e, op.Txn); err != nil {
+		return op, err
+	}
 	list, ends := e.begin, e.end
 	if op.Outcome == history.OK && ends != nil {
 		list = ends
@@ -148,7 +154,7 @@ func (b *builder) txn(op history.Op, e *event, s shape) (history.Op, error) {
 	if !ok && list != nil {
 		return op, b.fail(e.line, "the value of a transaction is a vector of [f k v]")
 	}
-	for _, o := range ops {
+	for i, o := range ops {
 		micro, ok := o.([]any)
 		if !ok || len(micro) != 3 {
 			return op, b.fail(e.line, "an operation of a transaction is [f k v]")
@@ -159,6 +165,9 @@ func (b *builder) txn(op history.Op, e *event, s shape) (history.Op, error) {
 		}
 		if t.Kind == history.TxnRead && op.Outcome != history.OK {
 			continue
+		}
+		if i < len(e.opTS) {
+			t.TS = timestamp(e.opTS[i])
 		}
 		op.Txn.Ops = append(op.Txn.Ops, t)
 	}

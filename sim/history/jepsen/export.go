@@ -21,18 +21,19 @@ import (
 //
 //   - a compare-and-swap that found another value is :fail, as in Jepsen;
 //   - a scan is a read of each pair that it returned; what it did not find is lost;
-//   - a delete writes nil; a lock is left out.
+//   - a delete writes nil; a lock is no operation.
 //
 // The end of a transaction has what is known of its timestamps: :start-ts and
-// :commit-ts, and the flags :calculated, :newest and :as-of, which mean what they do
-// in history.TxnRecord. Where single operations have timestamps of their own, as in
-// pessimistic transactions, these two do not say what was seen: of such a history no
-// timestamps are written at all.
+// :commit-ts, and the flags :calculated, :newest, :as-of, :pessimistic and
+// :read-committed, which mean what they do in history.TxnRecord. Where single
+// operations have timestamps of their own these two do not say what was seen: see
+// statements.go for what does.
 //
 // A process that has an operation of unknown outcome goes on as another one.
 func WriteEDN(w io.Writer, h *history.History) error {
-	out := &exporter{w: bufio.NewWriter(w), lists: listKeys(h), stamped: ofSnapshots(h)}
-	for i, m := range moments(h) {
+	all := moments(h)
+	out := &exporter{w: bufio.NewWriter(w), lists: listKeys(h), lines: newLines(all)}
+	for i, m := range all {
 		if err := out.line(i, m); err != nil {
 			return fmt.Errorf("history: export operation %d: %w", m.op.ID, err)
 		}
@@ -109,17 +110,10 @@ func listKeys(h *history.History) map[string]struct{} {
 	return keys
 }
 
-// ofSnapshots says whether the timestamps of transactions say what they saw.
-func ofSnapshots(h *history.History) bool {
-	return !slices.ContainsFunc(h.Ops, func(op history.Op) bool {
-		return op.Txn != nil && (op.Txn.Pessimistic || slices.ContainsFunc(op.Txn.Ops, func(o history.TxnOp) bool { return o.TS != 0 }))
-	})
-}
-
 type exporter struct {
-	w       *bufio.Writer
-	lists   map[string]struct{}
-	stamped bool
+	w     *bufio.Writer
+	lists map[string]struct{}
+	lines lines
 }
 
 // line writes one line.
@@ -144,8 +138,11 @@ func (x *exporter) line(index int, m moment) error {
 		return err
 	}
 	fmt.Fprintf(x.w, "{:index %d, :time %d, :process %d, :type :%s, :f :%s, :value %s", index, m.at, m.process, kind, f, v)
-	if m.end && m.op.Txn != nil && x.stamped {
+	if m.end && m.op.Txn != nil {
 		x.stamps(m.op.Txn)
+		if err = x.statements(m.op); err != nil {
+			return err
+		}
 	}
 	if m.end && m.op.Error != "" {
 		quoted, merr := edn.Marshal(m.op.Error)
@@ -170,7 +167,7 @@ func (x *exporter) stamps(t *history.TxnRecord) {
 	for _, flag := range []struct {
 		name string
 		set  bool
-	}{{"calculated", t.Calculated}, {"newest", t.Newest}, {"as-of", t.AsOf}} {
+	}{{"calculated", t.Calculated}, {"newest", t.Newest}, {"as-of", t.AsOf}, {"pessimistic", t.Pessimistic}, {"read-committed", t.ReadCommitted}} {
 		if flag.set {
 			fmt.Fprintf(x.w, ", :%s true", flag.name)
 		}

@@ -210,7 +210,7 @@ func TestExport(t *testing.T) {
 {:index 5, :time 7, :process 1, :type :ok, :f :cas, :value ["k" [1 2]]}
 {:index 6, :time 7, :process 1, :type :invoke, :f :txn, :value [[:r "l" nil] [:append "l" 3] [:w "x" "007"] [:w "y" nil] [:r "x" nil]]}
 {:index 7, :time 8, :process 2, :type :invoke, :f :write, :value ["k" 3]}
-{:index 8, :time 9, :process 1, :type :ok, :f :txn, :value [[:r "l" [1 2]] [:append "l" 3] [:w "x" "007"] [:w "y" nil] [:r "x" 7]], :start-ts 4, :commit-ts 6}
+{:index 8, :time 9, :process 1, :type :ok, :f :txn, :value [[:r "l" [1 2]] [:append "l" 3] [:w "x" "007"] [:w "y" nil] [:r "x" 7]], :start-ts 4, :commit-ts 6, :locks [["z" nil]]}
 {:index 9, :time 9, :process 2, :type :fail, :f :write, :value ["k" 3], :error "no leader"}
 `
 	if b.String() != want {
@@ -224,7 +224,7 @@ func TestExport(t *testing.T) {
 	wantOps := `write k nil>1 unknown
 read k nil>a "b" ok
 cas k 1>2 ok swapped
-txn  nil>nil ok [r l 1 2] [append l 3] [w x 007] [d y nil] [r x 7]
+txn  nil>nil ok [lock z nil] [r l 1 2] [append l 3] [w x 007] [d y nil] [r x 7]
 write k nil>3 failed`
 	if strings.Join(got, "\n") != wantOps {
 		t.Errorf("read back:\n%s", strings.Join(got, "\n"))
@@ -290,6 +290,8 @@ func FuzzRead(f *testing.F) {
 	f.Add(`[{:process 0, :type :invoke, :f :write, :value 3} {:process 0, :type :ok, :f :write, :value 3}]`)
 	f.Add(`{:process 0, :type :invoke, :f :txn, :value [[:r 8 nil] [:append 8 1]]}`)
 	f.Add(`[{"type":"invoke","f":"read","process":0}, {"type":"ok","f":"read","process":0,"value":{"0":100}}]`)
+	f.Add(`{:process 0, :type :invoke, :f :txn, :value [[:r 8 nil]]} {:process 0, :type :ok, :f :txn, :value [[:r 8 1]], :start-ts 2, ` +
+		`:read-committed true, :statements [[5 1]], :op-ts [5], :locks [[8 5]]}`)
 	f.Add("INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		h, err := jepsen.Read(strings.NewReader(text), "h")
