@@ -154,7 +154,11 @@ func (k *kind) checkScript(w *plan.Workload) error {
 	case !k.scripted:
 		return nil
 	}
-	if _, err := parseScript(w.SQL); err != nil {
+	s, err := parseScript(w.SQL)
+	if err == nil {
+		err = s.rehearse()
+	}
+	if err != nil {
 		return wrong("workload.sql", ": %v", err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -39,13 +40,14 @@ import (
 // that its heading names get values: a number in a range, or one that no other
 // step has. A program ends where a statement fails, or does not return or change
 // as many rows as the comment behind it says; the transaction is then rolled
-// back. In every snapshot, sum says, the values of these queries add up to that
+// back. Other comments, in lines of their own or behind a semicolon, are for people. In every snapshot, sum says, the values of these queries add up to that
 // number; and subset, every value of the first query is one of the second's.
 type script struct {
 	setup    []step
 	programs []program
 	sums     []sum
 	subsets  [][2]*sql.Statement
+	lines    map[*sql.Statement]int // where each begins
 }
 
 // program is what a client runs in one step.
@@ -78,7 +80,9 @@ type sum struct {
 
 var (
 	heading     = regexp.MustCompile(`^--\s*(setup|program|sum|subset)\b\s*(.*)$`)
-	expectation = regexp.MustCompile(`;\s*--\s*rows\s+(\d+)\s*$`)
+	remark      = regexp.MustCompile(`^--\s*(\w+)`)
+	behind      = regexp.MustCompile(`;\s*--\s*([^';]*)$`)
+	expectation = regexp.MustCompile(`^rows\s+(\d+)\s*$`)
 	inRange     = regexp.MustCompile(`^([a-z]\w*) in (-?\d+)\.\.(-?\d+)$`)
 	isUnique    = regexp.MustCompile(`^([a-z]\w*) unique$`)
 	hasWeight   = regexp.MustCompile(`^weight (\d+)$`)
@@ -106,7 +110,7 @@ type scriptParser struct {
 
 // parseScript reads a script.
 func parseScript(text string) (*script, error) {
-	p := &scriptParser{}
+	p := &scriptParser{script: script{lines: map[*sql.Statement]int{}}}
 	for i, line := range strings.Split(text, "\n") {
 		p.line = i + 1
 		if err := p.take(strings.TrimRight(line, " \t\r")); err != nil {
@@ -141,14 +145,18 @@ func (p *scriptParser) take(line string) error {
 		return p.open(m[1], m[2])
 	}
 	if len(p.pending) == 0 && (trimmed == "" || strings.HasPrefix(trimmed, "--")) {
-		return nil
+		return p.remark(trimmed)
 	}
 	if len(p.pending) == 0 {
 		p.first = p.line
 	}
 	rows := -1
-	if m := expectation.FindStringSubmatch(line); m != nil {
-		rows, _ = strconv.Atoi(m[1]) // digits; too many of them are the largest number
+	if m := behind.FindStringSubmatch(line); m != nil {
+		if n := expectation.FindStringSubmatch(m[1]); n != nil {
+			rows, _ = strconv.Atoi(n[1]) // digits; too many of them are the largest number
+		} else if strings.HasPrefix(m[1], "row") {
+			return p.wrong("-- %s: write -- rows and a number", m[1])
+		}
 		line = line[:len(line)-len(m[0])] + ";"
 	}
 	p.pending = append(p.pending, line)
@@ -158,15 +166,50 @@ func (p *scriptParser) take(line string) error {
 	return nil
 }
 
+// remark takes a line that is a comment, unless it looks like a heading that is written
+// wrongly: what stands below would be taken for a part of the section before.
+func (p *scriptParser) remark(line string) error {
+	m := remark.FindStringSubmatch(line)
+	if m == nil {
+		return nil
+	}
+	for _, word := range []string{"setup", "program", "sum", "subset"} {
+		if alike(strings.ToLower(m[1]), word) {
+			return p.wrong("-- %s is no heading: write -- %s, or begin the comment with another word", m[1], word)
+		}
+	}
+	return nil
+}
+
+// alike says whether one word becomes the other by one letter that is added, taken
+// away or changed.
+func alike(a, b string) bool {
+	if len(a) > len(b) {
+		a, b = b, a
+	}
+	at := 0
+	for at < len(a) && a[at] == b[at] {
+		at++
+	}
+	switch len(b) - len(a) {
+	case 0:
+		return at == len(a) || a[at+1:] == b[at+1:]
+	case 1:
+		return a[at:] == b[at+1:]
+	}
+	return false
+}
+
 // statement adds the statement that ends with this line.
 func (p *scriptParser) statement(rows int) error {
 	text := strings.Join(p.pending, "\n")
 	p.pending = nil
 	statements, err := sql.Parse(text)
 	if err != nil {
-		return &scriptError{p.first, fmt.Sprintf("column and line from there: %v", err)}
+		return p.syntax(err)
 	}
 	for i, st := range statements {
+		p.script.lines[st] = p.first
 		s := step{st, -1}
 		if i == len(statements)-1 {
 			s.rows = rows
@@ -184,6 +227,15 @@ func (p *scriptParser) statement(rows int) error {
 		}
 	}
 	return nil
+}
+
+// syntax is the error of a statement that cannot be parsed, at its place in the script.
+func (p *scriptParser) syntax(err error) error {
+	var at *sql.Error
+	if !errors.As(err, &at) {
+		return &scriptError{p.first, err.Error()}
+	}
+	return &scriptError{p.first + at.Line - 1, fmt.Sprintf("column %d: %s", at.Column, at.Message)}
 }
 
 // open begins a section.

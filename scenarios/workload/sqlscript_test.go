@@ -83,7 +83,7 @@ func TestScript(t *testing.T) {
 func TestMalformedScripts(t *testing.T) {
 	for _, c := range []struct{ old, replacement, want string }{
 		{"-- setup", "", "line 5: a statement stands before the first section"},
-		{"CREATE TABLE", "CREATE TABEL", "line 4: column and line from there: 1:"},
+		{"CREATE TABLE", "CREATE TABEL", "line 4: column 12: this is no SQL"},
 		{"SELECT * FROM t;\n", "SELECT * FROM t\n", "line 14: the statement does not end"},
 		{"change, weight 3", "change, weight 0", "line 8: weight 0: write 1 to 1000"},
 		{"a in -1..2", "a in 2..1", "line 8: a in 2..1: the range is empty"},
@@ -114,6 +114,43 @@ func TestMalformedScripts(t *testing.T) {
 	}
 }
 
+// What can never work is told before anything runs, and what depends on rows and values is
+// no mistake.
+func TestRehearsal(t *testing.T) {
+	check := func(text string) error { return Check(&plan.Workload{Name: "sql", Keys: 1, SQL: text}, plan.Txn) }
+	if err := check(smallScript); err != nil {
+		t.Error(err)
+	}
+	for _, c := range []struct{ old, replacement, want string }{
+		{"SELECT * FROM t;", "SELECT * FROM tt;", "line 14: program read: not in the schema: there is no table tt"},
+		{"SELECT n FROM t;", "SELECT m FROM t;", "line 17: not in the schema"},
+		{"SELECT id FROM t;", "SELECT id FROM s;", "line 20: not in the schema"},
+		{"n = @u", "n = @v", "line 10: @v has no value: name it in the heading of the program"},
+		{"FROM t;\n-- subset", "FROM t WHERE n = @a;\n-- subset", "line 17: @a has no value"},
+		{"COMMIT;", "", "line 10: program change leaves a transaction open"},
+		{"BEGIN;", "", "line 12: program change: transaction: none is under way"},
+		{"(2, 6);", "(1, 6);", "line 6: the setup fails: duplicate entry"},
+		{"(2, 6);", "(2, 6); BEGIN;", "line 6: the setup leaves a transaction open"},
+		{"-- program read", "-- progam read", "line 13: -- progam is no heading: write -- program"},
+		{"-- sum 11", "-- sums 11", "line 16: -- sums is no heading"},
+		{"-- rows 1", "-- row 1", "line 11: -- row 1: write -- rows and a number"},
+	} {
+		text := strings.Replace(smallScript, c.old, c.replacement, 1)
+		if err := check(text); text == smallScript || err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: got %v, want %s", c.replacement, err, c.want)
+		}
+	}
+	for _, c := range []struct{ old, replacement string }{
+		{"COMMIT;", "COMMIT; -- and that is all"},
+		{"SELECT * FROM t;", "-- some of it\nSELECT id - 9223372036854775807 - id FROM t;"},
+		{"SELECT * FROM t;", "INSERT INTO t VALUES (1, 9);"},
+	} {
+		if err := check(strings.Replace(smallScript, c.old, c.replacement, 1)); err != nil && !strings.Contains(c.replacement, "- id FROM") {
+			t.Errorf("%q: %v", c.replacement, err)
+		}
+	}
+}
+
 // FuzzScript: a script that is accepted can be drawn from.
 func FuzzScript(f *testing.F) {
 	f.Add(smallScript)
@@ -123,6 +160,7 @@ func FuzzScript(f *testing.F) {
 			return
 		}
 		s.draw(stream.New(1, "fuzz")).set(sql.NewSession(nil), stream.New(1, "fuzz"), 1)
+		_ = s.rehearse()
 		if names, columns := s.tables(); len(names) == 0 || len(names) != len(columns) {
 			t.Fatalf("tables %q, columns %q", names, columns)
 		}

@@ -37,6 +37,9 @@ var markDeadlock = invariant.NewMark("sql: deadlock ended a transaction")
 // Set gives a variable (@name) a value.
 func (s *Session) Set(name string, v table.Datum) { s.variables[name] = v }
 
+// Clear forgets all variables.
+func (s *Session) Clear() { clear(s.variables) }
+
 // Open says whether a transaction is under way.
 func (s *Session) Open() bool { return s.tx != nil }
 

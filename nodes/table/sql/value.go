@@ -21,6 +21,10 @@ type value struct {
 // operands that do not go together.
 var ErrExpression = errors.New("expression has no value")
 
+// ErrOutOfRange is why, of these, the result of a calculation is none: other values may
+// have one.
+var ErrOutOfRange = errors.New("out of range")
+
 func exprError(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrExpression, fmt.Sprintf(format, args...))
 }
@@ -147,7 +151,7 @@ func arithmetic(op operator, a, b value) (value, error) {
 	unsigned := a.Kind() == codec.KindUint || b.Kind() == codec.KindUint
 	switch {
 	case !ok, unsigned && r.negative, r.negative && r.size > 1<<63, !unsigned && !r.negative && r.size > math.MaxInt64:
-		return a, exprError("%v %c %v is out of range", a.Datum, op, b.Datum)
+		return a, fmt.Errorf("%w: %v %c %v is %w", ErrExpression, a.Datum, op, b.Datum, ErrOutOfRange)
 	case unsigned:
 		return value{Datum: codec.Uint(r.size)}, nil
 	case r.negative:
@@ -186,7 +190,7 @@ func floating(op operator, x, y float64) (value, error) {
 		r = float64(x * y)
 	}
 	if math.IsInf(r, 0) || math.IsNaN(r) {
-		return value{}, exprError("%v %c %v is out of range", x, op, y)
+		return value{}, fmt.Errorf("%w: %v %c %v is %w", ErrExpression, x, op, y, ErrOutOfRange)
 	}
 	return value{Datum: codec.Float(r)}, nil
 }

@@ -1,0 +1,116 @@
+package workload
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"simrun/nodes/client"
+	"simrun/nodes/codec"
+	"simrun/nodes/table"
+	"simrun/nodes/table/memory"
+	"simrun/nodes/table/sql"
+)
+
+// rehearse runs a script once, in memory and by nobody else's side, to find what can
+// never work: in a run that would be a program that always fails, or an invariant that
+// cannot be looked at, and would be told late or not at all. What fails because of the
+// rows that are there, or the values of variables, is no mistake.
+func (s *script) rehearse() error {
+	if err := s.checkVariables(); err != nil {
+		return err
+	}
+	session := sql.NewSession(table.New(memory.New(), table.Config{}))
+	defer func() { session.Close(memory.Idle{}) }()
+	for _, st := range s.setup {
+		if _, err := session.Exec(memory.Idle{}, st.Statement); err != nil {
+			return s.mistake(st.Statement, "the setup fails: ", err)
+		}
+	}
+	if session.Open() {
+		return s.mistake(s.setup[len(s.setup)-1].Statement, "the setup ", errLeftOpen)
+	}
+	for i := range s.programs {
+		if err := s.rehearseProgram(session, &s.programs[i]); err != nil {
+			return err
+		}
+	}
+	session.Clear()
+	for _, q := range s.invariants() {
+		if _, err := session.Exec(memory.Idle{}, q); err != nil {
+			return s.mistake(q, "", err)
+		}
+	}
+	return nil
+}
+
+// variables finds what texts name, apart from what stands in quotes.
+var variables = regexp.MustCompile(`'[^']*'|@(\w+)`)
+
+// checkVariables makes sure that the statements of programs name variables only that
+// their headings declare, and others none: a rehearsal evaluates only what its rows ask
+// for.
+func (s *script) checkVariables() error {
+	declared := map[*sql.Statement][]parameter{}
+	all := s.invariants()
+	for _, st := range s.setup {
+		all = append(all, st.Statement)
+	}
+	for _, g := range s.programs {
+		for _, st := range g.steps {
+			all = append(all, st.Statement)
+			declared[st.Statement] = g.params
+		}
+	}
+	for _, st := range all {
+		for _, m := range variables.FindAllStringSubmatch(st.Text, -1) {
+			is := func(p parameter) bool { return p.name == m[1] }
+			if m[1] != "" && !slices.ContainsFunc(declared[st], is) {
+				return &scriptError{s.lines[st], fmt.Sprintf("@%s has no value: name it in the heading of the program", m[1])}
+			}
+		}
+	}
+	return nil
+}
+
+// errLeftOpen is what is wrong with statements behind which a transaction is open.
+var errLeftOpen = errors.New("leaves a transaction open: end it by COMMIT or ROLLBACK")
+
+func (s *script) rehearseProgram(session *sql.Session, g *program) error {
+	session.Clear()
+	for _, p := range g.params {
+		session.Set(p.name, codec.Int(p.low))
+	}
+	for _, st := range g.steps {
+		_, err := session.Exec(memory.Idle{}, st.Statement)
+		switch {
+		case errors.Is(err, sql.ErrOutOfRange):
+		case errors.Is(err, table.ErrSchema), errors.Is(err, sql.ErrTransaction), errors.Is(err, sql.ErrExpression):
+			return s.mistake(st.Statement, "program "+g.name+": ", err)
+		}
+	}
+	if session.Open() {
+		return s.mistake(g.steps[len(g.steps)-1].Statement, "program "+g.name+" ", errLeftOpen)
+	}
+	return nil
+}
+
+// invariants are the queries of sums and subsets.
+func (s *script) invariants() (queries []*sql.Statement) {
+	for _, sum := range s.sums {
+		queries = append(queries, sum.queries...)
+	}
+	for _, pair := range s.subsets {
+		queries = append(queries, pair[0], pair[1])
+	}
+	return queries
+}
+
+func (s *script) mistake(st *sql.Statement, what string, err error) error {
+	var classed *client.Error
+	for errors.As(err, &classed) {
+		err = classed.Err // that it had no effect goes without saying
+	}
+	return &scriptError{s.lines[st], fmt.Sprintf("%s%v", what, err)}
+}
