@@ -21,8 +21,14 @@ import (
 //	m[DB:1/Table:15]    a field of a map of the schema
 //	end of t21_r        the bound of a scan that is just after all of a prefix
 
-// describeIn says in one line what an operation of a history was asked and answered.
+// describeIn says in one line what an operation of a history was about, asked and
+// answered.
 func describeIn(h *history.Header, op *history.Op) string {
+	if op.Note != "" {
+		plain := *op
+		plain.Note = ""
+		return op.Note + ": " + describeIn(h, &plain)
+	}
 	if !h.Hex || op.Txn == nil {
 		return describeOp(op)
 	}

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"simrun/checker"
@@ -57,6 +59,7 @@ func WriteText(w io.Writer, run *Run, opts TextOptions) error {
 	t.waits()
 	t.checkers()
 	t.operations()
+	t.programs()
 	t.faults()
 	if run.Cut {
 		t.unrecorded()
@@ -232,6 +235,39 @@ func (t *text) operations() {
 		}
 		t.labelled(label, fmt.Sprintf("%s %s: %s ok, %s failed, %s unknown",
 			grouped(c.Total()), c.Kind, grouped(c.OK), grouped(c.Failed), grouped(c.Unknown)))
+	}
+}
+
+// programs tells how often the programs of a workload came to their end: one that
+// never does is as good as none.
+func (t *text) programs() {
+	if t.run.History == nil {
+		return
+	}
+	type outcome struct{ all, ok int }
+	outcomes := map[string]outcome{}
+	for i := range t.run.History.Ops {
+		op := &t.run.History.Ops[i]
+		if name, _, _ := strings.Cut(op.Note, " "); name != "" {
+			o := outcomes[name]
+			o.all++
+			if op.Outcome == history.OK {
+				o.ok++
+			}
+			outcomes[name] = o
+		}
+	}
+	var words []string
+	for _, name := range slices.Sorted(maps.Keys(outcomes)) {
+		o := outcomes[name]
+		ok := grouped(o.ok)
+		if o.ok == 0 {
+			ok = "NEVER"
+		}
+		words = append(words, fmt.Sprintf("%s"+noBreak+"%s/%s", name, ok, grouped(o.all)))
+	}
+	if len(words) > 0 {
+		t.labelled("programs", "ok "+strings.Join(words, ", "))
 	}
 }
 

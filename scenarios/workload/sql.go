@@ -78,16 +78,20 @@ type watched struct{ *history.TxnRecord }
 
 // Setup implements Workload.
 func (w *sqlLoad) Setup(t env.Task, s *Session) error {
-	return w.withSession(t, s, func(session *sql.Session, _ *watched) error { return w.prepare(t, session) })
+	return w.withSession(t, s, "setup", func(session *sql.Session, _ *watched) error { return w.prepare(t, session) })
 }
 
-// withSession runs fn with a session and closes it. That is not deferred: a client
+// withSession runs fn, whose transactions the record has under a note, with a session
+// and closes it. That is not deferred: a client
 // that is killed inside has not given up, and what becomes of its transaction is
 // not known.
-func (w *sqlLoad) withSession(t env.Task, s *Session, fn func(session *sql.Session, record *watched) error) error {
+func (w *sqlLoad) withSession(t env.Task, s *Session, note string, fn func(session *sql.Session, record *watched) error) error {
 	session, record := w.session(s)
+	s.note, s.reason = note, nil
 	err := fn(session, record)
+	s.reason = err
 	session.Close(t)
+	s.note, s.reason = "", nil
 	return err
 }
 
@@ -113,15 +117,18 @@ func (w *sqlLoad) Step(t env.Task, s *Session, r *stream.Stream) {
 		_ = w.check(t, s)
 		return
 	}
-	_ = w.withSession(t, s, func(session *sql.Session, record *watched) error {
-		g := w.script.draw(r)
-		g.set(session, r, int64(s.ID)<<32|int64(s.Steps()))
+	g := w.script.draw(r)
+	_ = w.withSession(t, s, g.name, func(session *sql.Session, record *watched) error {
+		s.note = g.set(session, r, int64(s.ID)<<32|int64(s.Steps()))
 		for _, step := range g.steps {
 			result, err := session.Exec(t, step.Statement)
 			if errors.Is(err, table.ErrInconsistent) && record.TxnRecord != nil {
 				record.Problem = err.Error()
 			}
-			if err != nil || step.rows >= 0 && result.Affected != step.rows {
+			if err == nil && step.rows >= 0 && result.Affected != step.rows {
+				err = fmt.Errorf("%.60q is of %d rows, not %d", step.Text, result.Affected, step.rows)
+			}
+			if err != nil {
 				return err
 			}
 		}
@@ -131,7 +138,7 @@ func (w *sqlLoad) Step(t env.Task, s *Session, r *stream.Stream) {
 
 // Probe implements Workload: it writes every row as it is.
 func (w *sqlLoad) Probe(t env.Task, s *Session) error {
-	return w.withSession(t, s, func(session *sql.Session, _ *watched) error { return w.touch(t, session) })
+	return w.withSession(t, s, "probe", func(session *sql.Session, _ *watched) error { return w.touch(t, session) })
 }
 
 func (w *sqlLoad) touch(t env.Task, session *sql.Session) error {
@@ -154,7 +161,7 @@ func (w *sqlLoad) Audit(t env.Task, s *Session) error { return audited(w.check(t
 // check looks in one transaction whether rows and indexes agree, and whether
 // the sums and subsets of the script hold.
 func (w *sqlLoad) check(t env.Task, s *Session) error {
-	return w.withSession(t, s, func(session *sql.Session, record *watched) error { return w.compare(t, session, record) })
+	return w.withSession(t, s, "check", func(session *sql.Session, record *watched) error { return w.compare(t, session, record) })
 }
 
 func (w *sqlLoad) compare(t env.Task, session *sql.Session, record *watched) error {

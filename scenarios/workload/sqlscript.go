@@ -356,13 +356,17 @@ func (s *script) draw(r *stream.Stream) *program {
 	return &s.programs[0]
 }
 
-// set gives the variables of a program their values.
-func (g *program) set(s *sql.Session, r *stream.Stream, unique int64) {
+// set gives the variables of a program their values. It returns the program's name
+// and these.
+func (g *program) set(s *sql.Session, r *stream.Stream, unique int64) (note string) {
+	note = g.name
 	for _, p := range g.params {
 		v := unique
 		if !p.unique {
 			v = r.Between(p.low, p.high)
 		}
 		s.Set(p.name, codec.Int(v))
+		note += fmt.Sprintf(" %s=%d", p.name, v)
 	}
+	return note
 }

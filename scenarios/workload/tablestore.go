@@ -3,6 +3,7 @@ package workload
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 
 	"simrun/nodes/client"
 	"simrun/nodes/env"
@@ -16,14 +17,20 @@ import (
 // lies on transactions.
 type tableStore struct{ session *Session }
 
-// errGivenUp is why the record says that a transaction failed which its client
-// rolled back.
-var errGivenUp = &client.Error{Op: "rollback", Err: errors.New("given up")}
+// givenUp is why the record says that a transaction failed which its client rolled
+// back, for a reason that may be known.
+func givenUp(reason error) error {
+	err := errors.New("given up")
+	if reason != nil {
+		err = fmt.Errorf("%w: %w", err, reason)
+	}
+	return &client.Error{Op: "rollback", Err: err}
+}
 
 // Begin implements kv.Store.
 func (st tableStore) Begin(t env.Task, mode kv.Mode) (kv.Txn, error) {
 	s := st.session
-	op := s.begin(history.Op{Kind: history.Txn, Txn: &history.TxnRecord{}})
+	op := s.begin(history.Op{Kind: history.Txn, Note: s.note, Txn: &history.TxnRecord{}})
 	options := mode.Of(s.options)
 	tx, err := s.DB.BeginWith(t, options)
 	if err != nil {
@@ -209,7 +216,7 @@ func (x *tableTxn) Commit(t env.Task) error {
 func (x *tableTxn) Rollback(t env.Task) {
 	if !x.ended {
 		x.Txn.Rollback(t)
-		_ = x.end(errGivenUp)
+		_ = x.end(givenUp(x.session.reason))
 	}
 }
 

@@ -146,8 +146,8 @@ const existing = "exists, by the word of an insert"
 // learned returns what a commit has told of the keys that it was to insert: that
 // they were absent from the transaction's snapshot, or as of the last statement of a
 // pessimistic one, if all its locks were granted, or that one was not, whose value is
-// then read from there. A commit without a
-// second phase is of unknown outcome because it is not known which locks were.
+// then read from there. A commit without a second phase is of unknown outcome because
+// it is not known which locks were.
 func (s *Session) learned(t env.Task, x *txn, err error) []history.TxnOp {
 	var exists *client.KeyExistsError
 	switch {
@@ -180,12 +180,20 @@ func (x *txn) insertedAt() uint64 {
 }
 
 // noteInserts records reads of what was inserted. They come before the
-// transaction's own writes, or they would be taken for reads of those.
+// transaction's own writes, or they would be taken for reads of those: reads of the
+// snapshot before everything, those as of a statement just before the write, and so
+// behind that statement.
 func (x *txn) noteInserts(reads []history.TxnOp) {
+	var early []history.TxnOp
 	for _, read := range reads {
+		if read.TS == 0 {
+			early = append(early, read)
+			continue
+		}
 		at := slices.IndexFunc(x.record.Ops, func(op history.TxnOp) bool { return op.Kind.Writes() && op.Key == read.Key })
 		x.record.Ops = slices.Insert(x.record.Ops, max(at, 0), read)
 	}
+	x.record.Ops = slices.Concat(early, x.record.Ops)
 }
 
 // read returns the value of key, "" if it is absent.

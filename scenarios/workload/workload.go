@@ -78,6 +78,10 @@ type Session struct {
 	Modes Modes
 	// options are those of the transactions of the step that is under way.
 	options client.TxnOptions
+	// note is what the step is about, for the record; reason is why its transaction is
+	// given up, if it is.
+	note   string
+	reason error
 	// Current is the operation that was begun last, and Wanted are the keys that
 	// it works on: single ones, or all from the first of two up to the second. They
 	// tell what a client waits for, and stay after a failure, until something else

@@ -133,6 +133,8 @@ type Op struct {
 	Outcome Outcome `json:"outcome"`
 	Error   string  `json:"error,omitempty"` // why it is not ok, for people
 	Phase   string  `json:"phase,omitempty"` // boot, storm, calm or audit
+	// Note is what the client was about, for people: a name, and perhaps values behind it.
+	Note string `json:"note,omitempty"`
 
 	Key      string  `json:"key,omitempty"`
 	Value    *string `json:"value,omitempty"`
