@@ -231,7 +231,7 @@ func (s *story) checker(what, name, key string) func(t env.Task) {
 }
 
 func methodNamed(name string) rpc.Method {
-	for m := rpc.Method(0); m.String() != "unknown method"; m++ {
+	for m := range rpc.Method(1<<8 - 1) { // numbers of methods that are gone lie in between
 		if m.String() == name {
 			return m
 		}
