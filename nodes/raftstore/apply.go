@@ -329,6 +329,7 @@ func (p *peer) applyWrite(b *engine.Batch, w *write) {
 		invariant.Fail("raftstore: %s: %s of %q to %q outside of [%q, %q)",
 			p, w.kind, w.key, end, p.region.GetStartKey(), p.region.GetEndKey())
 	}
+	p.touched = true
 	switch w.kind {
 	case raft_cmdpb.CmdType_Put:
 		b.Put(w.cf, w.key, w.value)

@@ -52,6 +52,8 @@ type Cluster struct {
 	lives map[*sim.Node]disk.Stats
 	// resting is since when the stores have been at rest, 0 if they are not.
 	resting int64
+	// calmed is since when the clients have ended, as far as is known; 0 before.
+	calmed int64
 	leases  leases
 	commits Commits
 	queues  queues
@@ -233,6 +235,7 @@ func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*m
 	raft.Backlogs = &s.backlogs
 	raft.Witness = witness{&c.leases, s}
 	raft.RegionMaxSize, raft.RegionMaxKeys = uint64(c.plan.Scheduling.SplitSize), uint64(c.plan.Scheduling.SplitKeys)
+	raft.ExactSizes = c.plan.Scheduling.Merges()
 	raft.SplitCheckInterval = time.Duration(c.plan.Scheduling.SplitCheck)
 	raft.HibernateTimeout = time.Duration(k.Hibernate)
 	raft.StoreHeartbeatInterval = time.Duration(k.StoreHeartbeat)

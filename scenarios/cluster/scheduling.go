@@ -177,6 +177,10 @@ func (c *Cluster) deliberation() int64 {
 	if c.plan.Scheduling.Interval == 0 {
 		return 0
 	}
-	k := &c.plan.Knobs
-	return int64(3*c.plan.Scheduling.Interval + 2*max(k.StoreHeartbeat, k.RegionHeartbeat))
+	k, s := &c.plan.Knobs, &c.plan.Scheduling
+	takes := int64(3*s.Interval + 2*max(k.StoreHeartbeat, k.RegionHeartbeat))
+	if s.Merges() {
+		takes += int64(s.MergeDelay + s.SplitCheck)
+	}
+	return takes
 }
