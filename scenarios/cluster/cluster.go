@@ -53,7 +53,7 @@ type Cluster struct {
 	// resting is since when the stores have been at rest, 0 if they are not.
 	resting int64
 	// calmed is since when the clients have ended, as far as is known; 0 before.
-	calmed int64
+	calmed  int64
 	leases  leases
 	commits Commits
 	queues  queues
