@@ -180,7 +180,7 @@ func (c *Cluster) deliberation() int64 {
 	}
 	k, s := &c.plan.Knobs, &c.plan.Scheduling
 	takes := int64(3*s.Interval + 2*max(k.StoreHeartbeat, k.RegionHeartbeat))
-	if s.Merges() {
+	if c.awaitsMerges() {
 		takes += int64(s.MergeDelay + s.SplitCheck)
 	}
 	return takes

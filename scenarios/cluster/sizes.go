@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
 
@@ -95,9 +96,20 @@ func (c *Cluster) leads(r *metapb.Region) *store {
 	return best
 }
 
+// lookMax is the longest time between two looks of the stores at their regions after
+// which merges are waited for in the end: before it nobody knows how large any is.
+const lookMax = 5 * time.Second
+
+// awaitsMerges reports whether neighbours that are small have to be merged in the
+// end.
+func (c *Cluster) awaitsMerges() bool {
+	s := &c.plan.Scheduling
+	return s.Interval > 0 && s.ReplicaCheck && s.Merges() && time.Duration(s.SplitCheck) <= lookMax
+}
+
 // unmerged adds the first two neighbours that should have been merged.
 func (c *Cluster) unmerged(to *checker.Result) {
-	if !c.plan.Scheduling.Merges() {
+	if !c.awaitsMerges() {
 		return
 	}
 	var small []*metapb.Region

@@ -34,9 +34,15 @@ func (c *coverage) promiseScheduling() {
 		c.want(markSeen, "raftstore: region found too large and split", "raftstore: region smaller than it was taken for")
 	}
 	if slices.ContainsFunc(s.MergeKeys, func(n int64) bool { return n > 0 }) {
-		// It waits for regions that are well, and in these storms there are none for
-		// long enough.
-		c.want(endSeen, placement.MergeRegions.String(), "raftstore: merge begun by order of the placement driver")
+		// It waits for regions that are well, and in most of these storms there are none
+		// for long enough.
+		c.want(endSeen, placement.MergeRegions.String(), "raftstore: merge begun by order of the placement driver",
+			"raftstore: region reported whose size is not known", "placement: region not merged, for its size is not known",
+			"raftstore: region found to have less than what was counted", "cluster: no small neighbours are left, where regions are merged")
+	}
+	if c.scenario.Name == "scale-out" {
+		c.want(operatorSeen, placement.MergeRegions.String())
+		c.want(endSeen, "cluster: merge begun when all sizes are known, of two small regions")
 	}
 	for _, k := range c.scenario.Faults.Kinds {
 		switch k {
