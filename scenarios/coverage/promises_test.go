@@ -92,9 +92,6 @@ func (c *coverage) promiseFaults() {
 				"raftstore: leader asked to roll its merge back", "client: region error ProposalInMergingMode",
 				"raftstore: committed change of members learned from a vote")
 			c.want(healingSeen, "raftstore: source replaced by a snapshot of its target") // of a store that was away for long
-			if slices.Contains(s.Faults.Kinds, faults.Wipe) {
-				c.wantByFaults(markSeen, "cluster: disk lost of a member of a region that is merging")
-			}
 		case faults.TransferLeader:
 			c.wantByFaults(clusterSeen, "leader transfers")
 		case faults.Restart:
