@@ -329,7 +329,6 @@ func (p *peer) applyWrite(b *engine.Batch, w *write) {
 		invariant.Fail("raftstore: %s: %s of %q to %q outside of [%q, %q)",
 			p, w.kind, w.key, end, p.region.GetStartKey(), p.region.GetEndKey())
 	}
-	p.touched = true
 	switch w.kind {
 	case raft_cmdpb.CmdType_Put:
 		b.Put(w.cf, w.key, w.value)
@@ -343,6 +342,7 @@ func (p *peer) applyWrite(b *engine.Batch, w *write) {
 	default:
 		invariant.Fail("raftstore: %s: applying a %s", p, w.kind)
 	}
+	p.touched = true
 }
 
 // orNil makes an empty end of a range the end of everything.
