@@ -163,6 +163,19 @@ func (s *Scenario) schedule(to *plan.Scheduling, g generator) {
 	to.MergeSize = choose(g, "merge-size", from.MergeSize, to.MergeSize)
 	to.MergeKeys = choose(g, "merge-keys", from.MergeKeys, to.MergeKeys)
 	to.MergeDelay = choose(g, "merge-delay", from.MergeDelay, to.MergeDelay)
+	if to.Merges() {
+		to.MergeSize, to.MergeKeys = fit(to.MergeSize, to.SplitSize), fit(to.MergeKeys, to.SplitKeys)
+	}
+}
+
+// fit returns a limit up to which regions are merged that suits the one above which
+// they are split. Each is drawn on its own, and splits must not undo merges: one
+// that is too high, or none, becomes the highest that will do.
+func fit(merge, split int64) int64 {
+	if split > 0 && (merge == 0 || merge > split/2) {
+		return split / 2
+	}
+	return merge
 }
 
 // l0StopAfter is how many files of level 0 above a slowdown writes stop.

@@ -69,6 +69,7 @@ const (
 	UndeadAbort     Anomaly = "undead-abort"     // a failed transaction has a commit record, or locks that commit it
 	Misplaced       Anomaly = "misplaced"        // a region has too few or too many replicas, or one where none should be
 	Unbalanced      Anomaly = "unbalanced"       // one store has much more to do than another that could help
+	Unmerged        Anomaly = "unmerged"         // neighbours that are small were not merged
 	StaleDirectory  Anomaly = "stale-directory"  // what the placement driver tells of stores and regions is not so
 	SnapshotLeft    Anomaly = "snapshot-left"    // a snapshot that nobody needs is still there, or still being applied
 )
@@ -143,6 +144,7 @@ func describe() map[Anomaly]string {
 		SnapshotLeft:       "a snapshot that nobody needs, or that is applied for ever",
 		Misplaced:          "replicas that are missing, left over or on stores that should hold nothing",
 		Unbalanced:         "leaders or replicas that are spread unevenly",
+		Unmerged:           "small regions side by side, which should have been merged",
 		StaleDirectory:     "a directory of stores and regions that is not what the stores hold",
 		AnswersDiffer:      "two answers of one snapshot that contradict each other",
 		IndexMissing:       "a row that an index lacks",

@@ -19,6 +19,7 @@ var (
 	markBalanceRegion  = invariant.NewMark("placement: peer moved to a store with fewer")
 	markBalanceBlocked = invariant.NewMark("placement: stores differ, but nothing can be moved between them")
 	markMerge          = invariant.NewMark("placement: merge of two small regions begun")
+	markMergeUnknown   = invariant.NewMark("placement: region not merged, for its size is not known")
 	markMergePrepared  = invariant.NewMark("placement: region that is to be merged waits for its neighbour")
 )
 
@@ -194,11 +195,12 @@ func (s *scheduler) merge() *operator {
 	return nil
 }
 
-// small reports whether a region may be merged.
+// small reports whether a region may be merged: one whose size is not known may
+// not.
 func (s *scheduler) small(r *regionInfo) bool {
 	cfg := &s.l.s.cfg.Scheduling
 	switch {
-	case cfg.MergeSize == 0 && cfg.MergeKeys == 0:
+	case !cfg.merges(), markMergeUnknown.Sometimes(r.heard && !r.measured):
 		return false
 	case cfg.MergeSize > 0 && r.size > cfg.MergeSize, cfg.MergeKeys > 0 && r.keys > cfg.MergeKeys:
 		return false

@@ -56,6 +56,9 @@ func (ops *operators) begin(op *operator, now time.Duration) {
 		ops.running[region] = op
 	}
 	ops.l.s.cfg.Observer.OperatorBegun(op.kind, op.String())
+	if op.absorbing != 0 {
+		ops.l.s.cfg.Observer.MergeBegun(op.meta, op.steps[len(op.steps)-1].(mergeRegion).target)
+	}
 }
 
 func (op *operator) regions() []uint64 {

@@ -19,6 +19,7 @@ var (
 	markStaleTerm    = invariant.NewMark("placement: region of an older term rejected")
 	markAwaken       = invariant.NewMark("placement: stores asked to report all regions")
 	markReplaced     = invariant.NewMark("placement: region replaced by newer ones that overlap it")
+	markInherited    = invariant.NewMark("placement: region whose size is not known taken to be as large as before")
 )
 
 // regionInfo is what is known of a region.
@@ -32,6 +33,7 @@ type regionInfo struct {
 	heard      bool
 	pending    []*metapb.Peer // members that wait for a snapshot
 	size, keys uint64         // about
+	measured   bool           // size and keys are not less than they were when they were reported
 	// reshaped is when the range was seen to be another one, on the monotonic clock;
 	// zero if this leadership has not seen it change.
 	reshaped time.Duration
@@ -129,6 +131,12 @@ func (r *regionInfo) note(known *regionInfo, now time.Duration, cfg *Scheduling)
 	if same {
 		r.reshaped = known.reshaped
 	}
+	// A leader that is new to the region does not know its size at first, which is
+	// zero then (PD, core.RegionInfo.Inherit). For balancing it is what it was.
+	r.measured = r.size > 0
+	if cfg.merges() && same && markInherited.Sometimes(!r.measured && known.size > 0) {
+		r.size, r.keys = known.size, known.keys
+	}
 	if cfg.tooLarge(r) {
 		r.large = now
 		if same && known.large != 0 {
@@ -193,7 +201,7 @@ func (d *regionDirectory) put(r *regionInfo) (changed bool, replaced []*regionIn
 	if known != nil && known.version() == r.version() && known.confVer() == r.confVer() {
 		known.leader, known.term = r.leader, max(r.term, known.term)
 		known.heard, known.pending, known.size, known.keys = true, r.pending, r.size, r.keys
-		known.large, known.told = r.large, r.told
+		known.large, known.told, known.measured = r.large, r.told, r.measured
 		return false, nil
 	}
 	gone := slices.Clone(d.overlapping(r))

@@ -43,10 +43,12 @@ type Scheduling struct {
 	// store may take to do so; default 5 s.
 	SplitSize, SplitKeys uint64
 	SplitDelay           time.Duration
-	// MergeSize and MergeKeys are the bytes and keys at which a region is small
-	// enough to be merged with a neighbour that is small, too. Zero: no merges. A
-	// region that a split has made less than MergeDelay ago is left alone; default
-	// 10 s.
+	// MergeSize and MergeKeys are the bytes and keys up to which a region is small
+	// enough to be merged with a neighbour that is small, too. Zero: any, and no merges
+	// if both are. By what regions are split, by that they have to be merged too, at
+	// half of SplitSize and SplitKeys at most: else what is merged would be split
+	// again. A region that a split has made less than MergeDelay ago is left alone;
+	// default 10 s.
 	MergeSize, MergeKeys uint64
 	MergeDelay           time.Duration
 }
@@ -73,11 +75,17 @@ func (c Scheduling) validate() error {
 		return errors.New("placement: durations of scheduling must not be negative")
 	case c.OperatorLimit < 1 || c.StoreLimit < 1 || c.Replicas < 1 || c.Tolerance < 0:
 		return errors.New("placement: limits of scheduling must be positive")
-	case c.SplitSize > 0 && c.MergeSize > c.SplitSize/2 || c.SplitKeys > 0 && c.MergeKeys > c.SplitKeys/2:
+	case c.merges() && (undoes(c.SplitSize, c.MergeSize) || undoes(c.SplitKeys, c.MergeKeys)):
 		return errors.New("placement: what is merged would be split again")
 	}
 	return nil
 }
+
+// merges reports whether small regions are merged.
+func (c *Scheduling) merges() bool { return c.MergeSize > 0 || c.MergeKeys > 0 }
+
+// undoes reports whether splits at one limit undo merges up to another one.
+func undoes(split, merge uint64) bool { return split > 0 && (merge == 0 || merge > split/2) }
 
 // tooLarge reports whether a region is.
 func (c *Scheduling) tooLarge(r *regionInfo) bool {
@@ -89,6 +97,8 @@ type Observer interface {
 	// OperatorBegun and OperatorEnded tell of each operator, described by text.
 	OperatorBegun(kind OperatorKind, text string)
 	OperatorEnded(kind OperatorKind, outcome OperatorOutcome, text string)
+	// MergeBegun tells of the regions of one that is a merge.
+	MergeBegun(source, target *metapb.Region)
 	// RegionKnown: the leader of a term has taken up a region that is not as it was,
 	// or which it finds when it begins.
 	RegionKnown(term uint64, region *metapb.Region)
@@ -98,4 +108,5 @@ type noObserver struct{}
 
 func (noObserver) OperatorBegun(OperatorKind, string)                  {}
 func (noObserver) OperatorEnded(OperatorKind, OperatorOutcome, string) {}
+func (noObserver) MergeBegun(*metapb.Region, *metapb.Region)           {}
 func (noObserver) RegionKnown(uint64, *metapb.Region)                  {}

@@ -184,6 +184,16 @@ func (m *model) merge(r *modelRegion, target uint64) {
 	m.regions = slices.DeleteFunc(m.regions, func(other *modelRegion) bool { return other == r })
 }
 
+// measure sets what the leader of a region knows of its size.
+func (m *model) measure(t *testing.T, td *datadriven.TestData) {
+	id := number(t, td, 0)
+	r := m.regions[slices.IndexFunc(m.regions, func(r *modelRegion) bool { return r.meta.Id == id })]
+	r.unknown = td.CmdArgs[1].Key == "off"
+	if !r.unknown {
+		r.keys = number(t, td, 1)
+	}
+}
+
 // foreign changes a region without being asked.
 func (m *model) foreign(t *testing.T, td *datadriven.TestData) {
 	id := number(t, td, 0)

@@ -29,6 +29,7 @@ import (
 //	slow ID SCORE                 a store reports that score
 //	offline|destroyed|up ID       a request to change the state of a store
 //	foreign REGION add|add-learner|remove|split|merge ...   somebody else changes a region
+//	measure REGION KEYS           its leader has counted its keys, or, with "off", does not know them
 //	burden N                      stores say that they hold so many more peers
 //	abdicate                      the operators are given up, as at the end of a leadership
 //	failover                      the leader begins anew, with what is saved
@@ -65,6 +66,7 @@ type modelRegion struct {
 	leader     uint64   // peer
 	pending    []uint64 // peers that never catch up
 	size, keys uint64
+	unknown    bool // the leader has not measured it
 	oneKey     bool
 	term       uint64
 	into       uint64 // the region that takes it in: it has applied PrepareMerge
@@ -78,6 +80,16 @@ func (m *model) OperatorEnded(kind OperatorKind, outcome OperatorOutcome, text s
 	_, of, _ := strings.Cut(text, " of ")
 	of, _, _ = strings.Cut(of, " at")
 	fmt.Fprintf(&m.out, "%v %v of %s\n", outcome, kind, of)
+}
+
+// MergeBegun implements Observer.
+func (m *model) MergeBegun(source, target *metapb.Region) {
+	for _, of := range []*metapb.Region{source, target} {
+		i := slices.IndexFunc(m.regions, func(r *modelRegion) bool { return r.meta.Id == of.Id })
+		if r := m.regions[i]; r.unknown {
+			fmt.Fprintf(&m.out, "region %d is merged, and nobody knows how large it is\n", of.Id)
+		}
+	}
 }
 
 // RegionKnown implements Observer.
@@ -171,6 +183,8 @@ func (m *model) command(t *testing.T, td *datadriven.TestData) string {
 		m.putStore(t, number(t, td, 0), metapb.StoreState_Up, false)
 	case "foreign":
 		m.foreign(t, td)
+	case "measure":
+		m.measure(t, td)
 	case "burden":
 		m.burden = uint32(number(t, td, 0))
 	case "abdicate":
@@ -294,7 +308,10 @@ func (m *model) heartbeat(s *Server, r *modelRegion) {
 		return
 	}
 	req := &pdpb.RegionHeartbeatRequest{
-		Header: m.header(), Region: r.meta, Leader: leader, Term: r.term, ApproximateSize: r.size, ApproximateKeys: r.keys,
+		Header: m.header(), Region: r.meta, Leader: leader, Term: r.term, ApproximateSize: max(r.size, 1), ApproximateKeys: r.keys,
+	}
+	if r.unknown {
+		req.ApproximateSize, req.ApproximateKeys = 0, 0
 	}
 	for _, p := range r.meta.Peers {
 		if slices.Contains(r.pending, p.Id) || m.serving(p.StoreId) == nil && p.Role == metapb.PeerRole_Learner {

@@ -342,6 +342,7 @@ func (p *peer) applyWrite(b *engine.Batch, w *write) {
 	default:
 		invariant.Fail("raftstore: %s: applying a %s", p, w.kind)
 	}
+	p.touched = true
 }
 
 // orNil makes an empty end of a range the end of everything.

@@ -112,7 +112,10 @@ type Config struct {
 	// RegionMaxSize and RegionMaxKeys are the bytes and entries above which a region
 	// is split into parts of two thirds of that. Zero: at any size.
 	RegionMaxSize, RegionMaxKeys uint64
-	// SplitCheckInterval is the time between two looks for such regions. Default 1 s.
+	// ExactSizes has the sizes that are reported be those of a scan and of what was
+	// written since, for somebody merges regions by them; see sizes.go.
+	ExactSizes bool
+	// SplitCheckInterval is the time between two looks at all regions. Default 1 s.
 	SplitCheckInterval time.Duration
 	// SlowWrite is how long a write of the raft log may take on a healthy disk.
 	// Default 100 ms.
@@ -210,8 +213,11 @@ func (c Config) validate() error {
 	return nil
 }
 
-// splits reports whether regions are split by their size.
-func (c *Config) splits() bool { return c.RegionMaxSize > 0 || c.RegionMaxKeys > 0 }
+// measures reports whether regions are measured: to be split by their size, or to
+// be merged.
+func (c *Config) measures() bool {
+	return c.RegionMaxSize > 0 || c.RegionMaxKeys > 0 || c.ExactSizes
+}
 
 // leaderMissingTicks is MaxLeaderMissing in ticks.
 func (c *Config) leaderMissingTicks() int { return max(int(c.MaxLeaderMissing/c.TickInterval), 1) }

@@ -75,8 +75,9 @@ func (s *Store) reportSleepers() {
 
 // reportRegion reports a region that this peer leads.
 func (p *peer) reportRegion() {
+	size, keys := p.reportedSize()
 	p.s.pd.RegionHeartbeat(&pdpb.RegionHeartbeatRequest{
-		Region: p.region, Leader: p.meta, Term: p.term(), ApproximateSize: p.size, ApproximateKeys: p.keys, PendingPeers: p.pendingPeers(),
+		Region: p.region, Leader: p.meta, Term: p.term(), ApproximateSize: size, ApproximateKeys: keys, PendingPeers: p.pendingPeers(),
 	})
 }
 

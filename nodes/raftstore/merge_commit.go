@@ -162,7 +162,7 @@ func (p *peer) applyCommitMerge(a *applier, e *raftpb.Entry, epoch *metapb.Regio
 	a.deaths = append(a.deaths, source)
 	s.removeRange(source)
 	s.setRegion(p, next)
-	p.size += source.size
+	p.absorbSize(source)
 	p.putState(a.batch)
 	s.cfg.Observer.RegionMerged(s.id, next, source.region)
 	if p.isLeader() {

@@ -38,11 +38,14 @@ type peer struct {
 	applying int
 	backlog  backlog
 	// size and keys estimate the data in the region, in bytes and entries: as they
-	// were measured last, or not yet, and what was written since. grown and grownKeys
-	// are what was written since the region was last looked at.
+	// were measured last, or not yet, and what was written since. measured says that
+	// it is so: then there is no more than that. grown and grownKeys are what was
+	// written since the region was last looked at, touched whether anything has
+	// changed since, be it by deletions.
 	size, keys       uint64
 	measured         bool
 	grown, grownKeys uint64
+	touched          bool
 
 	proposals proposals
 	reads     reads

@@ -151,8 +151,7 @@ func (p *peer) applySplit(a *applier, epoch *metapb.RegionEpoch, splits *raft_cm
 	markSplit.Reached()
 	parts := splitRegions(p.region, splits)
 	p.s.setRegion(p, parts[0])
-	p.size /= uint64(len(parts))
-	p.keys /= uint64(len(parts))
+	p.divideSize(len(parts))
 	p.putState(a.batch)
 	for _, part := range parts[1:] {
 		if p.s.gone(part) {

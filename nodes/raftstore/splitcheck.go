@@ -13,7 +13,6 @@ import (
 
 //nolint:gochecknoglobals // marks register once
 var (
-	markMeasured      = invariant.NewMark("raftstore: region measured")
 	markSplitSize     = invariant.NewMark("raftstore: region found too large and split")
 	markSplitMany     = invariant.NewMark("raftstore: region split into more than two by its size")
 	markSplitNot      = invariant.NewMark("raftstore: region smaller than it was taken for")
@@ -36,11 +35,12 @@ const (
 	autoSplitTimeout = 2 * time.Second
 )
 
-// splitter splits the regions that have grown too large, one at a time, as TiKV's
-// split check worker does (components/raftstore/src/store/worker/split_check.rs).
-// What is applied is counted, by the leader as by everybody; a count that passes
-// the limit has the region measured by a scan, since entries that were overwritten
-// or deleted are counted, too.
+// splitter measures regions and splits those that have grown too large, one at a
+// time, as TiKV's split check worker does
+// (components/raftstore/src/store/worker/split_check.rs). What is applied is
+// counted, by the leader as by everybody; a count that passes the limit has the
+// region measured by a scan, since entries that were overwritten or deleted are
+// counted, too. Where sizes have to be exact, whatever has changed is measured.
 type splitter struct {
 	s       *Store
 	ordered []*peer // by the placement driver
@@ -82,7 +82,7 @@ func (sp *splitter) start() {
 			} else {
 				p, suspects = suspects[0], suspects[1:]
 			}
-			if half || p.mayBeTooLarge() {
+			if half || p.toBeMeasured() {
 				sp.check(t, p, half)
 			}
 		}
@@ -90,19 +90,19 @@ func (sp *splitter) start() {
 	})
 }
 
-// suspects returns the regions that may be too large.
+// suspects returns the regions that are to be measured.
 func (sp *splitter) suspects() []*peer {
-	if !sp.s.cfg.splits() {
+	if !sp.s.cfg.measures() {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(sp.s.peers), func(p *peer) bool { return !p.mayBeTooLarge() })
+	return slices.DeleteFunc(slices.Clone(sp.s.peers), func(p *peer) bool { return !p.toBeMeasured() })
 }
 
-// mayBeTooLarge reports whether this store leads the region, and enough was written
+// toBeMeasured reports whether this store leads the region, and enough was written
 // to it since the last look.
-func (p *peer) mayBeTooLarge() bool {
+func (p *peer) toBeMeasured() bool {
 	c := &p.s.cfg
-	return p.isLeader() && !p.destroyed && initialised(p.region) && (!p.measured ||
+	return p.isLeader() && !p.destroyed && initialised(p.region) && (!p.measured || c.ExactSizes && p.touched ||
 		c.RegionMaxSize > 0 && p.size > c.RegionMaxSize && p.grown > c.RegionMaxSize/16 ||
 		c.RegionMaxKeys > 0 && p.keys > c.RegionMaxKeys && p.grownKeys > c.RegionMaxKeys/16)
 }
@@ -110,14 +110,13 @@ func (p *peer) mayBeTooLarge() bool {
 // check measures a region and splits it if it is too large, or in any case.
 func (sp *splitter) check(t env.Task, p *peer, half bool) {
 	m := measure{p: p, version: p.region.GetRegionEpoch().GetVersion(), sizeMax: sp.s.cfg.RegionMaxSize, keysMax: sp.s.cfg.RegionMaxKeys}
-	p.measured, p.grown, p.grownKeys = true, 0, 0
+	p.touched, p.grown, p.grownKeys = false, 0, 0
 	if !m.run(t) {
 		markMeasureMoved.Sometimes(!sp.s.dead)
 		p.measured = false
 		return
 	}
-	markMeasured.Reached()
-	p.size, p.keys = m.size, m.keys
+	p.setSize(&m)
 	if half && len(m.splits) == 0 {
 		m = measure{p: p, version: m.version, keysMax: m.keys/2 + 1, halves: true}
 		if !m.run(t) {

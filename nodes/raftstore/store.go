@@ -134,7 +134,7 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	}
 	s.scheduleTick()
 	s.scheduleHeartbeats()
-	if s.cfg.splits() {
+	if s.cfg.measures() {
 		s.env.Sched.After(s.cfg.SplitCheckInterval, s.splitter.look)
 	}
 	return s, nil

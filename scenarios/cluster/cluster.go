@@ -56,6 +56,8 @@ type Cluster struct {
 	// the placement driver had had done by then.
 	awaited int64
 	before  []OperatorCount
+	// calmed is since when the clients have ended, as far as is known; 0 before.
+	calmed  int64
 	leases  leases
 	commits Commits
 	queues  queues
@@ -237,6 +239,7 @@ func (c *Cluster) openStore(s *store, e *env.Env, ep *rpc.Endpoint, regions []*m
 	raft.Backlogs = &s.backlogs
 	raft.Witness = witness{&c.leases, s}
 	raft.RegionMaxSize, raft.RegionMaxKeys = uint64(c.plan.Scheduling.SplitSize), uint64(c.plan.Scheduling.SplitKeys)
+	raft.ExactSizes = c.plan.Scheduling.Merges()
 	raft.SplitCheckInterval = time.Duration(c.plan.Scheduling.SplitCheck)
 	raft.HibernateTimeout = time.Duration(k.Hibernate)
 	raft.StoreHeartbeatInterval = time.Duration(k.StoreHeartbeat)

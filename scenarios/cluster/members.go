@@ -109,8 +109,10 @@ func remove(storeID uint64, atLeast int) intent {
 }
 
 // move makes one store a voter of a region in the place of another: in a joint
-// configuration, so that the number of voters is never another one.
-func move(from, to uint64) intent {
+// configuration, so that the number of voters is never another one. Both may vote
+// already, in a region that has come by merges or splits to be that of the key:
+// then one is removed as long as more than atLeast vote.
+func move(from, to uint64, atLeast int) intent {
 	return func(v view) ([]*raft_cmdpb.ChangePeerRequest, bool) {
 		old, p := v.on(from), v.on(to)
 		switch {
@@ -121,7 +123,7 @@ func move(from, to uint64) intent {
 				return nil, true
 			}
 			if p != nil {
-				return remove(from, 0)(v)
+				return remove(from, atLeast)(v)
 			}
 			return add(to)(v)
 		case old == nil || old.Role != metapb.PeerRole_Voter:
@@ -230,10 +232,24 @@ func (c *Cluster) AddPeer(key, storeName string, happened func()) bool {
 // get lost it is the number of replicas: with fewer, the loss of one store while
 // a removal is under way could be the loss of a quorum.
 func (c *Cluster) fewestVoters() int {
-	if slices.ContainsFunc(c.plan.Faults, func(f faults.Fault) bool { return f.Kind == faults.Wipe || f.Kind == faults.Destroy }) {
+	if c.losesDisks() {
 		return c.plan.Cluster.Replicas
 	}
 	return min(2, c.plan.Cluster.Replicas)
+}
+
+// fewestMoved is how many voters a move leaves a region that has both stores for
+// voters: any number, unless disks get lost.
+func (c *Cluster) fewestMoved() int {
+	if c.losesDisks() {
+		return c.plan.Cluster.Replicas
+	}
+	return 0
+}
+
+// losesDisks reports whether the plan takes a store's data away.
+func (c *Cluster) losesDisks() bool {
+	return slices.ContainsFunc(c.plan.Faults, func(f faults.Fault) bool { return f.Kind == faults.Wipe || f.Kind == faults.Destroy })
 }
 
 // RemovePeer implements sim.Directory.
@@ -252,7 +268,7 @@ func (c *Cluster) MovePeer(key, from, to string, happened func()) bool {
 	if !ok || target == nil || target.absent() || target.id == 0 || v.on(s.id) == nil || v.on(target.id) != nil {
 		return false
 	}
-	return c.begin("move peer", key, move(s.id, target.id), happened)
+	return c.begin("move peer", key, move(s.id, target.id, c.fewestMoved()), happened)
 }
 
 // regionAndStore finds what an operation is about.

@@ -131,7 +131,7 @@ func (c *Cluster) mergeInto(t env.Task, source *metapb.Region, target uint64) (d
 				break
 			}
 			if from, to := misplaced(status.Region, into); to != 0 {
-				c.change(t, source.StartKey, move(from, to))
+				c.change(t, source.StartKey, move(from, to, c.fewestMoved()))
 				break
 			}
 			c.proposeMerge(t, leader, status, into)

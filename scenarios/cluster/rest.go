@@ -23,6 +23,9 @@ func (c *Cluster) Quiet() bool {
 
 // Unrest tells what still moves, or waits; "" if nothing does.
 func (c *Cluster) Unrest() string {
+	if c.calmed == 0 {
+		c.calmed = c.World.Now()
+	}
 	if c.mourned() {
 		return "a region has a member on a store that is lost"
 	}
@@ -73,7 +76,9 @@ func (c *Cluster) placed(replicas []state.Replica) checker.Result {
 	if !c.plan.Scheduling.Repairs() {
 		return checker.Result{}
 	}
-	return state.Placement(replicas, c.wanted())
+	r := state.Placement(replicas, c.wanted())
+	c.unmerged(&r)
+	return r
 }
 
 // reportLimit is how long the stores have to be at rest until the placement

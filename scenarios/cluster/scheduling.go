@@ -138,13 +138,14 @@ func inside(a, b *metapb.Region) bool {
 		(len(b.EndKey) == 0 || len(a.EndKey) > 0 && bytes.Compare(a.EndKey, b.EndKey) <= 0)
 }
 
-// wanted is how the replicas should be distributed in the end.
+// wanted is how the replicas should be distributed in the end. Of leaders their number
+// counts, even where of regions it is the bytes, which change as they are measured.
 func (c *Cluster) wanted() state.Wanted {
 	s := &c.plan.Scheduling
-	on := s.Interval > 0 && s.ReplicaCheck && !s.BySize
+	on := s.Interval > 0 && s.ReplicaCheck
 	return state.Wanted{
 		Stores: c.storeNames(), Replicas: c.plan.Cluster.Replicas,
-		Leaders: on && s.BalanceLeaders, Regions: on && s.BalanceRegions, Tolerance: s.Tolerance,
+		Leaders: on && s.BalanceLeaders, Regions: on && s.BalanceRegions && !s.BySize, Tolerance: s.Tolerance,
 	}
 }
 
@@ -177,6 +178,10 @@ func (c *Cluster) deliberation() int64 {
 	if c.plan.Scheduling.Interval == 0 {
 		return 0
 	}
-	k := &c.plan.Knobs
-	return int64(3*c.plan.Scheduling.Interval + 2*max(k.StoreHeartbeat, k.RegionHeartbeat))
+	k, s := &c.plan.Knobs, &c.plan.Scheduling
+	takes := int64(3*s.Interval + 2*max(k.StoreHeartbeat, k.RegionHeartbeat))
+	if c.awaitsMerges() {
+		takes += int64(s.MergeDelay + s.SplitCheck)
+	}
+	return takes
 }

@@ -15,7 +15,11 @@ import (
 )
 
 //nolint:gochecknoglobals // marks register once
-var markUnknown = invariant.NewMark("cluster: disk kept, for a store had yet to open its regions")
+var (
+	markUnknown    = invariant.NewMark("cluster: disk kept, for a store had yet to open its regions")
+	markMemberLost = invariant.NewMark("cluster: disk lost of a member of a region that is merging")
+	markTargetLost = invariant.NewMark("cluster: disk lost of the leader of a region into which another one is merging")
+)
 
 // Wipe implements sim.Directory. A store that has lost its disk has forgotten
 // its votes and its log, so it must not come back under its name in raft: it
@@ -30,8 +34,21 @@ func (c *Cluster) Wipe(node string, regardless bool) bool {
 	if s == nil || s.draining || !s.serves() || !regardless && !c.dispensable(s) {
 		return false
 	}
+	c.markMerging(s)
 	c.forget(s)
 	return true
+}
+
+// markMerging marks what the disk that is about to be lost holds of a merge.
+func (c *Cluster) markMerging(s *store) {
+	source, merging := c.merging()
+	if !merging {
+		return
+	}
+	_, member := s.regionByID(source.Region.Id)
+	markMemberLost.Sometimes(member)
+	target, ok := s.regionByID(source.Into)
+	markTargetLost.Sometimes(ok && target.IsLeader)
 }
 
 // serves reports whether there is a store that has its identity and is up.
@@ -50,13 +67,12 @@ func (c *Cluster) forget(s *store) {
 
 // dispensable reports whether a store may lose all that it has: every region, as
 // each of its replicas sees it, keeps a quorum without it. One loss at a time is
-// made good before the next.
+// made good before the next. The members of a region that merges cannot change: it
+// and its target have to come to the end of that with those that are left, or go
+// back, before anybody takes the place of the lost one.
 func (c *Cluster) dispensable(s *store) bool {
 	if !s.serves() || c.mourned() {
 		return false
-	}
-	if _, merging := c.merging(); merging {
-		return false // its members cannot change, so nobody could take the place of the lost one
 	}
 	for _, other := range c.present() {
 		if !other.opened() {

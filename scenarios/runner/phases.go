@@ -134,31 +134,6 @@ func (r *run) blackout() {
 	r.world.StartAll()
 }
 
-// settle waits until the replicas have agreed for a while.
-func (r *run) settle() error {
-	deadline := r.world.Now() + int64(r.plan.Phases.Audit)
-	for quiet := 0; quiet < quietSteps; {
-		if r.world.Now() >= deadline {
-			return r.stuck(fmt.Sprintf("replicas did not agree within %v after the last operation: %s", r.plan.Phases.Audit, r.cluster.Unrest()))
-		}
-		if err := r.world.RunFor(quietStep); err != nil {
-			return err
-		}
-		quiet++
-		if !r.cluster.Quiet() {
-			quiet = 0
-		}
-	}
-	return nil
-}
-
-// quietStep is how often the audit looks whether the replicas agree, quietSteps
-// how often in a row they have to.
-const (
-	quietStep  = 50 * time.Millisecond
-	quietSteps = 3
-)
-
 // wait runs the world until done, at most for limit.
 func (r *run) wait(limit plan.Duration, done *bool, otherwise string) error {
 	deadline := r.world.Now() + int64(limit)

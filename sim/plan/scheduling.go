@@ -37,14 +37,16 @@ type Scheduling struct {
 	EvictSlow bool `toml:"evict-slow"`
 	// SplitSize and SplitKeys are the bytes and entries above which a region is
 	// split: 0 to 1152921504606846976, zero: it never is. SplitCheck is the time
-	// between two looks of a store; not zero, if one of them is not.
+	// between two looks of a store at its regions; not zero, if one of them is not, or
+	// one of MergeSize and MergeKeys.
 	SplitSize  int64    `toml:"split-size"`
 	SplitKeys  int64    `toml:"split-keys"`
 	SplitCheck Duration `toml:"split-check"`
-	// MergeSize and MergeKeys are the bytes and entries at which neighbours are
-	// merged: at most half of SplitSize and SplitKeys, where those are not zero;
-	// zero: they never are. MergeDelay is how long a region is spared after it was
-	// split.
+	// MergeSize and MergeKeys are the bytes and entries up to which neighbours are
+	// merged. Zero: any, and they never are if both are zero. If they are, and
+	// SplitSize or SplitKeys is not zero, then the one of the same measure is not
+	// zero either, and at most half of it: else what is merged would be split again.
+	// MergeDelay is how long a region is spared after it was split.
 	MergeSize  int64    `toml:"merge-size"`
 	MergeKeys  int64    `toml:"merge-keys"`
 	MergeDelay Duration `toml:"merge-delay"`
@@ -52,6 +54,9 @@ type Scheduling struct {
 
 // Splits reports whether regions are split by their size.
 func (s *Scheduling) Splits() bool { return s.SplitSize > 0 || s.SplitKeys > 0 }
+
+// Merges reports whether small regions are merged.
+func (s *Scheduling) Merges() bool { return s.MergeSize > 0 || s.MergeKeys > 0 }
 
 // Repairs reports whether lost replicas are replaced.
 func (s *Scheduling) Repairs() bool { return s.Interval > 0 && s.ReplicaCheck }
@@ -70,17 +75,26 @@ func (s *Scheduling) validate(v *validator) {
 	v.between("scheduling.split-size", s.SplitSize, 0, bytesMax)
 	v.between("scheduling.split-keys", s.SplitKeys, 0, bytesMax)
 	least = 0
-	if s.Splits() {
+	if s.Splits() || s.Merges() {
 		least = 1
 	}
 	v.duration("scheduling.split-check", s.SplitCheck, least)
 	v.between("scheduling.merge-size", s.MergeSize, 0, bytesMax)
 	v.between("scheduling.merge-keys", s.MergeKeys, 0, bytesMax)
-	v.check("scheduling.merge-size", s.SplitSize == 0 || s.MergeSize <= s.SplitSize/2,
-		"is %d: what is merged would be split again, write at most half of scheduling.split-size", s.MergeSize)
-	v.check("scheduling.merge-keys", s.SplitKeys == 0 || s.MergeKeys <= s.SplitKeys/2,
-		"is %d: what is merged would be split again, write at most half of scheduling.split-keys", s.MergeKeys)
+	s.validateMerges(v, "size", s.SplitSize, s.MergeSize)
+	s.validateMerges(v, "keys", s.SplitKeys, s.MergeKeys)
 	v.duration("scheduling.merge-delay", s.MergeDelay, 0)
+}
+
+// validateMerges checks that splits do not undo merges: a region is merged by every
+// measure by which it is split, at most at half of it, so that two of them are not
+// too large. A limit of zero is none: they would be of any size.
+func (s *Scheduling) validateMerges(v *validator, measure string, split, merge int64) {
+	field := "scheduling.merge-" + measure
+	v.check(field, merge <= split/2 || split == 0,
+		"is %d: what is merged would be split again, write at most half of scheduling.split-%s", merge, measure)
+	v.check(field, merge > 0 || split == 0 || !s.Merges(),
+		"is 0, any: what is merged would be split again, write 1 to half of scheduling.split-%s", measure)
 }
 
 // validateStores checks a fault by which a store comes or goes. What is lost regardless

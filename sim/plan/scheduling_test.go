@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -8,32 +9,40 @@ import (
 	"simrun/sim/plan"
 )
 
-// Goal: what depends on two fields is refused with both of them named.
-func TestSchedulingFits(t *testing.T) {
-	second := plan.Duration(time.Second)
+// Goal: what is merged is never split again at once: by every measure by which
+// regions are split they are merged too, at half of it at most. A limit of zero is
+// none, and both of them are no merges.
+func TestSplitsDoNotUndoMerges(t *testing.T) {
 	for _, c := range []struct {
-		name   string
-		change func(p *plan.Plan)
-		want   string // empty: it is valid
+		splitSize, splitKeys, mergeSize, mergeKeys int64
+		wrong                                      string // the field, "" if all is well
 	}{
-		{"as it is", func(*plan.Plan) {}, ""},
-		{"a step takes a heartbeat", func(p *plan.Plan) { p.Scheduling.OperatorTimeout = second }, "scheduling.operator-timeout is 1s"},
-		{"nobody schedules", func(p *plan.Plan) { p.Scheduling.Interval, p.Scheduling.OperatorTimeout = 0, 0 }, ""},
-		{"nobody is ever down", func(p *plan.Plan) { p.Scheduling.MaxStoreDownTime = 0 }, "scheduling.max-store-down-time is 0s"},
-		{"no operators", func(p *plan.Plan) { p.Scheduling.OperatorLimit = 0 }, "scheduling.operator-limit is 0"},
-		{"nobody looks", func(p *plan.Plan) { p.Scheduling.SplitKeys, p.Scheduling.SplitCheck = 10, 0 }, "scheduling.split-check is 0s"},
-		{"merged and split again", func(p *plan.Plan) { p.Scheduling.SplitKeys, p.Scheduling.MergeKeys = 10, 6 }, "scheduling.merge-keys is 6"},
-		{"merged", func(p *plan.Plan) { p.Scheduling.SplitKeys, p.Scheduling.MergeKeys = 10, 5 }, ""},
-		{"too few to begin with", func(p *plan.Plan) { p.Cluster.Stores, p.Cluster.Joining = 5, 3 }, "cluster.joining is 3"},
+		{},
+		{splitSize: 1024, splitKeys: 16},
+		{mergeSize: 64},
+		{mergeKeys: 8},
+		{splitSize: 1024, mergeSize: 512},
+		{splitSize: 1024, mergeSize: 513, wrong: "merge-size"},
+		{splitKeys: 16, mergeKeys: 8},
+		{splitKeys: 16, mergeKeys: 9, wrong: "merge-keys"},
+		{splitSize: 1024, mergeKeys: 8, wrong: "merge-size"}, // of any size
+		{splitKeys: 16, mergeSize: 64, wrong: "merge-keys"},
+		{splitSize: 1024, splitKeys: 16, mergeSize: 512, wrong: "merge-keys"},
+		{splitSize: 1024, splitKeys: 16, mergeSize: 512, mergeKeys: 8},
+		{splitSize: 1024, mergeSize: 512, mergeKeys: 100}, // fewer than of any number
+		{splitSize: 1, mergeSize: 1, wrong: "merge-size"},
 	} {
 		p := plan.Default()
-		p.Scheduling.Interval, p.Knobs.RegionHeartbeat = second, second
-		c.change(&p)
-		switch err := p.Validate(); {
-		case c.want == "" && err != nil:
-			t.Errorf("%s: %v", c.name, err)
-		case c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)):
-			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		s := &p.Scheduling
+		s.SplitSize, s.SplitKeys, s.MergeSize, s.MergeKeys = c.splitSize, c.splitKeys, c.mergeSize, c.mergeKeys
+		s.SplitCheck = plan.Duration(time.Second)
+		if text := fmt.Sprint(p.Validate()); c.wrong == "" && text != "<nil>" || !strings.Contains(text, c.wrong) {
+			t.Errorf("%+v: %s", c, text)
+		}
+		s.SplitCheck = 0
+		looks := s.Splits() || s.Merges()
+		if text := fmt.Sprint(p.Validate()); c.wrong == "" && looks != strings.Contains(text, "scheduling.split-check") {
+			t.Errorf("%+v without looks: %s", c, text)
 		}
 	}
 }
