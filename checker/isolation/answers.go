@@ -28,6 +28,9 @@ func (ix *index) collectAnswers() {
 	}}
 	for _, t := range ix.byStart {
 		w.walk(t)
+		if w.apart && len(w.tx.rec.Statements) == 0 {
+			ix.undated++
+		}
 	}
 	for k := range ix.keys {
 		a.first[k+1] += a.first[k]

@@ -245,7 +245,8 @@ func caresSince(x *history.TxnRecord, key string) uint64 {
 	return since
 }
 
-// perturb changes one timestamp or instant of a history, or takes a lock out of it.
+// perturb changes one answer, timestamp or instant of a history, or takes a lock out of
+// it.
 func perturb(t *rapid.T, h *history.History) {
 	op := &h.Ops[rapid.IntRange(0, len(h.Ops)-1).Draw(t, "op")]
 	x := op.Txn
@@ -255,8 +256,14 @@ func perturb(t *rapid.T, h *history.History) {
 	own := slices.DeleteFunc(indexes(x.Ops), func(i int) bool { return x.Ops[i].TS == 0 })
 	locks := slices.DeleteFunc(slices.Clone(own), func(i int) bool { return x.Ops[i].Kind != history.TxnLock })
 	switch kind := rapid.SampledFrom([]string{
-		"start", "commit", "statement", "whole statement", "instant", "operation", "drop", "lock", "drop lock", "drop all locks",
+		"answer", "start", "commit", "statement", "whole statement", "instant", "operation", "drop", "lock", "drop lock", "drop all locks",
 	}).Draw(t, "kind"); {
+	case kind == "answer":
+		reads := slices.DeleteFunc(indexes(x.Ops), func(i int) bool { return x.Ops[i].Kind != history.TxnRead })
+		if len(reads) == 0 {
+			t.Skip("no read")
+		}
+		mutate(t, h, &x.Ops[reads[pick("read", len(reads))]])
 	case kind == "start":
 		x.StartTS = ts
 	case kind == "commit" && x.CommitTS != 0:

@@ -153,10 +153,8 @@ func (ix *index) collectKeys() {
 	}
 	for i := range ix.txns {
 		t := &ix.txns[i]
-		apart := false // it has operations with timestamps of their own
 		for j := range t.rec.Ops {
 			op, id := &t.rec.Ops[j], int32(-1)
-			apart = apart || op.TS != 0
 			if op.Kind != history.TxnScan {
 				id = number(op.Key)
 			}
@@ -164,9 +162,6 @@ func (ix *index) collectKeys() {
 				writes[id]++
 			}
 			ix.opKeys[int(t.first)+j] = id
-		}
-		if apart && len(t.rec.Statements) == 0 {
-			ix.undated++
 		}
 	}
 	ix.sortKeys(names, writes)

@@ -342,6 +342,8 @@ func TestPessimistic(t *testing.T) {
 			ok(10, 0, at(16, r("x", "")))), 1)},
 		{"a statement sees what was committed after it", verdict.GSIa, pessimistic(build(meanwhile,
 			ok(10, 0, at(14, r("x", "1")))), 1)},
+		{"a snapshot that sees what a statement of an older transaction sees", verdict.GSIa, pessimistic(build(meanwhile,
+			ok(10, 0, at(20, r("x", "1"))), ok(12, 0, r("x", "1"))), 1)},
 		{"of an unknown outcome, seen by a statement", "", pessimistic(build(unknown(11, 15, w("x", "1"), w("y", "1")),
 			ok(10, 0, at(16, r("x", "1"))), ok(9, 0, r("x", "")), ok(17, 0, r("y", "1"))), 1)},
 		{"of an unknown outcome, seen in part", verdict.GSIb, pessimistic(build(unknown(11, 15, w("x", "1"), w("y", "1")),

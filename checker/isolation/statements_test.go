@@ -123,6 +123,8 @@ func TestStatementsOfUnknownInstants(t *testing.T) {
 		want string
 	}{
 		{[]tx{old, old.by(7).at(91, 301)}, "of 2 transactions it is not known when their statements were invoked"},
+		{[]tx{ok(10, 20, at(15, lock("x")), w("x", "1"))}, "of 1 transactions"},
+		{[]tx{ok(10, 0, at(15, scan("x", "y", 0, false)))}, "of 1 transactions"},
 		{[]tx{old.stated(15, 100)}, ""},
 		{[]tx{ok(10, 0, r("x", ""))}, ""},
 	} {

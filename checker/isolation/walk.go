@@ -46,6 +46,7 @@ type walker struct {
 	t     int32
 	tx    *txn
 	start uint64 // its start timestamp
+	apart bool   // some of its operations have timestamps of their own
 	seen  visitor
 }
 
@@ -55,7 +56,7 @@ const ownLinear = 16
 // walk visits the reads of transaction n in order.
 func (w *walker) walk(n int32) {
 	w.own, w.at = w.own[:0], nil
-	w.t, w.tx, w.start = n, &w.ix.txns[n], w.ix.starts[n]
+	w.t, w.tx, w.start, w.apart = n, &w.ix.txns[n], w.ix.starts[n], false
 	for j := range w.tx.rec.Ops {
 		op := &w.tx.rec.Ops[j]
 		switch op.Kind {
@@ -66,6 +67,7 @@ func (w *walker) walk(n int32) {
 		case history.TxnWrite, history.TxnDelete, history.TxnAppend:
 			w.write(w.ix.keyOf(w.tx, j), op)
 		case history.TxnLock:
+			w.apart = w.apart || op.TS != 0
 		}
 	}
 }
@@ -115,7 +117,7 @@ func (w *walker) written(k int32) *own {
 func (w *walker) read(j int, k int32, value *string, scan bool) {
 	r := read{txn: w.t, ts: w.start, key: k, scan: scan, found: value != nil}
 	if ts := w.tx.rec.Ops[j].TS; ts != 0 {
-		r.ts, r.apart = ts, true
+		r.ts, r.apart, w.apart = ts, true, true
 	}
 	if value != nil {
 		r.value = *value
@@ -165,6 +167,7 @@ func (w *walker) scan(j int, op *history.TxnOp) {
 		w.wrong(j, -1, problem, true)
 		return
 	}
+	w.apart = w.apart || op.TS != 0 // even if there is no key
 	keys, next := w.ix.keys, 0
 	visit := func(i int) bool {
 		if op.Limit > 0 && next == op.Limit {
