@@ -38,7 +38,7 @@ type Scenario struct {
 
 	Cluster  Cluster  `toml:"cluster"`
 	Workload Workload `toml:"workload"`
-	Storm    Span     `toml:"storm"` // length of the storm
+	Storm    Span     `toml:"storm"` // its length
 	Knobs    Knobs    `toml:"knobs"`
 	// Scheduling is what becomes of regions by themselves; without it, nothing.
 	Scheduling Scheduling         `toml:"scheduling"`
@@ -49,6 +49,7 @@ type Scenario struct {
 
 // Cluster is the shape of the cluster.
 type Cluster struct {
+	// API is what the clients talk to the cluster in: raw, txn or raft.
 	API      plan.API `toml:"api"`
 	Stores   []int    `toml:"stores"`   // one of these
 	Replicas []int    `toml:"replicas"` // one of these that is not above the number of stores
@@ -62,13 +63,16 @@ type Cluster struct {
 
 // Workload is what the clients do.
 type Workload struct {
-	Name    string         `toml:"name"` // of a workload
-	Prefix  string         `toml:"prefix"`
-	Clients Range          `toml:"clients"`
-	Rate    Range          `toml:"rate"` // operations a virtual second, all clients together
-	Keys    Range          `toml:"keys"`
-	Params  map[string]int `toml:"params"`
-	SQL     string         `toml:"sql"` // of the workload sql
+	// Name is that of a workload; what its keys begin with is Prefix, unless it has keys
+	// of its own: then there is none.
+	Name   string `toml:"name"`
+	Prefix string `toml:"prefix"`
+
+	Clients Range          `toml:"clients"` // how many there are
+	Rate    Range          `toml:"rate"`    // operations a virtual second, all clients together
+	Keys    Range          `toml:"keys"`    // how many keys, accounts or lists there are
+	Params  map[string]int `toml:"params"`  // the workload's own parameters
+	SQL     string         `toml:"sql"`     // the script of the workload sql
 }
 
 // Knobs are the parts of the configuration that a seed varies. An empty list

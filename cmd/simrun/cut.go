@@ -31,7 +31,8 @@ func judgeCut(h *history.History, opts checker.Options) []checker.Result {
 	}
 	return append(results, checker.Result{
 		Checker: "recording", Verdict: checker.Unknown,
-		Reason: fmt.Sprintf("cut off after %s; %d of them end before one begins that may be missing, and are checked", plural(len(h.Ops), "operation"), len(part.Ops)),
+		Reason: fmt.Sprintf("cut off after %s; %d of them end before one begins that may be missing, and are checked; one that is whole ends with the line %s",
+			plural(len(h.Ops), "operation"), len(part.Ops), history.EndLine(len(h.Ops))),
 	})
 }
 

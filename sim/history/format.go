@@ -35,6 +35,9 @@ type endLine struct {
 	Ops int  `json:"ops"` // how many operations the file holds
 }
 
+// EndLine is the line that a history of so many operations ends with.
+func EndLine(ops int) string { return fmt.Sprintf(`{"end":true,"ops":%d}`, ops) }
+
 // endPrefix tells the last line from an operation.
 var endPrefix = []byte(`{"end":`) //nolint:gochecknoglobals // a constant; Go has none of this type
 

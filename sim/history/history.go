@@ -20,6 +20,7 @@ type History struct {
 // Header says where a history comes from and in which state the system was
 // before its first operation.
 type Header struct {
+	// Scenario and Seed are what the run was made from; others leave them out.
 	Scenario string `json:"scenario,omitempty"`
 	Seed     uint64 `json:"seed"`
 	// Foreign says that another tool recorded it: nobody here knows what it was
@@ -84,8 +85,8 @@ const (
 // two accounts, so every consistent view of all accounts has the same total.
 type Bank struct {
 	Accounts []string `json:"accounts"` // their keys; none: whatever the first full read returns
-	// Total is the sum over all accounts. It is nil for a foreign history that
-	// does not tell it: the first full read then sets it.
+	// Total is the sum over all accounts. Without it, as in a foreign history, which
+	// does not tell it, the first full read sets it.
 	Total *int64 `json:"total,omitempty"`
 	// Negative allows an account to be overdrawn.
 	Negative bool `json:"negative,omitempty"`
@@ -125,22 +126,25 @@ const (
 // Op is one operation of one client. A client (Client) is sequential: its
 // operations do not overlap.
 type Op struct {
-	ID      int     `json:"id"`     // unique in the history
-	Client  int     `json:"client"` // the sequential process that issued it
-	Kind    Kind    `json:"kind"`
-	Invoke  int64   `json:"invoke"` // true virtual time in nanoseconds
-	Return  int64   `json:"return"` // likewise; for Unknown the time at which the client gave up
-	Outcome Outcome `json:"outcome"`
+	ID      int     `json:"id"`              // unique in the history
+	Client  int     `json:"client"`          // the sequential process that issued it
+	Kind    Kind    `json:"kind"`            // what it does
+	Invoke  int64   `json:"invoke"`          // true virtual time in nanoseconds
+	Return  int64   `json:"return"`          // likewise; for Unknown the time at which the client gave up
+	Outcome Outcome `json:"outcome"`         // what the client knows of its fate: OK, Failed or Unknown
 	Error   string  `json:"error,omitempty"` // why it is not ok, for people
 	Phase   string  `json:"phase,omitempty"` // boot, storm, calm or audit
 	// Note is what the client was about, for people: a name, and perhaps values behind it.
 	Note string `json:"note,omitempty"`
 
+	// Key, Value, Expected and Swapped are what its kind says of them. A value that is
+	// left out is absent.
 	Key      string  `json:"key,omitempty"`
 	Value    *string `json:"value,omitempty"`
 	Expected *string `json:"expected,omitempty"`
 	Swapped  bool    `json:"swapped,omitempty"`
 
+	// Txn is what it did, if it is a transaction; it has none of the four above then.
 	Txn *TxnRecord `json:"txn,omitempty"`
 }
 
@@ -149,6 +153,7 @@ type Op struct {
 // unless it wrote nothing. For Unknown it is set if the client got far enough
 // to know with which timestamp the transaction would have committed.
 type TxnRecord struct {
+	// StartTS is the timestamp of the snapshot that it read, CommitTS that of its commit.
 	StartTS  uint64 `json:"start_ts"`
 	CommitTS uint64 `json:"commit_ts,omitempty"`
 	// Calculated says that the commit timestamp was not drawn from the oracle
@@ -164,17 +169,18 @@ type TxnRecord struct {
 	// was committed since is not to be seen.
 	AsOf bool `json:"as_of,omitempty"`
 	// Pessimistic says that it locked keys before it wrote them: TxnLock operations
-	// that have a TS. Of these keys it has seen what was newest at that timestamp,
+	// that have a TxnOp.TS. Of these keys it has seen what was newest at that timestamp,
 	// and nobody may have changed them from then until it committed.
 	Pessimistic bool `json:"pessimistic,omitempty"`
 	// ReadCommitted says that each of its statements sees what is committed when it is
-	// invoked: all its reads have a TS, but for those of keys that it has written.
+	// invoked: all its reads have a TxnOp.TS, but for those of keys that it has written.
 	ReadCommitted bool `json:"read_committed,omitempty"`
 	// Statements are those that had a timestamp of their own, in the order in which
-	// they were issued. A record that has none, though operations have a TS, does not
+	// they were issued. A record that has none, though operations have a TxnOp.TS, does not
 	// tell when they were.
 	Statements []Statement `json:"statements,omitempty"`
-	Ops        []TxnOp     `json:"ops"`
+	// Ops are its reads and writes, in the order in which the client issued them.
+	Ops []TxnOp `json:"ops"`
 	// Compared counts the answers that the client compared with others of the same
 	// transaction, such as a range of an index with the rows; Problem is what did
 	// not agree.
@@ -186,8 +192,8 @@ type TxnRecord struct {
 // it sees all that was acknowledged before it was invoked. One statement may be
 // several operations, those with its TS.
 type Statement struct {
-	TS     uint64 `json:"ts"`
-	Invoke int64  `json:"invoke"` // an instant like those of Op
+	TS     uint64 `json:"ts"`     // its timestamp
+	Invoke int64  `json:"invoke"` // an instant, like Op.Invoke
 }
 
 // Writes says whether the transaction wrote or locked anything.
@@ -228,21 +234,21 @@ func (k TxnKind) Writes() bool {
 
 // TxnOp is one operation inside a transaction.
 type TxnOp struct {
-	Kind    TxnKind `json:"f"`
-	Key     string  `json:"key"`
-	Value   *string `json:"value,omitempty"`
-	EndKey  string  `json:"end_key,omitempty"` // exclusive; empty: no bound
-	Limit   int     `json:"limit,omitempty"`   // 0: none
-	Reverse bool    `json:"reverse,omitempty"`
-	Pairs   []Pair  `json:"pairs,omitempty"`
+	Kind    TxnKind `json:"f"`                 // what it does
+	Key     string  `json:"key"`               // the key, or the first of a scan's range
+	Value   *string `json:"value,omitempty"`   // what was read or is written; absent if it is left out
+	EndKey  string  `json:"end_key,omitempty"` // end of a scan's range, exclusive; empty: no bound
+	Limit   int     `json:"limit,omitempty"`   // the most pairs that a scan asked for; 0: any
+	Reverse bool    `json:"reverse,omitempty"` // a scan from the end of its range to its beginning
+	Pairs   []Pair  `json:"pairs,omitempty"`   // what a scan returned, in its direction
 	// TS is the timestamp at which it saw the database, if that is not the start
 	// timestamp of the transaction: of reads for update and of locks in a pessimistic
-	// one, and of all reads under read committed. It is that of one of the Statements.
+	// one, and of all reads under read committed. It is that of one of TxnRecord.Statements.
 	TS uint64 `json:"ts,omitempty"`
 }
 
 // Pair is one key and its value, as a scan returns them.
 type Pair struct {
-	Key   string `json:"k"`
-	Value string `json:"v"`
+	Key   string `json:"k"` // the key
+	Value string `json:"v"` // what it held
 }

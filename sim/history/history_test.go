@@ -104,7 +104,7 @@ func TestMalformed(t *testing.T) {
 		{"unknown consistency", edit(0, `"seed":7`, `"seed":7,"consistency":"none"`), `h:1: consistency "none" is unknown`, false},
 		{"header only", lines[0], "h:1: the history ends after 0 operations without its end line", true},
 		{"cut header", lines[0][:20], "h:1: the first line is cut off", true},
-		{"no end line", strings.Join(lines[:len(lines)-1], ""), "the history ends after 7 operations without its end line", true},
+		{"no end line", strings.Join(lines[:len(lines)-1], ""), "the history ends after 7 operations without its end line, " + strings.TrimSuffix(lines[len(lines)-1], "\n") + ": the file is truncated", true},
 		{"cut line", whole[:len(whole)-len(lines[8])-10], "h:8: the last line is cut off", true},
 		{"a line lost", without(2), "h:8: the history holds 6 operations and its end line says 7", false},
 		{"a line twice", edit(2, lines[2], lines[2]+lines[2]), "h:4: id 0 stands twice", false},

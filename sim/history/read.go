@@ -97,7 +97,7 @@ func (r *Reader) Next() (Op, error) {
 	line, complete, err := r.next()
 	switch {
 	case errors.Is(err, io.EOF):
-		return op, r.truncated(fmt.Sprintf("the history ends after %d operations without its end line", r.ops))
+		return op, r.truncated(fmt.Sprintf("the history ends after %d operations without its end line, %s", r.ops, EndLine(r.ops)))
 	case err != nil:
 		return op, err
 	case !complete:

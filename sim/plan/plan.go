@@ -14,7 +14,7 @@ type Duration = faults.Duration
 // Plan is everything that decides a run besides the program. Ranges stand with
 // the fields; Validate checks them.
 type Plan struct {
-	// Version is the format's, always the constant of that name.
+	// Version is that of the format: always the same, of which other plans are refused.
 	Version string `toml:"version"`
 	// Scenario is the name of the scenario that the plan came from, for people
 	// and for the names of files: letters, digits, - and _. It may be empty in
