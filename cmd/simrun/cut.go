@@ -78,7 +78,8 @@ func settled(h *history.History) *history.History {
 }
 
 // writesOnly takes from an operation what it returned, and reports whether it may
-// have written anything.
+// have written anything. Of a transaction the locks stay, with their timestamps, and not
+// when its statements were invoked, of which some may come after the end.
 func writesOnly(op *history.Op) bool {
 	switch op.Kind {
 	case history.Write, history.Append, history.Acquire, history.Release:
@@ -86,7 +87,7 @@ func writesOnly(op *history.Op) bool {
 		op.Swapped = false
 	case history.Txn:
 		record := *op.Txn
-		record.Ops, record.Compared, record.Problem = nil, 0, ""
+		record.Ops, record.Statements, record.Compared, record.Problem = nil, nil, 0, ""
 		for _, o := range op.Txn.Ops {
 			if o.Kind.Writes() {
 				record.Ops = append(record.Ops, o)
