@@ -117,12 +117,14 @@ func (s *source) groups(t *testing.T, of reflect.Type, tag string) []group {
 			if comment == "" {
 				t.Errorf("%v.%s has no comment", of, ident.Name)
 			}
-			meaning := strings.Join(strings.Fields(comment), " ")
-			if len(f.Names) == 1 {
-				meaning = withoutName.ReplaceAllString(meaning, "")
-			}
-			all = append(all, group{[]fieldName{{ident.Name, name}}, s.inText(meaning, names)})
+			all = append(all, group{[]fieldName{{ident.Name, name}}, strings.Join(strings.Fields(comment), " ")})
 		}
+	}
+	for i := range all {
+		if len(all[i].fields) == 1 {
+			all[i].meaning = withoutName.ReplaceAllString(all[i].meaning, "")
+		}
+		all[i].meaning = s.inText(all[i].meaning, names)
 	}
 	return all
 }

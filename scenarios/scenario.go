@@ -38,7 +38,7 @@ type Scenario struct {
 
 	Cluster  Cluster  `toml:"cluster"`
 	Workload Workload `toml:"workload"`
-	Storm    Span     `toml:"storm"` // its length
+	Storm    Span     `toml:"storm"` // length of the storm
 	Knobs    Knobs    `toml:"knobs"`
 	// Scheduling is what becomes of regions by themselves; without it, nothing.
 	Scheduling Scheduling         `toml:"scheduling"`
@@ -51,9 +51,9 @@ type Scenario struct {
 type Cluster struct {
 	// API is what the clients talk to the cluster in: raw, txn or raft.
 	API      plan.API `toml:"api"`
-	Stores   []int    `toml:"stores"`   // one of these
+	Stores   []int    `toml:"stores"`   // how many: one of these
 	Replicas []int    `toml:"replicas"` // one of these that is not above the number of stores
-	Regions  Range    `toml:"regions"`  // at the start
+	Regions  Range    `toml:"regions"`  // how many there are at the start
 	// Placement is the number of placement members: one of these; default 3.
 	Placement []int `toml:"placement"`
 	// Joining is how many of the stores join later: one of these, or as many as

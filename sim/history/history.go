@@ -193,7 +193,7 @@ type TxnRecord struct {
 // several operations, those with its TS.
 type Statement struct {
 	TS     uint64 `json:"ts"`     // its timestamp
-	Invoke int64  `json:"invoke"` // an instant, like Op.Invoke
+	Invoke int64  `json:"invoke"` // when it was issued, between Op.Invoke and Op.Return
 }
 
 // Writes says whether the transaction wrote or locked anything.
