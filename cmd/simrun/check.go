@@ -27,7 +27,8 @@ func checkCommand() *cobra.Command {
 		Short: "Check a history file, without the simulator",
 		Long: `check reads a history and runs every checker that applies to it. It knows
   history.jsonl    as this program writes it, or the folder of a run
-  *.edn            Jepsen histories of registers, mutexes and bank transfers
+  *.edn, *.json    Jepsen histories of registers, mutexes, key-value stores, banks, and of
+                   transactions that have timestamps (docs/history.md)
   *.log, *.txt     the text forms of porcupine's test data
 A run finds more than a history shows. Given a folder, check also tells what the run itself
 has found, if that is worse, and the exit status is that of the worse verdict. A history.jsonl that was cut off, because its run was killed, is checked as far as what
