@@ -65,7 +65,6 @@ func (c *StormConfig) recipes() []recipe {
 		{[]Kind{MergeRegions, PowerLoss}, (*burst).mergeAndLoss},
 		{[]Kind{MergeRegions, Isolate}, (*burst).mergeAndCut},
 		{[]Kind{Isolate, MergeRegions, PowerLoss}, (*burst).lateMergeAndLoss},
-		{[]Kind{DiskSlow, MergeRegions, Wipe}, (*burst).slowMergeAndWipe},
 	}
 	if c.Snapshots > 0 {
 		all = []recipe{{[]Kind{Isolate, PowerLoss}, (*burst).awayAndLoss}, {[]Kind{Isolate, Kill}, (*burst).awayAndKill}}
@@ -172,16 +171,6 @@ func (b *burst) lateMergeAndLoss() {
 	b.at = b.faults[0].At + away
 	b.pass()
 	b.add(PowerLoss, b.usual(), late)
-}
-
-// slowMergeAndWipe takes the disk from one of them, so that those who are left have
-// to end the merge. Slow disks keep it under way for long enough to be met.
-func (b *burst) slowMergeAndWipe() {
-	b.slow()
-	b.pass()
-	b.operate(MergeRegions, b.key())
-	b.at += b.between(5*time.Millisecond, 300*time.Millisecond)
-	b.add(Wipe, b.usual(), b.merging())
 }
 
 func (b *burst) operate(kind Kind, key string) {

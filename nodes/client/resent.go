@@ -12,7 +12,7 @@ import (
 //nolint:gochecknoglobals // marks register once
 var resentMarks = func() (marks [rpc.RawCompareAndSwap + 1]*invariant.Mark) {
 	for _, m := range []rpc.Method{
-		rpc.KvGet, rpc.KvBatchGet, rpc.KvScan, rpc.KvPrewrite, rpc.KvCommit, rpc.KvBatchRollback, rpc.KvCheckTxnStatus,
+		rpc.KvGet, rpc.KvBatchGet, rpc.KvScan, rpc.KvPrewrite, rpc.KvCommit, rpc.KvBatchRollback, rpc.KvCleanup, rpc.KvCheckTxnStatus,
 		rpc.KvResolveLock, rpc.KvTxnHeartBeat, rpc.KvPessimisticLock, rpc.KVPessimisticRollback,
 		rpc.KvCheckSecondaryLocks,
 		rpc.KvScanLock, rpc.KvGC, rpc.KvDeleteRange, rpc.CloseSafePoint, rpc.SettleSafePoint, // of garbage collection

@@ -2,6 +2,8 @@ package coverage
 
 import (
 	"fmt"
+	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -18,35 +20,38 @@ import (
 // of the same seeds.
 const coverageSeeds = 60
 
+// scenarioVariable names the scenario that a process of the test is for.
+const scenarioVariable = "SIM_COVER"
+
 // A scenario that never does what it is for finds nothing, and looks like one
 // that finds nothing because all is well. The method: seeds are run one after
 // another and what happened in them is summed, until all that the scenario
-// promises has happened. What is left after the last seed is named.
+// promises has happened. What is left after the last seed is named. Each scenario has
+// a process of its own, for there is one count of branches in each.
 func TestScenariosDoWhatTheyAreFor(t *testing.T) {
 	if testing.Short() {
 		t.Skip("runs many seeds")
 	}
-	marks := map[string]uint64{}
+	if name := os.Getenv(scenarioVariable); name != "" {
+		c := cover(t, name)
+		for _, missing := range c.missing() {
+			t.Errorf("%d seeds without %s", c.seeds, missing)
+		}
+		t.Logf("%d seeds; the last needed them for %s", c.seeds, strings.Join(c.last, "; "))
+		return
+	}
 	for _, name := range scenarios.Names() {
 		t.Run(name, func(t *testing.T) {
-			c := cover(t, name)
-			for _, missing := range c.missing() {
-				t.Errorf("%d seeds without %s", c.seeds, missing)
+			t.Parallel()
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^"+strings.Split(t.Name(), "/")[0]+"$", "-test.v") //nolint:gosec // this very test
+			cmd.Env = append(os.Environ(), scenarioVariable+"="+name, "GOMAXPROCS=1", "GOGC=400")
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Errorf("%v", err)
 			}
-			t.Logf("%d seeds; the last needed them for %s", c.seeds, strings.Join(c.last, "; "))
-			for mark, n := range c.seen[markSeen] {
-				marks[mark] += n
-			}
+			t.Logf("%s", out)
 		})
 	}
-	var never []string
-	for mark, n := range marks {
-		if n == 0 {
-			never = append(never, mark)
-		}
-	}
-	slices.Sort(never)
-	t.Logf("%d of %d rare branches were not reached in any storm:\n\t%s", len(never), len(marks), strings.Join(never, "\n\t"))
 }
 
 // cover runs seeds of a scenario until there is nothing missing.

@@ -5,6 +5,7 @@ import (
 	"simrun/network"
 	"simrun/nodes/invariant"
 	"simrun/reports"
+	"simrun/scenarios/trial"
 )
 
 // Storm tells what happened from the begin of the storm to its end. A result counts
@@ -31,5 +32,7 @@ type Counts struct {
 
 // counts takes the counts of now.
 func (r *run) counts() Counts {
-	return Counts{Marks: invariant.Counts(), Stats: r.stats(), Harm: r.world.Network.TotalHarm()}
+	c := Counts{Marks: invariant.Counts(), Stats: r.stats(), Harm: r.world.Network.TotalHarm()}
+	trial.Count(&c.Stats, r.world, r.schedule)
+	return c
 }

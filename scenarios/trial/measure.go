@@ -76,12 +76,19 @@ func Measure(r *reports.Result, w *sim.World, schedule *faults.Scheduler) {
 	for _, c := range w.Trace.Checkpoints() {
 		r.Checkpoints = append(r.Checkpoints, reports.Checkpoint{Events: c.Events, Time: c.Time, Hash: reports.Hash(c.Hash)})
 	}
-	s := &r.Stats
+	for _, n := range w.Nodes() {
+		r.Nodes = append(r.Nodes, n.Name())
+	}
+	Count(&r.Stats, w, schedule)
+}
+
+// Count is the part of Measure that can be taken at any instant, to be compared with
+// that of another one.
+func Count(s *reports.Stats, w *sim.World, schedule *faults.Scheduler) {
 	s.Network = reports.NetworkStats(w.Network.Stats())
 	s.Events = w.Trace.Events()
 	s.Virtual = w.Now()
 	for _, n := range w.Nodes() {
-		r.Nodes = append(r.Nodes, n.Name())
 		if d := n.Disk(); d != nil {
 			addDisk(&s.Disk, d)
 		}
