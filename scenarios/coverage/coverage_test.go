@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"simrun/checker"
+	"simrun/nodes/invariant"
 	"simrun/scenarios"
 	"simrun/scenarios/runner"
 	"simrun/sim/plan"
@@ -86,6 +87,10 @@ func cover(t *testing.T, name string) *coverage {
 // counted whatever happens would be kept by none: what stands for a workload is
 // counted in a history that has it, and in an empty one it is not.
 func TestCoverageMissesWhatIsMissing(t *testing.T) {
+	known := map[string]bool{}
+	for _, mark := range invariant.Counts() {
+		known[mark.Name] = true
+	}
 	for _, name := range scenarios.Names() {
 		s, err := scenarios.Find(name)
 		if err != nil {
@@ -95,6 +100,11 @@ func TestCoverageMissesWhatIsMissing(t *testing.T) {
 		c.promise()
 		if len(workloadPromises[s.Workload.Name]) == 0 {
 			t.Errorf("nobody says what the workload %s is for", s.Workload.Name)
+		}
+		for _, promised := range c.wanted {
+			if where, mark, _ := strings.Cut(promised, "\x00"); where == markSeen && !known[mark] {
+				t.Errorf("%s promises the branch %q, which there is none of", name, mark)
+			}
 		}
 		if n := len(c.missing()); n != len(c.wanted) || n < len(s.Faults.Kinds) {
 			t.Errorf("%s: %d of %d promises are missing before the first seed", name, n, len(c.wanted))
