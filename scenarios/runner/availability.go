@@ -203,7 +203,7 @@ func answered(p *plan.Plan, op *history.Op) bool {
 // away tells who was down in a span of time.
 func (tl *timeline) away(from, to int64) string {
 	var nodes []string
-	for _, e := range tl.events {
+	for _, e := range tl.Events {
 		if e.Kind == reports.Down && e.At <= to && (e.Until == 0 || e.Until >= from) {
 			nodes = append(nodes, fmt.Sprintf("%s from %v to %v", e.Node, time.Duration(e.At), time.Duration(e.Until)))
 		}

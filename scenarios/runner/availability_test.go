@@ -49,7 +49,7 @@ func TestAvailability(t *testing.T) {
 		}, 1},
 		{"the administrator", []history.Op{op(0, "a", 0, 2000, history.OK)}, 0},
 	} {
-		tl := &timeline{events: []reports.Event{{Node: "store1", Kind: reports.Down, At: 1, Until: int64(time.Hour)}}}
+		tl := &timeline{Timeline: reports.Timeline[openKey]{Events: []reports.Event{{Node: "store1", Kind: reports.Down, At: 1, Until: int64(time.Hour)}}}}
 		r, _ := tl.checkAvailability(p, &history.History{Ops: c.ops}, nil)
 		if len(r.Findings) != c.bad || (r.Verdict == verdict.Violation) != (c.bad > 0) {
 			t.Errorf("%s: %d findings, not %d: %+v", c.name, len(r.Findings), c.bad, r.Findings)

@@ -44,16 +44,16 @@ func birthBound(p *plan.Plan) time.Duration {
 // split.
 func (tl *timeline) split(regions []uint64) {
 	for _, id := range regions[1:] {
-		tl.births = append(tl.births, birth{region: id, parent: regions[0], at: tl.now()})
+		tl.births = append(tl.births, birth{region: id, parent: regions[0], at: tl.Now()})
 	}
 }
 
 // elected notes that a region has a leader.
 func (tl *timeline) elected(region uint64) {
-	tl.elections = append(tl.elections, election{region, tl.now()})
+	tl.elections = append(tl.elections, election{region, tl.Now()})
 	for i := range tl.births {
 		if b := &tl.births[i]; b.region == region && b.elected == 0 {
-			b.elected = tl.now()
+			b.elected = tl.Now()
 		}
 	}
 }
@@ -65,7 +65,7 @@ func (tl *timeline) checkBirths(p *plan.Plan) (r checker.Result, asked bool) {
 	r = checker.Result{Checker: birthsName}
 	bound := birthBound(p)
 	for _, b := range tl.births {
-		if p.Network.Loss > 0 || b.at+int64(bound) > tl.now() || tl.disturbed(b, bound) {
+		if p.Network.Loss > 0 || b.at+int64(bound) > tl.Now() || tl.disturbed(b, bound) {
 			continue
 		}
 		r.Checked++
@@ -92,7 +92,7 @@ func (tl *timeline) disturbed(b birth, bound time.Duration) bool {
 	born := func(region uint64) bool {
 		return slices.ContainsFunc(tl.births, func(other birth) bool { return other.region == region && other.at >= from })
 	}
-	for i, e := range tl.events {
+	for i, e := range tl.Events {
 		harmless := e.Kind == reports.Phase || e.Kind == reports.Split || e.Kind == reports.Election || slices.Contains(tl.splitsAsked, i)
 		if !harmless && e.At <= to && max(e.At, e.Until) >= from {
 			return true

@@ -41,7 +41,7 @@ func TestSlowBirths(t *testing.T) {
 		{name: "in a network that loses messages", elected: late, loss: 10},
 	} {
 		now := split
-		tl := &timeline{now: func() int64 { return int64(now) }, events: c.events}
+		tl := &timeline{Timeline: reports.Timeline[openKey]{Now: func() int64 { return int64(now) }, Events: c.events}}
 		tl.clusterEvent(cluster.Event{At: int64(split), Kind: cluster.SplitDone, Text: "regions 1, 2", Regions: []uint64{1, 2}})
 		if c.fault != 0 {
 			tl.fault(faults.Event{At: int64(split), Fault: faults.Fault{Kind: c.fault}, Stage: faults.Happened, Effect: true})
@@ -59,7 +59,7 @@ func TestSlowBirths(t *testing.T) {
 	}
 	// A leader of another region that changes may be the parent's.
 	now := split
-	tl := &timeline{now: func() int64 { return int64(now) }}
+	tl := &timeline{Timeline: reports.Timeline[openKey]{Now: func() int64 { return int64(now) }}}
 	tl.split([]uint64{1, 2})
 	tl.elected(1)
 	now = time.Minute

@@ -26,13 +26,13 @@ func (r *run) finish(err error) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.timeline.close()
+	r.timeline.Close()
 	res := &reports.Result{
 		Scenario: r.plan.Scenario,
 		Seed:     r.plan.Seed,
 		Stats:    r.stats(),
 		Marks:    invariant.Counts(),
-		Timeline: r.timeline.events,
+		Timeline: r.timeline.Events,
 		Waits:    r.waits,
 	}
 	trial.Measure(res, r.world, r.schedule)

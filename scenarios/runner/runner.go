@@ -185,7 +185,7 @@ func (r *run) prepare(build Builder) error {
 	if err != nil {
 		return err
 	}
-	r.timeline.now = r.world.Now
+	r.timeline.Now = r.world.Now
 	r.rec.Observe(r.traceOp)
 	r.watchTrace()
 	r.schedule = faults.NewScheduler(r.world.Kernel, sim.NewInjector(r.world, r.cluster), p.Faults, r.faultEvent)

@@ -8,11 +8,8 @@ import (
 
 // timeline collects what happened to nodes and cluster, and counts it.
 type timeline struct {
-	now    func() int64
-	events []reports.Event
-	counts reports.ClusterStats
-	// open holds, for what lasts, the position in events.
-	open    map[openKey]int
+	reports.Timeline[openKey]
+	counts  reports.ClusterStats
 	started map[string]bool // nodes that have had a process
 	applied map[string]bool // what was counted of what every peer reports
 	audit   bool            // crashes are the audit's own and do not count
@@ -31,40 +28,14 @@ type openKey struct {
 	db    string // of a stall
 }
 
-func (tl *timeline) add(e reports.Event) int {
-	tl.events = append(tl.events, e)
-	return len(tl.events) - 1
-}
-
+// begin opens what lasts, unless it lasts already.
 func (tl *timeline) begin(key openKey, text string) {
-	if tl.open == nil {
-		tl.open = map[openKey]int{}
-	}
-	if _, ok := tl.open[key]; !ok {
-		tl.open[key] = tl.add(reports.Event{At: tl.now(), Node: key.node, Kind: key.kind, Text: text})
-	}
-}
-
-func (tl *timeline) end(key openKey) {
-	if i, ok := tl.open[key]; ok {
-		tl.events[i].Until = max(tl.now(), tl.events[i].At+1)
-		delete(tl.open, key)
-	}
-}
-
-// close ends what is still open.
-func (tl *timeline) close() {
-	for i := range tl.events {
-		e := &tl.events[i]
-		if e.Until == 0 && (e.Kind == reports.Down || e.Kind == reports.Paused || e.Kind == reports.Phase || e.Kind == reports.Stalled) {
-			e.Until = max(tl.now(), e.At+1)
-		}
-	}
+	tl.Begin(key, reports.Event{Node: key.node, Kind: key.kind, Text: text})
 }
 
 // phase ends the current phase of the run and begins another.
 func (tl *timeline) phase(name string) {
-	tl.end(openKey{kind: reports.Phase})
+	tl.End(openKey{kind: reports.Phase})
 	tl.begin(openKey{kind: reports.Phase}, name)
 }
 
@@ -74,7 +45,7 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 	paused := openKey{node: e.Node, kind: reports.Paused}
 	switch e.Kind {
 	case cluster.Started:
-		tl.end(down)
+		tl.End(down)
 		if tl.started[e.Node] {
 			tl.counts.Restarts += tl.one()
 		} else {
@@ -85,15 +56,15 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 		}
 	case cluster.Ended:
 		tl.counts.Crashes += tl.one()
-		tl.end(paused)
+		tl.End(paused)
 		tl.endStalls(e.Node)
 		tl.begin(down, "")
 	case cluster.Exited, cluster.Failed:
-		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Note, Text: "exit: " + e.Text})
+		tl.Add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Note, Text: "exit: " + e.Text})
 	case cluster.Paused:
 		tl.begin(paused, "")
 	case cluster.Resumed:
-		tl.end(paused)
+		tl.End(paused)
 	case cluster.Stalled, cluster.Flowing:
 		tl.stall(e)
 	case cluster.Elected:
@@ -101,7 +72,7 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 		for _, region := range e.Regions {
 			tl.elected(region)
 		}
-		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Election, Text: e.Text})
+		tl.Add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Election, Text: e.Text})
 	case cluster.SplitDone:
 		if tl.once(e, reports.Split, &tl.counts.Splits) {
 			tl.split(e.Regions)
@@ -113,15 +84,15 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 	case cluster.Revived:
 		tl.once(e, reports.Merge, &tl.counts.MergeRollbacks)
 	case cluster.Members, cluster.Scheduled:
-		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Note, Text: e.Text})
+		tl.Add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Note, Text: e.Text})
 	case cluster.Snapshot:
 		tl.counts.Snapshots++
-		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Snapshot, Text: e.Text})
+		tl.Add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Snapshot, Text: e.Text})
 	case cluster.SnapshotSent:
 		tl.counts.SnapshotsSent++
 	case cluster.SnapshotResumed:
 		tl.counts.SnapshotsResumed++
-		tl.add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Note, Text: "snapshot resumed: " + e.Text})
+		tl.Add(reports.Event{At: e.At, Node: e.Node, Kind: reports.Note, Text: "snapshot resumed: " + e.Text})
 	case cluster.SnapshotRefused:
 		tl.counts.SnapshotsRefused++
 	}
@@ -130,7 +101,7 @@ func (tl *timeline) clusterEvent(e cluster.Event) {
 // stall takes a change of how a database lets writes pass.
 func (tl *timeline) stall(e cluster.Event) {
 	key := openKey{node: e.Node, kind: reports.Stalled, db: e.DB}
-	tl.end(key)
+	tl.End(key)
 	if e.Kind == cluster.Stalled {
 		tl.begin(key, e.Text)
 	}
@@ -139,7 +110,7 @@ func (tl *timeline) stall(e cluster.Event) {
 // endStalls ends the stalls of a process.
 func (tl *timeline) endStalls(node string) {
 	for _, db := range cluster.Databases() {
-		tl.end(openKey{node: node, kind: reports.Stalled, db: db})
+		tl.End(openKey{node: node, kind: reports.Stalled, db: db})
 	}
 }
 
@@ -167,7 +138,7 @@ func (tl *timeline) once(e cluster.Event, kind reports.EventKind, count *uint64)
 	if kind == reports.Merge {
 		text = what
 	}
-	tl.add(reports.Event{At: e.At, Node: e.Node, Kind: kind, Text: text})
+	tl.Add(reports.Event{At: e.At, Node: e.Node, Kind: kind, Text: text})
 	return true
 }
 
@@ -182,18 +153,18 @@ func (tl *timeline) fault(e faults.Event) {
 		if e.Effect && !e.Fault.Kind.Momentary() {
 			tl.begin(openKey{kind: reports.Fault, fault: e.Index}, e.Fault.String())
 		} else if e.Effect {
-			tl.add(reports.Event{At: e.At, Node: key.node, Kind: reports.Fault, Text: e.Fault.String()})
+			tl.Add(reports.Event{At: e.At, Node: key.node, Kind: reports.Fault, Text: e.Fault.String()})
 		}
 	case faults.Happened:
 		if e.Fault.Kind == faults.TransferLeader {
 			tl.counts.LeaderTransfers++
 		}
-		at := tl.add(reports.Event{At: e.At, Node: key.node, Kind: reports.Fault, Text: e.Fault.String()})
+		at := tl.Add(reports.Event{At: e.At, Node: key.node, Kind: reports.Fault, Text: e.Fault.String()})
 		if e.Fault.Kind == faults.Split {
 			tl.splitsAsked = append(tl.splitsAsked, at)
 		}
 	case faults.Ended:
-		tl.end(openKey{kind: reports.Fault, fault: e.Index})
+		tl.End(openKey{kind: reports.Fault, fault: e.Index})
 	default:
 	}
 }

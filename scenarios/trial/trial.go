@@ -10,8 +10,8 @@
 //
 // Clients record what they do with t.Recorder. One whose process ends has left an
 // operation open: its next process goes on under another number (history.Op.Client).
-// The run has no plan, for no plan
-// describes the system: who wrote it runs it again, and Config.Command says how.
+// The run has no plan, for no plan describes the system: who wrote it runs it again,
+// and Config.Command says how.
 package trial
 
 import (
@@ -66,7 +66,7 @@ type Trial struct {
 // is closed before the next one.
 func New(cfg Config) *Trial {
 	t := &Trial{cfg: cfg}
-	t.timeline.now = func() int64 { return t.World.Now() }
+	t.timeline.Now = func() int64 { return t.World.Now() }
 	world := cfg.World
 	world.OnChange = func(n *sim.Node, c sim.Change) {
 		t.timeline.changed(n.Name(), c)
@@ -75,7 +75,7 @@ func New(cfg Config) *Trial {
 		}
 	}
 	world.OnExit = func(n *sim.Node, reason string) {
-		t.timeline.add(reports.Event{At: t.World.Now(), Node: n.Name(), Kind: reports.Note, Text: "exit: " + reason})
+		t.timeline.Add(reports.Event{At: t.World.Now(), Node: n.Name(), Kind: reports.Note, Text: "exit: " + reason})
 		if cfg.World.OnExit != nil {
 			cfg.World.OnExit(n, reason)
 		}
@@ -133,10 +133,10 @@ func (t *Trial) phases(p Phases) error {
 func (t *Trial) finish(own checker.Result, results []checker.Result) *reports.Run {
 	h, err := t.Recorder.Close(t.World.Now())
 	t.rest = err
-	t.timeline.close()
+	t.timeline.Close()
 	r := &reports.Result{
 		Scenario: t.cfg.Name, Seed: t.cfg.World.Seed, Command: t.cfg.Command,
-		Timeline: t.timeline.events,
+		Timeline: t.timeline.Events,
 		Marks:    invariant.Counts(),
 	}
 	Measure(r, t.World, t.schedule)
