@@ -52,12 +52,10 @@ type Cluster struct {
 	lives map[*sim.Node]disk.Stats
 	// resting is since when the stores have been at rest, 0 if they are not.
 	resting int64
-	// awaited is since when somebody waits for that, 0 if nobody does; before is what
-	// the placement driver had had done by then.
+	// awaited is since when somebody waits for that, when the clients have ended, 0
+	// before; before is what the placement driver had had done by then.
 	awaited int64
 	before  []OperatorCount
-	// calmed is since when the clients have ended, as far as is known; 0 before.
-	calmed  int64
 	leases  leases
 	commits Commits
 	queues  queues

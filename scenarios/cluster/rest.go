@@ -23,9 +23,6 @@ func (c *Cluster) Quiet() bool {
 
 // Unrest tells what still moves, or waits; "" if nothing does.
 func (c *Cluster) Unrest() string {
-	if c.calmed == 0 {
-		c.calmed = c.World.Now()
-	}
 	if c.mourned() {
 		return "a region has a member on a store that is lost"
 	}

@@ -64,7 +64,7 @@ func (s *store) content(r *metapb.Region) (has content) {
 func (w schedulingObserver) MergeBegun(source, target *metapb.Region) {
 	c := w.c
 	k, s := &c.plan.Knobs, &c.plan.Scheduling
-	if c.calmed == 0 || c.World.Now()-c.calmed < int64(2*(s.SplitCheck+k.RegionHeartbeat)) {
+	if c.awaited == 0 || c.World.Now()-c.awaited < int64(2*(s.SplitCheck+k.RegionHeartbeat)) {
 		return
 	}
 	for _, r := range []*metapb.Region{source, target} {
