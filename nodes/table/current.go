@@ -70,18 +70,7 @@ func (tx *Tx) doCurrent(t env.Task, fn func(s *Statement) error) error {
 		return current(err)
 	}
 	markAbsentLocked.Sometimes(s.absent)
-	for _, w := range s.writes {
-		switch {
-		case w.value == nil && w.derived:
-			tx.kv.DeleteDerived(w.key)
-		case w.value == nil:
-			tx.kv.Delete(w.key)
-		case w.derived:
-			tx.kv.SetDerived(w.key, w.value)
-		default:
-			tx.kv.Set(w.key, w.value)
-		}
-	}
+	s.apply()
 	for _, r := range s.rows {
 		tx.note(r)
 	}

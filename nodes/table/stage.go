@@ -21,7 +21,8 @@ type Statement struct {
 // staged is what a statement makes of a key.
 type staged struct {
 	key, value []byte // no value: the key is deleted
-	// derived: whoever writes the key writes or locks a row.
+	// derived: whoever writes the key writes or locks a row, and a pessimistic transaction
+	// does not lock it.
 	derived bool
 }
 
@@ -42,17 +43,27 @@ func (tx *Tx) Do(t env.Task, fn func(s *Statement) error) error {
 	if err := fn(s); err != nil {
 		return failure("statement", err)
 	}
-	for _, w := range s.writes {
-		if w.value == nil {
-			tx.kv.Delete(w.key)
-		} else {
-			tx.kv.Set(w.key, w.value)
-		}
-	}
+	s.apply()
 	if len(s.locks) > 0 {
 		tx.kv.LockKeys(s.locks...)
 	}
 	return nil
+}
+
+// apply hands over what the statement writes.
+func (s *Statement) apply() {
+	for _, w := range s.writes {
+		switch {
+		case w.value == nil && w.derived:
+			s.tx.kv.DeleteDerived(w.key)
+		case w.value == nil:
+			s.tx.kv.Delete(w.key)
+		case w.derived:
+			s.tx.kv.SetDerived(w.key, w.value)
+		default:
+			s.tx.kv.Set(w.key, w.value)
+		}
+	}
 }
 
 func newStatement(tx *Tx) *Statement { return &Statement{tx: tx, places: map[string]int{}} }
@@ -75,7 +86,7 @@ func (s *Statement) stage(key, value []byte, derived bool) {
 	if !ok {
 		i = len(s.writes)
 		s.places[string(key)] = i
-		s.writes = append(s.writes, staged{key: key, derived: derived})
+		s.writes = append(s.writes, staged{key: key, derived: derived && s.tx.Pessimistic()})
 	}
 	s.writes[i].value = value
 }

@@ -165,10 +165,14 @@ func (x *tableTxn) Statement(t env.Task, body func(ts uint64) ([][]byte, error))
 	return nil
 }
 
-// SetDerived implements kv.Txn.
-func (x *tableTxn) SetDerived(key, value []byte) {
+func (x *tableTxn) noteWrite(key, value []byte) {
 	text := hex.EncodeToString(value)
 	x.note(history.TxnOp{Kind: history.TxnWrite, Key: hex.EncodeToString(key), Value: &text})
+}
+
+// SetDerived implements kv.Txn.
+func (x *tableTxn) SetDerived(key, value []byte) {
+	x.noteWrite(key, value)
 	x.Txn.SetDerived(key, value)
 }
 
@@ -183,8 +187,7 @@ func (x *tableTxn) Unwritten() kv.Reader { return unwritten{x.Snapshot(), x} }
 
 // Set implements kv.Txn.
 func (x *tableTxn) Set(key, value []byte) {
-	text := hex.EncodeToString(value)
-	x.note(history.TxnOp{Kind: history.TxnWrite, Key: hex.EncodeToString(key), Value: &text})
+	x.noteWrite(key, value)
 	x.Txn.Set(key, value)
 }
 
