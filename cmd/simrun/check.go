@@ -92,9 +92,8 @@ func recordedVerdict(cmd *cobra.Command, folder string, ofHistory checker.Verdic
 		return r.Verdict
 	}
 	found := ""
-	for _, f := range r.Findings() {
-		found = fmt.Sprintf(" (%s %s)", f.Checker, f.Anomaly)
-		break
+	if all := r.Findings(); len(all) > 0 {
+		found = fmt.Sprintf(" (%s %s)", all[0].Checker, all[0].Anomaly)
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "the run itself: %v%s, which a history does not show: %s\n", r.Verdict, found, message(r))
 	return r.Verdict

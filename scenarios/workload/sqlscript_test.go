@@ -142,10 +142,11 @@ func TestRehearsal(t *testing.T) {
 	}
 	for _, c := range []struct{ old, replacement string }{
 		{"COMMIT;", "COMMIT; -- and that is all"},
-		{"SELECT * FROM t;", "-- some of it\nSELECT id - 9223372036854775807 - id FROM t;"},
+		{"SELECT * FROM t;", "-- some of it\nUPDATE t SET n = n - 9223372036854775807 - 100;"},
 		{"SELECT * FROM t;", "INSERT INTO t VALUES (1, 9);"},
 	} {
-		if err := check(strings.Replace(smallScript, c.old, c.replacement, 1)); err != nil && !strings.Contains(c.replacement, "- id FROM") {
+		text := strings.Replace(smallScript, c.old, c.replacement, 1)
+		if err := check(text); text == smallScript || err != nil {
 			t.Errorf("%q: %v", c.replacement, err)
 		}
 	}
