@@ -81,7 +81,8 @@ func layers() []rule {
 		{pkg: "network", imports: []string{"sim/stream", "nodes/env"}},
 		{pkg: "faults", imports: []string{"sim/stream"}},
 		{pkg: "sim/plan", imports: []string{"faults"}},
-		{pkg: "sim/shrink", imports: []string{"sim/plan", "faults"}},
+		{pkg: "sim/reduce", imports: []string{"faults"}},
+		{pkg: "sim/shrink", imports: []string{"sim/plan", "sim/reduce", "faults"}},
 		{
 			pkg:     "sim",
 			imports: []string{"sim/stream", "sim/clock", "sim/disk", "network", "faults", "nodes/env", "nodes/invariant"},
@@ -104,8 +105,18 @@ func layers() []rule {
 		// hidden by a database.
 		{
 			pkg:     "scenarios/trial", // of systems of one's own, so that it knows no database
-			imports: []string{"nodes/invariant", "sim/...", "faults", "checker/...", "reports"},
-			tests:   []string{"nodes/env", "network"},
+			imports: []string{"nodes/env", "nodes/invariant", "sim/...", "faults", "checker/...", "reports"},
+			tests:   []string{"network", "scenarios/trial/trialtest"},
+		},
+		{
+			pkg:     "scenarios/trial/trialtest", // all tests of systems of one's own may import it
+			imports: []string{"sim/reduce", "faults", "checker", "reports", "scenarios/trial"},
+			tests:   []string{"sim", "sim/history", "nodes/env"},
+		},
+		{
+			pkg:     "scenarios/chain", // a system of one's own
+			imports: []string{"nodes/env", "nodes/invariant", "sim/...", "network", "faults", "checker", "scenarios/trial"},
+			tests:   []string{"scenarios/trial/trialtest"},
 		},
 		{pkg: "scenarios/workload", imports: below},
 		{

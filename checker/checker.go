@@ -10,7 +10,7 @@
 //	linear     reads, writes, compare-and-swaps, appends, mutexes, one key at a time
 //	isolation  transactions with timestamps: snapshot isolation
 //	skew       the anomalies that snapshot isolation allows, as observations
-//	fork       snapshots that contradict one another, told from values alone, where keys are written once
+//	cycles     dependencies that a level of isolation forbids, told from values alone: lists, keys written once or after they were read
 //	answers    what clients found wrong when they compared answers of tables
 //	bank       full reads of all accounts have one total
 //	timestamps an oracle's timestamps are unique and agree with real time

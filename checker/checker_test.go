@@ -41,11 +41,16 @@ func TestHistory(t *testing.T) {
 	txn := history.Op{ID: 1, Kind: history.Txn, Outcome: history.OK, Invoke: 1, Return: 2, Txn: &history.TxnRecord{StartTS: 1, Ops: []history.TxnOp{{Kind: history.TxnRead, Key: "a", Value: p("5")}}}}
 	unstamped := txn
 	unstamped.Txn = &history.TxnRecord{Ops: txn.Txn.Ops}
+	blind := txn
+	blind.Txn = &history.TxnRecord{Ops: []history.TxnOp{{Kind: history.TxnDelete, Key: "a"}}}
 	newest := txn
 	newest.Txn = &history.TxnRecord{Newest: true, Ops: txn.Txn.Ops}
 	read := history.Op{ID: 2, Kind: history.Read, Key: "k", Outcome: history.OK, Invoke: 3, Return: 4}
 	total := int64(5)
 	account := history.Header{Initial: map[string]string{"a": "5"}, Bank: &history.Bank{Accounts: []string{"a"}, Total: &total}}
+	balances := txn
+	balances.Txn = &history.TxnRecord{Ops: []history.TxnOp{{Kind: history.TxnScan, Pairs: []history.Pair{{Key: "a", Value: "5"}}}}}
+	foreignBank := history.Header{Foreign: true, Bank: &history.Bank{}}
 	for _, c := range []struct {
 		name string
 		h    history.History
@@ -54,14 +59,19 @@ func TestHistory(t *testing.T) {
 		{"nothing", history.History{}, "[history UNKNOWN]"},
 		{"nothing, of another tool", history.History{Header: history.Header{Foreign: true}}, "[history OK]"},
 		{"only what nobody knows", history.History{Ops: []history.Op{{Kind: "other"}}}, "[history UNKNOWN]"},
+		{"a register, and a key that only others touched", history.History{Ops: []history.Op{read, {ID: 3, Kind: "raed", Key: "b", Outcome: history.OK, Invoke: 5, Return: 6}}}, "[linear OK history UNKNOWN]"},
+		{"a register, and another kind without effect", history.History{Ops: []history.Op{read, {ID: 3, Kind: "raed", Key: "b", Outcome: history.Failed, Invoke: 5, Return: 6}}}, "[linear OK]"},
+		{"transfers of a bank of another tool", history.History{Header: foreignBank, Ops: []history.Op{{Kind: "transfer", Outcome: history.OK}, balances}}, "[bank OK]"},
 		{"a register", history.History{Ops: []history.Op{read}}, "[linear OK]"},
 		{"a bank", history.History{Header: account, Ops: []history.Op{txn, read}}, "[linear OK isolation OK skew OK bank OK]"},
 		{"a value out of nowhere", history.History{Ops: []history.Op{txn}}, "[isolation VIOLATION skew UNKNOWN]"},
 		{"a newest version out of nowhere", history.History{Ops: []history.Op{newest}}, "[isolation VIOLATION skew UNKNOWN]"},
-		{"no timestamps", history.History{Ops: []history.Op{unstamped}}, "[isolation UNKNOWN]"},
+		{"no timestamps", history.History{Ops: []history.Op{unstamped}}, "[cycles VIOLATION]"},
+		{"no timestamps, of values that tell nothing", history.History{Ops: []history.Op{blind}}, "[cycles UNKNOWN]"},
 		{"some without timestamps", history.History{Header: account, Ops: []history.Op{txn, unstamped}}, "[isolation UNKNOWN skew OK bank OK]"},
 		{"no timestamps, of a bank", history.History{Header: account, Ops: []history.Op{unstamped}}, "[bank OK]"},
-		{"a multi-register", history.History{Header: history.Header{Initial: account.Initial, Consistency: history.StrictSerializable}, Ops: []history.Op{unstamped}}, "[linear OK]"},
+		{"a multi-register", history.History{Header: history.Header{Initial: account.Initial, Consistency: history.StrictSerializable}, Ops: []history.Op{unstamped}}, "[cycles OK]"},
+		{"a multi-register of values that tell nothing", history.History{Header: history.Header{Consistency: history.StrictSerializable}, Ops: []history.Op{blind}}, "[linear OK]"},
 	} {
 		var got []string
 		for _, r := range checker.History(&c.h, checker.Options{}) {
@@ -70,6 +80,15 @@ func TestHistory(t *testing.T) {
 		if s := fmt.Sprint(got); s != c.want {
 			t.Errorf("%s: %s, want %s", c.name, s, c.want)
 		}
+	}
+}
+
+// TestStrangeKinds: what was not judged is named and counted.
+func TestStrangeKinds(t *testing.T) {
+	h := history.History{Ops: []history.Op{{Kind: "scna", Outcome: history.Unknown}, {Kind: "raed", Outcome: history.OK}, {Kind: "scna", Outcome: history.OK}}}
+	const want = `operations not judged, no checker knows their kind: 1 of kind "raed", 2 of kind "scna"`
+	if r := checker.History(&h, checker.Options{}); len(r) != 1 || r[0].Reason != want {
+		t.Errorf("%+v", r)
 	}
 }
 

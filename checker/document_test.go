@@ -1,6 +1,7 @@
 package checker_test
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -13,7 +14,7 @@ import (
 )
 
 // Goal: the history that docs/history.md shows is in order, and the variant is the
-// violation that it says. Method: both are taken out of the document.
+// violation that it says, also as EDN. Method: both are taken out of the document.
 func TestDocumentedHistory(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join("..", "docs", "history.md"))
 	if err != nil {
@@ -49,6 +50,16 @@ func TestDocumentedHistory(t *testing.T) {
 		if got := checker.Of(checker.History(h, checker.Options{})); got != c.want {
 			t.Errorf("%s is %v, expected %v", c.name, got, c.want)
 		}
+		var edn bytes.Buffer
+		if err = jepsen.WriteEDN(&edn, h); err != nil {
+			t.Fatal(err)
+		}
+		if h, err = jepsen.Read(&edn, c.name); err != nil {
+			t.Fatal(err)
+		}
+		if got := checker.Of(checker.History(h, checker.Options{})); got != c.want {
+			t.Errorf("%s is %v when its export is read back, expected %v", c.name, got, c.want)
+		}
 	}
 }
 
@@ -66,7 +77,7 @@ func TestDocumentedKinds(t *testing.T) {
 		string(history.Read), string(history.Write), string(history.CAS), string(history.Txn), string(history.Append),
 		string(history.Acquire), string(history.Release), string(history.Timestamp),
 		string(history.TxnRead), string(history.TxnWrite), string(history.TxnDelete), string(history.TxnScan), string(history.TxnLock),
-		"linear", "isolation", "skew", "fork", "bank", "timestamps", checker.AnswersName,
+		"linear", "isolation", "skew", "cycles", "bank", "timestamps", checker.AnswersName,
 	} {
 		if rows[name] == 0 {
 			t.Errorf("docs/history.md has no row of %s", name)

@@ -28,8 +28,9 @@ func History(h *history.History, opts Options) []Result {
 		}
 		results = append(results, check, skew)
 	}
-	if h.WriteOnce && kinds.stamped+kinds.unstamped > 0 {
-		results = append(results, isolation.Forks(h))
+	judged := kinds.stamped > 0 || h.Bank != nil
+	if judged && kinds.stamped+kinds.unstamped > 0 && isolation.Telling(h) {
+		results = append(results, isolation.Cycles(h, false))
 	}
 	if h.Tables {
 		results = append(results, answers(h))
@@ -40,8 +41,11 @@ func History(h *history.History, opts Options) []Result {
 	if kinds.timestamps > 0 {
 		results = append(results, timestamps.Check(h))
 	}
-	if kinds.unstamped > 0 && kinds.stamped == 0 && h.Bank == nil {
+	if kinds.unstamped > 0 && !judged {
 		results = append(results, unstamped(h, opts))
+	}
+	if r, some := strange(h); some {
+		results = append(results, r)
 	}
 	if len(results) == 0 {
 		results = append(results, nothing(h))
@@ -62,14 +66,13 @@ func nothing(h *history.History) Result {
 	return r
 }
 
-// unstamped checks transactions of which no timestamps are known. Only those
-// over a few registers can be searched; no answer is given for other ones.
+// unstamped checks transactions of which no timestamps are known, by their values.
+// Where these do not tell enough, an order is searched for if real time bounds it.
 func unstamped(h *history.History, opts Options) Result {
-	if h.Consistency == history.StrictSerializable {
+	r := isolation.Cycles(h, true)
+	if r.Verdict == Unknown && h.Consistency == history.StrictSerializable {
 		return linear.CheckTransactions(h, linear.Options{Timeout: opts.Timeout})
 	}
-	r := Result{Checker: isolation.Name}
-	r.Undecided("the transactions have no timestamps, so snapshot isolation is not decided")
 	return r
 }
 

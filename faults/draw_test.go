@@ -61,7 +61,7 @@ func drawParameters(t *rapid.T, f *faults.Fault, number func(lowest, highest int
 	case faults.ClockJump:
 		f.Jump = time.Duration(signed(number(1, 1_000_000_000)))
 	case faults.ClockDrift:
-		f.Drift = signed(number(1, 500_000))
+		f.Drift = signed(number(1, faults.DriftMax))
 	case faults.DiskSlow:
 		f.Factor = number(2, 10_000)
 	case faults.DiskError:

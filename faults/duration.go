@@ -43,7 +43,7 @@ func FormatDuration(d time.Duration) string {
 func ParseDuration(text string) (time.Duration, error) {
 	d, err := time.ParseDuration(text)
 	if err != nil {
-		return 0, fmt.Errorf("%q is no duration: write a number and a unit, such as 1.5s, 800ms, 20us", text)
+		return 0, fmt.Errorf("invalid duration %q: write a number and a unit, such as 1.5s, 800ms, 20us", text)
 	}
 	return d, nil
 }

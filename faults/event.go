@@ -2,6 +2,7 @@ package faults
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -55,6 +56,17 @@ type Event struct {
 	Armed bool
 }
 
+// Meant returns Targets and Peers if the text of the fault does not name them all, as
+// where a target is whoever leads a region.
+func (e Event) Meant() []string {
+	nodes := slices.Concat(e.Targets, e.Peers)
+	text := e.Fault.String()
+	if !slices.ContainsFunc(nodes, func(node string) bool { return !strings.Contains(text, node) }) {
+		return nil
+	}
+	return nodes
+}
+
 // String is the event as a line of text.
 func (e Event) String() string { return seconds(time.Duration(e.At)) + " " + e.Words() }
 
@@ -84,12 +96,12 @@ func (e Event) Words() string {
 
 // Count says how often faults of one kind were applied.
 type Count struct {
-	Kind Kind `json:"kind"`
+	Kind Kind
 	// Scheduled is how many stand in the schedule.
-	Scheduled int `json:"scheduled"`
+	Scheduled int
 	// Armed is how many of them came up.
-	Armed int `json:"armed"`
+	Armed int
 	// Effective is how many of those took effect: a node was up to be hit, a
 	// message met the links, an operation the disk.
-	Effective int `json:"effective"`
+	Effective int
 }

@@ -21,7 +21,7 @@ func ExampleParse() {
 	fmt.Println(err)
 	// Output:
 	// at 3s isolate leader(k017),client1 for 1.5s
-	// column 32 of "at 2s isolate leader(k017) for ever": how long it lasts: "ever" is no duration: write a number and a unit, such as 1.5s, 800ms, 20us
+	// column 32 of "at 2s isolate leader(k017) for ever": how long it lasts: invalid duration "ever": write a number and a unit, such as 1.5s, 800ms, 20us
 }
 
 // A storm is drawn from a seed; the schedule is a value from then on.

@@ -130,16 +130,3 @@ func (f Fault) Validate() error {
 	}
 	return nil
 }
-
-// MarshalText makes a Fault a string in plans.
-func (f Fault) MarshalText() ([]byte, error) { return []byte(f.String()), nil }
-
-// UnmarshalText is the inverse of MarshalText.
-func (f *Fault) UnmarshalText(text []byte) error {
-	parsed, err := Parse(string(text))
-	if err != nil {
-		return err
-	}
-	*f = parsed
-	return nil
-}

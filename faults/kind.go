@@ -13,28 +13,28 @@ const (
 	_              Kind = iota
 	Partition           // a directed cut, or one in both directions
 	Isolate             // a group of nodes is cut off from all others
-	Clog                // links hold what arrives and release it at the end
+	Clog                // links hold messages and release them at the end
 	Network             // links lose, duplicate, reorder and delay
-	PowerLoss           // the process ends; what was not synced may be lost or torn
+	PowerLoss           // the process ends; unsynced writes may be lost or torn
 	Kill                // the process ends; the operating system's page cache survives
-	Pause               // the whole process stands still, its timers with it
+	Pause               // the whole process stands still, including its timers
 	ClockJump           // the wall clock moves at once
 	ClockDrift          // wall and monotonic clock run fast or slow
 	DiskStall           // no disk operation completes
 	DiskSlow            // disk operations take longer
 	DiskError           // one read or write fails
-	DiskFull            // writes fail for want of space
+	DiskFull            // writes fail for lack of space
 	Split               // a region is split at a key
 	TransferLeader      // the leader of a region moves to another peer
 	AddPeer             // a region gets a peer on a store
 	RemovePeer          // a region loses its peer on a store
 	MovePeer            // a region's peer moves from one store to another
-	Wipe                // a store loses its disk and begins anew
+	Wipe                // a store loses its disk and starts over as a new one
 	Join                // a store that was held back joins the cluster
 	Drain               // a store is emptied and removed from the cluster
-	Destroy             // a store ends for good, without a word
-	MergeRegions        // a region goes into one of its neighbours
-	Restart             // a node is taken down on purpose: of its leaders first, perhaps
+	Destroy             // a store disappears for good, without notice
+	MergeRegions        // a region is merged into one of its neighbours
+	Restart             // a node is restarted on purpose, perhaps after it has handed over its leaders
 	kindEnd             // not a kind
 )
 

@@ -6,11 +6,14 @@ import (
 	"time"
 )
 
+// DriftMax bounds the drift of a clock, in parts per million and in both directions: half
+// speed to one and a half. It is what the simulator's clocks can do.
+const DriftMax = 500_000
+
 // Ranges of the numbers in a fault, unless said otherwise beginning with 1.
 const (
 	opMax     = 1_000_000
-	driftMax  = 500_000 // ppm, in both directions: half speed to one and a half
-	factorMax = 10_000  // of DiskSlow, from 2
+	factorMax = 10_000 // of DiskSlow, from 2
 	nthMax    = 1_000_000
 	perMille  = 1000
 )

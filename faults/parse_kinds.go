@@ -91,7 +91,7 @@ func (p parser) drift(f *Fault) {
 	if !ok {
 		p.fail(at, "expected the drift in parts per million, found %v: %s", at, usage(f.Kind))
 	}
-	f.Drift = p.integer(at, digits, "the drift in ppm", -driftMax, driftMax)
+	f.Drift = p.integer(at, digits, "the drift in ppm", -DriftMax, DriftMax)
 	if f.Drift == 0 {
 		p.fail(at, "a drift of nothing is no fault: %s", usage(f.Kind))
 	}

@@ -65,25 +65,25 @@ func (r *run) apply(targets, peers []string) bool {
 		return r.network(targets, peers)
 	case PowerLoss, Kill:
 		if f.Op > 0 {
-			return r.every(targets, r.crashAtOp)
+			return eachOnce(targets, r.crashAtOp)
 		}
-		return r.each(targets, func(node string) Lasting { return inj.Crash(node, f.Kind) })
+		return r.eachLasting(targets, func(node string) Lasting { return inj.Crash(node, f.Kind) })
 	case Restart:
-		return r.every(targets, r.restart)
+		return eachOnce(targets, r.restart)
 	case Pause:
-		return r.each(targets, inj.Pause)
+		return r.eachLasting(targets, inj.Pause)
 	case ClockJump:
-		return r.every(targets, r.clockJump)
+		return eachOnce(targets, r.clockJump)
 	case ClockDrift:
-		return r.each(targets, func(node string) Lasting { return inj.ClockDrift(node, f.Drift) })
+		return r.eachLasting(targets, func(node string) Lasting { return inj.ClockDrift(node, f.Drift) })
 	case DiskStall:
-		return r.each(targets, inj.DiskStall)
+		return r.eachLasting(targets, inj.DiskStall)
 	case DiskSlow:
-		return r.each(targets, func(node string) Lasting { return inj.DiskSlow(node, f.Factor) })
+		return r.eachLasting(targets, func(node string) Lasting { return inj.DiskSlow(node, f.Factor) })
 	case DiskError:
-		return r.every(targets, r.diskError)
+		return eachOnce(targets, r.diskError)
 	case DiskFull:
-		return r.each(targets, inj.DiskFull)
+		return r.eachLasting(targets, inj.DiskFull)
 	case Split:
 		r.waiting = inj.Split(f.Key, func() { r.happened("") })
 	case TransferLeader:
@@ -93,11 +93,11 @@ func (r *run) apply(targets, peers []string) bool {
 	case AddPeer, RemovePeer, MovePeer:
 		r.waiting = r.changePeers(targets, peers)
 	case Wipe:
-		return r.each(targets, func(node string) Lasting { return inj.Wipe(node, f.Regardless) })
+		return r.eachLasting(targets, func(node string) Lasting { return inj.Wipe(node, f.Regardless) })
 	case Join:
-		return r.every(targets, r.hitting(inj.Join))
+		return eachOnce(targets, r.hitting(inj.Join))
 	case Destroy:
-		return r.every(targets, r.hitting(inj.Destroy))
+		return eachOnce(targets, r.hitting(inj.Destroy))
 	case Drain:
 		for _, node := range targets {
 			r.waiting = inj.Drain(node, func() { r.happened(node) }) || r.waiting
@@ -143,8 +143,8 @@ func (r *run) network(targets, peers []string) bool {
 	return r.links(degrade, targets, peers, f.Directed)
 }
 
-// each applies something lasting to every node.
-func (r *run) each(nodes []string, apply func(node string) Lasting) bool {
+// eachLasting applies something lasting to every node.
+func (r *run) eachLasting(nodes []string, apply func(node string) Lasting) bool {
 	effect := false
 	for _, node := range nodes {
 		effect = r.lasting(node, apply(node)) || effect
@@ -152,8 +152,8 @@ func (r *run) each(nodes []string, apply func(node string) Lasting) bool {
 	return effect
 }
 
-// every applies something that has no end of its own to every node.
-func (r *run) every(nodes []string, apply func(node string) bool) bool {
+// eachOnce applies to every node what has no end, or sees to its own.
+func eachOnce(nodes []string, apply func(node string) bool) bool {
 	effect := false
 	for _, node := range nodes {
 		effect = apply(node) || effect
@@ -194,14 +194,8 @@ func (r *run) crashAtOp(node string) bool {
 		r.happened(node)
 		p.limit()
 	})
-	if !armed {
-		return false
-	}
-	p.disarm = disarm
-	r.parts = append(r.parts, p)
-	r.waiting = true
-	if f.Within > 0 {
-		r.s.after(f.Within, p.expire)
+	if armed {
+		r.await(p, disarm, p.expire)
 	}
 	return false // not yet
 }
@@ -209,8 +203,8 @@ func (r *run) crashAtOp(node string) bool {
 // restart takes a node down when it leads nothing, or when its time for that is
 // over.
 func (r *run) restart(node string) bool {
-	f, inj := &r.fault, r.s.inj
-	if f.Within == 0 {
+	inj := r.s.inj
+	if r.fault.Within == 0 {
 		return r.lasting(node, inj.Crash(node, Kill))
 	}
 	p := &part{run: r, node: node}
@@ -230,10 +224,7 @@ func (r *run) restart(node string) bool {
 	if !asked {
 		return r.lasting(node, inj.Crash(node, Kill))
 	}
-	p.disarm = stop
-	r.parts = append(r.parts, p)
-	r.waiting = true
-	r.s.after(f.Within, down)
+	r.await(p, stop, down)
 	return false // not yet
 }
 
@@ -245,14 +236,20 @@ func (r *run) diskError(node string) bool {
 		r.happened(node)
 	})
 	if armed {
-		p.disarm = disarm
-		r.parts = append(r.parts, p)
-		r.waiting = true
-		if f.Within > 0 {
-			r.s.after(f.Within, p.expire)
-		}
+		r.await(p, disarm, p.expire)
 	}
 	return false // not yet
+}
+
+// await keeps a part that waits to happen, with what prevents it; late is called when the
+// fault has a limit to that waiting and it is over.
+func (r *run) await(p *part, disarm, late func()) {
+	p.disarm = disarm
+	r.parts = append(r.parts, p)
+	r.waiting = true
+	if r.fault.Within > 0 {
+		r.s.after(r.fault.Within, late)
+	}
 }
 
 // happened records that something that was armed or asked for took effect.

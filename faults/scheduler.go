@@ -1,6 +1,7 @@
 package faults
 
 import (
+	"fmt"
 	"time"
 )
 
@@ -22,14 +23,17 @@ type Scheduler struct {
 	calm    bool   // from then on nothing is applied
 }
 
-// NewScheduler prepares a schedule. observe, which may be nil, gets every step
-// of every fault as it happens.
+// NewScheduler prepares a schedule, of faults that are valid. observe, which may be nil,
+// gets every step of every fault as it happens.
 func NewScheduler(loop Loop, inj Injector, schedule []Fault, observe func(Event)) *Scheduler {
 	if observe == nil {
 		observe = func(Event) {}
 	}
 	s := &Scheduler{loop: loop, inj: inj, observe: observe}
 	for i, f := range schedule {
+		if !f.Kind.valid() {
+			panic(fmt.Sprintf("faults: fault %d of a schedule is of no kind: %v", i, f.Kind))
+		}
 		s.runs = append(s.runs, &run{s: s, index: i, fault: f})
 	}
 	return s
@@ -60,7 +64,7 @@ func (s *Scheduler) Calm() {
 func (s *Scheduler) Counts() []Count {
 	var byKind [kindEnd]Count
 	for _, r := range s.runs {
-		c := &byKind[min(r.fault.Kind, kindEnd-1)]
+		c := &byKind[r.fault.Kind]
 		c.Kind = r.fault.Kind
 		c.Scheduled++
 		if r.begun {

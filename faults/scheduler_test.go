@@ -104,3 +104,13 @@ func TestCalmUndoesEverything(t *testing.T) {
 		}
 	})
 }
+
+// What is no fault is refused before anything is counted as one.
+func TestScheduleOfNoKind(t *testing.T) {
+	defer func() {
+		if r := recover(); r != "faults: fault 1 of a schedule is of no kind: Kind(0)" {
+			t.Errorf("the panic is %v", r)
+		}
+	}()
+	faults.NewScheduler(nil, nil, []faults.Fault{{Kind: faults.Kill}, {}}, nil)
+}

@@ -137,14 +137,14 @@ func (c *StormConfig) joins(seed uint64) (list [][]Fault) {
 
 // duration draws how long a fault lasts.
 func (c *StormConfig) duration(r *stream.Stream) time.Duration {
-	return max(rounded(magnitude(r, int64(c.ForMin), int64(c.ForMax))), resolution)
+	return max(rounded(magnitude(r, int64(c.ForMin), int64(c.ForMax))), Resolution)
 }
 
-// resolution is that of the instants and durations which are drawn: fine
+// Resolution is that of the instants and durations which are drawn: fine
 // enough to fall anywhere between two ticks, coarse enough to be read.
-const resolution = 100 * time.Microsecond
+const Resolution = 100 * time.Microsecond
 
-func rounded(ns int64) time.Duration { return time.Duration(ns).Truncate(resolution) }
+func rounded(ns int64) time.Duration { return time.Duration(ns).Truncate(Resolution) }
 
 // magnitude draws from [lo, hi], lo > 0, so that every power of two is about
 // as likely as the next.

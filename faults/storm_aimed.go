@@ -58,7 +58,7 @@ func (a *aim) spell() []Fault {
 		next := a.patience(100, 950)
 		a.add(a.from, a.until, Degradation{Of: a.c.Steps[step+1], Latency: next}, to)
 		if a.PerMille(500) { // just before the next step that follows its repetition
-			late = time.Duration(a.c.Patience) + max(0, next-rounded(magnitude(a.Stream, int64(resolution), max(int64(a.c.Patience)/4, int64(resolution)))))
+			late = time.Duration(a.c.Patience) + max(0, next-rounded(magnitude(a.Stream, int64(Resolution), max(int64(a.c.Patience)/4, int64(Resolution)))))
 		}
 	}
 	a.overtaken(a.c.Steps[step], late, to)
@@ -82,11 +82,11 @@ func (a *aim) overtaken(kind string, late time.Duration, to Target) {
 // patience draws a time between lo and hi per mille of what a client waits for an
 // answer.
 func (a *aim) patience(lo, hi int64) time.Duration {
-	return max(rounded(a.Between(int64(a.c.Patience)/perMille*lo, int64(a.c.Patience)/perMille*hi)), resolution)
+	return max(rounded(a.Between(int64(a.c.Patience)/perMille*lo, int64(a.c.Patience)/perMille*hi)), Resolution)
 }
 
 func (a *aim) add(from, until time.Duration, d Degradation, to Target) {
-	if until-from < resolution {
+	if until-from < Resolution {
 		return
 	}
 	a.faults = append(a.faults, Fault{

@@ -31,7 +31,7 @@ func (c *StormConfig) bursts(seed uint64) [][]Fault {
 	if c.Snapshots > 0 {
 		longest /= 2 // they are what such a storm is about
 	}
-	period := magnitude(stream.New(seed, "storm bursts period"), max(length/8, int64(resolution)), longest)
+	period := magnitude(stream.New(seed, "storm bursts period"), max(length/8, int64(Resolution)), longest)
 	var list [][]Fault
 	for i := int64(0); i*period < length; i++ {
 		b := burst{draw: draw{stream.New(seed, "storm bursts", uint64(i)), c}}
@@ -193,10 +193,10 @@ func (b *burst) add(kind Kind, lasts time.Duration, targets ...Target) {
 func (b *burst) pass() { b.at += b.soon() }
 
 // soon is a moment: from the finest that is drawn to that of a slow sync.
-func (b *burst) soon() time.Duration { return b.between(resolution, 50*time.Millisecond) }
+func (b *burst) soon() time.Duration { return b.between(Resolution, 50*time.Millisecond) }
 
 func (b *burst) between(lo, hi time.Duration) time.Duration {
-	return max(rounded(magnitude(b.Stream, int64(lo), int64(hi))), resolution)
+	return max(rounded(magnitude(b.Stream, int64(lo), int64(hi))), Resolution)
 }
 
 // usual is how long other faults of the storm last.

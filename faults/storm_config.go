@@ -9,12 +9,12 @@ import (
 // StormConfig is the range from which Storm draws. Its text form is a table of
 // a scenario file; what depends on the cluster is filled in by the scenario.
 type StormConfig struct {
-	// Length is the storm's; faults begin before it is over. At least 1ms.
+	// Length is the length of the storm; faults begin before it is over. At least 1ms.
 	Length Duration `toml:"length"`
-	// Kinds are the kinds allowed. Each is on or off for the whole storm, apart
-	// from its bursts.
+	// Kinds are the kinds allowed. Each is on or off for the whole storm, except in
+	// bursts.
 	Kinds []Kind `toml:"kinds"`
-	// KindChance is the chance of an allowed kind to be on, per mille. Zero
+	// KindChance is the probability that an allowed kind is on, per mille. Zero
 	// means 500.
 	KindChance int `toml:"kind-chance"`
 
@@ -27,39 +27,40 @@ type StormConfig struct {
 	ForMin Duration `toml:"for-min"`
 	ForMax Duration `toml:"for-max"`
 
-	// PlacementChance is the chance of a fault that would hit one store to hit a
-	// placement member instead, per mille. Zero means never: most kinds of faults
-	// hit a placement member now and then in any case, and the leader of several
-	// half of the time.
+	// PlacementChance is the probability, per mille, that a fault that would hit one store
+	// hits a placement member instead. Zero means only the faults that are not of stores
+	// alone: of power losses and faults of disks, two in ten hit a placement member; of kills,
+	// pauses and faults of clocks, three in ten hit a placement member or a client. Of several
+	// members it is the leader half of the time.
 	PlacementChance int `toml:"placement-chance"`
 
-	// ClientChance is the chance of a fault that may hit any node to hit a client,
-	// per mille, before the others are drawn from. Zero means that clients are among
-	// the others only.
+	// ClientChance is the probability, per mille, that a fault that may hit any node (a kill,
+	// a pause, a fault of clocks) hits a client; the others are drawn as if it were zero.
+	// Zero means that clients are hit as placement members are.
 	ClientChance int `toml:"client-chance"`
 
-	// AnswerChance is the chance of a fault of links - partition, clog, network - to
-	// be one of links between those who ask and those who answer, most often in the
-	// direction of the answers, per mille: clients and stores, or either of them and the
-	// placement driver. Zero means that such links are among the others only.
+	// AnswerChance is the probability, per mille, that a fault of links (partition, clog,
+	// network) hits links between requesters and responders - clients and stores, or either of
+	// them and the placement driver -, mostly in the direction of the answers. Zero means
+	// that such links are drawn like all others.
 	AnswerChance int `toml:"answer-chance"`
 
-	// Aimed is the chance of a storm to have spells of faults that are aimed at
-	// single kinds of messages from clients to stores, per mille: those of one of
+	// Aimed is the probability, per mille, that a storm has spells of faults aimed at
+	// single kinds of messages from clients to stores: those of one of
 	// Steps are overtaken by their repetitions, those of the next one are late, some
 	// of Beside are lost. Zero means never.
 	Aimed int `toml:"aimed"`
-	// Steps are kinds of requests in the order in which a client sends them, and
-	// Beside those that it sends meanwhile.
+	// Steps are kinds of requests in the order in which a client sends them,
+	// Beside those that it sends in the meantime.
 	Steps  []string `toml:"steps"`
 	Beside []string `toml:"beside"`
 	// Patience is how long a client waits for an answer before it sends its request
 	// again. Zero means 500ms.
 	Patience Duration `toml:"-"`
 
-	// MergingChance is the chance of a fault that would hit one store to hit the
-	// leader of a region that is merging, or of the one that it goes into, should
-	// there be one, per mille. Zero means never.
+	// MergingChance is the probability, per mille, that a fault that would hit one store
+	// hits the leader of a region that is merging, or of its merge target, if there is
+	// one. Zero means never.
 	MergingChance int `toml:"merging-chance"`
 
 	// Stores, Placement and Clients are the names of the nodes. A fault of one
@@ -76,24 +77,23 @@ type StormConfig struct {
 	// Replicas is the number of peers of a region. Zero means 3.
 	Replicas int `toml:"-"`
 
-	// MajorityDown allows more stores to be down at once than leave every
-	// region its quorum: a minority of Replicas.
+	// MajorityDown allows so many stores to be down at once that regions lose their
+	// quorum. Otherwise at most a minority of Replicas is down.
 	MajorityDown bool `toml:"majority-down"`
-	// Blackout is the chance of a power loss to hit all stores at once, per
-	// mille. MajorityDown does not matter to it: the disks persist. Zero means
-	// never.
+	// Blackout is the probability that a power loss hits all stores at once, per
+	// mille, whatever MajorityDown says: the disks persist. Zero means never.
 	Blackout int `toml:"blackout"`
-	// Bursts is the chance of a storm to have bursts beside its single faults, per
-	// mille: several faults close in time to the same stores, such as a kill and,
-	// right after the restart, a power loss. They are made of the allowed kinds,
-	// also of those that are off. With Blackout or MajorityDown they may crash a
+	// Bursts is the probability, per mille, that a storm has bursts besides its single
+	// faults: several faults to the same stores in quick succession, such as a kill and,
+	// right after the restart, a power loss. They use all allowed kinds,
+	// including those that are off. With Blackout or MajorityDown they may crash a
 	// quorum. Zero means never.
 	Bursts int `toml:"bursts"`
 
-	// Snapshots is the chance of a fault of one store to be one of the receiver or
-	// the sender of a snapshot, per mille. If there is none at the instant of the
-	// fault, nothing happens. Zero means never. Unless it is zero, bursts keep a store
-	// away until it needs a snapshot, and strike it then.
+	// Snapshots is the probability, per mille, that a fault of one store is aimed at the
+	// receiver or the sender of a snapshot. If there is none at the instant of the
+	// fault, nothing happens. Zero means never. If it is not zero, bursts keep a store
+	// away until it needs a snapshot, and strike then.
 	Snapshots int `toml:"snapshots"`
 
 	// LossMax, DuplicateMax and ReorderMax, per mille, and LatencyMax bound
@@ -106,7 +106,7 @@ type StormConfig struct {
 	// drift of clocks in ppm. Zero means 5s and 10000.
 	JumpMax  Duration `toml:"jump-max"`
 	DriftMax int      `toml:"drift-max"`
-	// SlowMax bounds the factor by which a disk is slow. Zero means 50.
+	// SlowMax bounds the factor by which a disk is slowed down. Zero means 50.
 	SlowMax int `toml:"slow-max"`
 	// OpMax bounds the number of disk operations after which an armed crash
 	// happens. Zero means 200.
@@ -166,11 +166,11 @@ func (c StormConfig) Validate() error {
 		{"length", d.Length, Duration(time.Millisecond), Duration(TimeMax)},
 		{"period-min", d.PeriodMin, Duration(time.Millisecond), d.PeriodMax},
 		{"period-max", d.PeriodMax, d.PeriodMin, Duration(TimeMax)},
-		{"for-min", d.ForMin, Duration(resolution), d.ForMax},
+		{"for-min", d.ForMin, Duration(Resolution), d.ForMax},
 		{"for-max", d.ForMax, d.ForMin, Duration(TimeMax)},
-		{"latency-max", d.LatencyMax, Duration(resolution), Duration(TimeMax)},
-		{"patience", d.Patience, Duration(resolution), Duration(TimeMax)},
-		{"jump-max", d.JumpMax, Duration(resolution), Duration(TimeMax)},
+		{"latency-max", d.LatencyMax, Duration(Resolution), Duration(TimeMax)},
+		{"patience", d.Patience, Duration(Resolution), Duration(TimeMax)},
+		{"jump-max", d.JumpMax, Duration(Resolution), Duration(TimeMax)},
 	}
 	for _, f := range durations {
 		if f.value < f.lo || f.value > f.hi {
@@ -194,7 +194,7 @@ func (c StormConfig) Validate() error {
 		{"loss-max", d.LossMax, 1, perMille},
 		{"duplicate-max", d.DuplicateMax, 1, perMille},
 		{"reorder-max", d.ReorderMax, 1, perMille},
-		{"drift-max", d.DriftMax, 1, driftMax},
+		{"drift-max", d.DriftMax, 1, DriftMax},
 		{"slow-max", d.SlowMax, 2, factorMax},
 		{"op-max", d.OpMax, 1, opMax},
 	}

@@ -37,7 +37,7 @@ func (d draw) body(f *Fault) {
 		f.Targets = []Target{d.anyNode()}
 	case ClockJump:
 		f.Targets = []Target{d.anyNode()}
-		jump := max(rounded(magnitude(d.Stream, int64(resolution), int64(d.c.JumpMax))), resolution)
+		jump := max(rounded(magnitude(d.Stream, int64(Resolution), int64(d.c.JumpMax))), Resolution)
 		if d.PerMille(500) {
 			jump = -jump
 		}
@@ -115,7 +115,7 @@ func (d draw) network(f *Fault) {
 			g.Reorder = int(magnitude(d.Stream, 1, int64(d.c.ReorderMax)))
 		}
 		if d.PerMille(500) {
-			g.Latency = rounded(magnitude(d.Stream, int64(resolution), int64(d.c.LatencyMax)))
+			g.Latency = rounded(magnitude(d.Stream, int64(Resolution), int64(d.c.LatencyMax)))
 		}
 	}
 	if d.answers(f) {
@@ -146,7 +146,8 @@ func (d draw) crash(f *Fault) {
 // armedFor is how long a crash or error that a storm arms waits for its operation.
 const armedFor = 500 * time.Millisecond
 
-// anyNode is a store in seven cases of ten, else one of the others.
+// anyNode is a client by ClientChance. Else it is, in three cases of ten, a placement
+// member or a client, if there are any, and in all others what store draws.
 func (d draw) anyNode() Target {
 	if len(d.c.Clients) > 0 && d.c.ClientChance > 0 && d.PerMille(d.c.ClientChance) {
 		return Node(d.c.Clients[d.IntN(len(d.c.Clients))])
@@ -161,7 +162,8 @@ func (d draw) anyNode() Target {
 	return d.store()
 }
 
-// storeOrPlacement is a node with a disk.
+// storeOrPlacement is a node with a disk: a placement member, if there are any, in two cases
+// of ten, else what store draws.
 func (d draw) storeOrPlacement() Target {
 	if len(d.c.Placement) > 0 && d.PerMille(200) {
 		return d.placement()

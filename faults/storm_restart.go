@@ -23,11 +23,11 @@ func (c *StormConfig) restarts(seed uint64) (list [][]Fault) {
 		f.At = rounded(int64(i)*share + r.Int64N(share/8+1))
 		away := share * 5 / 8
 		if r.PerMille(relieved) && slices.Contains(c.Stores, name) {
-			f.Within = max(rounded(share/4), resolution)
+			f.Within = max(rounded(share/4), Resolution)
 			away -= share / 4
 		}
-		away = max(min(away, int64(c.ForMax)), int64(resolution))
-		f.For = max(rounded(magnitude(r, min(int64(c.ForMin), away), away)), resolution)
+		away = max(min(away, int64(c.ForMax)), int64(Resolution))
+		f.For = max(rounded(magnitude(r, min(int64(c.ForMin), away), away)), Resolution)
 		list = append(list, []Fault{f})
 	}
 	return list

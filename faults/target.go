@@ -13,17 +13,17 @@ type TargetKind uint8
 // The kinds of targets. The zero value is none.
 const (
 	_                      TargetKind = iota
-	TargetNode                        // the node of that name
+	TargetNode                        // the node of that name, or the nodes that the system calls so
 	TargetAllStores                   // every store of the cluster
 	TargetAllClients                  // every client
 	TargetPlacement                   // every member of the placement driver
 	TargetPlacementLeader             // the member that leads it
-	TargetSnapshotReceiver            // the first store that receives a snapshot, or applies one
-	TargetSnapshotSender              // the first store that makes a snapshot, or sends one
+	TargetSnapshotReceiver            // the first store that is receiving or applying a snapshot
+	TargetSnapshotSender              // the first store that is making or sending a snapshot
 	TargetLeader                      // the store that leads the region of the key
 	TargetFollower                    // the first store of that region that does not lead it
-	TargetMerging                     // the store that leads a region which is merging
-	TargetMergeTarget                 // the store that leads the region which that goes into
+	TargetMerging                     // the store that leads a region that is merging
+	TargetMergeTarget                 // the store that leads the region into which it is merged
 	targetEnd                         // not a kind
 )
 

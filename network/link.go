@@ -89,7 +89,7 @@ func (l *link) refresh() {
 		d = Degradation{}
 	}
 	spread := uint64(l.config.LatencyMax-l.config.LatencyMin) + 1
-	l.latency = int64(l.config.LatencyMin) + int64(scale(stream.At(l.key, 0), spread)) + int64(d.Latency)
+	l.latency = int64(l.config.LatencyMin) + int64(stream.Scale(stream.At(l.key, 0), spread)) + int64(d.Latency)
 	l.delayed = d.Latency > 0
 	l.loss = min(l.config.Loss+d.Loss, perMille)
 	l.duplicate = min(l.config.Duplicate+d.Duplicate, perMille)
@@ -236,7 +236,7 @@ func (d draws) at(purpose lane) uint64 { return stream.At(d.key, d.first+uint64(
 
 // chance is true with a chance of n per mille.
 func (d draws) chance(purpose lane, n int) bool {
-	return n > 0 && scale(d.at(purpose), perMille) < uint64(n)
+	return n > 0 && stream.Scale(d.at(purpose), perMille) < uint64(n)
 }
 
 // below returns a number in [0, n).
@@ -244,7 +244,7 @@ func (d draws) below(purpose lane, n int64) int64 {
 	if n <= 1 {
 		return 0
 	}
-	return int64(scale(d.at(purpose), uint64(n)))
+	return int64(stream.Scale(d.at(purpose), uint64(n)))
 }
 
 // octaves is how many times the range of a detour is halved at most.
@@ -254,11 +254,5 @@ const octaves = 8
 // the draw choose the magnitude, the draw as a whole the value.
 func (d draws) detour(purpose lane, limit time.Duration) int64 {
 	x := d.at(purpose)
-	return 1 + int64(scale(x, max(uint64(limit)>>(x%octaves), 1)))
-}
-
-// scale maps a draw to [0, n).
-func scale(x, n uint64) uint64 {
-	hi, _ := bits.Mul64(x, n)
-	return hi
+	return 1 + int64(stream.Scale(x, max(uint64(limit)>>(x%octaves), 1)))
 }

@@ -144,9 +144,6 @@ func (n *Network) HealAll() {
 	}
 }
 
-// Reachable reports whether a message that is sent now would not be cut.
-func (n *Network) Reachable(from, to env.Addr) bool { return n.link(from, to).cuts == 0 }
-
 // Stats returns the counts since New.
 func (n *Network) Stats() Stats { return n.stats }
 

@@ -207,8 +207,10 @@ func TestConfigIsValidated(t *testing.T) {
 		{network.LinkConfig{Bandwidth: 1}, "Bandwidth"},
 	} {
 		_, err := network.New(&loop{}, 1, nil, network.Config{Default: c.config})
-		if err == nil || !strings.Contains(err.Error(), c.names) {
-			t.Errorf("%+v: got %v, expected an error that names %s", c.config, err, c.names)
+		for _, err := range []error{err, newRig(t, 1, network.LinkConfig{}).SetLink(1, 2, c.config)} {
+			if err == nil || !strings.Contains(err.Error(), c.names) {
+				t.Errorf("%+v: got %v, expected an error that names %s", c.config, err, c.names)
+			}
 		}
 	}
 }

@@ -83,6 +83,12 @@ func do(t *testing.T, r *rig, words []string) {
 		for _, payload := range words[2:] {
 			r.send(from, to, payload)
 		}
+	case "set": // a link's own latency
+		from, to := link()
+		latency := parseDuration(t, words[2])
+		if err := r.SetLink(from, to, network.LinkConfig{LatencyMin: latency, LatencyMax: latency}); err != nil {
+			t.Fatal(err)
+		}
 	case "cut":
 		r.Cut(link())
 	case "heal":

@@ -30,7 +30,6 @@ var errNoDetector = errors.New("the store that was asked does not detect deadloc
 // implements txn.Detector. Who that is, the placement driver knows; this is a
 // cache.
 type detector struct {
-	env       *env.Env
 	ep        *rpc.Endpoint
 	pd        *placement.Client
 	transport *transport

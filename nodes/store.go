@@ -107,7 +107,7 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 	s.raft = store
 	sched = txn.NewScheduler(e, regionStore{store}, txn.Config{
 		Timestamp:       func(t env.Task) (uint64, error) { return pd.GetTS(t, timestampTimeout) },
-		Detector:        &detector{env: e, ep: ep, pd: pd, transport: transport},
+		Detector:        &detector{ep: ep, pd: pd, transport: transport},
 		PendingTasksMax: cfg.PendingWrites,
 		WaitersMax:      cfg.PendingWrites,
 		Proposed:        cfg.Proposed,

@@ -46,6 +46,15 @@ const drive = `<script>
   document.querySelector('[data-at]').click();
   await rest(1000);
   look();
+  const height = () => lanes.getBoundingClientRect().height, folded = height();
+  document.getElementById('fold').click();
+  if (height() <= folded) window.failed.push('nothing is unfolded');
+  const label = lanes.getBoundingClientRect();
+  for (let y = 2; y < height() && height() > folded; y += 5) mouse(lanes, 'click', label.left + 20, label.top + y);
+  if (height() > folded) window.failed.push('a label does not fold its rows');
+  location.hash = '#op=3';
+  await rest(1000);
+  if (document.querySelector('#operations tr.selected td').textContent !== '3') window.failed.push('#op=3 is not selected');
   document.title = JSON.stringify({ saw, failed: window.failed });
 })();
 </script>`

@@ -116,8 +116,10 @@ func peaks(stores []BacklogStats) (most BacklogStats) {
 }
 
 // costTable is the cost as the page shows it.
-func costTable(c *CostStats) pageTable {
-	t := figures("Cost", figure{"proposals", c.Proposals}, figure{"bytes of user data", c.UserBytes})
+func costTable(s *Stats) pageTable {
+	c := &s.Cost
+	t := figures("Cost", figure{"proposals", c.Proposals}, figure{"proposals of clients' commands", s.Commits.Proposals},
+		figure{"bytes of user data", c.UserBytes})
 	for _, r := range []struct {
 		name  string
 		value float64

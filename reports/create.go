@@ -106,7 +106,7 @@ func ownFiles(path string) ([]string, error) {
 	}
 	return nil, &Error{
 		File: filepath.Join(path, names[0]), Remedy: remedyOther,
-		Problem: "is not a run's, for there is no plan, history or result of one beside it, and would be replaced",
+		Problem: "exists and does not belong to a simrun folder; not overwriting",
 	}
 }
 

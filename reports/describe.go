@@ -56,13 +56,14 @@ func plural[T int | int64 | uint64](n T, noun string) string {
 func describeTimes(op *history.Op) string {
 	s := fmt.Sprintf("client %d, %s to %s, %s", op.Client, seconds(op.Invoke), seconds(op.Return), op.Outcome)
 	if op.Error != "" {
-		s += " (" + clip(op.Error, 2*maxValue) + ")"
+		s += " (" + Visible(clip(op.Error, 2*maxValue)) + ")"
 	}
 	return s
 }
 
-// describeOp says in one line what an operation was asked and answered.
-func describeOp(op *history.Op) string {
+// describeOp says in one line what an operation was asked and answered; value writes the
+// values.
+func describeOp(op *history.Op, value func(*string) string) string {
 	switch op.Kind {
 	case history.Read:
 		return "read " + op.Key + result(op, "="+value(op.Value))
@@ -82,7 +83,7 @@ func describeOp(op *history.Op) string {
 		return "timestamp" + result(op, " "+value(op.Value))
 	case history.Txn:
 		if op.Txn != nil {
-			return describeTxn(op)
+			return describeTxn(op, value)
 		}
 	}
 	return strings.TrimSpace(string(op.Kind) + " " + op.Key)
@@ -96,7 +97,7 @@ func result(op *history.Op, text string) string {
 	return ""
 }
 
-func describeTxn(op *history.Op) string {
+func describeTxn(op *history.Op, value func(*string) string) string {
 	var b strings.Builder
 	switch {
 	case op.Txn.Newest:
@@ -117,7 +118,7 @@ func describeTxn(op *history.Op) string {
 		if i > 0 {
 			b.WriteString(",")
 		}
-		b.WriteString(" " + describeTxnOp(&op.Txn.Ops[i]))
+		b.WriteString(" " + describeTxnOp(&op.Txn.Ops[i], value))
 	}
 	if len(op.Txn.Ops) == 0 {
 		b.WriteString(" nothing")
@@ -125,11 +126,11 @@ func describeTxn(op *history.Op) string {
 	return b.String()
 }
 
-func describeTxnOp(op *history.TxnOp) string {
+func describeTxnOp(op *history.TxnOp, value func(*string) string) string {
 	if op.TS != 0 {
 		plain := *op
 		plain.TS = 0
-		return fmt.Sprintf("%s at %d", describeTxnOp(&plain), op.TS)
+		return fmt.Sprintf("%s at %d", describeTxnOp(&plain, value), op.TS)
 	}
 	switch op.Kind {
 	case history.TxnRead:
@@ -143,12 +144,12 @@ func describeTxnOp(op *history.TxnOp) string {
 	case history.TxnLock:
 		return "lock " + op.Key
 	case history.TxnScan:
-		return describeScan(op)
+		return describeScan(op, value)
 	}
 	return string(op.Kind) + " " + op.Key
 }
 
-func describeScan(op *history.TxnOp) string {
+func describeScan(op *history.TxnOp, value func(*string) string) string {
 	var b strings.Builder
 	if op.Reverse {
 		b.WriteString("reverse ")
@@ -169,14 +170,24 @@ func describeScan(op *history.TxnOp) string {
 }
 
 // value is a value as people read it; nil is an absent key.
-func value(v *string) string {
+func value(v *string) string { return valueText(v, maxValue) }
+
+// ready is a value that has been made readable already.
+func ready(v *string) string {
+	if v == nil {
+		return "none"
+	}
+	return *v
+}
+
+func valueText(v *string, limit int) string {
 	switch {
 	case v == nil:
 		return "none"
 	case *v == "" || strings.ContainsAny(*v, " \t\r\n\"{}=,"):
-		return strconv.Quote(clip(*v, maxValue))
+		return strconv.Quote(clip(*v, limit))
 	}
-	return clip(*v, maxValue)
+	return clip(*v, limit)
 }
 
 // clip shortens a string to so many characters.

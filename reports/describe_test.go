@@ -46,7 +46,7 @@ func TestDescribeOp(t *testing.T) {
 			`transaction, start 5, commit 9: reverse scan [a, c) limit 2 = {b=1 a=""}`,
 		},
 	} {
-		if got := describeOp(&c.op); got != c.want {
+		if got := describeOp(&c.op, value); got != c.want {
 			t.Errorf("got  %s\nwant %s", got, c.want)
 		}
 	}

@@ -1,7 +1,7 @@
 // Package reports writes what a run produced, reads it back, and tells it to
 // people.
 //
-//	folder, err := reports.Create("out/bank-7")
+//	folder, err := reports.Create("out/bank-7", "")
 //	err = folder.SavePlan(text)
 //	stream, err := folder.HistoryStream() // give it to a history.Recorder
 //	...

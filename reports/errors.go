@@ -41,12 +41,6 @@ func (e *Error) Unwrap() error { return e.Err }
 // there is no other folder.
 const remedySpace = "make room there and the permission to write, or take another folder (simrun run --out)"
 
-// remedyAgain is the command that records anew what the folder of a file holds.
-func remedyAgain(file string) string {
-	dir := filepath.Dir(file)
-	return fmt.Sprintf("record it anew: simrun run %s --out %s", shellQuoted(filepath.Join(dir, FilePlan)), shellQuoted(dir))
-}
-
 // reason is what an error of the operating system says without the path, which
 // the Error names already.
 func reason(err error) string {
@@ -60,7 +54,7 @@ func reason(err error) string {
 // malformed turns what encoding/json says about a file into an Error with a
 // line.
 func malformed(file string, data []byte, err error) error {
-	e := &Error{File: file, Problem: "malformed JSON: " + strings.TrimPrefix(err.Error(), "json: "), Remedy: remedyAgain(file), Err: err}
+	e := &Error{File: file, Problem: "malformed JSON: " + strings.TrimPrefix(err.Error(), "json: "), Remedy: RecordAnew(filepath.Dir(file)), Err: err}
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
 	switch {

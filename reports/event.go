@@ -5,8 +5,9 @@ import "fmt"
 // EventKind is what an Event of the timeline tells.
 type EventKind uint8
 
-// The kinds. The first four last from At to Until and are shown on the node's
-// own lane; a node is up when nothing else is said of it.
+// The kinds. Down, Paused and Stalled are states of a node and are shown on its lane; a node
+// is up when nothing else is said of it. What lasts, lasts from At to Until: these, a Phase,
+// and a Fault that is no instant.
 const (
 	_        EventKind = iota
 	Down               // the node's process does not run
@@ -49,6 +50,17 @@ func (k EventKind) String() string {
 	return fmt.Sprintf("EventKind(%d)", uint8(k))
 }
 
+// state reports whether what lasts, of the kind, is over when the run is: the states of nodes,
+// and the phases.
+func (k EventKind) state() bool {
+	switch k {
+	case Down, Paused, Stalled, Phase:
+		return true
+	case Fault, Election, Split, Merge, Snapshot, Note, eventKindEnd:
+	}
+	return false
+}
+
 // MarshalText implements encoding.TextMarshaler.
 func (k EventKind) MarshalText() ([]byte, error) {
 	if k == 0 || k >= eventKindEnd {
@@ -76,4 +88,9 @@ type Event struct {
 	Node  string    `json:"node,omitempty"`
 	Kind  EventKind `json:"kind"`
 	Text  string    `json:"text,omitempty"`
+	// Meant names the nodes that a fault's targets stood for when it came up, where its
+	// text does not: "leader(k)" is another node at another time.
+	Meant []string `json:"meant,omitempty"`
+	// Idle: the fault was in force until its end and hit nothing.
+	Idle bool `json:"idle,omitempty"`
 }

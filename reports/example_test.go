@@ -31,8 +31,8 @@ func ExampleWriteText() {
 	//   cluster      0 elections, 0 leader transfers, 0 splits, 0 snapshots, 0 crashes, 0 restarts
 	//   network      0 messages (0 bytes), 0 delivered, 0 lost, 0 cut off, 0 duplicated, 0 reordered, 0
 	//                held
-	//   disk         0 operations, 0 syncs, 0 bytes written; lost with the power: 0 unsynced writes, of
-	//                which torn 0; 0 errors, 0 stalled operations
+	//   disk         0 operations, 0 syncs, 0 bytes written; power losses: 0 unsynced writes lost, 0 torn;
+	//                0 errors, 0 stalled operations
 	//   time         4.200000s virtual, 8,113 events
 	//   trace        0000000000000000
 	//

@@ -149,7 +149,7 @@ func TestCreateRefusesForeignFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err := Create(dir, "")
-		if err == nil || !strings.Contains(err.Error(), name+": is not a run's, ") || !strings.HasSuffix(err.Error(), "; choose another folder (--out)") {
+		if err == nil || !strings.Contains(err.Error(), name+": exists and does not belong to a simrun folder; ") || !strings.HasSuffix(err.Error(), "; choose another folder (--out)") {
 			t.Errorf("%s: got %v", name, err)
 		}
 		if got := files(t, dir); len(got) != 1 || got[name] != "version of mine" {

@@ -112,7 +112,7 @@ func ParseResult(file string, data []byte) (*Result, error) {
 	}
 	if want := (&Result{Checkers: r.Checkers}).Conclude(); r.Verdict != want {
 		return nil, &Error{
-			File: file, Line: lineOf(data, bytes.Index(data, []byte(`"verdict"`))), Remedy: remedyAgain(file),
+			File: file, Line: lineOf(data, bytes.Index(data, []byte(`"verdict"`))), Remedy: RecordAnew(filepath.Dir(file)),
 			Problem: fmt.Sprintf("the verdict is %v and the checkers say %v: the file was edited", r.Verdict, want),
 		}
 	}
@@ -127,7 +127,7 @@ func parseTrace(file string, data []byte, r *Result) error {
 	}
 	if t.Hash != r.TraceHash || t.Events != r.Stats.Events {
 		return &Error{
-			File: file, Remedy: remedyAgain(file),
+			File: file, Remedy: RecordAnew(filepath.Dir(file)),
 			Problem: fmt.Sprintf("the trace (%v after %d events) is not that of %s (%v after %d)",
 				t.Hash, t.Events, FileResult, r.TraceHash, r.Stats.Events),
 		}
@@ -143,11 +143,11 @@ func parse(file string, data []byte, kind string, v any) error {
 		return malformed(file, data, err)
 	}
 	if f.Format != kind {
-		return &Error{File: file, Line: 1, Problem: fmt.Sprintf("the file says that its format is %q and not %q", f.Format, kind), Remedy: remedyAgain(file)}
+		return &Error{File: file, Line: 1, Problem: fmt.Sprintf("the file says that its format is %q and not %q", f.Format, kind), Remedy: RecordAnew(filepath.Dir(file))}
 	}
 	if f.Version != Version {
 		return &Error{
-			File: file, Line: lineOf(data, bytes.Index(data, []byte(`"version"`))), Remedy: remedyAgain(file),
+			File: file, Line: lineOf(data, bytes.Index(data, []byte(`"version"`))), Remedy: RecordAnew(filepath.Dir(file)),
 			Problem: fmt.Sprintf("the file is of format version %d, and version %d is what is read here", f.Version, Version),
 		}
 	}
@@ -163,7 +163,7 @@ func unreadable(dir, name string, err error) error {
 	e := &Error{File: filepath.Join(dir, name), Problem: "cannot be read: " + reason(err), Err: err}
 	if errors.Is(err, os.ErrNotExist) {
 		e.Problem = "the file is missing"
-		e.Remedy = remedyAgain(e.File)
+		e.Remedy = RecordAnew(filepath.Dir(e.File))
 		if name == FilePlan {
 			e.Remedy = "is " + dir + " the folder of a run?"
 		}

@@ -85,7 +85,7 @@ func WriteJUnit(w io.Writer, suite string, cases []Case) error {
 func junitFailure(r *Result) *junitMessage {
 	var b strings.Builder
 	for _, f := range r.Findings() {
-		fmt.Fprintf(&b, "%s (%s): %s\n", f.Anomaly, f.Checker, f.Message)
+		fmt.Fprintf(&b, "%s (%s): %s\n", f.Anomaly, f.Checker, Visible(f.Message))
 	}
 	fmt.Fprintf(&b, "run it again: %s", r.Reproduce())
 	return &junitMessage{Message: r.Signature(), Text: b.String()}

@@ -100,7 +100,7 @@ func TestPlacesAreTold(t *testing.T) {
 	if got := drawn(t, html).Flags; !reflect.DeepEqual(got, want) {
 		t.Errorf("flags are %+v, want %+v", got, want)
 	}
-	for _, want := range []string{`data-at="2345000000"`, "at 2.345000s on store2 in task apply", `data-op="100"`, "on store3, store1"} {
+	for _, want := range []string{`data-at="2345000000"`, `<p class="where">on store2 in task apply</p>`, `data-op="100"`, "on store3, store1"} {
 		if !strings.Contains(html, want) {
 			t.Errorf("the page does not contain %q", want)
 		}

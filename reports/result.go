@@ -12,9 +12,9 @@ import (
 
 // Run is everything that a run produced: the contents of its folder.
 type Run struct {
-	// Plan is the plan's text form; empty for a system of one's own, which no plan
-	// describes: such a run has no command that runs it again, unless the result
-	// names one, and the figures of the database do not exist.
+	// Plan is the plan's text form; empty if there is none. A run that has none, or that of
+	// a system of one's own (Result.Own), has no command that runs it again, unless the
+	// result names one, and the figures of the database do not exist.
 	Plan    string
 	History *history.History
 	Result  *Result
@@ -23,9 +23,12 @@ type Run struct {
 	Cut bool
 }
 
+// ofDatabase reports whether it is a run of the database's plans.
+func (r *Run) ofDatabase() bool { return r.Plan != "" && !r.Result.Own }
+
 // Reproduce is the command that runs the same again, "" if there is none.
 func (r *Run) Reproduce() string {
-	if r.Plan == "" && r.Result.Command == "" {
+	if !r.ofDatabase() && r.Result.Command == "" {
 		return ""
 	}
 	return r.Result.Reproduce()
@@ -35,9 +38,9 @@ func (r *Run) Reproduce() string {
 // they mean.
 func (r *Run) readable(message string) string {
 	if r.History == nil {
-		return message
+		return Visible(message)
 	}
-	return readableMessage(&r.History.Header, message)
+	return Visible(readableMessage(&r.History.Header, message))
 }
 
 // Result is what a run produced apart from its history.
@@ -47,6 +50,13 @@ type Result struct {
 	// Command runs it again, where scenario and seed do not suffice: a plan that
 	// was written by hand. See Reproduce.
 	Command string `json:"command,omitempty"`
+	// Own says that the plan is that of a system of one's own: Command runs it, and what
+	// runs the plans of the database does not.
+	Own bool `json:"own,omitempty"`
+
+	// Shrunk says that the plan is what was left of another one: not the run that scenario
+	// and seed stand for.
+	Shrunk bool `json:"shrunk,omitempty"`
 
 	// Program is the version of the program that recorded the run, empty if
 	// nobody knows: a seed means the same to equal programs only. It is told and
@@ -59,6 +69,9 @@ type Result struct {
 	// failed invariant or a cluster that does not recover, is the answer of a
 	// checker too.
 	Checkers []checker.Result `json:"checkers"`
+
+	// Stack are the calls that led to a panic, the innermost first; see sim.Failure.Calls.
+	Stack []string `json:"stack,omitempty"`
 
 	// Waits is who waited for what when the run ended, if somebody waited too long.
 	Waits []Wait `json:"waits,omitempty"`
@@ -101,7 +114,11 @@ func (r *Result) Name() string {
 	if scenario == "" {
 		scenario = "plan"
 	}
-	return fmt.Sprintf("%s, seed %d", scenario, r.Seed)
+	name := fmt.Sprintf("%s, seed %d", scenario, r.Seed)
+	if r.Shrunk {
+		name += ", shrunk"
+	}
+	return name
 }
 
 // Reproduce is the command that runs the same again.
@@ -125,12 +142,17 @@ func (r *Result) Findings() []checker.Finding {
 }
 
 // Signature groups failures that are likely to have one cause: the verdict, and
-// the checker and anomaly of the first finding.
+// the checker, the anomaly and the check of the first finding.
 func (r *Result) Signature() string {
-	for _, f := range r.Findings() {
-		return fmt.Sprintf("%v %s %s", r.Verdict, f.Checker, f.Anomaly)
+	all := r.Findings()
+	if len(all) == 0 {
+		return r.Verdict.String()
 	}
-	return r.Verdict.String()
+	s := fmt.Sprintf("%v %s %s", r.Verdict, all[0].Checker, all[0].Anomaly)
+	if all[0].Check != "" {
+		s += ": " + all[0].Check
+	}
+	return s
 }
 
 // Hash is a trace hash. It is written as 16 hexadecimal digits: JSON numbers

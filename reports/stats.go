@@ -160,8 +160,8 @@ type DiskStats struct {
 	Operations uint64 `json:"operations"`
 	Syncs      uint64 `json:"syncs"`
 	Bytes      uint64 `json:"bytes"` // written
-	// Lost and Torn count the unsynced writes that a power loss took, wholly or
-	// in part.
+	// Lost and Torn count the unsynced writes that a power loss took: Lost those of which
+	// nothing was left, Torn those of which a part was. None is in both.
 	Lost   uint64 `json:"lost"`
 	Torn   uint64 `json:"torn"`
 	Errors uint64 `json:"errors"` // injected reads and writes that failed, for want of space too

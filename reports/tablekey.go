@@ -21,38 +21,61 @@ import (
 //	m[DB:1/Table:15]    a field of a map of the schema
 //	end of t21_r        the bound of a scan that is just after all of a prefix
 
-// describeIn says in one line what an operation of a history was about, asked and
-// answered.
-func describeIn(h *history.Header, op *history.Op) string {
+// describe says in one line what an operation of a history was about, asked and answered.
+// Of tables it leaves out what was read of the schema, which every transaction begins with.
+func (t tables) describe(h *history.Header, op *history.Op) string {
 	if op.Note != "" {
 		plain := *op
 		plain.Note = ""
-		return op.Note + ": " + describeIn(h, &plain)
+		return op.Note + ": " + t.describe(h, &plain)
 	}
 	if !h.Hex || op.Txn == nil {
-		return describeOp(op)
+		return Visible(describeOp(op, value))
 	}
 	plain, record := *op, *op.Txn
-	record.Ops = make([]history.TxnOp, len(op.Txn.Ops))
-	for i, o := range op.Txn.Ops {
-		o.Key, o.EndKey, o.Value = readableKey(o.Key), readableKey(o.EndKey), readableValue(o.Value)
-		pairs := make([]history.Pair, len(o.Pairs))
-		for j, p := range o.Pairs {
-			pairs[j] = history.Pair{Key: readableKey(p.Key), Value: *readableValue(&p.Value)}
+	record.Ops = nil
+	for _, o := range op.Txn.Ops {
+		if isSchemaKey(o.Key) && (o.Kind == history.TxnRead || o.Kind == history.TxnScan) {
+			continue
 		}
-		o.Pairs = pairs
-		record.Ops[i] = o
+		record.Ops = append(record.Ops, t.readable(o))
 	}
 	plain.Txn = &record
-	return describeOp(&plain)
+	text := Visible(describeOp(&plain, ready))
+	switch n := len(op.Txn.Ops) - len(record.Ops); {
+	case n > 0 && len(record.Ops) == 0:
+		text = strings.TrimSuffix(text, "nothing") + plural(n, "read") + " of the schema"
+	case n > 0:
+		text += ", and " + plural(n, "read") + " of the schema"
+	}
+	return text
 }
+
+// readable returns a part of a transaction with keys and values as people read them.
+func (t tables) readable(o history.TxnOp) history.TxnOp {
+	if o.Value != nil {
+		text := t.value(o.Key, *o.Value)
+		o.Value = &text
+	}
+	pairs := make([]history.Pair, len(o.Pairs))
+	for i, p := range o.Pairs {
+		pairs[i] = history.Pair{Key: readableKey(p.Key), Value: t.value(p.Key, p.Value)}
+	}
+	o.Key, o.EndKey, o.Pairs = readableKey(o.Key), readableKey(o.EndKey), pairs
+	return o
+}
+
+// hexKey finds the keys of tables and of the schema in a message.
+var hexKey = regexp.MustCompile(`\b(0x)?(74|6d)[0-9a-f]{16,}\b`)
 
 // readableMessage replaces the keys of tables in a message.
 func readableMessage(h *history.Header, message string) string {
 	if !h.Hex {
 		return message
 	}
-	return regexp.MustCompile(`\b(74|6d)[0-9a-f]{16,}\b`).ReplaceAllStringFunc(message, readableKey)
+	return hexKey.ReplaceAllStringFunc(message, func(key string) string {
+		return readableKey(strings.TrimPrefix(key, "0x"))
+	})
 }
 
 // readableKey is a key as people read it. What is no key of a table or of the schema

@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
-	"maps"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"simrun/checker"
@@ -47,7 +45,7 @@ func WriteText(w io.Writer, run *Run, opts TextOptions) error {
 	if opts.MaxEvidence == 0 {
 		opts.MaxEvidence = evidenceMaxDefault
 	}
-	t := &text{run: run, r: run.Result, opts: opts, ops: map[int]*history.Op{}}
+	t := &text{run: run, r: run.Result, opts: opts, ops: map[int]*history.Op{}, tables: tablesOf(run.History)}
 	if run.History != nil {
 		for i := range run.History.Ops {
 			op := &run.History.Ops[i]
@@ -56,6 +54,7 @@ func WriteText(w io.Writer, run *Run, opts TextOptions) error {
 	}
 	t.title()
 	t.findings()
+	t.stack()
 	t.waits()
 	t.checkers()
 	t.operations()
@@ -73,11 +72,12 @@ func WriteText(w io.Writer, run *Run, opts TextOptions) error {
 
 // text collects the lines.
 type text struct {
-	run  *Run
-	r    *Result
-	opts TextOptions
-	ops  map[int]*history.Op // by id
-	out  bytes.Buffer
+	run    *Run
+	r      *Result
+	opts   TextOptions
+	ops    map[int]*history.Op // by id
+	tables tables
+	out    bytes.Buffer
 }
 
 func (t *text) line(format string, args ...any) { fmt.Fprintf(&t.out, format+"\n", args...) }
@@ -92,7 +92,7 @@ const noBreak = "\u00a0"
 
 // wrapped writes words behind a prefix and continues them behind an indentation.
 func (t *text) wrapped(prefix, indent, words string) {
-	for _, paragraph := range strings.Split(words, "\n") {
+	for _, paragraph := range strings.Split(Visible(words), "\n") {
 		line := prefix
 		empty := true
 		for _, word := range strings.FieldsFunc(paragraph, func(r rune) bool { return r == ' ' || r == '\t' || r == '\r' }) {
@@ -118,6 +118,25 @@ func (t *text) title() {
 		verdict = verdictColor(t.r.Verdict) + verdict + "\x1b[0m"
 	}
 	t.line("%s  %s", verdict, t.r.Name())
+	t.line("")
+}
+
+// stackMax bounds the calls of a stack that are told.
+const stackMax = 8
+
+// stack tells where simulated code has panicked.
+func (t *text) stack() {
+	if len(t.r.Stack) == 0 {
+		return
+	}
+	t.line("  panicked in")
+	for i, call := range t.r.Stack {
+		if i == stackMax {
+			t.line("    and %d more calls, which %s has", len(t.r.Stack)-i, FileResult)
+			break
+		}
+		t.line("    %s", call)
+	}
 	t.line("")
 }
 
@@ -172,7 +191,7 @@ func (t *text) finding(f checker.Finding) {
 			continue
 		}
 		t.line("      operation %d, %s", id, describeTimes(op))
-		t.wrapped("        ", "        ", describeIn(&t.run.History.Header, op))
+		t.wrapped("        ", "        ", t.tables.describe(&t.run.History.Header, op))
 	}
 	t.line("")
 }
@@ -196,7 +215,7 @@ func (t *text) checkers() {
 			words += "; " + c.Reason
 		}
 		if notJudged(c) {
-			words = fmt.Sprintf("%s: not judged: %s", c.Checker, c.Reason)
+			words = fmt.Sprintf("%s: not judged (%s)", c.Checker, c.Reason)
 		}
 		label := ""
 		if i == 0 {
@@ -235,39 +254,6 @@ func (t *text) operations() {
 		}
 		t.labelled(label, fmt.Sprintf("%s %s: %s ok, %s failed, %s unknown",
 			grouped(c.Total()), c.Kind, grouped(c.OK), grouped(c.Failed), grouped(c.Unknown)))
-	}
-}
-
-// programs tells how often the programs of a workload came to their end: one that
-// never does is as good as none.
-func (t *text) programs() {
-	if t.run.History == nil {
-		return
-	}
-	type outcome struct{ all, ok int }
-	outcomes := map[string]outcome{}
-	for i := range t.run.History.Ops {
-		op := &t.run.History.Ops[i]
-		if name, _, _ := strings.Cut(op.Note, " "); name != "" {
-			o := outcomes[name]
-			o.all++
-			if op.Outcome == history.OK {
-				o.ok++
-			}
-			outcomes[name] = o
-		}
-	}
-	var words []string
-	for _, name := range slices.Sorted(maps.Keys(outcomes)) {
-		o := outcomes[name]
-		ok := grouped(o.ok)
-		if o.ok == 0 {
-			ok = "NEVER"
-		}
-		words = append(words, fmt.Sprintf("%s"+noBreak+"%s/%s", name, ok, grouped(o.all)))
-	}
-	if len(words) > 0 {
-		t.labelled("programs", "ok "+strings.Join(words, ", "))
 	}
 }
 
@@ -315,15 +301,15 @@ func (t *text) faults() {
 
 func (t *text) commands() {
 	t.line("")
-	if t.run.Plan == "" || t.run.Cut {
+	if !t.run.ofDatabase() || t.run.Cut {
 		t.commandsOfPart()
 		return
 	}
 	t.line("  run it again:        %s", t.r.Reproduce())
 	if t.opts.Folder != "" {
-		t.line("  compare with this:   simrun replay %s", shellQuoted(t.opts.Folder))
-		if t.r.Verdict == checker.Violation {
-			t.line("  make it smaller:     simrun shrink %s", shellQuoted(t.opts.Folder))
+		t.line("  compare with this:   simrun replay %s", ShellQuoted(t.opts.Folder))
+		if t.r.Verdict == checker.Violation && !t.r.Shrunk {
+			t.line("  make it smaller:     simrun shrink %s", ShellQuoted(t.opts.Folder))
 		}
 		t.line("  look at it:          %s", filepath.Join(t.opts.Folder, FilePage))
 	}
@@ -336,18 +322,7 @@ func (t *text) commandsOfPart() {
 		t.line("  run it again:        %s", again)
 	}
 	if t.opts.Folder != "" {
-		t.line("  check its history:   simrun check %s", shellQuoted(t.opts.Folder))
+		t.line("  check its history:   simrun check %s", ShellQuoted(t.opts.Folder))
 		t.line("  look at it:          %s", filepath.Join(t.opts.Folder, FilePage))
 	}
-}
-
-// shellQuoted makes a path one word of a shell's command line.
-func shellQuoted(path string) string {
-	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:,@", r)
-	}
-	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -73,7 +73,7 @@ func TestTextGolden(t *testing.T) {
 	t.Run("not judged", func(t *testing.T) {
 		run := quietRun()
 		run.Result.Checkers = append(run.Result.Checkers, checker.Result{Checker: "births"})
-		run.Result.Checkers[len(run.Result.Checkers)-1].NotJudged("something disturbed every one of 2")
+		run.Result.Checkers[len(run.Result.Checkers)-1].NotJudged("both splits were disturbed")
 		golden(t, "not-judged.txt", verdictText(t, run, TextOptions{}))
 	})
 	t.Run("unrecoverable", func(t *testing.T) {
@@ -167,9 +167,9 @@ func TestFigures(t *testing.T) {
 			t.Errorf("byteSize(%d) = %q, want %q", n, got, want)
 		}
 	}
-	for path, want := range map[string]string{"out/bank-7": "out/bank-7", "it's": `'it'\''s'`, "": "''", "a b": "'a b'"} {
-		if got := shellQuoted(path); got != want {
-			t.Errorf("shellQuoted(%q) = %q, want %q", path, got, want)
+	for path, want := range map[string]string{"out/bank-7": "out/bank-7", "it's": `'it'\''s'`, "": "''", "a b": "'a b'", "commit-mode=async": "commit-mode=async"} {
+		if got := ShellQuoted(path); got != want {
+			t.Errorf("ShellQuoted(%q) = %q, want %q", path, got, want)
 		}
 	}
 }

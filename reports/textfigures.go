@@ -24,7 +24,7 @@ func (t *text) unrecorded() {
 
 func (t *text) cluster() {
 	c := &t.r.Stats.Cluster
-	if t.run.Plan == "" && c.onlyNodes() {
+	if !t.run.ofDatabase() && c.onlyNodes() {
 		t.labelled("nodes", listed([]quantity{{c.Crashes, "crash"}, {c.Restarts, "restart"}}))
 	} else {
 		t.labelled("cluster", listed([]quantity{
@@ -130,11 +130,11 @@ func (t *text) traffic() {
 	t.labelled("network", fmt.Sprintf("%s (%s), %s delivered, %s lost, %s cut off, %s duplicated, %s reordered, %s held",
 		plural(n.Sent, "message"), byteSize(n.Bytes), grouped(n.Delivered), grouped(n.Lost+n.Overflowed), grouped(n.Cut),
 		grouped(n.Duplicated), grouped(n.Reordered), grouped(n.Clogged)))
-	if t.run.Plan == "" && d.Operations == 0 {
+	if !t.run.ofDatabase() && d.Operations == 0 {
 		return // the nodes have none
 	}
-	t.labelled("disk", fmt.Sprintf("%s, %s, %s written; lost with the power: %s, of which torn %s; %s, %s",
-		plural(d.Operations, "operation"), plural(d.Syncs, "sync"), byteSize(d.Bytes), plural(d.Lost+d.Torn, "unsynced write"),
+	t.labelled("disk", fmt.Sprintf("%s, %s, %s written; power losses: %s lost, %s torn; %s, %s",
+		plural(d.Operations, "operation"), plural(d.Syncs, "sync"), byteSize(d.Bytes), plural(d.Lost, "unsynced write"),
 		grouped(d.Torn), plural(d.Errors, "error"), plural(d.Stalls, "stalled operation")))
 }
 
@@ -143,12 +143,19 @@ func (t *text) marks() {
 		return
 	}
 	reached := 0
+	var never []string
 	for _, m := range t.r.Marks {
 		if m.Count > 0 {
 			reached++
+		} else {
+			never = append(never, m.Name)
 		}
 	}
-	t.labelled("marks", fmt.Sprintf("%d of %d rare branches reached", reached, len(t.r.Marks)))
+	words := fmt.Sprintf("%d of %d rare branches reached", reached, len(t.r.Marks))
+	if !t.run.ofDatabase() && len(never) > 0 { // the database has hundreds
+		words += "; never: " + strings.Join(never, ", ")
+	}
+	t.labelled("marks", words)
 }
 
 func (t *text) time() {

@@ -6,7 +6,8 @@ type Timeline[K comparable] struct {
 	Now    func() int64
 	Events []Event
 
-	open map[K]int // what lasts: its position in Events
+	open  map[K]int // what lasts: its position in Events
+	ended map[K]int // faults of which a part has ended: their positions
 }
 
 // Add adds an event and returns its position.
@@ -34,12 +35,27 @@ func (tl *Timeline[K]) End(key K) {
 	}
 }
 
+// EndFault ends a fault, or a part of it that was undone by itself, and notes whether it
+// has hit anything: one part that has is enough.
+func (tl *Timeline[K]) EndFault(key K, hit bool) {
+	if i, ok := tl.open[key]; ok {
+		if tl.ended == nil {
+			tl.ended = map[K]int{}
+		}
+		tl.ended[key] = i
+		tl.Events[i].Idle = !hit
+		tl.End(key)
+	} else if i, ok := tl.ended[key]; ok && hit {
+		tl.Events[i].Idle = false
+	}
+}
+
 // Close ends the phase and the states of nodes that still last. A fault that does is
 // left open: the system ended within it.
 func (tl *Timeline[K]) Close() {
 	for i := range tl.Events {
 		e := &tl.Events[i]
-		if e.Until == 0 && (e.Kind == Down || e.Kind == Paused || e.Kind == Phase || e.Kind == Stalled) {
+		if e.Until == 0 && e.Kind.state() {
 			e.Until = max(tl.Now(), e.At+1)
 		}
 	}

@@ -46,7 +46,9 @@ func waitLines(waits []Wait) (lines []waitLine) {
 		}
 		told[w.Who] = true
 		for _, name := range w.For {
-			if next := byName[name]; next != nil {
+			next := byName[name]
+			// An operator on a region that was told waits for it: its name says so.
+			if said := told[name] && strings.HasSuffix(w.Who, " "+name); next != nil && !said {
 				tell(next, depth+1)
 			}
 		}
@@ -101,7 +103,7 @@ const waitLinesMax = 60
 func pageWaits(waits []Wait) []pageWait {
 	var lines []pageWait
 	for _, l := range waitLines(waits) {
-		lines = append(lines, pageWait{Indent: l.Depth * 2, Who: l.Who, Words: strings.TrimPrefix(l.words(), l.Who+": "), Lost: l.Lost})
+		lines = append(lines, pageWait{Indent: l.Depth * 2, Who: Visible(l.Who), Words: Visible(strings.TrimPrefix(l.words(), l.Who+": ")), Lost: l.Lost})
 	}
 	return slices.Clip(lines)
 }

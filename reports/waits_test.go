@@ -41,6 +41,24 @@ func TestWaits(t *testing.T) {
 	}
 }
 
+// What a name says already is not told again: that an operator on a region waits for it.
+func TestWaitsThatNamesTell(t *testing.T) {
+	lines := waitLines([]Wait{
+		{Who: "client1", For: []string{"region 4", "operator on region 5"}},
+		{Who: "region 4", For: []string{"operator on region 4"}},
+		{Who: "operator on region 4", For: []string{"region 4"}},
+		{Who: "operator on region 5", For: []string{"region 5"}},
+		{Who: "region 5"},
+	})
+	var got []string
+	for _, l := range lines {
+		got = append(got, fmt.Sprintf("%d %s", l.Depth, l.Who))
+	}
+	if want := "0 client1, 1 region 4, 2 operator on region 4, 1 operator on region 5, 2 region 5"; strings.Join(got, ", ") != want {
+		t.Errorf("got %q", got)
+	}
+}
+
 // A graph that is too large for a terminal is cut there, and says so.
 func TestManyWaits(t *testing.T) {
 	run := quietRun()

@@ -23,19 +23,18 @@ func (s *Scenario) assured(schedule []faults.Fault, p *plan.Plan, g generator) [
 	if len(crashes) == 0 || slices.ContainsFunc(schedule, certain) {
 		return schedule
 	}
-	const resolution = 100 * time.Microsecond
 	before := time.Duration(p.Phases.Storm) / 2
 	if len(schedule) > 0 {
 		before = min(before, schedule[0].At)
 	}
 	r := g.stream("certain fault")
-	at := time.Duration(r.Between(0, int64(before))).Truncate(resolution)
+	at := time.Duration(r.Between(0, int64(before))).Truncate(faults.Resolution)
 	crash := faults.Fault{
 		At:      at,
 		Kind:    crashes[r.IntN(len(crashes))],
 		Targets: []faults.Target{faults.Node(p.StoreNames()[r.IntN(p.Cluster.Stores)])},
 		// The next fault may take another store: this one is back by then.
-		For: max(min(before-at, time.Second).Truncate(resolution), resolution),
+		For: max(min(before-at, time.Second).Truncate(faults.Resolution), faults.Resolution),
 	}
 	return slices.Insert(schedule, 0, crash)
 }

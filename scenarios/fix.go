@@ -14,7 +14,7 @@ import (
 // knobs. All other choices of a seed stay what they are, for each is drawn from a stream
 // of its own. Whether the value is in its range, the plan's validation tells.
 func (s *Scenario) Fix(name, value string) error {
-	if slices.Contains(knobNames(), name) && !reads(s.Cluster.API, name) {
+	if slices.Contains(KnobNames(), name) && !reads(s.Cluster.API, name) {
 		return fmt.Errorf("nothing reads it where the api is '%s', as in this scenario: leave it out", s.Cluster.API)
 	}
 	if drawn := plan.Field(&s.Knobs, name); drawn.IsValid() {
@@ -27,7 +27,7 @@ func (s *Scenario) Fix(name, value string) error {
 	}
 	field := plan.Field(&plan.Knobs{}, name)
 	if !field.IsValid() {
-		return fmt.Errorf("there is no knob of that name; there are %s", strings.Join(knobNames(), ", "))
+		return fmt.Errorf("there is no knob of that name; there are %s", strings.Join(KnobNames(), ", "))
 	}
 	if _, err := plan.ParseValue(field.Type(), value); err != nil {
 		return err
@@ -67,8 +67,8 @@ func reads(api plan.API, name string) bool {
 	return true
 }
 
-// knobNames are the names that Fix takes.
-func knobNames() []string {
+// KnobNames are the names that Fix takes, sorted.
+func KnobNames() []string {
 	names := append(plan.FieldNames(reflect.TypeFor[Knobs]()), plan.FieldNames(reflect.TypeFor[plan.Knobs]())...)
 	slices.Sort(names)
 	return slices.Compact(names)

@@ -25,8 +25,8 @@ func (s *Scenario) Plan(seed uint64) *plan.Plan {
 	// What the stores allow for is what happens and not more, so that leases last
 	// as long as they can.
 	drift := p.ClockDrift()
-	p.Knobs.ClockDriftBound = min(drift, plan.DriftLimit)
-	if drift > plan.DriftLimit {
+	p.Knobs.ClockDriftBound = min(drift, faults.DriftMax)
+	if drift > faults.DriftMax {
 		p.Knobs.LeaderLease = false
 	}
 	s.fix(&p) // also what was derived
@@ -134,6 +134,7 @@ func (s *Scenario) tune(p *plan.Plan, g generator) {
 	k.PrimaryFirst = choose(g, "primary-first", s.Knobs.PrimaryFirst, k.PrimaryFirst)
 	k.ResolveByCleanup = choose(g, "resolve-by-cleanup", s.Knobs.ResolveByCleanup, k.ResolveByCleanup)
 	k.PendingWrites = choose(g, "pending-writes", s.Knobs.PendingWrites, k.PendingWrites)
+	p.Phases.Minority = choose(g, "minority", s.Knobs.Minority, p.Phases.Minority)
 	p.Disk.SyncMax = choose(g, "sync", s.Knobs.SyncMax, p.Disk.SyncMax)
 	p.Network.Loss = choose(g, "loss", s.Knobs.Loss, p.Network.Loss)
 	p.Network.Duplicate = choose(g, "duplicate", s.Knobs.Duplicate, p.Network.Duplicate)

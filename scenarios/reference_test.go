@@ -242,7 +242,7 @@ func drawnTable(t *testing.T) string {
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[Knobs]()) {
 		name := f.Tag.Get("toml")
 		var to []string
-		for _, text := range []string{"7777", "7777ms", "true", "false", "seeded", "mixed"} {
+		for _, text := range []string{"7777", "7777ms", "true", "false", "seeded", "mixed", "deaf"} {
 			s := Scenario{Cluster: Cluster{API: plan.Txn}}
 			if s.Fix(name, text) != nil {
 				continue
@@ -268,6 +268,7 @@ func changed(p *plan.Plan) (names []string) {
 		name    string
 		is, was any
 	}{
+		{"phases", &p.Phases, &byDefault.Phases},
 		{"knobs", &p.Knobs, &byDefault.Knobs},
 		{"network", &p.Network, &byDefault.Network},
 		{"disk", &p.Disk, &byDefault.Disk},

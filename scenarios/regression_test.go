@@ -33,11 +33,17 @@ var regressions = map[string]string{
 	// Two stores with stalled disks are killed, start again, and lose the power
 	// before the stall is over; their leader is cut off then. A store that answered
 	// for what only the page cache held acknowledged a write that nobody had.
-	"kill-before-durable.toml": "sim: process started on data that was not durable",
+	"kill-before-durable.toml": "sim: process started before what an earlier one synced was durable",
+	// Between two writes a peer gets an entry from one leader and another one in its
+	// place from the next; the acknowledgement of the first goes out late.
+	"late-acknowledgement.toml": "raftstore: entries acknowledged that a later leader has replaced before they were written",
 	// A transaction is rolled back while its primary waits for the prewrite, another one
 	// that began before the first one's statement after it, and then a copy of the request
 	// for the lock arrives, and the prewrite behind it. The lock is refused.
 	"late-lock-after-rollback.toml": "txn: pessimistic lock met its own rollback",
+	// A peer is cut off while all others of its region are replaced, two of them without
+	// hearing of it, and the region is merged. Nobody it knows is there any more.
+	"merged-away.toml": "raftstore: stale peer told of its removal",
 	// Of four voters one is to be removed. It is elected before it knows, commits
 	// its own removal and is gone, and a disk is lost: the last two needed its
 	// vote. It is demoted first now.

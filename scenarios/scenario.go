@@ -32,7 +32,7 @@ var files embed.FS
 
 // Scenario is one scenario file. A Range in it is drawn for each seed.
 type Scenario struct {
-	// Name is what the command line calls it, About one sentence for people.
+	// Name is its name on the command line, About one sentence for people.
 	Name  string `toml:"name"`
 	About string `toml:"about"`
 
@@ -52,24 +52,24 @@ type Cluster struct {
 	// API is what the clients talk to the cluster in: raw, txn or raft.
 	API      plan.API `toml:"api"`
 	Stores   []int    `toml:"stores"`   // how many: one of these
-	Replicas []int    `toml:"replicas"` // one of these that is not above the number of stores
+	Replicas []int    `toml:"replicas"` // one of these that does not exceed the number of stores
 	Regions  Range    `toml:"regions"`  // how many there are at the start
 	// Placement is the number of placement members: one of these; default 3.
 	Placement []int `toml:"placement"`
-	// Joining is how many of the stores join later: one of these, or as many as
-	// leave enough for the replicas; default none.
+	// Joining is how many of the stores join later: one of these, but at most as many as
+	// leave enough stores for the replicas; default none.
 	Joining []int `toml:"joining"`
 }
 
 // Workload is what the clients do.
 type Workload struct {
-	// Name is that of a workload; what its keys begin with is Prefix, unless it has keys
-	// of its own: then there is none.
+	// Name is the name of a workload. Prefix is the prefix of its keys; a workload with keys
+	// of its own has none.
 	Name   string `toml:"name"`
 	Prefix string `toml:"prefix"`
 
 	Clients Range          `toml:"clients"` // how many there are
-	Rate    Range          `toml:"rate"`    // operations a virtual second, all clients together
+	Rate    Range          `toml:"rate"`    // operations per virtual second, all clients together
 	Keys    Range          `toml:"keys"`    // how many keys, accounts or lists there are
 	Params  map[string]int `toml:"params"`  // the workload's own parameters
 	SQL     string         `toml:"sql"`     // the script of the workload sql
@@ -121,6 +121,7 @@ type Knobs struct {
 	ClockDrift         []int             `toml:"clock-drift"`
 	StoreHeartbeat     []plan.Duration   `toml:"store-heartbeat"`
 	RegionHeartbeat    []plan.Duration   `toml:"region-heartbeat"`
+	Minority           []plan.Minority   `toml:"minority"` // in the calm
 }
 
 // Scheduling are the parts of a plan's scheduling that a seed varies. An empty list
@@ -170,6 +171,13 @@ func Names() []string {
 	return names
 }
 
+// NotFoundError says that there is no scenario of a name.
+type NotFoundError struct{ Name string }
+
+func (e *NotFoundError) Error() string {
+	return fmt.Sprintf("no scenario %q; there are %s, or give the path of a .toml file", e.Name, strings.Join(Names(), ", "))
+}
+
 // Find returns the embedded scenario of that name, or reads the scenario file
 // of that path.
 func Find(name string) (*Scenario, error) {
@@ -182,7 +190,7 @@ func Find(name string) (*Scenario, error) {
 	}
 	text, err := files.ReadFile(path.Clean(name) + ".toml")
 	if err != nil {
-		return nil, fmt.Errorf("no scenario %q; there are %s, or give the path of a .toml file", name, strings.Join(Names(), ", "))
+		return nil, &NotFoundError{Name: name}
 	}
 	return Parse(name+".toml", text)
 }
@@ -234,7 +242,7 @@ func describe(file string, err error, isTOML bool) error {
 		if isTOML {
 			return fmt.Errorf("%s:%d:%d: %s", file, row, column, strings.TrimPrefix(field+": "+text, ": "))
 		}
-		return fmt.Errorf("%s:%d:%d: this is no TOML: %s", file, row, column, text)
+		return fmt.Errorf("%s:%d:%d: invalid TOML: %s", file, row, column, text)
 	}
 	return fmt.Errorf("%s: %w", file, err)
 }

@@ -71,21 +71,21 @@ func TestMalformedScenarios(t *testing.T) {
 		{`stores   = [3, 3, 5]`, `stores = []`, `x.toml:6:1: cluster.stores must list`},
 		{`replicas = [3, 3, 5]`, `replicas = [5]`, `x.toml:7:1: cluster.replicas must list`},
 		{`min = "6s"`, `min = "29s"`, `x.toml:19:1: storm.min must be positive and not above storm.max`},
-		{`min = "6s"`, `min = "never"`, `x.toml:19:7: storm.min: "never" is no duration: write a number and a unit`},
+		{`min = "6s"`, `min = "never"`, `x.toml:19:7: storm.min: invalid duration "never": write a number and a unit`},
 		{`clients = { min = 3, max = 8 }`, `clients = { min = 0, max = 8 }`, `x.toml:13:1: workload.clients: min is 0 and max is 8`},
-		{`"partition"`, `"partytion"`, `x.toml:52:3: faults.kinds`},
+		{`"partition"`, `"partytion"`, `x.toml:53:3: faults.kinds`},
 		{`["500ms", "1s", "3s"]`, `["500ms", "0s"]`, `x.toml:33:35: knobs.lock-ttl[1] is 0s: write '1ns' to `},
 		{`["500ms", "1s", "3s"]`, `["500ms"]
 store-heartbeat = ["1s", "-1s"]`, `x.toml:34:26: knobs.store-heartbeat[1] is -1s: write '1ns' to `},
 		{`min = "6s"`, `min = 5`, `x.toml:19:1: storm.min has a value of another type: write a duration in quotes, such as '1.5s'`},
 		{`max = "20s"`, `max = 20.5`, `x.toml:20:1: storm.max has a value of another type`},
 		{`["500ms", "1s", "3s"]`, `["500ms", 1]`, `x.toml:33:35: knobs.lock-ttl[1] has a value of another type`},
-		{`for-max     = "2s"`, `for-max = 2`, `x.toml:57:1: faults.for-max has a value of another type`},
+		{`for-max     = "2s"`, `for-max = 2`, `x.toml:58:1: faults.for-max has a value of another type`},
 		{`params  = { newest = 30`, `params = { reed = 1`, `x.toml:16:12: workload.params.reed is no parameter of the workload bank: it has balance, newest, noted, past, read, singly, turnover`},
 		{`api      = "txn"`, `api = "raw"`, `x.toml:5:1: cluster.api is 'raw', which does not serve the workload bank`},
-		{`bursts      = 300`, `aimed = 300`, `x.toml:58:1: faults.aimed stands there without steps: name the requests`},
-		{`kind-chance = 400`, `kind-chance = 4000`, `x.toml:55:1: faults.kind-chance is 4000: write 1 to 1000`},
-		{`bursts      = 300`, `steps = ["KvWrite"]`, `x.toml:58:10: faults.steps[0] is KvWrite, which is no kind of message: write the name of a request, such as KvPrewrite`},
+		{`bursts      = 300`, `aimed = 300`, `x.toml:59:1: faults.aimed stands there without steps: name the requests`},
+		{`kind-chance = 400`, `kind-chance = 4000`, `x.toml:56:1: faults.kind-chance is 4000: write 1 to 1000`},
+		{`bursts      = 300`, `steps = ["KvWrite"]`, `x.toml:59:10: faults.steps[0] is KvWrite, which is no kind of message: write the name of a request, such as KvPrewrite`},
 	} {
 		text := strings.Replace(string(good), c.old, c.replacement, 1)
 		if text == string(good) {

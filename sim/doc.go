@@ -13,7 +13,7 @@
 //		return nil
 //	}})
 //	w.StartAll()
-//	err := w.Run(10 * time.Second)
+//	err := w.RunFor(10 * time.Second)
 //
 // Everything that happens is a function of the seed and of what the nodes do.
 // In code that runs under the loop there is no goroutine, no select, no wall

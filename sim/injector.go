@@ -9,40 +9,59 @@ import (
 	"simrun/sim/disk"
 )
 
-// Directory tells an Injector what only the system under test knows: who leads
-// what. A system without regions needs none.
+// Directory tells an Injector what only the system under test knows: who leads what. It
+// may also be a LeaderMover and an Administrator; of what it is not, nothing is asked,
+// and faults of these kinds take no effect.
 type Directory interface {
 	// Resolve returns the nodes that a late-bound target means now.
 	Resolve(target faults.Target) []string
-	// Split and TransferLeader ask the system for an administrator's operation;
-	// see faults.Injector.
-	Split(key string, happened func()) bool
+}
+
+// LeaderMover is a system that can be asked to move leaders.
+type LeaderMover interface {
+	// TransferLeader is as faults.Injector has it.
 	TransferLeader(key string, happened func()) bool
+}
+
+// Administrator is a system with regions that split and merge, whose peers move between
+// stores, and with stores that come and go. See faults.Injector for what each is
+// asked.
+type Administrator interface {
+	Split(key string, happened func()) bool
+	MergeRegions(key string, happened func()) bool
 	AddPeer(key, store string, happened func()) bool
 	RemovePeer(key, store string, happened func()) bool
 	MovePeer(key, from, to string, happened func()) bool
-	// Join, Drain and Destroy let stores come and go; see faults.Injector. Destroy is
-	// asked before the node ends; it returns false if something would be lost.
+
 	Join(node string) bool
 	Drain(node string, happened func()) bool
+	// Destroy is asked before the node ends; it returns false if something would be
+	// lost.
 	Destroy(node string) bool
-	MergeRegions(key string, happened func()) bool
-	// Relieve lets a node hand over what it leads; see faults.Injector.
-	Relieve(node string, relieved func()) (stop func(), asked bool)
 	// Wipe is asked before the disk of a node that is up is emptied. It returns
 	// false if something would be lost, unless it is to happen regardless;
 	// otherwise it takes note.
 	Wipe(node string, regardless bool) bool
+	// Relieve lets a node hand over what it leads.
+	Relieve(node string, relieved func()) (stop func(), asked bool)
 }
 
 // Injector applies faults to a World. It implements faults.Injector.
 type Injector struct {
 	world     *World
-	directory Directory // nil: no late-bound targets
+	directory Directory     // nil: no late-bound targets
+	leaders   LeaderMover   // nil: leaders cannot be moved
+	admin     Administrator // nil: there are no regions, and the nodes are fixed
 }
 
-// NewInjector returns an injector for w.
-func NewInjector(w *World, d Directory) *Injector { return &Injector{w, d} }
+// NewInjector returns an injector for w. A system that leads nothing and has no
+// administrator needs no directory: nil.
+func NewInjector(w *World, d Directory) *Injector {
+	i := &Injector{world: w, directory: d}
+	i.leaders, _ = d.(LeaderMover)
+	i.admin, _ = d.(Administrator)
+	return i
+}
 
 var _ faults.Injector = (*Injector)(nil)
 
@@ -205,46 +224,46 @@ func (i *Injector) ClockDrift(node string, ppm int) faults.Lasting {
 
 // Split implements faults.Injector.
 func (i *Injector) Split(key string, happened func()) bool {
-	return i.directory != nil && i.directory.Split(key, happened)
+	return i.admin != nil && i.admin.Split(key, happened)
 }
 
 // TransferLeader implements faults.Injector.
 func (i *Injector) TransferLeader(key string, happened func()) bool {
-	return i.directory != nil && i.directory.TransferLeader(key, happened)
+	return i.leaders != nil && i.leaders.TransferLeader(key, happened)
 }
 
 // AddPeer implements faults.Injector.
 func (i *Injector) AddPeer(key, store string, happened func()) bool {
-	return i.directory != nil && i.directory.AddPeer(key, store, happened)
+	return i.admin != nil && i.admin.AddPeer(key, store, happened)
 }
 
 // RemovePeer implements faults.Injector.
 func (i *Injector) RemovePeer(key, store string, happened func()) bool {
-	return i.directory != nil && i.directory.RemovePeer(key, store, happened)
+	return i.admin != nil && i.admin.RemovePeer(key, store, happened)
 }
 
 // MovePeer implements faults.Injector.
 func (i *Injector) MovePeer(key, from, to string, happened func()) bool {
-	return i.directory != nil && i.directory.MovePeer(key, from, to, happened)
+	return i.admin != nil && i.admin.MovePeer(key, from, to, happened)
 }
 
 // MergeRegions implements faults.Injector.
 func (i *Injector) MergeRegions(key string, happened func()) bool {
-	return i.directory != nil && i.directory.MergeRegions(key, happened)
+	return i.admin != nil && i.admin.MergeRegions(key, happened)
 }
 
 // Relieve implements faults.Injector.
 func (i *Injector) Relieve(node string, relieved func()) (stop func(), asked bool) {
-	if i.directory == nil || !i.world.Node(node).Up() {
+	if i.admin == nil || !i.world.Node(node).Up() {
 		return nil, false
 	}
-	return i.directory.Relieve(node, relieved)
+	return i.admin.Relieve(node, relieved)
 }
 
 // Wipe implements faults.Injector.
 func (i *Injector) Wipe(node string, regardless bool) faults.Lasting {
 	n := i.world.Node(node)
-	if !n.hasDisk() || i.directory == nil || !i.directory.Wipe(node, regardless) {
+	if !n.hasDisk() || i.admin == nil || !i.admin.Wipe(node, regardless) {
 		return faults.Lasting{}
 	}
 	n.Crash(disk.PowerLoss)
@@ -253,16 +272,16 @@ func (i *Injector) Wipe(node string, regardless bool) faults.Lasting {
 }
 
 // Join implements faults.Injector.
-func (i *Injector) Join(node string) bool { return i.directory != nil && i.directory.Join(node) }
+func (i *Injector) Join(node string) bool { return i.admin != nil && i.admin.Join(node) }
 
 // Drain implements faults.Injector.
 func (i *Injector) Drain(node string, happened func()) bool {
-	return i.directory != nil && i.directory.Drain(node, happened)
+	return i.admin != nil && i.admin.Drain(node, happened)
 }
 
 // Destroy implements faults.Injector.
 func (i *Injector) Destroy(node string) bool {
-	if i.directory == nil || !i.directory.Destroy(node) {
+	if i.admin == nil || !i.admin.Destroy(node) {
 		return false
 	}
 	i.world.Node(node).Crash(disk.PowerLoss)

@@ -9,6 +9,7 @@ import (
 	"simrun/faults"
 	"simrun/nodes/env"
 	"simrun/sim"
+	"simrun/sim/clock"
 	"simrun/sim/disk"
 )
 
@@ -218,7 +219,7 @@ func TestDriftsComeApart(t *testing.T) {
 	drift(70)
 	a := inj.ClockDrift("a", 400_000)
 	b := inj.ClockDrift("a", 300_000)
-	drift(500_000)
+	drift(clock.DriftMax)
 	a.Undo()
 	drift(300_070)
 	b.Undo()
@@ -228,4 +229,51 @@ func TestDriftsComeApart(t *testing.T) {
 	drift(70)
 	c.Undo()
 	drift(70)
+}
+
+// A fault may make a clock as wrong as a clock can be, and not more.
+func TestDriftMax(t *testing.T) {
+	if faults.DriftMax != clock.DriftMax {
+		t.Errorf("faults drift by up to %d ppm and clocks by up to %d", faults.DriftMax, clock.DriftMax)
+	}
+}
+
+// resolver is a system that knows who is who, and nothing else.
+type resolver struct{}
+
+func (resolver) Resolve(faults.Target) []string { return []string{"a"} }
+
+// mover can also be asked to move leaders.
+type mover struct{ resolver }
+
+func (mover) TransferLeader(string, func()) bool { return true }
+
+// Of what a system is not, nothing is asked: such faults take no effect.
+func TestSystemWithoutAdministrator(t *testing.T) {
+	w := sim.NewWorld(sim.Config{Seed: 1})
+	defer w.Close()
+	cfg := disk.DefaultConfig()
+	n := w.AddNode(sim.NodeConfig{Name: "a", Disk: &cfg, Main: func(*env.Env) func() { return nil }})
+	w.StartAll()
+	none := func() {}
+	for name, d := range map[string]sim.Directory{"nothing": nil, "a resolver": resolver{}, "a mover": mover{}} {
+		inj := sim.NewInjector(w, d)
+		_, relieved := inj.Relieve("a", none)
+		for fault, asked := range map[string]bool{
+			"split": inj.Split("k", none), "merge-regions": inj.MergeRegions("k", none), "add-peer": inj.AddPeer("k", "a", none),
+			"remove-peer": inj.RemovePeer("k", "a", none), "move-peer": inj.MovePeer("k", "a", "b", none),
+			"join": inj.Join("a"), "drain": inj.Drain("a", none), "destroy": inj.Destroy("a"),
+			"wipe": inj.Wipe("a", true).Undo != nil, "relieve": relieved,
+		} {
+			if asked || !n.Up() {
+				t.Errorf("%s: %s took effect", name, fault)
+			}
+		}
+		if found := inj.Resolve(faults.Leader("k")); (len(found) == 1) != (d != nil) {
+			t.Errorf("%s: the leader is %v", name, found)
+		}
+		if _, moves := d.(sim.LeaderMover); inj.TransferLeader("k", none) != moves {
+			t.Errorf("%s: a leader was moved, or not: %v", name, !moves)
+		}
+	}
 }

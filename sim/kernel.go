@@ -2,7 +2,6 @@ package sim
 
 import (
 	"errors"
-	"fmt"
 	"runtime/debug"
 	"time"
 
@@ -46,30 +45,6 @@ type Kernel struct {
 	// each runs after every eachEvents-th event; see Every.
 	each       func()
 	eachEvents uint64
-}
-
-// Failure is a panic in simulated code, with the stack of the task or callback
-// that raised it.
-type Failure struct {
-	Value any
-	At    time.Duration
-	Node  env.Addr // on which it ran; 0: none, or nobody knows
-	Task  string   // empty: a callback
-	Stack []byte
-}
-
-func (f *Failure) Error() string {
-	where := "callback"
-	if f.Task != "" {
-		where = "task " + f.Task
-	}
-	return fmt.Sprintf("panic at %v in %s: %v", f.At, where, f.Value)
-}
-
-// Unwrap returns the panic's value if it is an error.
-func (f *Failure) Unwrap() error {
-	err, _ := f.Value.(error)
-	return err
 }
 
 // NewKernel returns a kernel at virtual time zero.

@@ -25,6 +25,10 @@ type NodeConfig struct {
 	Main func(e *env.Env) (teardown func())
 }
 
+// markSyncing is reached when a process finds data that the disk is still making
+// durable, as an earlier process has asked it to.
+var markSyncing = invariant.NewMark("sim: process started before what an earlier one synced was durable") //nolint:gochecknoglobals // marks register once
+
 // markVolatile is reached when a process finds data that a power loss could
 // still take: whoever answers for it before the next Barrier may have to forget.
 var markVolatile = invariant.NewMark("sim: process started on data that was not durable") //nolint:gochecknoglobals // marks register once
@@ -52,6 +56,10 @@ type Node struct {
 	capacity int64    // of the disk without faults; 0: no limit
 }
 
+// epochMax bounds how long before the start of a process its monotonic clock may
+// have begun.
+const epochMax = 1000 * time.Hour
+
 // Name returns the node's name.
 func (n *Node) Name() string { return n.name }
 
@@ -64,9 +72,6 @@ func (n *Node) Disk() *disk.Disk { return n.disk }
 // Up reports whether the node has a running process.
 func (n *Node) Up() bool { return n.process != nil && n.process.alive() }
 
-// Boots returns how many processes the node has had.
-func (n *Node) Boots() uint64 { return n.boots }
-
 // Start starts a process, unless the node is up.
 func (n *Node) Start() bool {
 	w := n.world
@@ -75,6 +80,7 @@ func (n *Node) Start() bool {
 	}
 	n.boots++
 	p := &process{node: n}
+	p.epoch = time.Duration(n.stream("monotonic clock").Int64N(int64(epochMax)))
 	n.process = p
 	e := &env.Env{
 		Self: n.addr, Name: n.name,
@@ -83,7 +89,8 @@ func (n *Node) Start() bool {
 	}
 	if n.disk != nil {
 		e.Disk = diskPort{p, n.disk.FS()}
-		markVolatile.Sometimes(n.disk.Durable() > w.now)
+		markSyncing.Sometimes(n.disk.Durable() > w.now)
+		markVolatile.Sometimes(n.disk.Volatile())
 	}
 	w.Trace.record(w.now, TraceProcess, uint32(n.addr), 1, n.name)
 	w.changed(n, Started)

@@ -14,7 +14,11 @@ import (
 // process is one life of a node, from start to crash. It implements the ports
 // of env.Env. Nothing that it does after its end has an effect.
 type process struct {
-	node     *Node
+	node *Node
+	// epoch is what the monotonic clock shows beyond the node's: its zero is
+	// another instant in each process, so that what one of them shows means nothing
+	// to others or after a restart.
+	epoch    time.Duration
 	tasks    []*task // alive, in no particular but a deterministic order
 	receive  func(from env.Addr, payload []byte)
 	durable  []func() // callbacks of Barrier, in the order of the calls
@@ -85,7 +89,7 @@ func (p *process) Wall() time.Time {
 
 // Monotonic implements env.Clock.
 func (p *process) Monotonic() time.Duration {
-	return time.Duration(p.node.clock.Monotonic(p.node.world.now))
+	return p.epoch + time.Duration(p.node.clock.Monotonic(p.node.world.now))
 }
 
 // Go implements env.Scheduler.

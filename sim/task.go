@@ -49,12 +49,9 @@ type wake struct {
 func (k *Kernel) Go(name string, body func(env.Task)) { k.spawn(nil, name, body) }
 
 func (k *Kernel) spawn(owner *process, name string, body func(env.Task)) *task {
-	var t *task
-	if n := len(k.idle); n > 0 {
-		t = k.idle[n-1]
-		k.idle = k.idle[:n-1]
-	} else {
-		t = &task{kernel: k}
+	t := take(&k.idle)
+	if t.kernel == nil { // a new one
+		t.kernel = k
 		t.resume, t.cancel = iter.Pull(t.run)
 	}
 	t.owner, t.name, t.body = owner, name, body
@@ -193,13 +190,7 @@ func (t *task) Wake(wait uint64) {
 
 // schedule makes the task's current wait end at the virtual time at.
 func (k *Kernel) schedule(at int64, t *task) {
-	var w *wake
-	if n := len(k.wakes); n > 0 {
-		w = k.wakes[n-1]
-		k.wakes = k.wakes[:n-1]
-	} else {
-		w = new(wake)
-	}
+	w := take(&k.wakes)
 	w.task, w.wait = t, t.wait
 	k.queue.push(at, w)
 }

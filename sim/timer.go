@@ -21,13 +21,7 @@ func (p *process) After(d time.Duration, fn func()) env.Timer {
 	if !p.alive() {
 		return env.Timer{}
 	}
-	var t *timer
-	if n := len(k.timers); n > 0 {
-		t = k.timers[n-1]
-		k.timers = k.timers[:n-1]
-	} else {
-		t = new(timer)
-	}
+	t := take(&k.timers)
 	t.owner, t.fn, t.pending = p, fn, true
 	t.gen++
 	k.queue.push(k.now+p.duration(int64(max(d, 0))), t)

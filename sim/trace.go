@@ -14,7 +14,7 @@ const (
 	TraceBarrier                  // a disk reported durability
 	TraceProcess                  // a process started (Arg 1), ended (0), or ended itself (hash of the reason)
 	TraceFault                    // a fault began or ended: Arg is the hash of its text
-	TraceMark                     // recorded by a node or a harness through World.Trace
+	TraceMark                     // recorded by the harness, through World.Mark
 	numEventKinds
 )
 

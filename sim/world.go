@@ -69,9 +69,6 @@ type World struct {
 	hasDoomed atomic.Bool
 }
 
-// armedCrash is the disk's reason for a crash that CrashAtOp has armed.
-const armedCrash = "crash at a disk operation"
-
 // doom is the end of a process that is carried out after the current event.
 type doom struct {
 	process *process
@@ -175,7 +172,7 @@ func (w *World) reapDoomed() {
 		w.logf(n, "exit: %s", d.reason)
 		w.Trace.record(w.now, TraceProcess, uint32(n.addr), xxhash.Sum64String(d.reason), d.reason)
 		switch {
-		case n.onDeath != nil && d.reason == armedCrash:
+		case n.onDeath != nil && d.reason == disk.ArmedCrash:
 			n.onDeath()
 		case w.cfg.OnExit != nil:
 			w.cfg.OnExit(n, d.reason)
@@ -230,15 +227,4 @@ func (a *arrival) Fire() {
 	}
 	*a = arrival{}
 	w.arrivals = append(w.arrivals, a)
-}
-
-// take returns an element of a free list, or a new one.
-func take[T any](free *[]*T) *T {
-	n := len(*free)
-	if n == 0 {
-		return new(T)
-	}
-	x := (*free)[n-1]
-	*free = (*free)[:n-1]
-	return x
 }

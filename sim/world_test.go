@@ -195,9 +195,10 @@ func TestPauseDefers(t *testing.T) {
 	defer w.Close()
 	var log []string
 	n := w.AddNode(sim.NodeConfig{Name: "a", Main: func(e *env.Env) func() {
+		start := e.Clock.Monotonic()
 		for i := range 3 {
 			e.Sched.After(time.Duration(i+1)*time.Second, func() {
-				log = append(log, fmt.Sprintf("timer %d at %v", i, e.Clock.Monotonic()))
+				log = append(log, fmt.Sprintf("timer %d at %v", i, e.Clock.Monotonic()-start))
 			})
 		}
 		return nil
@@ -210,6 +211,26 @@ func TestPauseDefers(t *testing.T) {
 	want := "[timer 0 at 2.5s timer 1 at 2.5s timer 2 at 3s]"
 	if got := fmt.Sprint(log); got != want {
 		t.Fatalf("got  %s\nwant %s", got, want)
+	}
+}
+
+// What the monotonic clock of one process shows means nothing to another one, on
+// the same node either.
+func TestMonotonicEpochs(t *testing.T) {
+	w := sim.NewWorld(sim.Config{Seed: 1})
+	defer w.Close()
+	var starts []time.Duration
+	main := func(e *env.Env) func() {
+		starts = append(starts, e.Clock.Monotonic())
+		return nil
+	}
+	a, b := w.AddNode(sim.NodeConfig{Name: "a", Main: main}), w.AddNode(sim.NodeConfig{Name: "b", Main: main})
+	a.Start()
+	b.Start()
+	a.Crash(disk.ProcessKill)
+	a.Start()
+	if len(starts) != 3 || starts[0] == starts[1] || starts[0] == starts[2] || min(starts[0], starts[1], starts[2]) < 0 {
+		t.Fatalf("the clocks start at %v", starts)
 	}
 }
 

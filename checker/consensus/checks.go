@@ -132,7 +132,7 @@ func (l *Ledger) commit(g *group, p *peer, at Position) {
 	g.committed = grow(g.committed, at.Index)
 	c := &g.committed[at.Index]
 	if c.term == 0 {
-		*c = commit{at.Term, p.hard.Term}
+		*c = commit{term: at.Term, by: p.hard.Term}
 		l.counts.Commits++
 		g.commit = max(g.commit, at.Index)
 	}
@@ -142,8 +142,13 @@ func (l *Ledger) commit(g *group, p *peer, at Position) {
 	}
 }
 
-// Applied tells of an entry that a peer applies.
-func (l *Ledger) Applied(name Peer, e Entry) {
+// NoEffect is the effect of an entry that does nothing, for it came too late, or of
+// which nothing is told.
+const NoEffect = 0
+
+// Applied tells of an entry that a peer applies, and what that does: effect stands for
+// it, and has to be the same on every peer, be it there still at the end of the run or not.
+func (l *Ledger) Applied(name Peer, e Entry, effect uint64) {
 	g, p := l.find(name)
 	if e.Index > p.hard.Commit {
 		l.fail(verdict.StateMachineSafety, p, "applies index %d, and takes %d for committed", e.Index, p.hard.Commit)
@@ -152,6 +157,13 @@ func (l *Ledger) Applied(name Peer, e Entry) {
 	if e.Index < uint64(len(g.committed)) && g.committed[e.Index].term != 0 && g.committed[e.Index].term != e.Term {
 		l.fail(verdict.StateMachineSafety, p, "applies an entry of term %d at index %d, where one of term %d was committed",
 			e.Term, e.Index, g.committed[e.Index].term)
+	}
+	if e.Index < uint64(len(g.committed)) {
+		c := &g.committed[e.Index]
+		if c.applied && c.effect != effect {
+			l.fail(verdict.StateMachineSafety, p, "applies index %d with the effect %x, and another peer did with %x", e.Index, effect, c.effect)
+		}
+		c.applied, c.effect = true, effect
 	}
 	if there := g.lookup(Position{e.Index, e.Term}); there.term != 0 && there.digest != e.Digest {
 		l.fail(verdict.StateMachineSafety, p, "applies %x at index %d of term %d, and what was appended there is %x", e.Digest, e.Index, e.Term, there.digest)

@@ -14,7 +14,7 @@
 //	l.Durable(p, hard, consensus.Position{6, 6})  // now they are
 //	l.Elected(p, 6)
 //	l.Committed(p, 6)
-//	l.Applied(p, consensus.Entry{6, 6, digest})
+//	l.Applied(p, consensus.Entry{6, 6, digest}, effect)
 //
 // What it checks, by the anomaly under which it is told:
 //

@@ -86,6 +86,9 @@ type commit struct {
 	// by is a term in or before which it was committed: that of the peer that was
 	// the first to say so.
 	by uint64
+	// effect is what it did to the first peer that applied it, if one has.
+	effect  uint64
+	applied bool
 }
 
 // peer is what is known of one peer.
@@ -93,10 +96,10 @@ type peer struct {
 	Peer
 	node string
 	// hard and log are as raft has them, durable and stored as the disk does:
-	// stored is the index of the last entry there.
+	// stored is the last entry there, of term 0 if the process has only found it.
 	hard, durable HardState
 	log           log
-	stored        uint64
+	stored        Position
 	// cut is the index behind which a write may be under way that replaces
 	// entries, noCut if there is none.
 	cut uint64

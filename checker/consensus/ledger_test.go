@@ -142,17 +142,26 @@ func TestPromises(t *testing.T) {
 		{"another entry applied than was appended", func(s *story) {
 			s.write(1, 2, 0, Entry{2, 2, 7})
 			s.Committed(of(1), 2)
-			s.Applied(of(1), Entry{2, 2, 8})
+			s.Applied(of(1), Entry{2, 2, 8}, NoEffect)
 		}, "state-machine-safety: peer 1 of group 9 on a applies 8 at index 2 of term 2, and what was appended there is 7"},
 		{"another entry applied than was committed", func(s *story) {
 			s.write(1, 2, 0, Entry{2, 2, 7})
 			s.Committed(of(1), 2)
-			s.Applied(of(1), Entry{2, 1, 7})
+			s.Applied(of(1), Entry{2, 1, 7}, NoEffect)
 		}, "state-machine-safety: peer 1 of group 9 on a applies an entry of term 1 at index 2, where one of term 2 was committed"},
 		{"an entry applied that is not committed", func(s *story) {
 			s.write(1, 2, 0, Entry{2, 2, 7})
-			s.Applied(of(1), Entry{2, 2, 7})
+			s.Applied(of(1), Entry{2, 2, 7}, NoEffect)
 		}, "state-machine-safety: peer 1 of group 9 on a applies index 2, and takes 1 for committed"},
+		{"an entry with two effects", func(s *story) {
+			for _, peer := range []uint64{1, 2} {
+				s.write(peer, 2, 0, Entry{2, 2, 7})
+				s.Committed(of(peer), 2)
+			}
+			s.Applied(of(1), Entry{2, 2, 7}, 5)
+			s.Applied(of(1), Entry{2, 2, 7}, 5) // again, after a restart
+			s.Applied(of(2), Entry{2, 2, 7}, NoEffect)
+		}, "state-machine-safety: peer 2 of group 9 on b applies index 2 with the effect 0, and another peer did with 5"},
 		{"an entry replaced that was committed", func(s *story) {
 			s.write(1, 2, 0, Entry{2, 2, 7})
 			s.Committed(of(1), 2)
@@ -182,7 +191,7 @@ func TestPromises(t *testing.T) {
 		{"a snapshot, and entries after it", func(s *story) {
 			s.write(1, 2, 0, Entry{2, 2, 7})
 			s.Committed(of(1), 2)
-			s.Applied(of(1), Entry{2, 2, 7})
+			s.Applied(of(1), Entry{2, 2, 7}, NoEffect)
 			s.Restored(of(2), Position{2, 2})
 			s.write(2, 2, 0, Entry{3, 2, 8})
 		}, ""},
@@ -219,6 +228,16 @@ func TestPromises(t *testing.T) {
 			"an entry acknowledged in a term that is not", func(s *story) { s.Promised(of(1), 2, 0); s.Acknowledged(of(1), 2, 1) },
 			"not-durable: peer 1 of group 9 on a acknowledges index 1 in term 2, and what is on disk ends at index 1 in term 1",
 		},
+		{"an entry acknowledged that is not on disk, in a term that is over", func(s *story) {
+			s.write(1, 2, 0, Entry{2, 2, 7})
+			s.write(1, 3, 0)
+			s.Acknowledged(of(1), 2, 3)
+		}, "not-durable: peer 1 of group 9 on a acknowledges index 3 in term 2, and what is on disk ends at index 2 in term 3"},
+		{"an entry acknowledged that a later leader has replaced by the same write", func(s *story) {
+			s.write(1, 2, 0, Entry{2, 2, 7})
+			s.write(1, 4, 0, Entry{2, 4, 8})
+			s.Acknowledged(of(1), 3, 3)
+		}, ""},
 		{"an entry acknowledged that is on disk", func(s *story) { s.write(1, 2, 0, Entry{2, 2, 7}); s.Acknowledged(of(1), 2, 2) }, ""},
 
 		{

@@ -20,7 +20,6 @@ type write struct {
 	found bool
 	value string
 	last  bool // no later operation of the transaction writes the key
-	list  bool // an append
 }
 
 func newLookup(ix *index) *lookup {
@@ -34,7 +33,7 @@ func newLookup(ix *index) *lookup {
 				continue
 			}
 			k := ix.keyOf(t, j)
-			w := write{txn: int32(i), found: op.Value != nil, last: true, list: op.Kind == history.TxnAppend} //nolint:gosec // fewer than 2^31
+			w := write{txn: int32(i), found: op.Value != nil, last: true} //nolint:gosec // fewer than 2^31
 			if op.Value != nil {
 				w.value = *op.Value
 			}

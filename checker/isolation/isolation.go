@@ -56,7 +56,7 @@ func All(h *history.History) (check, skew verdict.Result) {
 	n.see()
 	ix.resolve()
 	ix.settle()
-	c := &checker{ix: ix, named: map[named]struct{}{}, others: len(n.reads)}
+	c := &checker{collector: newCollector(ix), others: len(n.reads)}
 	c.timestamps()
 	byReturn := ix.byReturn()
 	c.realTime(byReturn)
@@ -72,17 +72,25 @@ func All(h *history.History) (check, skew verdict.Result) {
 // name takes a search, and in a broken history everything is wrong.
 const explainMax = 10 * verdict.FindingsMax
 
-// checker collects findings.
+// checker judges by timestamps.
 type checker struct {
-	ix       *index
-	findings []verdict.Finding
-	named    map[named]struct{} // what was found already
-	lookup   *lookup            // made when something is wrong
-	wrongs   int                // how many answers were found wrong
-	others   int                // how many answers are not of the transactions in the index
+	collector
+
+	lookup *lookup // made when something is wrong
+	wrongs int     // how many answers were found wrong
+	others int     // how many answers are not of the transactions in the index
 
 	candidates candidates // of the answer that is judged; kept for its room
 }
+
+// collector collects findings.
+type collector struct {
+	ix       *index
+	findings []verdict.Finding
+	named    map[named]struct{} // what was found already
+}
+
+func newCollector(ix *index) collector { return collector{ix: ix, named: map[named]struct{}{}} }
 
 // named identifies a kind of trouble of one transaction: one finding is enough.
 type named struct {
@@ -91,7 +99,7 @@ type named struct {
 }
 
 // add adds a finding about transaction t, with the operations of others.
-func (c *checker) add(a verdict.Anomaly, t int32, message string, others ...int32) {
+func (c *collector) add(a verdict.Anomaly, t int32, message string, others ...int32) {
 	n := named{a, t}
 	if _, dup := c.named[n]; dup {
 		return

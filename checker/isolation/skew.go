@@ -17,9 +17,10 @@ const (
 	ww dependency = iota // overwrites
 	wr                   // reads from
 	rw                   // is overwritten after having read: an anti-dependency
+	rt                   // has ended before the other one began, in real time
 )
 
-func (d dependency) String() string { return [...]string{"ww", "wr", "rw"}[d] }
+func (d dependency) String() string { return [...]string{"ww", "wr", "rw", "rt"}[d] }
 
 type edge struct {
 	to  int32
@@ -305,6 +306,9 @@ func readsTwice(t *history.TxnRecord) bool {
 func classify(cycle []step) (a verdict.Anomaly, allowed bool) {
 	anti, adjacent, onlyWW, predicate := 0, false, true, false
 	for i, s := range cycle {
+		if s.edge.kind == rt {
+			return verdict.RealTimeOrder, false
+		}
 		onlyWW = onlyWW && s.edge.kind == ww
 		predicate = predicate || s.edge.phantom
 		if s.edge.kind == rw {

@@ -16,9 +16,10 @@ const AcknowledgedName = "acknowledged"
 // transaction has its commit record, with its commit timestamp and value, on
 // every key it wrote, or is still locked there, and whoever meets that lock finds the
 // transaction committed; a failed one has no record, and no lock that would be found
-// committed; one of unknown outcome has all or none. It holds for rows of the whole key space. What garbage collection up to
-// the safe point (0: there was none) has to remove may be gone, that of tables and
-// indexes which were dropped by then included, and nothing else.
+// committed; one of unknown outcome has all or none. It holds for rows of the whole
+// key space. What garbage collection up to the safe point (0: there was none) has to
+// remove may be gone, that of tables and indexes which were dropped by then included,
+// and nothing else.
 func Acknowledged(h *history.History, rows Rows, safePoint uint64) verdict.Result {
 	m := newScan(rows)
 	a := &acknowledged{

@@ -266,11 +266,16 @@ func (m *scan) oneTxn(start uint64, t *txn) {
 		m.add(verdict.RecordConflict, "transaction %d is committed at %d on %q and rolled back on %q",
 			start, committed.commit, committed.key, rolledBack.key)
 	}
-	m.locksOf(start, t, committed, rolledBack)
+	m.locksOf(start, t, committed)
 }
 
-// locksOf checks the locks that a transaction still holds.
-func (m *scan) locksOf(start uint64, t *txn, committed, rolledBack *mark) {
+// locksOf checks the locks that a transaction still holds. That it was rolled back on
+// another key forbids none. A prewrite of a secondary that was long under way may set
+// its lock after the rollback, for only the primary remembers that; and the primary may
+// be locked still when a secondary is rolled back: by a client that gives up and cannot
+// reach it, and by whoever recovers an asynchronous commit, for whom it comes last. A
+// lock and a rollback of one key contradict each other, which lock finds.
+func (m *scan) locksOf(start uint64, t *txn, committed *mark) {
 	for i, key := range t.locks {
 		l := m.keys[key].lock
 		if l.kind == 'S' {

@@ -13,8 +13,8 @@
 //	state.Placement(replicas, state.Wanted{...})   every region has its replicas, where they should be, evenly
 //	state.Directory(listing, stores, replicas)     what the placement driver tells of them is so
 //	state.Snapshots(nodes)                         nothing is left of snapshots
-//	state.MVCC(rows, state.Options{...})           one consistent fate for each transaction; no garbage where it was collected
-//	state.Index(h, rows, state.SafePoints{...})    rows and index entries of tables, one to one; what was dropped goes
+//	state.MVCC(rows, state.Options{...})           one consistent fate for each transaction; no garbage is left
+//	state.Index(h, rows, state.SafePoints{...})    rows and index entries, one to one; what was dropped goes
 //	state.Acknowledged(h, rows, safePoint)         what clients were told is what is stored
 package state
 

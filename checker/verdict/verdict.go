@@ -72,6 +72,9 @@ type Finding struct {
 	Anomaly Anomaly `json:"anomaly"`
 	// Message is a sentence for people, with keys, values and timestamps.
 	Message string `json:"message"`
+	// Check says which of the checks that look for the anomaly found it, without
+	// names and values; empty if there is one only.
+	Check string `json:"check,omitempty"`
 	// Evidence holds the ids of the operations that suffice to see it, the one
 	// that shows it first; where no operation shows it, those that it is about.
 	Evidence []int `json:"evidence,omitempty"`

@@ -19,8 +19,9 @@ import (
 
 func checkCommand() *cobra.Command {
 	var (
-		limit time.Duration
-		edn   string
+		limit       time.Duration
+		edn         string
+		consistency string
 	)
 	cmd := &cobra.Command{
 		Use:   "check HISTORY",
@@ -28,21 +29,39 @@ func checkCommand() *cobra.Command {
 		Long: `check reads a history and runs every checker that applies to it. It knows
   history.jsonl    as this program writes it, or the folder of a run
   *.edn, *.json    Jepsen histories of registers, mutexes, key-value stores, banks, and of
-                   transactions that have timestamps (docs/history.md)
+                   transactions (docs/history.md)
   *.log, *.txt     the text forms of porcupine's test data
-A run finds more than a history shows. Given a folder, check also tells what the run itself
-has found, if that is worse, and the exit status is that of the worse verdict. A history.jsonl that was cut off, because its run was killed, is checked as far as what
-was under way at its end cannot matter: it holds a violation, or has no verdict.`,
-		Example: "  simrun check out/bank-7/history.jsonl",
+A run finds more than its history shows. Given a folder, check also prints what the run
+itself found, if that is worse, and the exit status is that of the worse verdict. If the
+folder does not say what the run found, the verdict is UNKNOWN. A history.jsonl that was
+cut off, because its run was killed, is checked as far as possible; the result is
+VIOLATION or UNKNOWN, never OK.`,
+		Example: "  simrun check out/bank-7/history.jsonl\n  simrun check append.edn --consistency strict-serializable",
 		Args:    one("one history"),
-		RunE:    func(cmd *cobra.Command, args []string) error { return check(cmd, args[0], limit, edn) },
+		RunE:    func(cmd *cobra.Command, args []string) error { return check(cmd, args[0], limit, edn, consistency) },
 	}
 	cmd.Flags().DurationVar(&limit, "limit", time.Minute, "real time that the search for a linearization may take")
 	cmd.Flags().StringVar(&edn, "edn", "", "also write the history in Jepsen's form to this file")
+	cmd.Flags().StringVar(&consistency, "consistency", "", "what transactions were promised, in the place of what the history says: "+
+		"snapshot-isolation, serializable or strict-serializable")
 	return cmd
 }
 
-func check(cmd *cobra.Command, file string, limit time.Duration, edn string) error {
+// promised sets the level of isolation that a history is to be judged by.
+func promised(h *history.History, level string) error {
+	switch level {
+	case "":
+	case "snapshot-isolation":
+		h.Consistency = history.SnapshotIsolation
+	case string(history.Serializable), string(history.StrictSerializable):
+		h.Consistency = history.Consistency(level)
+	default:
+		return fmt.Errorf("--consistency %q is unknown; write snapshot-isolation, serializable or strict-serializable", level)
+	}
+	return nil
+}
+
+func check(cmd *cobra.Command, file string, limit time.Duration, edn, consistency string) error {
 	if limit <= 0 {
 		return fmt.Errorf("--limit %v leaves no time to search; give a positive duration such as 1m", limit)
 	}
@@ -55,6 +74,9 @@ func check(cmd *cobra.Command, file string, limit time.Duration, edn string) err
 	cut := isCut(h, err)
 	if err != nil && !cut {
 		return noHistory(file, err)
+	}
+	if err := promised(h, consistency); err != nil {
+		return err
 	}
 	if edn != "" {
 		if err := exportEDN(edn, file, h); err != nil {
@@ -71,23 +93,38 @@ func check(cmd *cobra.Command, file string, limit time.Duration, edn string) err
 	}
 	verdict := checker.Of(results)
 	fmt.Fprintln(cmd.OutOrStdout(), verdict)
-	return verdictStatus(checker.Merge(verdict, recordedVerdict(cmd, folder, verdict)))
+	if folder == "" {
+		return verdictStatus(verdict)
+	}
+	return verdictStatus(checker.Merge(verdict, recordedVerdict(cmd, folder, verdict, cut)))
 }
 
-// recordedVerdict returns the verdict that the run in a folder had, and tells it if it
-// is worse than that of its history: a run finds more than clients can see, and a
-// folder that says so must not look well.
-func recordedVerdict(cmd *cobra.Command, folder string, ofHistory checker.Verdict) checker.Verdict {
-	if folder == "" {
-		return checker.OK
+// recordedVerdict returns the verdict of the run in a folder, and prints it if it is
+// worse than that of its history: a run finds more than clients can see, so a folder
+// that does not say what was found is not OK. The trace is not needed for that. A run
+// that was killed left no result; its cut history says so.
+func recordedVerdict(cmd *cobra.Command, folder string, ofHistory checker.Verdict, cut bool) checker.Verdict {
+	file := filepath.Join(folder, reports.FileResult)
+	var r *reports.Result
+	data, err := os.ReadFile(file) //nolint:gosec // a file of the folder
+	if err == nil {
+		r, err = reports.ParseResult(file, data)
 	}
-	r, err := reports.LoadResult(folder)
+	missing := errors.Is(err, fs.ErrNotExist)
 	switch {
-	case errors.Is(err, fs.ErrNotExist): // of a run that was killed
-		return checker.OK
+	case missing && cut:
+		return checker.Unknown
 	case err != nil:
-		fmt.Fprintf(cmd.ErrOrStderr(), "simrun: what the run itself has found is not known: %v\n", err)
-		return checker.OK
+		reason := err.Error()
+		if missing {
+			reason = file + ": the file is missing"
+			if _, statErr := os.Stat(filepath.Join(folder, reports.FilePlan)); statErr == nil {
+				reason += "; " + reports.RecordAnew(folder)
+			}
+		}
+		fmt.Fprintf(cmd.OutOrStdout(), "the run itself: %v, its verdict cannot be read: %s; to judge the history alone: simrun check %s\n",
+			checker.Unknown, reason, reports.ShellQuoted(filepath.Join(folder, reports.FileHistory)))
+		return checker.Unknown
 	case checker.Merge(ofHistory, r.Verdict) == ofHistory:
 		return r.Verdict
 	}
@@ -110,7 +147,7 @@ func noHistory(file string, err error) error {
 	missing := errors.Is(err, fs.ErrNotExist)
 	switch {
 	case missing && statErr == nil:
-		return &reports.Error{File: file, Problem: "the file is missing", Remedy: remedy(dir), Err: err}
+		return &reports.Error{File: file, Problem: "the file is missing", Remedy: reports.RecordAnew(dir), Err: err}
 	case missing:
 		return &reports.Error{File: file, Problem: "the file is missing", Remedy: "is " + dir + " the folder of a run?", Err: err}
 	case statErr == nil:
@@ -126,7 +163,7 @@ func printResult(w io.Writer, r checker.Result) {
 	}
 	fmt.Fprintln(w)
 	for _, f := range r.Findings {
-		fmt.Fprintf(w, "  %s: %s", f.Anomaly, f.Message)
+		fmt.Fprintf(w, "  %s: %s", f.Anomaly, reports.Visible(f.Message))
 		if len(f.Evidence) > 0 {
 			fmt.Fprintf(w, " (operations %v)", f.Evidence)
 		}
@@ -136,7 +173,7 @@ func printResult(w io.Writer, r checker.Result) {
 		fmt.Fprintf(w, "  and %d more\n", r.More)
 	}
 	for _, f := range r.Observations {
-		fmt.Fprintf(w, "  allowed: %s: %s\n", f.Anomaly, f.Message)
+		fmt.Fprintf(w, "  allowed: %s: %s\n", f.Anomaly, reports.Visible(f.Message))
 	}
 }
 

@@ -31,8 +31,8 @@ func judgeCut(h *history.History, opts checker.Options) []checker.Result {
 	}
 	return append(results, checker.Result{
 		Checker: "recording", Verdict: checker.Unknown,
-		Reason: fmt.Sprintf("cut off after %s; %d of them end before one begins that may be missing, and are checked; one that is whole ends with the line %s",
-			plural(len(h.Ops), "operation"), len(part.Ops), history.EndLine(len(h.Ops))),
+		Reason: fmt.Sprintf("history truncated: %s, %d of them checkable; no end line, such as %s",
+			plural(len(h.Ops), "complete operation"), len(part.Ops), history.EndLine(len(h.Ops))),
 	})
 }
 
@@ -109,7 +109,7 @@ func cutRun(dir string, run *reports.Run, p *plan.Plan, opts checker.Options) {
 		Checkers: judgeCut(run.History, opts),
 	}
 	if p != nil { // else it is no scenario's
-		r.Command = "simrun run " + quoted(filepath.Join(dir, reports.FilePlan))
+		r.Command = "simrun run " + reports.ShellQuoted(filepath.Join(dir, reports.FilePlan))
 		r.Nodes = p.NodeNames()
 		r.Stats.Faults = scheduled(p.Faults)
 	}

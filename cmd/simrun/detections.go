@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -133,12 +134,7 @@ func (p *page) String() string {
 	for _, line := range tableHead {
 		b.WriteString(line + "\n")
 	}
-	ids := make([]string, 0, len(p.rows))
-	for id := range p.rows {
-		ids = append(ids, id)
-	}
-	slices.Sort(ids)
-	for _, id := range ids {
+	for _, id := range slices.Sorted(maps.Keys(p.rows)) {
 		b.WriteString(p.rows[id] + "\n")
 	}
 	b.WriteString(p.after)
@@ -147,7 +143,7 @@ func (p *page) String() string {
 
 // row is the detection's line of the table.
 func (d detection) row() string {
-	by := d.signature
+	by, _, _ := strings.Cut(d.signature, ": ") // which of the checks does not fit into a table
 	if !d.found {
 		by = "**not found**"
 	}

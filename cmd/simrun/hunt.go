@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -33,12 +34,12 @@ func huntCommand() *cobra.Command {
 		Use:   "hunt SCENARIO|PLAN.toml",
 		Short: "Run many seeds in many processes and list the failures",
 		Long: `hunt runs the plans that a scenario has for the seeds, or one plan under each of them
-in the place of its own. It tells each failure when it is met, and at the end all of them grouped by what
-was found, each with the commands that run its first seed again and that shrink it. An interrupt ends the
-hunt and tells what was found so far; the exit status is then 3, or 1 if that was a
-violation. When --for is over, seeds that are almost done are waited for, and those
-that were still under way are told: one that had run far longer than all others is
-UNKNOWN. The exit status is 3 also if some of --seeds were not run.`,
+in the place of its own. It tells each failure when it is met, and at the end all of them
+grouped by what was found, each with the commands that run its first seed again and that
+shrink it. An interrupt ends the hunt and tells what was found so far; the exit status is
+then 3, or 1 if that was a violation. When --for is over, seeds that are almost done are
+waited for, and those that were still under way are told: one that had run far longer than
+all others is UNKNOWN. The exit status is 3 also if some of --seeds were not run.`,
 		Example: `  simrun hunt bank --seeds 1-2000
   simrun hunt bank --for 10m
   simrun hunt bank --seeds 1-500 --knob commit-mode=async
@@ -51,9 +52,13 @@ UNKNOWN. The exit status is 3 also if some of --seeds were not run.`,
 	addPoolFlags(cmd, &f.workers, &f.seedTimeout)
 	addKnobFlag(cmd, &f.knobs)
 	cmd.Flags().BoolVar(&f.stop, "stop", false, "stop at the first violation")
-	cmd.Flags().BoolVar(&f.marks, "marks", false, "list how often each rare branch was reached, and in how many seeds")
+	addMarksFlag(cmd, &f.marks)
 	cmd.Flags().StringVar(&f.junit, "junit", "", "also write the runs as a JUnit test suite to this file")
 	return cmd
+}
+
+func addMarksFlag(cmd *cobra.Command, marks *bool) {
+	cmd.Flags().BoolVar(marks, "marks", false, "list how often each rare branch was reached, and in how many seeds")
 }
 
 // addPoolFlags adds the flags of the commands that use worker processes.
@@ -80,6 +85,9 @@ func hunt(cmd *cobra.Command, name string, f *huntFlags) error {
 	}
 	if err = src.fix(f.knobs); err != nil {
 		return err
+	}
+	if f.limit == 0 && cmd.Flags().Changed("for") {
+		return errors.New("--for 0s leaves no time: give a positive duration such as 10m, or leave it out")
 	}
 	next, total, err := f.jobs()
 	if err != nil {

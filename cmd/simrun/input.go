@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -26,6 +27,7 @@ type source struct {
 	plan     *plan.Plan
 	scenario *scenarios.Scenario
 	knobs    []string // of the scenario that are fixed, as the command line has them
+	shrunk   bool     // the plan is one that shrink has written
 }
 
 // findSource reads the argument of a command: the name of a scenario, or the
@@ -37,17 +39,25 @@ func findSource(name string) (*source, error) {
 	case slices.Contains(scenarios.Names(), name), !isFile && !strings.HasSuffix(name, ".toml"):
 		s, findErr := scenarios.Find(name)
 		if findErr != nil {
-			return nil, folderHint(name, findErr)
+			return nil, folderHint(name, near(name, findErr))
 		}
 		return &source{name: name, embedded: true, scenario: s}, nil
 	case err != nil:
-		return nil, fmt.Errorf("cannot read the plan or scenario: %w", err)
+		return nil, fmt.Errorf("cannot read %s: %w", name, withoutPath(err))
 	}
 	text, err := os.ReadFile(name)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the plan or scenario: %w", err)
+		return nil, fmt.Errorf("cannot read %s: %w", name, withoutPath(err))
 	}
 	return parseSource(name, text)
+}
+
+// near asks about a scenario that there is, if the name is nearly that.
+func near(name string, err error) error {
+	if question := didYouMean(name, scenarios.Names()); question != "" {
+		return fmt.Errorf("no scenario %q: %ssimrun list names them all", name, question)
+	}
+	return err
 }
 
 // parseSource reads the text of a plan or scenario file.
@@ -56,11 +66,14 @@ func parseSource(name string, text []byte) (*source, error) {
 		return nil, fmt.Errorf("%s: the file holds nothing: a plan begins with version, scenario and seed, a scenario with name and about", name)
 	}
 	if isPlan(text) {
+		if err := refuseOwnPlan(name, text); err != nil {
+			return nil, err
+		}
 		p, err := parsePlan(name, string(text))
 		if err != nil {
 			return nil, err
 		}
-		return &source{name: name, plan: &p}, nil
+		return &source{name: name, plan: &p, shrunk: bytes.HasPrefix(text, []byte(shrunkSign))}, nil
 	}
 	s, err := scenarios.Parse(name, text)
 	if err != nil {
@@ -90,7 +103,7 @@ func folderHint(name string, err error) error {
 	if _, statErr := os.Stat(file); statErr != nil {
 		return err
 	}
-	return fmt.Errorf("%s is a folder: use simrun replay %s, or give its plan, %s", name, quoted(name), file)
+	return fmt.Errorf("%s is a folder: use simrun replay %s, or give its plan, %s", name, reports.ShellQuoted(name), file)
 }
 
 // hasFields reports whether a text is more than comments.
@@ -148,12 +161,12 @@ func (s *source) command(seed uint64) string { return s.commandTo("run", seed) }
 
 // commandTo is the command line that does something with a seed.
 func (s *source) commandTo(do string, seed uint64) string {
-	command := fmt.Sprintf("simrun %s %s", do, quoted(s.name))
+	command := fmt.Sprintf("simrun %s %s", do, reports.ShellQuoted(s.name))
 	if !s.ownSeed(seed) {
 		command += fmt.Sprintf(" --seed %d", seed)
 	}
 	for _, knob := range s.knobs {
-		command += " --knob " + quoted(knob)
+		command += " --knob " + reports.ShellQuoted(knob)
 	}
 	return command
 }
@@ -178,17 +191,6 @@ func (s *source) folder(seed uint64) string {
 		name += "-" + strings.ReplaceAll(knob, "=", "-")
 	}
 	return filepath.Join("out", name)
-}
-
-// quoted makes a path one word of a shell's command line.
-func quoted(path string) string {
-	plain := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("/._-+:,@=", r)
-	}
-	if path != "" && strings.IndexFunc(path, func(r rune) bool { return !plain(r) }) < 0 {
-		return path
-	}
-	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // seedFlag is the value of --seed.
@@ -217,6 +219,7 @@ func (s *seedFlag) Set(text string) error {
 // parseSeeds reads "7", "1-100" or "3,7,20-30".
 func parseSeeds(text string) ([]uint64, error) {
 	var seeds []uint64
+	given := map[uint64]struct{}{}
 	for part := range strings.SplitSeq(text, ",") {
 		from, to, isRange := strings.Cut(part, "-")
 		first, err := strconv.ParseUint(from, 10, 64)
@@ -235,7 +238,10 @@ func parseSeeds(text string) ([]uint64, error) {
 			return nil, fmt.Errorf("--seeds %q: these are more than %d seeds; give fewer, or hunt --for a time", text, seedsMax)
 		}
 		for seed := first; ; seed++ {
-			seeds = append(seeds, seed)
+			if _, twice := given[seed]; !twice {
+				given[seed] = struct{}{}
+				seeds = append(seeds, seed)
+			}
 			if seed == last {
 				break
 			}

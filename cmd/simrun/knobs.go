@@ -3,10 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"simrun/scenarios"
 	"simrun/scenarios/runner"
 )
 
@@ -36,6 +38,9 @@ func (s *source) fix(knobs []string) error {
 			return fmt.Errorf("--knob %s: %s is given twice: keep one", knob, name)
 		}
 		given[name] = true
+		if question := didYouMean(name, scenarios.KnobNames()); question != "" && !slices.Contains(scenarios.KnobNames(), name) {
+			return fmt.Errorf("--knob %s: there is no knob of that name: %sdocs/plans.md names them all", knob, question)
+		}
 		if err := s.scenario.Fix(name, value); err != nil {
 			return fmt.Errorf("--knob %s: %w", knob, err)
 		}

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
+	"strconv"
 
 	"github.com/spf13/cobra"
 )
@@ -35,6 +37,9 @@ func (s status) Error() string {
 
 func (s status) Unwrap() error { return s.cause }
 
+// parsing is how the conversions of the standard library begin and end their errors.
+var parsing = regexp.MustCompile(`strconv\.\w+: parsing "[^"]*": (?:invalid syntax|value out of range)`)
+
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run carries out one command line and returns the exit status.
@@ -57,7 +62,7 @@ UNRECOVERABLE: the faults have destroyed the data).`,
 	root.SetErr(stderr)
 	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fmt.Errorf("%w; see %s --help", err, cmd.CommandPath())
+		return fmt.Errorf("%s; see %s --help", parsing.ReplaceAllString(err.Error(), "it is not a number that fits"), cmd.CommandPath())
 	})
 	root.AddCommand(
 		runCommand(),     // one seed or plan: verdict and output folder
@@ -73,11 +78,27 @@ UNRECOVERABLE: the faults have destroyed the data).`,
 		versionCommand(), // of program and file formats
 		workerCommand(),  // hidden: what verify, hunt, shrink and planted run in parallel
 	)
+	root.SetHelpCommand(helpCommand())
 	s := conclude(root.Execute(), out)
 	if s.cause != nil {
 		fmt.Fprintln(stderr, "simrun:", s.cause)
 	}
 	return s.code
+}
+
+// helpCommand is help that knows an error from an answer.
+func helpCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Help about any command",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			about, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return fmt.Errorf("there is no command %q; see simrun --help", args[len(args)-1])
+			}
+			return about.Help()
+		},
+	}
 }
 
 // conclude turns what a command returned into an exit status. Output that could
@@ -118,6 +139,10 @@ func one(what string) cobra.PositionalArgs {
 		if len(args) == 1 {
 			return nil
 		}
-		return fmt.Errorf("%s takes %s, and there are %d arguments; see %s --help", cmd.CommandPath(), what, len(args), cmd.CommandPath())
+		got := "none"
+		if len(args) > 0 {
+			got = strconv.Itoa(len(args)) + " arguments"
+		}
+		return fmt.Errorf("%s: expected %s, got %s; see %s --help", cmd.CommandPath(), what, got, cmd.CommandPath())
 	}
 }

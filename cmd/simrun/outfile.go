@@ -37,7 +37,7 @@ func openOut(name, sign string) (*outFile, error) {
 		}
 		return &outFile{File: device, name: name}, nil
 	case err == nil && info.Size() > 0 && !begins(name, sign):
-		return nil, fmt.Errorf("cannot write %s: it is there, and not a file of this kind; remove it, or choose another name", name)
+		return nil, fmt.Errorf("cannot write %s: it exists and was not written by this command; not overwriting, remove it or choose another name", name)
 	case err == nil:
 		mode = info.Mode().Perm()
 		if final, err = filepath.EvalSymlinks(name); err != nil {

@@ -107,7 +107,7 @@ func TestFullDisk(t *testing.T) {
 		t.Error(err)
 	}
 	check := start(t, "check", folder)
-	if out, code := check.end(); code != exitUnknown || !strings.Contains(out, "cut off after ") {
+	if out, code := check.end(); code != exitUnknown || !strings.Contains(out, "history truncated: ") {
 		t.Errorf("check: exit status %d: %s%s", code, out, check.stderr.String())
 	}
 }

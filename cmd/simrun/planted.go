@@ -142,8 +142,8 @@ type detection struct {
 }
 
 func (d detection) String() string {
-	text := fmt.Sprintf("%s found in %s after %d seeds, %s CPU-seconds: seed %d, %s",
-		d.bug.ID, d.where(), d.seeds, seconds(d.cpu), d.seed, d.signature)
+	text := fmt.Sprintf("%s found in %s after %s, %s CPU-seconds: seed %d, %s",
+		d.bug.ID, d.where(), plural(d.seeds, "seed"), seconds(d.cpu), d.seed, d.signature)
 	if !d.found {
 		text = fmt.Sprintf("%s NOT FOUND in %s, %d seeds, %s CPU-seconds", d.bug.ID, d.where(), d.seeds, seconds(d.cpu))
 	}

@@ -200,7 +200,7 @@ func TestRunKilled(t *testing.T) {
 	for _, command := range []string{"check", "report"} {
 		again := start(t, command, folder)
 		out, code := again.end()
-		if code != exitUnknown || !strings.Contains(out, "cut off after ") || !strings.Contains(out, "linear") || again.stderr.Len() > 0 {
+		if code != exitUnknown || !strings.Contains(out, "history truncated: ") || !strings.Contains(out, "linear") || again.stderr.Len() > 0 {
 			t.Errorf("%s ended with status %d:\n%s%s", command, code, out, again.stderr.String())
 		}
 		told = out
@@ -269,7 +269,7 @@ func TestReplayOfInterrupted(t *testing.T) {
 	other := record()
 	other.History.Ops[1].Return++
 	_, err = compareRuns("out/x", other, now, again)
-	if err == nil || !strings.Contains(err.Error(), "another version of the program") {
+	if err == nil || !strings.Contains(err.Error(), "a different build or plan") {
 		t.Errorf("got %v", err)
 	}
 	_, err = compareRuns("out/x", other, now, func() (*runner.Outcome, error) { return runner.Run(tiny(t).Plan(8), runner.Options{}) })

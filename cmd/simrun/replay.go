@@ -39,6 +39,9 @@ func replay(cmd *cobra.Command, dir string) error {
 	if err != nil {
 		return withRemedy(err, dir)
 	}
+	if err = refuseOwn(dir, recorded); err != nil {
+		return err
+	}
 	p, err := shownPlan(dir, recorded)
 	switch {
 	case err != nil:
@@ -56,7 +59,7 @@ func replay(cmd *cobra.Command, dir string) error {
 	case interrupted():
 		return status{exitUnknown, fmt.Errorf("%w before the replay could be compared", errInterrupted)}
 	}
-	outcome.Result.Command = recorded.Result.Command
+	outcome.Result.Command, outcome.Result.Shrunk = recorded.Result.Command, recorded.Result.Shrunk
 	outcome.Result.Program = program()
 	run := &reports.Run{Plan: recorded.Plan, History: outcome.History, Result: outcome.Result}
 	opts := reports.TextOptions{Color: isTerminal(cmd.OutOrStdout())}
@@ -66,13 +69,7 @@ func replay(cmd *cobra.Command, dir string) error {
 	if err = reports.WriteText(cmd.OutOrStdout(), run, opts); err != nil {
 		return err
 	}
-	answer, err := compareRuns(dir, recorded, run, func() (*runner.Outcome, error) {
-		third, failed := runner.Run(p, runner.Options{Interrupted: interrupted})
-		if failed == nil && interrupted() {
-			failed = errInterrupted
-		}
-		return third, failed
-	})
+	answer, err := compareRuns(dir, recorded, run, onceMore(p, interrupted))
 	if err != nil {
 		return err
 	}
@@ -94,7 +91,7 @@ func compareRuns(dir string, recorded, now *reports.Run, again func() (*runner.O
 		return "", explainDifference(dir, then, result, again)
 	case same < max(len(recorded.History.Ops), len(now.History.Ops)):
 		return "", fmt.Errorf("%s: the trace is that of the recording, but operation %d of the history is another: the file was edited; %s",
-			filepath.Join(dir, reports.FileHistory), same+1, remedy(dir))
+			filepath.Join(dir, reports.FileHistory), same+1, reports.RecordAnew(dir))
 	}
 	answer := fmt.Sprintf("replayed exactly: trace %v", result.TraceHash)
 	if other := otherProgram(then.Program, result.Program); other != "" {
@@ -120,13 +117,28 @@ func explainDifference(dir string, then, now *reports.Result, again func() (*run
 	file := filepath.Join(dir, reports.FilePlan)
 	if third.Result.TraceHash != now.TraceHash {
 		return status{exitViolation, fmt.Errorf("%s; the simulation is not deterministic, for a third run gives %v: simrun verify %s names the first difference",
-			where, third.Result.TraceHash, quoted(file))}
+			where, third.Result.TraceHash, reports.ShellQuoted(file))}
 	}
 	if other := otherProgram(then.Program, now.Program); other != "" {
-		return fmt.Errorf("%s; two runs now agree, and it was %s: take the program that recorded it, or %s", where, other, remedy(dir))
+		return fmt.Errorf("%s; the run is deterministic today, but it was %s: use the build that recorded it, or %s", where, other, reports.RecordAnew(dir))
 	}
-	return fmt.Errorf("%s; two runs now agree, so that the recording is of another version of the program or of another plan: take the program that recorded it, or %s",
-		where, remedy(dir))
+	return fmt.Errorf("%s; the run is deterministic today, so the recording comes from a different build or plan: use the build that recorded it, or %s",
+		where, reports.RecordAnew(dir))
+}
+
+// onceMore returns a function that runs a plan, and has no outcome of a run that was
+// interrupted.
+func onceMore(p *plan.Plan, interrupted func() bool) func() (*runner.Outcome, error) {
+	return func() (*runner.Outcome, error) {
+		outcome, err := runner.Run(p, runner.Options{Interrupted: interrupted})
+		switch {
+		case err != nil:
+			return nil, err
+		case interrupted():
+			return nil, errInterrupted
+		}
+		return outcome, nil
+	}
 }
 
 // firstDifference says between which checkpoints two traces part.
@@ -175,11 +187,6 @@ func sameOperations(a, b *history.History) int {
 	return min(len(a.Ops), len(b.Ops))
 }
 
-// remedy is how to make a recording anew.
-func remedy(dir string) string {
-	return fmt.Sprintf("record it anew: simrun run %s --out %s", quoted(filepath.Join(dir, reports.FilePlan)), quoted(dir))
-}
-
 // withRemedy replaces the general advice to record a run again by the command
 // for this folder.
 func withRemedy(err error, dir string) error {
@@ -192,10 +199,10 @@ func withRemedy(err error, dir string) error {
 			return fmt.Errorf("%w; or record it anew: %s", err, again)
 		}
 	case errors.As(err, &file) && filepath.Base(file.File) != reports.FilePlan:
-		return &reports.Error{File: file.File, Line: file.Line, Problem: file.Problem, Remedy: remedy(dir), Err: file.Err}
+		return &reports.Error{File: file.File, Line: file.Line, Problem: file.Problem, Remedy: reports.RecordAnew(dir), Err: file.Err}
 	case errors.As(err, &record):
 		changed := *record
-		changed.Remedy = remedy(dir)
+		changed.Remedy = reports.RecordAnew(dir)
 		return &changed
 	}
 	return err
@@ -213,5 +220,5 @@ func withoutPlan(dir string) string {
 	if err != nil || r.Scenario == "" || strings.Contains(r.Command, reports.FilePlan) {
 		return ""
 	}
-	return r.Reproduce() + " --out " + quoted(dir)
+	return r.Reproduce() + " --out " + reports.ShellQuoted(dir)
 }

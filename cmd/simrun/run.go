@@ -37,9 +37,10 @@ func runCommand() *cobra.Command {
 		Use:   "run SCENARIO|PLAN.toml",
 		Short: "Run one seed of a scenario, or a plan, and print the verdict",
 		Long: `run takes the name of a scenario, or the path of a scenario or plan file. A plan has its
-seed inside; --seed runs it under another one. The output folder gets the plan, the history while it is recorded, and at the end the verdict, the
-trace and a page. A folder that holds an earlier run keeps it until the new one is whole;
-till then that is in its subfolder ` + reports.FolderNew + `. An interrupt ends the run early: what was recorded is checked and kept.`,
+seed inside; --seed runs it under another one. The output folder gets the plan, the history
+while it is recorded, and at the end the verdict, the trace and a page. A folder that holds
+an earlier run keeps it until the new one is whole; till then that is in its subfolder ` + reports.FolderNew + `.
+An interrupt ends the run early: what was recorded is checked and kept.`,
 		Example: `  simrun run bank --seed 7
   simrun run bank --seed 7 --trace events.txt --trace-from 2s --trace-to 3s
   simrun run bank --seed 7 --knob commit-mode=async --knob pessimistic=1000
@@ -198,6 +199,7 @@ func runInto(folder *reports.Folder, src *source, p *plan.Plan, opts runner.Opti
 	if !src.embedded || len(src.knobs) > 0 {
 		outcome.Result.Command = src.command(p.Seed)
 	}
+	outcome.Result.Shrunk = src.shrunk
 	run := &reports.Run{Plan: text, History: outcome.History, Result: outcome.Result}
 	if err := folder.Save(run); history.err == nil {
 		return run, err

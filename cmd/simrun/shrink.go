@@ -42,8 +42,8 @@ lengths of boot, calm and audit stay as they are.
 
 The plan is kept whenever it has become smaller, in the folder of the run, as
 ` + fileShrunk + `, or in the file of --out, and is run once more at the end, as simrun run
-does. An interrupt leaves the smallest plan so far; so does the end of --for or --runs. But for
---for, what comes out does not depend on the number of workers.`,
+does. An interrupt leaves the smallest plan so far; so does the end of --for or --runs.
+Without --for, the result is independent of --workers.`,
 		Example: `  simrun shrink out/bank-7
   simrun shrink bank --seed 7 --for 10m
   simrun shrink plan.toml --out small.toml`,
@@ -83,6 +83,7 @@ func shrinkOne(cmd *cobra.Command, name string, f *shrinkFlags) error {
 	if err != nil {
 		return status{exitViolation, err} // that it fails is known
 	}
+	cancel() // the interrupts are tell's now: a second one is to end the process
 	return s.tell(cmd)
 }
 
@@ -144,11 +145,14 @@ func findRecorded(cmd *cobra.Command, dir string) (*failing, error) {
 	if err != nil {
 		return nil, withRemedy(err, dir)
 	}
+	if err = refuseOwn(dir, recorded); err != nil {
+		return nil, err
+	}
 	p, err := parsePlan(filepath.Join(dir, reports.FilePlan), recorded.Plan)
 	if err != nil {
 		return nil, withRemedy(err, dir)
 	}
-	c := &failing{plan: &p, name: dir, command: "simrun shrink " + quoted(dir), folder: dir, recorded: recorded}
+	c := &failing{plan: &p, name: dir, command: "simrun shrink " + reports.ShellQuoted(dir), folder: dir, recorded: recorded}
 	return c, c.refuse(recorded.Result)
 }
 
@@ -158,10 +162,10 @@ func (c *failing) refuse(r *reports.Result) error {
 	case checker.Violation:
 		return nil
 	case checker.OK:
-		return fmt.Errorf("nothing to shrink: %s, %s, is OK", c.name, r.Name())
+		return fmt.Errorf("nothing to shrink: %s seed %d passes", c.name, r.Seed)
 	case checker.Unknown, checker.Unrecoverable:
 	}
-	err := fmt.Errorf("nothing to shrink: %s, %s, is %v, and only a violation fails in a way that can be told from others", c.name, r.Name(), r.Verdict)
+	err := fmt.Errorf("nothing to shrink: %s seed %d is %v; only a violation can be shrunk", c.name, r.Seed, r.Verdict)
 	if line := message(r); line != "" {
 		err = fmt.Errorf("%w: %s", err, line)
 	}
@@ -184,13 +188,7 @@ func (c *failing) run(ctx context.Context, cmd *cobra.Command) error {
 	c.result = outcome.Result
 	c.result.Program = program()
 	if c.recorded != nil && c.recorded.Result.TraceHash != c.result.TraceHash {
-		return explainDifference(c.folder, c.recorded.Result, c.result, func() (*runner.Outcome, error) {
-			third, failed := runner.Run(c.plan, runner.Options{Interrupted: interrupted})
-			if failed == nil && interrupted() {
-				failed = errInterrupted
-			}
-			return third, failed
-		})
+		return explainDifference(c.folder, c.recorded.Result, c.result, onceMore(c.plan, interrupted))
 	}
 	c.cpu = cpuTime() - before
 	return nil

@@ -88,7 +88,7 @@ func (s *shrunk) tell(cmd *cobra.Command) error {
 		s.summary(w, nil, "")
 		return verdictStatus(s.result.Verdict)
 	}
-	src := &source{name: s.file, plan: s.small}
+	src := &source{name: s.file, plan: s.small, shrunk: true}
 	opts := runner.Options{Interrupted: interrupts(cmd.ErrOrStderr())}
 	folder, closeLogs, err := (&runFlags{out: src.folder(s.small.Seed)}).open(cmd, src, &opts)
 	if err != nil {
@@ -107,7 +107,7 @@ func (s *shrunk) tell(cmd *cobra.Command) error {
 	s.summary(w, run.Result, folder.Path())
 	if got, want := run.Result.Signature(), s.result.Signature(); got != want {
 		return status{exitViolation, fmt.Errorf("the plan was %s in a worker and is %s here: the simulation is not deterministic: simrun verify %s names the first difference",
-			want, got, quoted(s.file))}
+			want, got, reports.ShellQuoted(s.file))}
 	}
 	return err
 }
@@ -126,12 +126,12 @@ func (s *shrunk) summary(w io.Writer, last *reports.Result, folder string) {
 	default:
 		fmt.Fprintln(w, "; it may become smaller still")
 	}
-	fmt.Fprintf(w, "    simrun run %s\n", quoted(s.file))
+	fmt.Fprintf(w, "    simrun run %s\n", reports.ShellQuoted(s.file))
 	if folder != "" {
-		fmt.Fprintf(w, "    simrun replay %s\n", quoted(folder))
+		fmt.Fprintf(w, "    simrun replay %s\n", reports.ShellQuoted(folder))
 	}
 	if !s.smallest {
-		fmt.Fprintf(w, "    simrun shrink %s\n", quoted(s.file))
+		fmt.Fprintf(w, "    simrun shrink %s\n", reports.ShellQuoted(s.file))
 	}
 }
 

@@ -47,9 +47,8 @@ type tally struct {
 
 // failure is a group of seeds that fail in the same way.
 type failure struct {
-	seed    uint64 // the smallest
-	count   int
-	message string
+	seed  uint64 // the smallest
+	count int
 }
 
 // toldMax is how many failures of one kind are told when they are met; all
@@ -123,7 +122,7 @@ func (a *answer) junitCase(src *source) reports.Case {
 func (t *tally) fail(signature string, seed uint64, message string) {
 	f := t.bySignature[signature]
 	if f == nil {
-		f = &failure{seed: seed, message: message}
+		f = &failure{seed: seed}
 		t.bySignature[signature] = f
 	}
 	f.count++

@@ -58,11 +58,16 @@ func openLines(what, name string, stderr io.Writer) (w io.Writer, closeLines fun
 	if name == "-" {
 		return out, func() error { return nil }, nil
 	}
-	file, err := os.Create(name)
+	sign := "# simrun " + what + "\n"
+	if info, statErr := os.Stat(name); statErr == nil && info.Mode().IsRegular() && info.Size() > 0 && !begins(name, sign) {
+		return nil, nil, fmt.Errorf("cannot write the %s: %s exists and was not written by this command; not overwriting, remove it or choose another name", what, name)
+	}
+	file, err := os.Create(name) //nolint:gosec // the file that the command line names
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot write the %s: %w", what, err)
 	}
 	out.w = file
+	fmt.Fprint(out, sign)
 	return out, func() error {
 		if err := file.Close(); out.err == nil {
 			out.err = err

@@ -16,6 +16,7 @@ type verifyFlags struct {
 	workers     int
 	seedTimeout time.Duration
 	knobs       []string
+	marks       bool
 }
 
 func verifyCommand() *cobra.Command {
@@ -35,6 +36,7 @@ it finds can be trusted.`,
 	cmd.Flags().IntSliceVar(&f.procs, "procs", []int{1, 2, 8}, "run with each of these as GOMAXPROCS")
 	addPoolFlags(cmd, &f.workers, &f.seedTimeout)
 	addKnobFlag(cmd, &f.knobs)
+	addMarksFlag(cmd, &f.marks)
 	return cmd
 }
 
@@ -73,6 +75,7 @@ func verify(cmd *cobra.Command, name string, f *verifyFlags) error {
 	err = p.run(ctx, queueOf(seeds, append(f.procs[:1:1], f.procs...)), t.take)
 	t.interrupted = ctx.Err() != nil
 	t.leave(p.unfinished, p.longest)
+	t.listMarks = f.marks
 	t.summary(time.Since(begun))
 	t.say("%s with GOMAXPROCS %v: %d diverged", plural(t.seeds, "seed"), f.procs, t.diverged)
 	return t.status(err)

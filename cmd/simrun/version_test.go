@@ -68,7 +68,7 @@ func TestReplayOfAnotherProgram(t *testing.T) {
 		t.Errorf("got %q, %v", answer, err)
 	}
 	then.TraceHash++
-	if _, err = compare(); err == nil || !strings.Contains(err.Error(), "it was recorded by simrun v1, and this is simrun v2: take the program that recorded it") {
+	if _, err = compare(); err == nil || !strings.Contains(err.Error(), "it was recorded by simrun v1, and this is simrun v2: use the build that recorded it") {
 		t.Errorf("got %v", err)
 	}
 	then.Program, then.TraceHash = now.Program, now.TraceHash

@@ -141,7 +141,7 @@ func message(r *reports.Result) string {
 		return ""
 	}
 	for _, f := range r.Findings() {
-		return fmt.Sprintf("%s: %s", f.Anomaly, f.Message)
+		return fmt.Sprintf("%s: %s", f.Anomaly, reports.Visible(f.Message))
 	}
 	for _, c := range r.Checkers {
 		if c.Reason != "" {

@@ -101,7 +101,6 @@ func (b *backoff) waitWithin(t env.Task, why cause, atLeast, atMost time.Duratio
 	remaining := b.remaining()
 	if remaining <= 0 {
 		markExhausted.Reached()
-		b.client.stats.Exhausted++
 		return fmt.Errorf("%w (%s): %w", ErrDeadline, why, err)
 	}
 	table := &backoffs[why]
@@ -109,7 +108,6 @@ func (b *backoff) waitWithin(t env.Task, why cause, atLeast, atMost time.Duratio
 	if n < math.MaxUint8 {
 		b.attempts[why]++
 	}
-	b.client.stats.Retries++
 	if n < table.freely && atLeast == 0 {
 		return nil
 	}
@@ -120,7 +118,6 @@ func (b *backoff) waitWithin(t env.Task, why cause, atLeast, atMost time.Duratio
 	bound = max(min(bound, atMost), 1)
 	pause := time.Duration(b.client.jitter.IntN(int(bound))) + 1
 	pause = min(max(pause, atLeast), remaining)
-	b.client.stats.BackoffTime += pause
 	t.Sleep(pause)
 	return nil
 }

@@ -101,12 +101,5 @@ func (st *statement) leavePrimary() {
 // a pessimistic one these may be derived from what is newer.
 func (tx *Txn) Snapshot() *Snapshot { return &tx.snapshot }
 
-// DeleteDerived is Delete for a key as SetDerived is Set.
-func (tx *Txn) DeleteDerived(key []byte) {
-	tx.use()
-	tx.buffer.delete(key)
-	tx.buffer.find(key).derived = true
-}
-
 // Pessimistic reports whether the transaction locks keys before it writes them.
 func (tx *Txn) Pessimistic() bool { return tx.options.Pessimistic }

@@ -82,14 +82,6 @@ func (tx *Txn) InsertForUpdate(t env.Task, key, value []byte) error {
 	return tx.Insert(key, value)
 }
 
-// SetDerived writes a key whose every writer locks another key first, such as the
-// index entry of a row. A pessimistic transaction writes it without a lock and
-// without a look at conflicts.
-func (tx *Txn) SetDerived(key, value []byte) {
-	tx.use()
-	tx.buffer.put(key, value).derived = true
-}
-
 // ForUpdateTS returns the timestamp of the last statement of a pessimistic transaction
 // that locked: since then nobody else has written what it commits without a lock of
 // its own. Of an optimistic one that is the start timestamp.

@@ -307,7 +307,6 @@ func (g *Collector) resolveFound(t env.Task, b *backoff, p part, locks []*kvrpcp
 			continue
 		}
 		req.TxnInfos = append(req.TxnInfos, &kvrpcpb.TxnInfo{Txn: r.startTS, Status: r.commitTS})
-		g.client.stats.LocksResolved += uint64(len(r.keys))
 	}
 	if err := g.client.resolve(t, b, released); err != nil || len(req.TxnInfos) == 0 {
 		return blocked, err

@@ -206,7 +206,6 @@ type aliveTxn struct {
 
 // statusOf finds out what has become of the transaction that owns lock.
 func (c *Client) statusOf(t env.Task, b *backoff, lock *kvrpcpb.LockInfo, inq *inquiry) (txnStatus, error) {
-	c.stats.LocksMet++
 	if commitTS, ok := c.statuses.commitTS[lock.LockVersion]; ok {
 		markStatusCached.Reached()
 		return txnStatus{ended: true, commitTS: commitTS}, nil

@@ -106,9 +106,9 @@ func (c *Client) rawWrite(t env.Task, b *backoff, op string, key []byte, req cal
 		v := c.attempt(t, b, r, req)
 		switch {
 		case v.fate == lost:
-			return c.rawUnknown(op, v.err)
+			return rawUnknown(op, v.err)
 		case v.fate == answered && problem() != "":
-			return c.rawUnknown(op, fmt.Errorf("the store says: %s", problem()))
+			return rawUnknown(op, fmt.Errorf("the store says: %s", problem()))
 		case v.fate == answered:
 			return nil
 		}
@@ -118,8 +118,7 @@ func (c *Client) rawWrite(t env.Task, b *backoff, op string, key []byte, req cal
 	}
 }
 
-func (c *Client) rawUnknown(op string, err error) error {
+func rawUnknown(op string, err error) error {
 	markRawUnknown.Reached()
-	c.stats.Undetermined++
 	return undetermined(op, err)
 }

@@ -135,7 +135,6 @@ func (c *Client) rawBatchWrite(
 		return failed(op, total.err)
 	case total.unknown == 0:
 		markRawPartial.Reached()
-		c.stats.Undetermined++
 		return undetermined(op, fmt.Errorf("%w: %w", ErrPartial, total.err))
 	}
 	return undetermined(op, total.err)
@@ -161,10 +160,10 @@ func (c *Client) rawBatchPart(
 		v := c.attempt(t, b, r, req)
 		switch {
 		case v.fate == lost:
-			total.count(c.rawUnknown(op, v.err))
+			total.count(rawUnknown(op, v.err))
 			part.lo = hi
 		case v.fate == answered && problem() != "":
-			total.count(c.rawUnknown(op, fmt.Errorf("the store says: %s", problem())))
+			total.count(rawUnknown(op, fmt.Errorf("the store says: %s", problem())))
 			part.lo = hi
 		case v.fate == answered:
 			total.count(nil)

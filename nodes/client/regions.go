@@ -198,7 +198,6 @@ func keyBefore(end []byte) []byte {
 
 // load asks placement for the region that holds key.
 func (c *Client) load(t env.Task, b *backoff, key []byte) (*region, error) {
-	c.stats.RegionLoads++
 	meta, leader, err := c.placement.GetRegion(t, key, b.left())
 	if err != nil {
 		return nil, fmt.Errorf("region of %q: %w", key, err)

@@ -60,7 +60,6 @@ func (c *Client) resolve(t env.Task, b *backoff, rs resolutions) error {
 			if err := c.unlock(t, b, r.keys, r.startTS, codec.MaxTS); err != nil {
 				return err
 			}
-			c.stats.LocksResolved += uint64(len(r.keys))
 			continue
 		}
 		for len(r.keys) > 0 {
@@ -68,7 +67,6 @@ func (c *Client) resolve(t env.Task, b *backoff, rs resolutions) error {
 			if err != nil {
 				return err
 			}
-			c.stats.LocksResolved += uint64(n)
 			r.keys = r.keys[n:]
 		}
 	}

@@ -97,7 +97,6 @@ func (c *Client) unanswered(r *region, peer *metapb.Peer, m rpc.Method, err erro
 	c.tryNext(r, peer)
 	if errors.Is(err, rpc.ErrRefused) {
 		markRefused.Reached()
-		c.stats.Refused++
 		return verdict{rejected, err, lesson{why: causeRefused}}
 	}
 	markLost.Reached()
@@ -111,7 +110,6 @@ func (c *Client) unanswered(r *region, peer *metapb.Peer, m rpc.Method, err erro
 func (c *Client) regionError(r *region, peer *metapb.Peer, e *errorpb.Error) verdict {
 	kind := kindOf(e)
 	regionErrorMarks[kind].Reached()
-	c.stats.RegionErrors[kind]++
 	v := verdict{rejected, &regionErr{kind, e}, regionErrorHandlers[kind].learn(c, r, peer, e)}
 	if kind == regionUnrecognised {
 		v.fate = lost

@@ -140,7 +140,6 @@ func (s *Snapshot) onKeyErrors(t env.Task, b *backoff, errs ...*kvrpcpb.KeyError
 // pass makes the snapshot ignore the locks of a transaction from now on.
 func (s *Snapshot) pass(startTS uint64) {
 	if !slices.Contains(s.bypass, startTS) {
-		s.client.stats.LocksBypassed++
 		s.bypass = append(s.bypass, startTS)
 	}
 }

@@ -270,8 +270,8 @@ func (st *statement) keep() {
 	st.tx.readTS = st.ts
 }
 
-// undo releases in the background what an attempt that failed has locked. A lock that the next attempt takes is of a later
-// timestamp, which the release respects.
+// undo releases in the background what an attempt that failed has locked. A lock
+// that the next attempt takes is of a later timestamp, which the release respects.
 func (st *statement) undo() {
 	var keys [][]byte
 	for i, sent := range st.sent {

@@ -52,7 +52,6 @@ func (c *Client) address(t env.Task, b *backoff, id uint64) (env.Addr, error) {
 	if s.addr != 0 {
 		return s.addr, nil
 	}
-	c.stats.StoreLoads++
 	meta, err := c.placement.GetStore(t, id, b.left())
 	if err != nil {
 		return 0, fmt.Errorf("address of store %d: %w", id, err)

@@ -185,6 +185,21 @@ func (tx *Txn) Delete(key []byte) {
 	tx.buffer.delete(key)
 }
 
+// SetDerived writes a key whose every writer locks another key first, such as the
+// index entry of a row. A pessimistic transaction writes it without a lock and
+// without a look at conflicts.
+func (tx *Txn) SetDerived(key, value []byte) {
+	tx.use()
+	tx.buffer.put(key, value).derived = true
+}
+
+// DeleteDerived is Delete for a key as SetDerived is Set.
+func (tx *Txn) DeleteDerived(key []byte) {
+	tx.use()
+	tx.buffer.delete(key)
+	tx.buffer.find(key).derived = true
+}
+
 // Insert writes a key that must not exist. If it exists in the database, Commit
 // fails with ErrKeyExists; if it is among the transaction's own writes, Insert does.
 func (tx *Txn) Insert(key, value []byte) error {
@@ -311,16 +326,8 @@ func (tx *Txn) Commit(t env.Task) error {
 	x := newCommitter(tx)
 	err := x.run(t)
 	tx.chosen = x.chosen
-	stats := &tx.client.stats
-	switch {
-	case err == nil:
-		stats.Committed++
+	if err == nil || errors.Is(err, ErrUndetermined) {
 		tx.commitTS = x.commitTS
-	case errors.Is(err, ErrUndetermined):
-		stats.Undetermined++
-		tx.commitTS = x.commitTS
-	default:
-		stats.Failed++
 	}
 	return err
 }

@@ -13,12 +13,12 @@
 //
 // The encodings are those of TiKV, byte for byte.
 //
-// Above it, the keys of tables are those of TiDB: RowKey, AppendIndexPrefix, and
+// Above it, the keys of tables are those of TiDB: RowKey, IndexPrefix, and
 // AppendDatum for the values of columns, each behind a flag of its type.
 //
-// Every encoder appends to a buffer of the caller; every decoder rejects what
-// no encoder produces, so that decoding followed by encoding gives back the
-// same bytes.
+// An encoder whose name begins with Append appends to a buffer of the caller; the
+// others return a key in memory of its own. Every decoder rejects what no encoder
+// produces, so that decoding followed by encoding gives back the same bytes.
 package codec
 
 import "errors"

@@ -15,7 +15,7 @@ import (
 // TIDB_ENCODE_INDEX_KEY, and what follows from their rules.
 func TestTableKeysGolden(t *testing.T) {
 	index := func(table, index int64, data ...Datum) []byte {
-		key := AppendIndexPrefix(nil, table, index)
+		key := IndexPrefix(table, index)
 		for _, d := range data {
 			key = AppendDatum(key, d)
 		}
@@ -112,11 +112,11 @@ func TestTableKeyOrder(t *testing.T) {
 			t.Fatalf("row %d.%d comes back as %d.%d, %v", ta, ha, table, handle, err)
 		}
 		data := rapid.SliceOfN(anyDatum(), 1, 3).Draw(t, "columns")
-		entry := append(AppendIndexPrefix(nil, ta, hb), encodeData(data)...)
+		entry := append(IndexPrefix(ta, hb), encodeData(data)...)
 		if bytes.Compare(entry, a) >= 0 {
 			t.Fatalf("index entry %x is not before the row %x", entry, a)
 		}
-		if end := PrefixEnd(AppendIndexPrefix(nil, ta, hb)); bytes.Compare(entry, end) >= 0 {
+		if end := PrefixEnd(IndexPrefix(ta, hb)); bytes.Compare(entry, end) >= 0 {
 			t.Fatalf("index entry %x is not before the end %x", entry, end)
 		}
 		table, index, back, err := DecodeIndexKey(entry)
@@ -150,13 +150,13 @@ func TestMalformedTableKeys(t *testing.T) {
 		{"datum: negative zero", datum, "\x05\x7f\xff\xff\xff\xff\xff\xff\xff"},
 		{"datum: not a number", datum, "\x05\xff\xf8\x00\x00\x00\x00\x00\x01"},
 		{"row: of no table", row, "m" + good[1:]},
-		{"row: an index", row, string(AppendIndexPrefix(nil, 1, 2))},
+		{"row: an index", row, string(IndexPrefix(1, 2))},
 		{"row: too long", row, good + "x"},
 		{"row: too short", row, good[:12]},
 		{"row: no table", row, "t\x80"},
 		{"index: a row", index, good},
 		{"index: no number", index, good[:9] + "_i"},
-		{"index: half a datum", index, string(AppendIndexPrefix(nil, 1, 2)) + "\x03"},
+		{"index: half a datum", index, string(IndexPrefix(1, 2)) + "\x03"},
 	} {
 		if err := c.decode(c.input); !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: error %v", c.name, err)
@@ -167,7 +167,7 @@ func TestMalformedTableKeys(t *testing.T) {
 // FuzzDecodeTableKeys: what is accepted is what the encoders write.
 func FuzzDecodeTableKeys(f *testing.F) {
 	f.Add(RowKey(53, 1))
-	f.Add(append(AppendIndexPrefix(nil, 1, 2), encodeData([]Datum{Null(), Int(1), Uint(2), Float(3), Bytes("abc")})...))
+	f.Add(append(IndexPrefix(1, 2), encodeData([]Datum{Null(), Int(1), Uint(2), Float(3), Bytes("abc")})...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if d, rest, err := DecodeDatum(b); err == nil {
 			if again := append(AppendDatum(nil, d), rest...); !bytes.Equal(again, b) {
@@ -178,7 +178,7 @@ func FuzzDecodeTableKeys(f *testing.F) {
 			t.Fatalf("row key %x again: %x", b, RowKey(table, handle))
 		}
 		if table, index, data, err := DecodeIndexKey(b); err == nil {
-			if again := append(AppendIndexPrefix(nil, table, index), encodeData(data)...); !bytes.Equal(again, b) {
+			if again := append(IndexPrefix(table, index), encodeData(data)...); !bytes.Equal(again, b) {
 				t.Fatalf("index key %x again: %x", b, again)
 			}
 		}

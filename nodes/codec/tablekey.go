@@ -43,9 +43,9 @@ func RowKey(table, handle int64) []byte {
 	return AppendInt64(AppendRowPrefix(make([]byte, 0, RowKeyLen), table), handle)
 }
 
-// AppendIndexPrefix appends what all keys of an index begin with.
-func AppendIndexPrefix(dst []byte, table, index int64) []byte {
-	return AppendInt64(append(AppendTablePrefix(dst, table), indexInfix...), index)
+// IndexPrefix returns what all keys of an index begin with.
+func IndexPrefix(table, index int64) []byte {
+	return AppendInt64(append(AppendTablePrefix(nil, table), indexInfix...), index)
 }
 
 // DecodeRowKey returns the table and the handle of the key of a row.
@@ -105,13 +105,13 @@ func MetaKey(key string) []byte {
 	return AppendUint64(AppendBytes([]byte{metaPrefix}, []byte(key)), metaString)
 }
 
-// AppendMetaHashPrefix appends what the keys of all fields of a map of the
-// schema begin with.
-func AppendMetaHashPrefix(dst []byte, key string) []byte {
-	return AppendUint64(AppendBytes(append(dst, metaPrefix), []byte(key)), metaHash)
+// MetaHashPrefix returns what the keys of all fields of a map of the schema begin
+// with.
+func MetaHashPrefix(key string) []byte {
+	return AppendUint64(AppendBytes([]byte{metaPrefix}, []byte(key)), metaHash)
 }
 
 // MetaHashKey returns the key of a field of a map of the schema.
 func MetaHashKey(key, field string) []byte {
-	return AppendBytes(AppendMetaHashPrefix(nil, key), []byte(field))
+	return AppendBytes(MetaHashPrefix(key), []byte(field))
 }

@@ -67,8 +67,6 @@ type counters struct {
 	compactions atomic.Uint64
 	deletions   uint64
 	commits     uint64
-	gets        uint64
-	iterators   uint64
 }
 
 // OpenDB opens or creates the database in a directory of the node's disk.
@@ -231,7 +229,6 @@ func (db *DB) Get(cf CF, key []byte) ([]byte, error) {
 }
 
 func (db *DB) get(r pebble.Reader, cf CF, key []byte) ([]byte, error) {
-	db.gets++
 	db.key = cf.appendKey(db.key[:0], key)
 	value, closer, err := r.Get(db.key)
 	if err != nil {

@@ -34,7 +34,6 @@ func (db *DB) NewIter(cf CF, opts IterOptions) (*Iterator, error) {
 }
 
 func (db *DB) newIter(r pebble.Reader, cf CF, opts IterOptions) (*Iterator, error) {
-	db.iterators++
 	db.setBounds(cf, opts)
 	p, err := r.NewIter(&db.iterOpts)
 	if err != nil {

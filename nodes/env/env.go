@@ -44,7 +44,8 @@ type Clock interface {
 	// Wall is the node's wall clock. It may be wrong by any amount, drift, and
 	// jump forward and backward.
 	Wall() time.Time
-	// Monotonic is the time since some instant before the process started. It
+	// Monotonic is the time since some instant before the process started, which
+	// is another one in each process: no other process can make sense of it. It
 	// never goes back, but it may run fast or slow.
 	Monotonic() time.Duration
 }

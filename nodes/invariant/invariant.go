@@ -20,6 +20,7 @@ import (
 // Violation is the value with which a failed check panics.
 type Violation struct {
 	Message string
+	Format  string // of the message: the same for every case of one check
 }
 
 func (v Violation) Error() string { return "invariant violated: " + v.Message }
@@ -34,7 +35,7 @@ func Check(ok bool, format string, args ...any) {
 // Fail panics with a Violation. Use it where the condition is costly to write
 // as an argument.
 func Fail(format string, args ...any) {
-	panic(Violation{fmt.Sprintf(format, args...)})
+	panic(Violation{Message: fmt.Sprintf(format, args...), Format: format})
 }
 
 // Mark counts how often one rare branch was taken since the last Reset.

@@ -79,9 +79,6 @@ type Lock struct {
 	RollbackTS []uint64
 }
 
-// IsPessimistic reports whether the lock belongs to a pessimistic transaction.
-func (l *Lock) IsPessimistic() bool { return l.ForUpdateTS != 0 }
-
 // AppendTo appends the record to dst.
 func (l *Lock) AppendTo(dst []byte) []byte {
 	dst = append(dst, byte(l.Type))

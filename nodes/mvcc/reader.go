@@ -20,7 +20,8 @@ type ReadOptions struct {
 	Bypass []uint64
 	// SkipPrimary lets a read of a single key at codec.MaxTS pass the lock on a
 	// primary key, for the transaction is not committed before that lock is gone -
-	// unless it needs no second phase (async commit, one-phase commit). A read of several keys would not be of one instant.
+	// unless it needs no second phase (async commit, one-phase commit). A read of
+	// several keys would not be of one instant.
 	SkipPrimary bool
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"simrun/nodes/codec"
+	"simrun/nodes/invariant"
 )
 
 // WriteType says how a transaction ended on a key.
@@ -45,7 +46,8 @@ func CommittedType(t LockType) WriteType {
 	case LockLock:
 		return WriteLock
 	default:
-		panic("mvcc: commit of " + t.String())
+		invariant.Fail("mvcc: commit of %v", t)
+		return 0
 	}
 }
 

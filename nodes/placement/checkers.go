@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
@@ -138,7 +139,7 @@ func (s *scheduler) checkExtra(r *regionInfo) *operator {
 		return nil
 	}
 	worst := slices.MaxFunc(voters, func(a, b *metapb.Peer) int {
-		return int(max(min(s.burden(r, a)-s.burden(r, b), 1), -1))
+		return cmp.Compare(s.burden(r, a), s.burden(r, b))
 	})
 	markRemoveExtra.Reached()
 	return s.remove(RemoveReplica, r, worst)

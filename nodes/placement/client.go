@@ -46,20 +46,15 @@ func (c ClientConfig) withDefaults() ClientConfig {
 	return c
 }
 
-func setDefault(field *time.Duration, value time.Duration) {
-	if *field == 0 {
-		*field = value
-	}
-}
-
 // Client asks placement. It finds the member that leads, and repeats requests
 // until the deadline: all of them may be executed more than once.
 //
 // Who leads is owned by the members; the client has a guess. A member that does
 // not answer is wrong, and so is one that does not lead; the latter may name
 // another, which is believed unless the request has met silence there: two
-// members may hold each other, or one that is cut off, for the leader. An answer moves the guess only if it is still the one that was asked,
-// so that a late one does not undo what others have learnt.
+// members may hold each other, or one that is cut off, for the leader. An answer
+// moves the guess only if it is still the one that was asked, so that a late one
+// does not undo what others have learnt.
 type Client struct {
 	env    *env.Env
 	ep     *rpc.Endpoint

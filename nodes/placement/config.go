@@ -40,16 +40,18 @@ type Config struct {
 	Grants Grants
 }
 
+func setDefault[T uint64 | time.Duration](field *T, value T) {
+	if *field == 0 {
+		*field = value
+	}
+}
+
 func (c Config) withDefaults(self string) Config {
 	if len(c.Members) == 0 {
 		c.Members = []string{self}
 	}
-	if c.TimestampWindow == 0 {
-		c.TimestampWindow = 3 * time.Second
-	}
-	if c.IDBatch == 0 {
-		c.IDBatch = 1000
-	}
+	setDefault(&c.TimestampWindow, 3*time.Second)
+	setDefault(&c.IDBatch, 1000)
 	setDefault(&c.DisconnectedAfter, 20*time.Second)
 	setDefault(&c.DownAfter, 30*time.Minute)
 	c.Scheduling = c.Scheduling.withDefaults(c.Regions)

@@ -24,14 +24,6 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("placement: %s (%s)", e.Message, strings.ToLower(e.Type.String()))
 }
 
-// IsNotFound reports whether err says that placement does not know the region
-// or store. It may learn of it by the next heartbeat.
-func IsNotFound(err error) bool {
-	var e *Error
-	return errors.As(err, &e) &&
-		(e.Type == pdpb.ErrorType_REGION_NOT_FOUND || e.Type == pdpb.ErrorType_ENTRY_NOT_FOUND)
-}
-
 // IsTombstone reports whether err says that the store was removed from the
 // cluster. It is so for good.
 func IsTombstone(err error) bool {

@@ -1,6 +1,9 @@
 package placement
 
-import "simrun/nodes/env"
+import (
+	"simrun/nodes/codec"
+	"simrun/nodes/env"
+)
 
 // Grants is told what the leaders hand out, so that it can be compared between
 // members: whatever is handed out in a term is greater than all of earlier terms.
@@ -16,7 +19,7 @@ type Grants interface {
 func (l *leadership) takeTimestamps(t env.Task, count int64) (physical, logical int64, err error) {
 	physical, logical, err = l.oracle.take(t, count, saveLimit)
 	if g := l.s.cfg.Grants; err == nil && g != nil {
-		last := uint64(physical)<<logicalBits | uint64(logical)
+		last := codec.ComposeTS(uint64(physical), uint64(logical))
 		g.Timestamps(l.term, last-uint64(count)+1, last)
 	}
 	return physical, logical, err

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"simrun/nodes/codec"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 )
@@ -20,12 +21,8 @@ var (
 	markClockForward = invariant.NewMark("placement: wall clock jumped forward, timestamps follow slowly")
 )
 
-const (
-	// logicalBits is the width of the part of a timestamp that counts within a
-	// millisecond.
-	logicalBits = 18
-	maxLogical  = 1<<logicalBits - 1
-)
+// maxLogical is the greatest counter of timestamps within a millisecond.
+const maxLogical = 1<<codec.LogicalBits - 1
 
 // oracle hands out the timestamps of one leadership: each greater than all
 // before it, over all leaderships, and close to the wall clock where that can be
@@ -113,7 +110,7 @@ func (o *oracle) tryTake(count, latest int64) bool {
 	if o.saved-o.physical <= o.window/2 {
 		o.extend() // before anybody has to wait for it
 	}
-	ts := uint64(o.physical)<<logicalBits | uint64(o.logical)
+	ts := codec.ComposeTS(uint64(o.physical), uint64(o.logical))
 	invariant.Check(ts-uint64(count) >= o.last, "placement: timestamps up to %d after %d", ts, o.last)
 	o.last = ts
 	return true

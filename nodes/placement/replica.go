@@ -82,7 +82,7 @@ func openReplica(e *env.Env, ep *rpc.Endpoint, cfg Config, eng *engine.Engines, 
 }
 
 // leader returns the name of the member that leads as far as this one knows, ""
-// if it knows of nobody else.
+// if it knows of nobody, the term, and whether it is this member itself.
 func (r *replica) leader() (name string, term uint64, self bool) {
 	peer, term, self := r.store.Leadership(groupID)
 	if peer == nil {

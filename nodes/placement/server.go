@@ -69,10 +69,6 @@ func (s *Server) notLeader() *pdpb.Error {
 	return notLeader(leader)
 }
 
-// Leader returns the name of the member that leads as far as this one knows, ""
-// if it knows of nobody, the term, and whether it is this member itself.
-func (s *Server) Leader() (name string, term uint64, self bool) { return s.replica.leader() }
-
 // Replica describes this member's replica of the records.
 func (s *Server) Replica() raftstore.RegionInfo { return s.replica.store.Regions()[0] }
 

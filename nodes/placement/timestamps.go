@@ -7,6 +7,7 @@ import (
 
 	"github.com/pingcap/kvproto/pkg/pdpb"
 
+	"simrun/nodes/codec"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 	"simrun/nodes/rpc"
@@ -69,5 +70,5 @@ func (c *Client) requestTimestamps(t env.Task, count int) (uint64, error) {
 	ts := resp.GetTimestamp()
 	invariant.Check(int(resp.Count) == count && ts.GetLogical() >= int64(count) && ts.GetLogical() <= maxLogical,
 		"placement: asked for %d timestamps, got %d up to %v", count, resp.Count, ts)
-	return uint64(ts.Physical)<<logicalBits | uint64(ts.Logical), nil
+	return codec.ComposeTS(uint64(ts.Physical), uint64(ts.Logical)), nil
 }

@@ -51,7 +51,7 @@ func (a *appender) init(s *Store) {
 }
 
 func (a *appender) add(p *peer, m *raftpb.Message, snapshot *receivedSnapshot) {
-	p.backlog.grow(p, payload(m))
+	p.growBacklog(payload(m))
 	if (m.GetSnapshot() != nil) != (snapshot != nil) {
 		invariant.Fail("raftstore: %s: snapshot without its data", p)
 	}
@@ -164,7 +164,7 @@ func (a *appender) durable() {
 func (a *appender) finish() {
 	for i := range a.current {
 		t := &a.current[i]
-		t.p.backlog.shrink(t.p, payload(t.msg))
+		t.p.shrinkBacklog(payload(t.msg))
 		if !t.void {
 			t.p.auditWritten()
 		}
@@ -172,6 +172,7 @@ func (a *appender) finish() {
 			switch {
 			case t.void:
 			case m.GetTo() != t.p.id:
+				markAckedLate.Sometimes(m.GetType() == raftpb.MsgAppResp && !m.GetReject() && m.GetIndex() > t.p.log.lastIndex)
 				t.p.send(m)
 			case !t.p.destroyed:
 				t.p.stored(m)

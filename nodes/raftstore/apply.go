@@ -217,13 +217,13 @@ func (p *peer) applyTask(a *applier, t *applyTask) (progress bool) {
 			}
 		}
 		var result *errorpb.Error
-		before := p.region
+		before, written := p.region, a.batch.Len()
 		proposal := p.proposals.decide(a, e)
 		if len(e.GetData()) > 0 {
 			result = p.applyCommand(a, e, cc, proposal)
 		}
 		p.applied, p.appliedTerm = e.GetIndex(), e.GetTerm()
-		p.s.cfg.Auditor.EntryApplied(p.regionID, p.id, e)
+		p.s.cfg.Auditor.EntryApplied(p.regionID, p.id, e, Effect{Refused: result != nil, Writes: p.dataWrites(a, e, written)})
 		if p.region != before {
 			p.s.cfg.Auditor.RegionChanged(p.region, p.id, p.applied)
 			p.markRepeated(e, a.command.admin)
@@ -240,6 +240,15 @@ func (p *peer) applyTask(a *applier, t *applyTask) (progress bool) {
 		progress = true
 	}
 	return progress
+}
+
+// dataWrites returns what a command that only writes data has added to the batch.
+// Commands for the region itself also write what this store alone knows.
+func (p *peer) dataWrites(a *applier, e *raftpb.Entry, from int) []byte {
+	if len(e.GetData()) == 0 || a.command.admin != nil {
+		return nil
+	}
+	return a.batch.From(from)
 }
 
 // applyStateRoom is room for an apply state and what it points to.

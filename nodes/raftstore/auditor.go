@@ -22,8 +22,8 @@ type Auditor interface {
 	Written(region, peer uint64, hard HardState, last LogPosition)
 	// Sent: a message is about to leave for another store.
 	Sent(region, peer uint64, m *raftpb.Message)
-	// EntryApplied: an entry has taken effect.
-	EntryApplied(region, peer uint64, e *raftpb.Entry)
+	// EntryApplied: an entry has taken effect, the same on every replica.
+	EntryApplied(region, peer uint64, e *raftpb.Entry, effect Effect)
 	// RegionChanged: the entry at an index, or a snapshot of that index, has made
 	// the region what it is.
 	RegionChanged(region *metapb.Region, peer, index uint64)
@@ -40,6 +40,15 @@ type LogPosition struct{ Index, Term uint64 }
 
 // HardState is what a peer must not forget.
 type HardState struct{ Term, Vote, Commit uint64 }
+
+// Effect is what an entry has done to the data of a region.
+type Effect struct {
+	// Refused: it came too late for the region as it is now, and did nothing.
+	Refused bool
+	// Writes are the encoded writes of a command that is not one for the region
+	// itself.
+	Writes []byte
+}
 
 // PeerStart is with what a peer begins in a process.
 type PeerStart struct {
@@ -98,13 +107,13 @@ func (a hardState) shown() HardState { return HardState{a.term, a.vote, a.commit
 
 type noAuditor struct{}
 
-func (noAuditor) PeerStarted(*metapb.Region, uint64, PeerStart)  {}
-func (noAuditor) EntryFound(uint64, uint64, *raftpb.Entry)       {}
-func (noAuditor) PeerAdvanced(uint64, uint64, Advance)           {}
-func (noAuditor) Written(uint64, uint64, HardState, LogPosition) {}
-func (noAuditor) Sent(uint64, uint64, *raftpb.Message)           {}
-func (noAuditor) EntryApplied(uint64, uint64, *raftpb.Entry)     {}
-func (noAuditor) RegionChanged(*metapb.Region, uint64, uint64)   {}
-func (noAuditor) PeerEnded(uint64, uint64)                       {}
-func (noAuditor) ReadBegan(uint64) uint64                        { return 0 }
-func (noAuditor) ReadServed(region, peer, began, applied uint64) {}
+func (noAuditor) PeerStarted(*metapb.Region, uint64, PeerStart)      {}
+func (noAuditor) EntryFound(uint64, uint64, *raftpb.Entry)           {}
+func (noAuditor) PeerAdvanced(uint64, uint64, Advance)               {}
+func (noAuditor) Written(uint64, uint64, HardState, LogPosition)     {}
+func (noAuditor) Sent(uint64, uint64, *raftpb.Message)               {}
+func (noAuditor) EntryApplied(uint64, uint64, *raftpb.Entry, Effect) {}
+func (noAuditor) RegionChanged(*metapb.Region, uint64, uint64)       {}
+func (noAuditor) PeerEnded(uint64, uint64)                           {}
+func (noAuditor) ReadBegan(uint64) uint64                            { return 0 }
+func (noAuditor) ReadServed(region, peer, began, applied uint64)     {}

@@ -101,9 +101,9 @@ func (p *peer) withholds(m *raftpb.Message) bool {
 	return m.GetType() == raftpb.MsgApp && len(m.GetEntries()) == 0 && m.GetIndex() < p.log.lastIndex
 }
 
-// grow counts a task that begins to wait for the disk, and checks the bounds.
-func (b *backlog) grow(p *peer, size int) {
-	cfg := &p.s.cfg
+// growBacklog counts a task that begins to wait for the disk, and checks the bounds.
+func (p *peer) growBacklog(size int) {
+	b, cfg := &p.backlog, &p.s.cfg
 	before := b.bytes
 	b.bytes += size
 	b.tasks++
@@ -126,18 +126,19 @@ func (b *backlog) grow(p *peer, size int) {
 			invariant.Fail("raftstore: %s: %d bytes wait for the disk of a follower, %d may", p, b.bytes, most)
 		}
 	}
-	p.s.cfg.Backlogs.Append.grow(size)
+	cfg.Backlogs.Append.grow(size)
 }
 
-// tooMuch reports whether a leader's own disk has no room for proposals.
-func (b *backlog) tooMuch(p *peer, size int) bool {
+// overloads reports whether a leader's own disk has no room for proposals of that size.
+func (p *peer) overloads(size int) bool {
+	b := &p.backlog
 	return b.bytes > 0 && uint64(b.bytes+size) > p.s.cfg.MaxUncommittedBytes //nolint:gosec // sizes
 }
 
-// shrink takes leave of a task.
-func (b *backlog) shrink(p *peer, size int) {
-	b.bytes -= size
-	b.tasks--
+// shrinkBacklog takes leave of a task.
+func (p *peer) shrinkBacklog(size int) {
+	p.backlog.bytes -= size
+	p.backlog.tasks--
 	p.s.cfg.Backlogs.Append.shrink(size)
 }
 

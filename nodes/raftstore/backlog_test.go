@@ -110,13 +110,13 @@ func TestBacklogsAreChecked(t *testing.T) {
 	leader := c.waitLeader("")
 	l, f := leader.byRegion[1], c.stores[leader.id%3].byRegion[1]
 	l.backlog.bytes = 1
-	violates(t, true, func() { l.backlog.grow(l, 4096) })
+	violates(t, true, func() { l.growBacklog(4096) })
 	l.backlog.bytes = 1
-	violates(t, false, func() { l.backlog.grow(l, 4095) })
+	violates(t, false, func() { l.growBacklog(4095) })
 	f.backlog.bytes, f.backlog.latest = 1023, 100
-	violates(t, false, func() { f.backlog.grow(f, 101) })
+	violates(t, false, func() { f.growBacklog(101) })
 	f.backlog.bytes = 1023
-	violates(t, true, func() { f.backlog.grow(f, 102) })
+	violates(t, true, func() { f.growBacklog(102) })
 	entry := &raftpb.Message{Type: raftpb.MsgStorageApply.Enum(), To: new(uint64(raft.LocalApplyThread)), Entries: []*raftpb.Entry{{Data: []byte("x")}}}
 	f.applying = 512
 	violates(t, true, func() { f.s.applier.add(f, entry) })

@@ -57,7 +57,7 @@ func Bootstrap(eng *engine.Engines, storeID uint64, regions []*metapb.Region) er
 			return err
 		}
 		putRegionState(b, r, raft_serverpb.PeerState_Normal)
-		putApplyState(b, r.GetId(), initialApplyState())
+		putInitialApplyState(b, r.GetId(), initialIndex, initialTerm)
 	}
 	if err := eng.KV.Write(b); err != nil {
 		return fmt.Errorf("raftstore: bootstrap: %w", err)
@@ -85,65 +85,4 @@ func checkNewRegion(r *metapb.Region) error {
 		}
 	}
 	return nil
-}
-
-func initialApplyState() raft_serverpb.RaftApplyState {
-	return raft_serverpb.RaftApplyState{
-		AppliedIndex: initialIndex, CommitIndex: initialIndex, CommitTerm: initialTerm,
-		TruncatedState: &raft_serverpb.RaftTruncatedState{Index: initialIndex, Term: initialTerm},
-	}
-}
-
-// marshaler is a message of kvproto.
-type marshaler interface {
-	Marshal() ([]byte, error)
-	Size() int
-	MarshalTo(buf []byte) (int, error)
-}
-
-// marshal encodes a message, which cannot fail: there are no required fields.
-func marshal(m marshaler) []byte {
-	buf, err := m.Marshal()
-	if err != nil {
-		panic(err)
-	}
-	return buf
-}
-
-func putRegionState(b *engine.Batch, r *metapb.Region, state raft_serverpb.PeerState) {
-	b.Put(engine.Raft, regionStateKey(nil, r.GetId()), marshal(&raft_serverpb.RegionLocalState{State: state, Region: r}))
-}
-
-// putState writes the state of an initialised peer that is not removed.
-func (p *peer) putState(b *engine.Batch) {
-	state := &raft_serverpb.RegionLocalState{Region: p.region, MergedRecords: p.merge.records}
-	if p.merging() {
-		state.State, state.MergeState = raft_serverpb.PeerState_Merging, p.merge.state
-	}
-	b.Put(engine.Raft, regionStateKey(nil, p.regionID), marshal(state))
-}
-
-// putApplying writes the state of a peer whose data is that of a snapshot, which
-// the database does not have yet.
-func (p *peer) putApplying(b *engine.Batch) {
-	state := &raft_serverpb.RegionLocalState{State: raft_serverpb.PeerState_Applying, Region: p.region, MergedRecords: p.merge.records}
-	b.Put(engine.Raft, regionStateKey(nil, p.regionID), marshal(state))
-}
-
-func putApplyState(b *engine.Batch, region uint64, state raft_serverpb.RaftApplyState) {
-	var key [16]byte
-	b.Put(engine.Raft, applyStateKey(key[:0], region), marshal(&state))
-}
-
-// putMessage puts a message without allocating.
-func (s *Store) putMessage(b *engine.Batch, key []byte, m marshaler) {
-	size := m.Size()
-	if cap(s.value) < size {
-		s.value = make([]byte, 2*size)
-	}
-	s.value = s.value[:size]
-	if _, err := m.MarshalTo(s.value); err != nil {
-		panic(err)
-	}
-	b.Put(engine.Raft, key, s.value)
 }

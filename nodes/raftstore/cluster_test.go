@@ -134,7 +134,7 @@ func (s *testStore) start(e *env.Env, regions []*metapb.Region) func() {
 	}
 	ep := rpc.NewEndpoint(e)
 	cfg := s.c.cfg
-	cfg.StoreID, cfg.Observer, cfg.Witness = s.id, s.c, s.c
+	cfg.StoreID, cfg.Observer, cfg.Witness = s.id, watcher{s.c, s.id}, s.c
 	s.Store, err = Open(e, cfg, eng, &testTransport{s.c, ep}, s.c)
 	if err != nil {
 		s.c.t.Fatal(err)
@@ -203,14 +203,20 @@ func (c *cluster) newID() uint64 {
 	return c.nextID
 }
 
+// watcher is the observer of one store.
+type watcher struct {
+	*cluster
+	store uint64
+}
+
 // LeaderElected checks election safety.
-func (c *cluster) LeaderElected(region, term, store uint64) {
-	c.elections++
+func (w watcher) LeaderElected(region, term uint64) {
+	w.elections++
 	key := fmt.Sprintf("%d/%d", region, term)
-	if other := c.terms[key]; other != 0 {
-		c.t.Errorf("stores %d and %d both lead region %d in term %d", other, store, region, term)
+	if other := w.terms[key]; other != 0 {
+		w.t.Errorf("stores %d and %d both lead region %d in term %d", other, w.store, region, term)
 	}
-	c.terms[key] = store
+	w.terms[key] = w.store
 }
 
 // LeaseRenewed and TermOpened check that no lease outlives the beginning of
@@ -233,15 +239,15 @@ func (c *cluster) TermOpened(region, term uint64) {
 	}
 }
 
-func (c *cluster) ReadServed(_ uint64, way ReadWay)                       { c.reads[way]++ }
-func (c *cluster) RegionSplit(uint64, []*metapb.Region)                   { c.splits++ }
-func (c *cluster) SnapshotApplied(region, index, store uint64)            { c.snapshots++ }
-func (c *cluster) PeersChanged(_ uint64, region *metapb.Region)           { c.changes++; c.report(region) }
-func (c *cluster) MergePrepared(uint64, *metapb.Region, *metapb.Region)   { c.prepared++ }
-func (c *cluster) RegionMerged(uint64, *metapb.Region, *metapb.Region)    { c.merges++ }
-func (c *cluster) MergeRolledBack(uint64, *metapb.Region, *metapb.Region) { c.rollbacks++ }
-func (c *cluster) PeerDestroyed(uint64, uint64, uint64)                   { c.destroyed++ }
-func (c *cluster) SnapshotMoved(_, _ uint64, step SnapshotStep)           { c.steps[step]++ }
+func (c *cluster) ReadServed(_ uint64, way ReadWay)               { c.reads[way]++ }
+func (c *cluster) RegionSplit([]*metapb.Region)                   { c.splits++ }
+func (c *cluster) SnapshotApplied(uint64, uint64)                 { c.snapshots++ }
+func (c *cluster) PeersChanged(region *metapb.Region)             { c.changes++; c.report(region) }
+func (c *cluster) MergePrepared(*metapb.Region, *metapb.Region)   { c.prepared++ }
+func (c *cluster) RegionMerged(*metapb.Region, *metapb.Region)    { c.merges++ }
+func (c *cluster) MergeRolledBack(*metapb.Region, *metapb.Region) { c.rollbacks++ }
+func (c *cluster) PeerDestroyed(uint64, uint64)                   { c.destroyed++ }
+func (c *cluster) SnapshotMoved(_ uint64, step SnapshotStep)      { c.steps[step]++ }
 
 // run lets the cluster run for a while.
 func (c *cluster) run(d time.Duration) {
@@ -329,12 +335,17 @@ func reached(name string) func() uint64 {
 	return func() uint64 { return count() - start }
 }
 
+// cut cuts two stores off from each other.
+func (c *cluster) cut(a, b *testStore) {
+	c.w.Network.Cut(a.node.Addr(), b.node.Addr())
+	c.w.Network.Cut(b.node.Addr(), a.node.Addr())
+}
+
 // isolate cuts a store off, both ways.
 func (c *cluster) isolate(s *testStore) (heal func()) {
 	for _, other := range c.stores {
 		if other != s {
-			c.w.Network.Cut(s.node.Addr(), other.node.Addr())
-			c.w.Network.Cut(other.node.Addr(), s.node.Addr())
+			c.cut(s, other)
 		}
 	}
 	return func() {

@@ -263,7 +263,7 @@ func (p *peer) applyChange(a *applier, e *raftpb.Entry, cc *raftpb.ConfChangeV2,
 	if len(changes) > 0 && inJoint(next) {
 		p.jointTerm = p.term()
 	}
-	p.s.cfg.Observer.PeersChanged(p.s.id, next)
+	p.s.cfg.Observer.PeersChanged(next)
 	if p.isLeader() {
 		p.reportRegion()
 	}

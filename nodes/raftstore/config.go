@@ -1,14 +1,10 @@
 package raftstore
 
 import (
+	"cmp"
 	"errors"
+	"fmt"
 	"time"
-
-	"github.com/pingcap/kvproto/pkg/metapb"
-	"github.com/pingcap/kvproto/pkg/pdpb"
-	"github.com/pingcap/kvproto/pkg/raft_serverpb"
-
-	"simrun/nodes/env"
 )
 
 // Config configures a Store. The zero value of a field other than StoreID
@@ -110,7 +106,8 @@ type Config struct {
 	SnapshotKeep time.Duration
 
 	// RegionMaxSize and RegionMaxKeys are the bytes and entries above which a region
-	// is split into parts of two thirds of that. Zero: at any size.
+	// is split into parts of two thirds of that. Zero: no limit by that measure; if
+	// both are, regions are split when somebody asks for it only.
 	RegionMaxSize, RegionMaxKeys uint64
 	// ExactSizes has the sizes that are reported be those of a scan and of what was
 	// written since, for somebody merges regions by them; see sizes.go.
@@ -188,27 +185,49 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// validate returns what is wrong with the configuration, the first of it.
 func (c Config) validate() error {
-	switch {
-	case c.StoreID == 0:
+	if c.StoreID == 0 {
 		return errors.New("raftstore: a store needs an id")
-	case c.TickInterval < 0 || c.StallDelayMax < 0 || c.ReadIndexRetry < 0 || c.ReadIndexTimeout < 0 || c.SnapshotIdle < 0 || c.SnapshotKeep < c.SnapshotIdle ||
-		c.MaxLeaderMissing < 0 || c.HibernateTimeout < 0 || c.HibernateReports < 0 || c.SplitCheckInterval < 0 || c.SlowWrite < 0 ||
-		c.RegionHeartbeatInterval < 0 || c.StoreHeartbeatInterval < 0:
-		return errors.New("raftstore: durations must not be negative, and SnapshotKeep not less than SnapshotIdle")
-	case c.HeartbeatTick < 1 || c.ElectionTick <= c.HeartbeatTick:
-		return errors.New("raftstore: ElectionTick must be greater than HeartbeatTick, which must be positive")
-	case c.ClockDriftBound < 0 || c.ClockDriftBound >= million:
-		return errors.New("raftstore: ClockDriftBound must be at least 0 and less than a million")
-	case c.MaxInflightMsgs < 1 || c.EntrySizeMax < 1 || c.PendingProposalsMax < 1 ||
-		c.EntryCacheCount < 0 || c.EntryCacheBytes < 0:
-		return errors.New("raftstore: bounds must be positive")
-	case c.MaxInflightBytes < c.MaxSizePerMsg:
-		return errors.New("raftstore: MaxInflightBytes must not be less than MaxSizePerMsg")
-	case c.LogGCCountLimit < c.LogGCThreshold:
-		return errors.New("raftstore: LogGCCountLimit must not be less than LogGCThreshold")
-	case c.SnapshotChunkSize < 1 || c.SnapshotSendsMax < 1 || c.SnapshotReceivesMax < 1 || c.SnapshotRate < 1:
-		return errors.New("raftstore: bounds on snapshots must be positive")
+	}
+	if c.ClockDriftBound >= million {
+		return fmt.Errorf("raftstore: ClockDriftBound is %d, which must be less than a million", c.ClockDriftBound)
+	}
+	return cmp.Or(
+		atLeast("TickInterval", c.TickInterval, 0),
+		atLeast("HeartbeatTick", c.HeartbeatTick, 1),
+		atLeast("ElectionTick", c.ElectionTick, c.HeartbeatTick+1),
+		atLeast("HibernateTimeout", c.HibernateTimeout, 0),
+		atLeast("HibernateReports", c.HibernateReports, 0),
+		atLeast("ClockDriftBound", c.ClockDriftBound, 0),
+		atLeast("MaxInflightMsgs", c.MaxInflightMsgs, 1),
+		atLeast("MaxInflightBytes", c.MaxInflightBytes, c.MaxSizePerMsg),
+		atLeast("EntrySizeMax", c.EntrySizeMax, 1),
+		atLeast("PendingProposalsMax", c.PendingProposalsMax, 1),
+		atLeast("StallDelayMax", c.StallDelayMax, 0),
+		atLeast("EntryCacheCount", c.EntryCacheCount, 0),
+		atLeast("EntryCacheBytes", c.EntryCacheBytes, 0),
+		atLeast("LogGCCountLimit", c.LogGCCountLimit, c.LogGCThreshold),
+		atLeast("ReadIndexRetry", c.ReadIndexRetry, 0),
+		atLeast("ReadIndexTimeout", c.ReadIndexTimeout, 0),
+		atLeast("MaxLeaderMissing", c.MaxLeaderMissing, 0),
+		atLeast("SnapshotChunkSize", c.SnapshotChunkSize, 1),
+		atLeast("SnapshotSendsMax", c.SnapshotSendsMax, 1),
+		atLeast("SnapshotReceivesMax", c.SnapshotReceivesMax, 1),
+		atLeast("SnapshotRate", c.SnapshotRate, 1),
+		atLeast("SnapshotIdle", c.SnapshotIdle, 0),
+		atLeast("SnapshotKeep", c.SnapshotKeep, c.SnapshotIdle),
+		atLeast("SplitCheckInterval", c.SplitCheckInterval, 0),
+		atLeast("SlowWrite", c.SlowWrite, 0),
+		atLeast("RegionHeartbeatInterval", c.RegionHeartbeatInterval, 0),
+		atLeast("StoreHeartbeatInterval", c.StoreHeartbeatInterval, 0),
+	)
+}
+
+// atLeast is the error of a field that is less than it must be, nil if it is not.
+func atLeast[T int | uint64 | time.Duration](field string, value, least T) error {
+	if value < least {
+		return fmt.Errorf("raftstore: %s is %v, which must not be less than %v", field, value, least)
 	}
 	return nil
 }
@@ -226,78 +245,8 @@ func (c *Config) leaderMissingTicks() int { return max(int(c.MaxLeaderMissing/c.
 func (c *Config) hibernates() bool    { return c.HibernateTimeout > 0 }
 func (c *Config) hibernateTicks() int { return max(int(c.HibernateTimeout/c.TickInterval), 1) }
 
-// pingTicks is the number of ticks between two messages of a store whose leaders
-// sleep, silenceTicks for how many such a store may be silent: four messages may
-// get lost.
+// pingTicks is the number of ticks between two messages of a store to one with
+// which it shares regions that sleep, silenceTicks for how many such a store may be
+// silent: four messages may get lost.
 func (c *Config) pingTicks() int    { return max(c.ElectionTick/2, 1) }
 func (c *Config) silenceTicks() int { return 4 * c.pingTicks() }
-
-// Transport carries messages to other stores.
-type Transport interface {
-	// Send sends a batch of raft messages, to arrive at OnRaftBatch. It may be
-	// lost, duplicated and reordered. Send must not keep the slice.
-	Send(toStore uint64, batch []byte)
-	// SendSnapshotChunk carries a chunk to OnSnapshotChunk and waits for its
-	// answer. An error says that there was none.
-	SendSnapshotChunk(t env.Task, toStore uint64, chunk *raft_serverpb.SnapshotChunk) (*SnapshotAnswer, error)
-}
-
-// PD is the placement driver, as far as a store needs it.
-type PD interface {
-	// RegionHeartbeat and StoreHeartbeat report without waiting; a report may be
-	// lost. One of a region that was answered is for OnRegionReported, the answer
-	// for OnRegionHeartbeatResponse.
-	RegionHeartbeat(req *pdpb.RegionHeartbeatRequest)
-	StoreHeartbeat(req *pdpb.StoreHeartbeatRequest)
-	// AskBatchSplit returns ids for count new regions and their peers.
-	AskBatchSplit(t env.Task, region *metapb.Region, count uint32) ([]*pdpb.SplitID, error)
-	// GetRegionByID returns what is known of a region.
-	GetRegionByID(t env.Task, region uint64) (*metapb.Region, error)
-}
-
-// Observer is told what happens, for reports. It must not call the store.
-type Observer interface {
-	// LeaderElected: a peer of this store has become leader.
-	LeaderElected(region, term, store uint64)
-	// RegionSplit: this store has applied a split. The regions include the one
-	// that was split.
-	RegionSplit(store uint64, regions []*metapb.Region)
-	// SnapshotApplied: a peer of this store was restored from a snapshot.
-	SnapshotApplied(region, index, store uint64)
-	// SnapshotMoved: a step of the way of a snapshot to another store.
-	SnapshotMoved(store, region uint64, step SnapshotStep)
-	// PeersChanged: this store has applied a change of a region's members.
-	PeersChanged(store uint64, region *metapb.Region)
-	// MergePrepared: this store has applied that a region is to be merged into
-	// another one, RegionMerged that this has come about, MergeRolledBack that it
-	// has not.
-	MergePrepared(store uint64, source, target *metapb.Region)
-	RegionMerged(store uint64, region, source *metapb.Region)
-	MergeRolledBack(store uint64, source, target *metapb.Region)
-	// PeerDestroyed: a peer of this store was removed, and nothing of it is left.
-	PeerDestroyed(store, region, peer uint64)
-}
-
-// SnapshotStep is what an Observer is told of the transfer of a snapshot.
-type SnapshotStep uint8
-
-// The steps of a transfer.
-const (
-	SnapshotSent    SnapshotStep = iota // by this store, and accepted by the other
-	SnapshotResumed                     // by this store, after what the other has from an earlier stream
-	SnapshotRefused                     // by this store: a chunk was not taken
-)
-
-type noObserver struct{}
-
-func noRoleChanged(uint64, uint64, bool) {}
-
-func (noObserver) LeaderElected(uint64, uint64, uint64)                   {}
-func (noObserver) RegionSplit(uint64, []*metapb.Region)                   {}
-func (noObserver) SnapshotApplied(uint64, uint64, uint64)                 {}
-func (noObserver) PeersChanged(uint64, *metapb.Region)                    {}
-func (noObserver) MergePrepared(uint64, *metapb.Region, *metapb.Region)   {}
-func (noObserver) RegionMerged(uint64, *metapb.Region, *metapb.Region)    {}
-func (noObserver) MergeRolledBack(uint64, *metapb.Region, *metapb.Region) {}
-func (noObserver) PeerDestroyed(uint64, uint64, uint64)                   {}
-func (noObserver) SnapshotMoved(uint64, uint64, SnapshotStep)             {}

@@ -83,21 +83,21 @@ func (b *messageBlock) set(num protowire.Number, number uint64) bool {
 		b.kind = raftpb.MessageType(number) //nolint:gosec // as the general decoder does
 		m.Type = &b.kind
 	case msgTo:
-		m.To = store(&b.to, number)
+		m.To = place(&b.to, number)
 	case msgFrom:
-		m.From = store(&b.from, number)
+		m.From = place(&b.from, number)
 	case msgTerm:
-		m.Term = store(&b.term, number)
+		m.Term = place(&b.term, number)
 	case msgLogTerm:
-		m.LogTerm = store(&b.logTerm, number)
+		m.LogTerm = place(&b.logTerm, number)
 	case msgIndex:
-		m.Index = store(&b.index, number)
+		m.Index = place(&b.index, number)
 	case msgCommit:
-		m.Commit = store(&b.commit, number)
+		m.Commit = place(&b.commit, number)
 	case msgVote:
-		m.Vote = store(&b.vote, number)
+		m.Vote = place(&b.vote, number)
 	case msgRejectHint:
-		m.RejectHint = store(&b.rejectHint, number)
+		m.RejectHint = place(&b.rejectHint, number)
 	case msgReject:
 		b.reject = number != 0
 		m.Reject = &b.reject
@@ -107,7 +107,8 @@ func (b *messageBlock) set(num protowire.Number, number uint64) bool {
 	return true
 }
 
-func store(field *uint64, number uint64) *uint64 {
+// place sets a field of a block, to which a message refers.
+func place(field *uint64, number uint64) *uint64 {
 	*field = number
 	return field
 }
@@ -129,9 +130,9 @@ func decodeLogEntry(buf []byte) (*raftpb.Entry, error) {
 			b.kind = raftpb.EntryType(f.number) //nolint:gosec // as the general decoder does
 			e.Type = &b.kind
 		case f.num == entryTerm && f.typ == protowire.VarintType:
-			e.Term = store(&b.term, f.number)
+			e.Term = place(&b.term, f.number)
 		case f.num == entryIndex && f.typ == protowire.VarintType:
-			e.Index = store(&b.index, f.number)
+			e.Index = place(&b.index, f.number)
 		default:
 			e = &raftpb.Entry{}
 			return e, proto.Unmarshal(buf, e)

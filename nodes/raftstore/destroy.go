@@ -50,14 +50,15 @@ func (p *peer) bury(b *engine.Batch, g grave) {
 		Id: p.regionID, StartKey: p.region.GetStartKey(), EndKey: p.region.GetEndKey(), RegionEpoch: &version,
 		Peers: []*metapb.Peer{{Id: p.id, StoreId: s.id, Role: p.meta.GetRole()}},
 	}
+	if old := s.tombstones[p.regionID].GetRegion(); old != nil && staleEpoch(&version, old.GetRegionEpoch()) {
+		version.ConfVer = max(version.ConfVer, old.GetRegionEpoch().GetConfVer())
+		version.Version = max(version.Version, old.GetRegionEpoch().GetVersion())
+		g.others = old.GetPeers() // as of that epoch
+	}
 	for _, q := range g.others {
 		if q.GetStoreId() != s.id {
 			region.Peers = append(region.Peers, q)
 		}
-	}
-	if old := s.tombstones[p.regionID].GetRegion(); old != nil && staleEpoch(&version, old.GetRegionEpoch()) {
-		version.ConfVer = max(version.ConfVer, old.GetRegionEpoch().GetConfVer())
-		version.Version = max(version.Version, old.GetRegionEpoch().GetVersion())
 	}
 	state := &raft_serverpb.RegionLocalState{State: raft_serverpb.PeerState_Tombstone, Region: region, MergedRecords: g.records}
 	if g.into != nil {
@@ -66,9 +67,9 @@ func (p *peer) bury(b *engine.Batch, g grave) {
 	if g.keepsData {
 		p.merge.into = g.into
 	}
-	b.Put(engine.Raft, regionStateKey(nil, p.regionID), marshal(state))
+	b.Put(engine.Raft, regionStateKey(p.regionID), marshal(state))
 	b.Delete(engine.Raft, applyStateKey(nil, p.regionID))
-	b.Delete(engine.Raft, snapStateKey(nil, p.regionID))
+	b.Delete(engine.Raft, snapStateKey(p.regionID))
 	s.tombstones[p.regionID] = state
 	if s.env.Log.Enabled() {
 		s.env.Log.Logf("region %d: peer %d is removed", p.regionID, p.id)
@@ -107,7 +108,7 @@ func (p *peer) erase() {
 	p.dropSnapshots()
 	p.abandon()
 	markDestroyed.Reached()
-	s.cfg.Observer.PeerDestroyed(s.id, p.regionID, p.id)
+	s.cfg.Observer.PeerDestroyed(p.regionID, p.id)
 	s.cfg.Auditor.PeerEnded(p.regionID, p.id)
 	s.unpark()
 }

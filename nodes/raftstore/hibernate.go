@@ -21,7 +21,8 @@ import (
 // Ticks are nothing that raft's safety rests on, nor do leases: promises are
 // kept by the clock (lease.go), and a leader that is silent has no lease when
 // the last one has run out. What sleeping puts at risk is that nobody notices the
-// loss of a leader. So a follower sleeps only as long as it has reason to trust
+// loss of a leader. So a leader sleeps only as long as its store hears of the stores
+// of a quorum (neighbour.go), and a follower only as long as it has reason to trust
 // that its leader is there:
 //
 //   - its leader's store is heard of (neighbour.go);

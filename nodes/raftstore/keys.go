@@ -44,12 +44,12 @@ func applyStateKey(buf []byte, region uint64) []byte {
 	return localKey(buf, raftTag, region, applySuffix)
 }
 
-func snapStateKey(buf []byte, region uint64) []byte {
-	return localKey(buf, raftTag, region, snapSuffix)
+func snapStateKey(region uint64) []byte {
+	return localKey(nil, raftTag, region, snapSuffix)
 }
 
-func regionStateKey(buf []byte, region uint64) []byte {
-	return localKey(buf, regionTag, region, regionSuffix)
+func regionStateKey(region uint64) []byte {
+	return localKey(nil, regionTag, region, regionSuffix)
 }
 
 func logKey(buf []byte, region, index uint64) []byte {

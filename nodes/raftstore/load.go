@@ -47,7 +47,7 @@ func loadStates(eng *engine.Engines, region *metapb.Region) (st localStates, err
 	if !initialised(region) {
 		return st, nil
 	}
-	if st.snapshot, err = load[raft_serverpb.RaftLocalState](eng.KV, snapStateKey(nil, id)); err != nil {
+	if st.snapshot, err = load[raft_serverpb.RaftLocalState](eng.KV, snapStateKey(id)); err != nil {
 		return st, err
 	}
 	apply, err := load[raft_serverpb.RaftApplyState](eng.KV, applyStateKey(nil, id))

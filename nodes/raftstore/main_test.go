@@ -11,6 +11,7 @@ import (
 func TestMain(m *testing.M) {
 	marktest.Main(m, "raftstore: ",
 		"change of members of another epoch at apply",
+		"entries acknowledged that a later leader has replaced before they were written",
 		"follower's read refused by its leader",
 		"leader does not sleep, a snapshot is under way",
 		"leader does not sleep, it is handing over",

@@ -645,18 +645,14 @@ func TestChangeMembersProperty(t *testing.T) {
 	})
 }
 
-// A peer that was told of its removal does not know who the members are now. Who
-// asks its store for a vote, being one of them and behind, must not be told that
-// it was removed as well.
+// The tombstone of a peer that was told of its removal knows who the members were
+// then. One of them that is behind and asks its store for a vote, or whether it was
+// removed, must not be told that it was.
 func TestTombstoneOfToldPeer(t *testing.T) {
-	unknowing := reached("tombstone without the members asked for them")
+	referred := reached("stale peer referred to later members")
 	c := newCluster(t, clusterOptions{seed: 7, stores: 4, regions: onStores(1, 2, 3)})
 	c.waitLeader("")
 	told, behind := c.stores[3], (*testStore)(nil)
-	cut := func(a, b *testStore) {
-		c.w.Network.Cut(a.node.Addr(), b.node.Addr())
-		c.w.Network.Cut(b.node.Addr(), a.node.Addr())
-	}
 	between := func(s *testStore, do func(s, other *testStore)) {
 		for _, other := range c.stores {
 			if other != told && other != behind {
@@ -670,22 +666,87 @@ func TestTombstoneOfToldPeer(t *testing.T) {
 		c.catchUp(t, "", c.change(t, "", learner(id, 4)).GetId(), id)
 		t.Sleep(100 * time.Millisecond)
 		behind = c.stores[c.leaderOf("").id%3]
-		cut(told, behind)
-		between(told, cut)
-		between(behind, cut)
+		c.cut(told, behind)
+		between(told, c.cut)
+		between(behind, c.cut)
 		c.change(t, "", removal(id, 4))
 	})
 	id := behind.byRegion[1].id
 	c.w.Network.HealAll()
-	cut(told, behind)
-	between(behind, cut)
+	c.cut(told, behind)
+	between(behind, c.cut)
 	c.until("the end of the peer", func() bool { return told.byRegion[1] == nil })
+	if members := told.tombstones[1].GetRegion().GetPeers(); len(members) != 4 || peerByID(told.tombstones[1].GetRegion(), id) == nil {
+		t.Errorf("the tombstone names %v", members)
+	}
 	c.w.Network.HealAll()
-	between(behind, cut) // the two see only each other
+	between(behind, c.cut) // the two see only each other
 	c.run(5 * time.Second)
-	if behind.byRegion[1] == nil || behind.byRegion[1].id != id || unknowing() == 0 {
-		t.Errorf("peer %v, asked %d times", behind.byRegion[1], unknowing())
+	if behind.byRegion[1] == nil || behind.byRegion[1].id != id || referred() == 0 {
+		t.Errorf("peer %v, referred %d times", behind.byRegion[1], referred())
 	}
 	c.w.Network.HealAll()
 	c.agreed()
+}
+
+// A peer that was removed may know nobody who is there still, and the placement
+// driver not know the region any more, since it was merged. It follows the tombstones,
+// of which each names members of a later configuration, to one who knows. Whether
+// the peers in between have applied their own removals, or were told, is the same.
+func TestStalePeerFollowsTombstones(t *testing.T) {
+	for _, told := range []bool{false, true} {
+		referred := reached("stale peer referred to later members")
+		c := newCluster(t, clusterOptions{seed: 8, stores: 6, regions: onStores(1, 2, 3)})
+		c.waitLeader("")
+		late := c.stores[3]
+		var heal func()
+		c.do(func(t env.Task) {
+			c.pdDown = true
+			id := c.newID()
+			region := c.change(t, "", learner(id, late.id)).GetId()
+			c.catchUp(t, "", region, id)
+			t.Sleep(100 * time.Millisecond)
+			heal = c.isolate(late)
+			for _, gone := range c.stores[:3] { // until only the stores 5 and 6 are left
+				if gone.id < 3 {
+					c.add(t, "", gone.id+4)
+				}
+				c.notLed(t, "", gone.id)
+				_, p := c.member("", gone.id)
+				if told {
+					for _, other := range c.stores[:3] { // who was removed is silent
+						if other != gone {
+							c.cut(gone, other)
+						}
+					}
+					for _, other := range c.stores[4:] {
+						c.cut(gone, other)
+					}
+				}
+				c.remove(t, "", p.GetId(), gone.id)
+				if told {
+					c.w.Network.HealAll()
+					heal = c.isolate(late)
+				}
+				for range 500 {
+					if gone.byRegion[1] == nil {
+						break
+					}
+					t.Sleep(20 * time.Millisecond)
+				}
+			}
+			c.change(t, "", removal(id, late.id))
+		})
+		for _, s := range c.stores[:3] {
+			if grave := s.tombstones[1].GetRegion(); grave == nil || peerOnStore(grave, late.id) == nil {
+				t.Fatalf("told %t: store %d does not take the late peer for a member: %v", told, s.id, grave)
+			}
+		}
+		heal()
+		c.until("the end of the late peer", func() bool { return late.byRegion[1] == nil })
+		if referred() == 0 {
+			t.Errorf("told %t: nobody referred it to others", told)
+		}
+		c.w.Close()
+	}
 }

@@ -62,6 +62,7 @@ type merge struct {
 	// told is the region that has absorbed this one, as the tombstone of another
 	// peer says, and into the one that has absorbed it here.
 	told, into *metapb.Region
+	inquiry    inquiry // whether the peer of that region that is to be here was removed
 }
 
 func (m *merge) load(state *raft_serverpb.RegionLocalState) {
@@ -250,7 +251,7 @@ func (p *peer) applyPrepareMerge(a *applier, e *raftpb.Entry, epoch *metapb.Regi
 	p.merge.state = &raft_serverpb.MergeState{MinIndex: req.GetMinIndex(), Target: req.GetTarget(), Commit: e.GetIndex()}
 	p.s.setRegion(p, withEpoch(p.region, 1, 1))
 	p.putState(a.batch)
-	p.s.cfg.Observer.MergePrepared(p.s.id, p.region, req.GetTarget())
+	p.s.cfg.Observer.MergePrepared(p.region, req.GetTarget())
 	if p.isLeader() {
 		p.reportRegion()
 	}

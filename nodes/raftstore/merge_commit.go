@@ -164,7 +164,7 @@ func (p *peer) applyCommitMerge(a *applier, e *raftpb.Entry, epoch *metapb.Regio
 	s.setRegion(p, next)
 	p.absorbSize(source)
 	p.putState(a.batch)
-	s.cfg.Observer.RegionMerged(s.id, next, source.region)
+	s.cfg.Observer.RegionMerged(next, source.region)
 	if p.isLeader() {
 		p.reportRegion()
 		s.cfg.RoleChanged(p.regionID, p.term(), true)

@@ -77,7 +77,7 @@ func (p *peer) applyRollbackMerge(a *applier, epoch *metapb.RegionEpoch, req *ra
 	p.merge.state, p.merge.told = nil, nil
 	p.s.setRegion(p, withEpoch(p.region, 1, 0))
 	p.putState(a.batch)
-	p.s.cfg.Observer.MergeRolledBack(p.s.id, p.region, st.GetTarget())
+	p.s.cfg.Observer.MergeRolledBack(p.region, st.GetTarget())
 	if p.isLeader() {
 		p.reportRegion()
 	}

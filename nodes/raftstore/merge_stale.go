@@ -40,7 +40,7 @@ func (p *peer) onMerged(ev *envelope) {
 	case t != nil && initialised(t.region) && !staleEpoch(t.region.GetRegionEpoch(), into.GetRegionEpoch()), s.gone(into):
 		p.leftOver()
 	case t == nil:
-		s.askAbout(into, here)
+		p.askAboutTarget(into, here)
 	}
 }
 
@@ -50,33 +50,34 @@ func (p *peer) leftOver() {
 	p.s.destroy(p, grave{epoch: p.region.GetRegionEpoch(), others: p.region.GetPeers(), into: p.merge.told})
 }
 
-// askAbout asks the members of a region whether its peer here, of which there is
-// no trace, was removed before it came to be.
-func (s *Store) askAbout(region *metapb.Region, here *metapb.Peer) {
-	for _, q := range region.GetPeers() {
-		if q != here {
-			s.outbox.addMessage(q.GetStoreId(), &raft_serverpb.RaftMessage{
-				RegionId: region.GetId(), FromPeer: here, ToPeer: q, RegionEpoch: region.GetRegionEpoch(),
-				ExtraMsg: &raft_serverpb.ExtraMessage{Type: raft_serverpb.ExtraMessageType_MsgCheckStalePeer},
-			})
-		}
-	}
+// askAboutTarget asks the members of the region that has absorbed the peer's
+// whether its peer here, of which there is no trace, was removed before it came to
+// be.
+func (p *peer) askAboutTarget(into *metapb.Region, here *metapb.Peer) {
+	p.merge.inquiry = inquiry{}
+	p.merge.inquiry.ask(p.s, into.GetId(), here, into.GetRegionEpoch(), into.GetPeers())
 }
 
-// targetRemoved is told that a peer which does not exist was removed: it was to
-// see to the end of those whose regions its own has absorbed.
-func (s *Store) targetRemoved(ev *envelope) {
-	var left []*peer
+// awaiting returns the peers whose regions were absorbed by one whose peer here,
+// to which the message is, was to see to their end and has not come to be.
+func (s *Store) awaiting(ev *envelope) []*peer {
+	var waiting []*peer
 	for _, p := range s.peers {
 		told := p.merge.told
-		if !p.destroyed && told.GetId() == ev.regionID && peerOnStore(told, s.id).GetId() == ev.to.GetId() &&
-			ev.epoch.GetConfVer() > told.GetRegionEpoch().GetConfVer() {
-			left = append(left, p)
+		if !p.destroyed && told.GetId() == ev.regionID && peerOnStore(told, s.id).GetId() == ev.to.GetId() {
+			waiting = append(waiting, p)
 		}
 	}
-	for _, p := range left {
-		markMergeNeverMade.Reached()
-		p.leftOver()
+	return waiting
+}
+
+// targetRemoved is told that a peer which does not exist was removed.
+func (s *Store) targetRemoved(ev *envelope) {
+	for _, p := range s.awaiting(ev) {
+		if ev.epoch.GetConfVer() > p.merge.told.GetRegionEpoch().GetConfVer() {
+			markMergeNeverMade.Reached()
+			p.leftOver()
+		}
 	}
 }
 

@@ -40,8 +40,7 @@ func (s *Store) OnRegionHeartbeatResponse(resp *pdpb.RegionHeartbeatResponse) {
 	}
 	switch {
 	case transfer != nil:
-		refusal := s.TransferLeader(p.regionID, transfer.GetPeer().GetId())
-		markOrderTransfer.Sometimes(refusal == nil)
+		refusal := p.orderTransfer(transfer.GetPeer().GetId())
 		markOrderRefused.Sometimes(refusal != nil)
 	case change != nil:
 		p.obeyChanges([]*pdpb.ChangePeer{change})

@@ -71,6 +71,7 @@ type peer struct {
 	// heard and which it does not know as members yet.
 	links     []link
 	strangers []*metapb.Peer
+	inquiry   inquiry
 
 	// seenConfVer is, of an uninitialised peer, the newest version of a
 	// configuration of which it was a member, as messages say.
@@ -89,6 +90,9 @@ type peer struct {
 
 	tick  tickCount
 	sleep sleep
+	// heir is the peer that was asked by order of the placement driver whether it can
+	// take over, and has not answered; 0 for none.
+	heir uint64
 
 	dirty bool
 	// destroyed: the peer does nothing any more. It keeps its place until that is

@@ -217,7 +217,7 @@ func (p *peer) stepProposals() []*proposal {
 	}
 	// Raft drops proposals if it is not leader any more, if it is handing its
 	// leadership over, or if too much is uncommitted: all of them or none.
-	if !p.isLeader() || p.term() != queued[0].term || p.backlog.tooMuch(p, bytes) || p.node.Step(message) != nil {
+	if !p.isLeader() || p.term() != queued[0].term || p.overloads(bytes) || p.node.Step(message) != nil {
 		markProposalDropped.Reached()
 		p.compacting = 0
 		p.lease.preparing = false

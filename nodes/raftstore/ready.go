@@ -112,7 +112,7 @@ func (p *peer) changeRole(rd raft.Ready) {
 	invariant.Check(p.termStart != 0, "raftstore: %s: leader in term %d without an entry of it", p, p.term())
 	p.sleep.state = ordered
 	p.s.calendar.add(p, p.s.ticks+1)
-	p.s.cfg.Observer.LeaderElected(p.regionID, p.term(), p.s.id)
+	p.s.cfg.Observer.LeaderElected(p.regionID, p.term())
 	p.s.cfg.RoleChanged(p.regionID, p.term(), true)
 	if p.s.env.Log.Enabled() {
 		p.s.env.Log.Logf("region %d: leader in term %d", p.regionID, p.term())

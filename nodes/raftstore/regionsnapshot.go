@@ -14,14 +14,13 @@ import (
 type RegionSnapshot struct {
 	region *metapb.Region
 	term   uint64
-	index  uint64
 	data   *engine.Snapshot
 }
 
 var _ engine.Reader = (*RegionSnapshot)(nil)
 
 func (p *peer) snapshot() *RegionSnapshot {
-	return &RegionSnapshot{p.region, p.term(), p.applied, p.s.eng.KV.NewSnapshot()}
+	return &RegionSnapshot{p.region, p.term(), p.s.eng.KV.NewSnapshot()}
 }
 
 // Region returns the region as of the snapshot. It must not be changed.
@@ -29,9 +28,6 @@ func (r *RegionSnapshot) Region() *metapb.Region { return r.region }
 
 // Term returns the term in which the peer was leader.
 func (r *RegionSnapshot) Term() uint64 { return r.term }
-
-// Index returns the applied index of the view.
-func (r *RegionSnapshot) Index() uint64 { return r.index }
 
 // Close frees the view.
 func (r *RegionSnapshot) Close() { r.data.Close() }

@@ -103,13 +103,10 @@ func (p *peer) beginSnapshot(r *receivedSnapshot) {
 // putSnapshotState writes the apply state of a snapshot, and the raft state
 // that the log is to get. The log itself is still the old one.
 func (l *logStorage) putSnapshotState(b *engine.Batch, r *receivedSnapshot) {
-	putApplyState(b, r.id.region, raft_serverpb.RaftApplyState{
-		AppliedIndex: r.id.index, CommitIndex: r.id.index, CommitTerm: r.id.term,
-		TruncatedState: &raft_serverpb.RaftTruncatedState{Index: r.id.index, Term: r.id.term},
-	})
+	putInitialApplyState(b, r.id.region, r.id.index, r.id.term)
 	h := l.hard
 	h.commit = r.id.index
-	b.Put(engine.Raft, snapStateKey(nil, r.id.region), marshal(h.localState(r.id.index)))
+	b.Put(engine.Raft, snapStateKey(r.id.region), marshal(h.localState(r.id.index)))
 }
 
 // fillRegion begins to read the data of a snapshot into the database, after the
@@ -136,7 +133,7 @@ func (p *peer) snapshotApplied(r *receivedSnapshot) {
 	for _, m := range r.held {
 		p.stepLocal(m)
 	}
-	s.cfg.Observer.SnapshotApplied(p.regionID, r.id.index, s.id)
+	s.cfg.Observer.SnapshotApplied(p.regionID, r.id.index)
 	s.cfg.Auditor.RegionChanged(r.region, p.id, r.id.index)
 	s.logf("region %d: restored from a snapshot at %d", p.regionID, r.id.index)
 	p.releaseReads()

@@ -43,7 +43,7 @@ type incoming struct {
 func (s *Store) OnSnapshotChunk(t env.Task, chunk *raft_serverpb.SnapshotChunk) *SnapshotAnswer {
 	answer := s.takeChunk(t, chunk)
 	if answer.Refusal != nil {
-		s.cfg.Observer.SnapshotMoved(s.id, chunk.GetMessage().GetRegionId(), SnapshotRefused)
+		s.cfg.Observer.SnapshotMoved(chunk.GetMessage().GetRegionId(), SnapshotRefused)
 		s.logf("region %d: snapshot refused: %s", chunk.GetMessage().GetRegionId(), answer.Refusal.GetMessage())
 	}
 	return answer

@@ -57,7 +57,7 @@ func (p *peer) snapshotSent(out *snapshotStream, err error) {
 		p.s.logf("region %d: snapshot at %d to peer %d: %v", p.regionID, out.snapshot.id.index, out.to, err)
 	} else {
 		markSnapshotSent.Reached()
-		p.s.cfg.Observer.SnapshotMoved(p.s.id, p.regionID, SnapshotSent)
+		p.s.cfg.Observer.SnapshotMoved(p.regionID, SnapshotSent)
 	}
 	p.node.ReportSnapshot(out.to, status)
 	p.s.markDirty(p)
@@ -106,7 +106,7 @@ func (o *snapshotStream) send(t env.Task) error {
 		}
 		if frame == nil && answer.Next > 0 {
 			markSnapshotResumed.Reached()
-			o.s.cfg.Observer.SnapshotMoved(o.s.id, id.region, SnapshotResumed)
+			o.s.cfg.Observer.SnapshotMoved(id.region, SnapshotResumed)
 		}
 		if answer.Next > at {
 			o.tries = 0

@@ -162,10 +162,10 @@ func (p *peer) applySplit(a *applier, epoch *metapb.RegionEpoch, splits *raft_cm
 		old := p.s.byRegion[part.GetId()]
 		invariant.Check(old == nil || !initialised(old.region), "raftstore: %s: split makes region %v, which exists", p, old)
 		putRegionState(a.batch, part, raft_serverpb.PeerState_Normal)
-		putApplyState(a.batch, part.GetId(), initialApplyState())
+		putInitialApplyState(a.batch, part.GetId(), initialIndex, initialTerm)
 		a.births = append(a.births, birth{part, p, p.size, p.keys})
 	}
-	p.s.cfg.Observer.RegionSplit(p.s.id, parts)
+	p.s.cfg.Observer.RegionSplit(parts)
 	if p.isLeader() {
 		p.reportRegion()
 	}
@@ -183,7 +183,7 @@ func (s *Store) bear(b birth) {
 	p := s.newPeer(b.region, peerOnStore(b.region, s.id))
 	// The new region has no leader yet whom anybody could have promised anything,
 	// unless other stores were quicker.
-	st := localStates{apply: initialApplyState()}
+	st := localStates{apply: initialApplyState(initialIndex, initialTerm)}
 	var written hardState
 	if old := s.byRegion[id]; old != nil {
 		// A message has come before the split, and an uninitialised peer has taken

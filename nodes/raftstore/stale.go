@@ -14,6 +14,12 @@ import (
 // Config.MaxLeaderMissing, it asks the other members and the placement driver,
 // for a learner asks for no votes. And if its store gets a message for a later
 // peer of the region, it is not the one that is meant.
+//
+// All whom it knows may be gone as well, and the region may have been merged, so
+// that the placement driver does not know it any more. Therefore a tombstone has
+// the members of a configuration that is later than any in which its peer was,
+// and refers to them. Each of them is there, or has left a tombstone that knows of
+// a later one yet: who follows gets to one from which it is missing.
 
 // refuseStale handles a message that is not for the peer here or not from a
 // member. Whoever asks for votes and was removed is told so.
@@ -38,6 +44,7 @@ func (s *Store) correct(ev *envelope, known *metapb.Region) {
 	s.outbox.addMessage(ev.from.GetStoreId(), &raft_serverpb.RaftMessage{
 		RegionId: ev.regionID, FromPeer: &ev.to, ToPeer: &ev.from,
 		RegionEpoch: known.GetRegionEpoch(), IsTombstone: true,
+		ExtraMsg: &raft_serverpb.ExtraMessage{CheckPeers: known.GetPeers()},
 	})
 }
 
@@ -59,7 +66,7 @@ func (s *Store) onTombstone(ev *envelope) {
 		return
 	}
 	markToldRemoved.Reached()
-	s.destroy(p, grave{epoch: &ev.epoch})
+	s.destroy(p, grave{epoch: &ev.epoch, others: ev.checkPeers})
 }
 
 // removable reports whether a configuration from which the peer is missing
@@ -79,7 +86,7 @@ func (p *peer) knownConfVer() uint64 {
 }
 
 // onCheckStale is asked by a peer whether it was removed. Nobody answers who
-// does not know so.
+// knows no more than the peer itself.
 func (s *Store) onCheckStale(ev *envelope) {
 	if p := s.byRegion[ev.regionID]; p != nil {
 		if initialised(p.region) && !p.destroyed {
@@ -88,15 +95,21 @@ func (s *Store) onCheckStale(ev *envelope) {
 		}
 		return
 	}
-	if state := s.tombstones[ev.regionID]; state != nil {
-		s.correctFromTombstone(ev, state)
+	state := s.tombstones[ev.regionID]
+	if state == nil {
+		return
 	}
+	if state.GetMergeState() == nil && peerByID(state.GetRegion(), ev.from.GetId()) != nil {
+		s.refer(ev, state.GetRegion())
+		return
+	}
+	s.correctFromTombstone(ev, state)
 }
 
 // correctFromTombstone is correct where nothing but a tombstone is left. Members
-// of a region that was merged are told so. The tombstone of a peer which was told
-// of its removal does not know who the members were: it names nobody else, and
-// proves nothing about others.
+// of a region that was merged are told so. The tombstone of a peer that has given
+// way to its successor does not know who the members were: it names nobody else,
+// and proves nothing about others.
 func (s *Store) correctFromTombstone(ev *envelope, state *raft_serverpb.RegionLocalState) {
 	grave := state.GetRegion()
 	if into := state.GetMergeState().GetTarget(); into != nil && peerByID(grave, ev.from.GetId()) != nil {
@@ -142,14 +155,8 @@ func (p *peer) askWhetherRemoved() {
 		// region that was merged since.
 		others = p.strangers
 	}
-	for _, q := range others {
-		if q.GetId() != p.id {
-			s.outbox.addMessage(q.GetStoreId(), &raft_serverpb.RaftMessage{
-				RegionId: p.regionID, FromPeer: p.meta, ToPeer: q, RegionEpoch: p.region.GetRegionEpoch(),
-				ExtraMsg: &raft_serverpb.ExtraMessage{Type: raft_serverpb.ExtraMessageType_MsgCheckStalePeer},
-			})
-		}
-	}
+	p.inquiry = inquiry{}
+	p.inquiry.ask(s, p.regionID, p.meta, p.region.GetRegionEpoch(), others)
 	s.env.Sched.Go("validate peer", func(t env.Task) {
 		region, err := s.pd.GetRegionByID(t, p.regionID)
 		if err != nil || region == nil || s.dead || p.destroyed || peerByID(region, p.id) != nil {

@@ -60,6 +60,9 @@ func (s *Store) step(ev *envelope) {
 	case p.id > ev.to.GetId() || !p.knows(ev):
 		p.refuseStale(ev, message)
 		return
+	case message.GetType() == raftpb.MsgTransferLeader:
+		p.onTransferLeader(&ev.from, message)
+		return
 	}
 	if isLeaderMessage(message) {
 		p.contact = s.ticks
@@ -85,9 +88,14 @@ func (s *Store) step(ev *envelope) {
 
 // stepExtra hands a message that is none of raft's to its peer.
 func (s *Store) stepExtra(ev *envelope) {
-	if ev.extraType == raft_serverpb.ExtraMessageType_MsgCheckStalePeer {
+	switch ev.extraType {
+	case raft_serverpb.ExtraMessageType_MsgCheckStalePeer:
 		s.onCheckStale(ev)
 		return
+	case raft_serverpb.ExtraMessageType_MsgCheckStalePeerResponse:
+		s.onReferred(ev)
+		return
+	default:
 	}
 	p := s.byRegion[ev.regionID]
 	if p == nil || p.destroyed || p.id != ev.to.GetId() || !p.knows(ev) {
@@ -109,12 +117,13 @@ func (s *Store) stepExtra(ev *envelope) {
 }
 
 // admissible reports whether a message may come from another store. Proposals
-// are not forwarded, snapshots come in chunks.
+// are not forwarded, snapshots come in chunks, and what is said of a transfer is not
+// for raft (handover.go).
 func admissible(t raftpb.MessageType) bool {
 	switch t {
 	case raftpb.MsgApp, raftpb.MsgAppResp, raftpb.MsgHeartbeat, raftpb.MsgHeartbeatResp,
 		raftpb.MsgVote, raftpb.MsgVoteResp, raftpb.MsgPreVote, raftpb.MsgPreVoteResp,
-		raftpb.MsgTimeoutNow, raftpb.MsgReadIndex, raftpb.MsgReadIndexResp:
+		raftpb.MsgTransferLeader, raftpb.MsgTimeoutNow, raftpb.MsgReadIndex, raftpb.MsgReadIndexResp:
 		return true
 	default:
 		return false

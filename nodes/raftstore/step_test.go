@@ -87,7 +87,7 @@ func TestAdmissible(t *testing.T) {
 			}
 		}
 	}
-	if admitted != 11 {
+	if admitted != 12 {
 		t.Errorf("%d types are admissible", admitted)
 	}
 }

@@ -140,9 +140,6 @@ func Open(e *env.Env, cfg Config, eng *engine.Engines, transport Transport, pd P
 	return s, nil
 }
 
-// ID returns the store's id.
-func (s *Store) ID() uint64 { return s.id }
-
 // load takes over what is on the disk.
 func (s *Store) load() error {
 	if err := s.snaps.open(s.env.Disk.FS()); err != nil {

@@ -15,12 +15,8 @@ func (s *Store) TransferLeader(region, toPeer uint64) *errorpb.Error {
 	if !p.isLeader() {
 		return p.notLeader()
 	}
-	to := peerByID(p.region, toPeer)
-	if to == nil {
-		return errMismatchPeer(toPeer, p.id)
-	}
-	if !staysVoter(to) {
-		return errStaleCommand("the peer is no voter, or will not be")
+	if refusal := p.refusesHeir(toPeer); refusal != nil {
+		return refusal
 	}
 	markTransfer.Sometimes(toPeer != p.id)
 	markWokenByTransfer.Sometimes(p.asleep())

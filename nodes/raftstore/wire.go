@@ -31,8 +31,9 @@ const (
 	fieldMergeTarget protowire.Number = 9
 	fieldExtra       protowire.Number = 10
 
-	extraFieldType  protowire.Number = 1
-	extraFieldIndex protowire.Number = 2
+	extraFieldType       protowire.Number = 1
+	extraFieldIndex      protowire.Number = 2
+	extraFieldCheckPeers protowire.Number = 3
 )
 
 var errMalformed = errors.New("malformed raft message")
@@ -50,6 +51,9 @@ type envelope struct {
 	tombstone, extra bool
 	extraType        raft_serverpb.ExtraMessageType
 	extraIndex       uint64
+	// checkPeers are, of a tombstone and of an answer to who asks whether it was
+	// removed, the members of the configuration of epoch.
+	checkPeers []*metapb.Peer
 	// mergedInto is, of a tombstone, the encoded region that has absorbed the
 	// receiver's, if that is why.
 	mergedInto []byte
@@ -158,15 +162,21 @@ func (ev *envelope) set(f field) error {
 		ev.mergedInto = f.value
 	case fieldExtra:
 		ev.extra = true
-		return eachField(f.value, func(f field) error {
-			switch f.num {
-			case extraFieldType:
-				ev.extraType = raft_serverpb.ExtraMessageType(f.number) //nolint:gosec // as the general decoder does
-			case extraFieldIndex:
-				ev.extraIndex = f.number
-			}
-			return nil
-		})
+		return eachField(f.value, ev.setExtra)
+	}
+	return nil
+}
+
+func (ev *envelope) setExtra(f field) error {
+	switch f.num {
+	case extraFieldType:
+		ev.extraType = raft_serverpb.ExtraMessageType(f.number) //nolint:gosec // as the general decoder does
+	case extraFieldIndex:
+		ev.extraIndex = f.number
+	case extraFieldCheckPeers:
+		p := &metapb.Peer{}
+		ev.checkPeers = append(ev.checkPeers, p)
+		return p.Unmarshal(f.value)
 	}
 	return nil
 }

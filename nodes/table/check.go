@@ -33,7 +33,7 @@ func (tx *Tx) check(t env.Task, tb *Table) error {
 // checkIndex compares the entries that there are with those that the records
 // should have.
 func (tx *Tx) checkIndex(t env.Task, tb *Table, x *Index, records []Record) error {
-	prefix := codec.AppendIndexPrefix(nil, tb.ID, x.ID)
+	prefix := codec.IndexPrefix(tb.ID, x.ID)
 	entries, err := tx.kv.Scan(t, prefix, codec.PrefixEnd(prefix), 0)
 	if err != nil {
 		return err

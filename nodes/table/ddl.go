@@ -191,7 +191,7 @@ func (tx *Tx) removeIndex(tb *Table, j *Job) error {
 		tx.publishTable(tb.withState(x.ID, DeleteOnly))
 	case DeleteOnly:
 		tx.publishTable(tb.withState(x.ID, ""))
-		tx.leave(j, codec.AppendIndexPrefix(nil, tb.ID, x.ID))
+		tx.leave(j, codec.IndexPrefix(tb.ID, x.ID))
 		return tx.end(j, "")
 	}
 	return tx.save(j)

@@ -79,7 +79,7 @@ func keysOf(store *memory.Store, index int64) (rows, entries int) {
 		if strings.HasPrefix(key, string(codec.AppendRowPrefix(nil, 1))) {
 			rows++
 		}
-		if strings.HasPrefix(key, string(codec.AppendIndexPrefix(nil, 1, index))) {
+		if strings.HasPrefix(key, string(codec.IndexPrefix(1, index))) {
 			entries++
 		}
 	}
@@ -103,7 +103,7 @@ func TestDropped(t *testing.T) {
 		t.Errorf("dropped before the drop: %v", ranges)
 	}
 	ranges := told(after)
-	prefix := codec.AppendIndexPrefix(nil, 1, 1)
+	prefix := codec.IndexPrefix(1, 1)
 	if len(ranges) != 1 || string(ranges[0].Start) != string(prefix) || string(ranges[0].End) != string(codec.PrefixEnd(prefix)) {
 		t.Fatalf("dropped: %v", ranges)
 	}
@@ -198,7 +198,7 @@ func TestDroppedRecords(t *testing.T) {
 		t.Errorf("a range that nobody dropped: %v", err)
 	}
 	text, found, err := store.GetAt(memory.Idle{}, tsOf(store), droppedKey(2))
-	if err != nil || !found || !slices.Contains(strings.Split(string(text), `"`), hex.EncodeToString(codec.AppendIndexPrefix(nil, 1, 1))) {
+	if err != nil || !found || !slices.Contains(strings.Split(string(text), `"`), hex.EncodeToString(codec.IndexPrefix(1, 1))) {
 		t.Errorf("the record is %s, %v, %v", text, found, err)
 	}
 }

@@ -27,7 +27,7 @@ func (x *Index) distinct(values []Datum) bool {
 
 // entryKey returns the key of the entry of a row, and whether it is distinct.
 func (t *Table) entryKey(x *Index, values []Datum, handle int64) (key []byte, distinct bool) {
-	key = codec.AppendIndexPrefix(nil, t.ID, x.ID)
+	key = codec.IndexPrefix(t.ID, x.ID)
 	for _, d := range values {
 		key = codec.AppendDatum(key, d)
 	}

@@ -9,6 +9,7 @@ import (
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
+	"simrun/nodes/invariant"
 	"simrun/nodes/table/kv"
 )
 
@@ -53,7 +54,7 @@ func rowIDKey(table int64) []byte { return codec.MetaHashKey(rowIDMap, fmt.Sprin
 func encodeRecord(record any) []byte {
 	text, err := json.Marshal(record)
 	if err != nil {
-		panic(fmt.Errorf("table: %T does not encode: %w", record, err))
+		invariant.Fail("table: %T does not encode: %v", record, err)
 	}
 	return text
 }
@@ -140,6 +141,6 @@ func loadSchema(t env.Task, x kv.Txn, cached *Schema) (*Schema, error) {
 
 // scanMap reads all fields of a map of the schema.
 func scanMap(t env.Task, x kv.Txn, name string) ([]client.Pair, error) {
-	prefix := codec.AppendMetaHashPrefix(nil, name)
+	prefix := codec.MetaHashPrefix(name)
 	return x.Scan(t, prefix, codec.PrefixEnd(prefix), 0)
 }

@@ -96,7 +96,7 @@ func (t *Table) handleSpan(spans []span, low, high int64) []span {
 
 // entrySpan returns the keys of the entries in a range of an index.
 func (t *Table) entrySpan(x *Index, r Range) span {
-	prefix := codec.AppendIndexPrefix(nil, t.ID, x.ID)
+	prefix := codec.IndexPrefix(t.ID, x.ID)
 	with := func(values []Datum) []byte {
 		key := slices.Clone(prefix)
 		for _, d := range values {

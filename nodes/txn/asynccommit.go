@@ -49,7 +49,7 @@ func (p *prewrite) begin(snapshot Snapshot) error {
 	}
 	if region := snapshot.Region(); !p.s.maxTSSynced(region.GetId(), snapshot.Term()) {
 		markMaxTSNotSynced.Reached()
-		return maxTSNotSyncedError(region.GetId())
+		return maxTSNotSyncedError()
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
 
+	"simrun/nodes/invariant"
 	"simrun/nodes/mvcc"
 )
 
@@ -18,8 +19,8 @@ import (
 func guardOf(ts uint64, lower, upper []byte) []byte {
 	req := raft_cmdpb.ReadIndexRequest{StartTs: ts, KeyRanges: []*kvrpcpb.KeyRange{{StartKey: lower, EndKey: upper}}}
 	b, err := req.Marshal()
-	if err != nil {
-		panic(err) // the message has no field that can fail
+	if err != nil { // the message has no field that can fail
+		invariant.Fail("txn: the description of a read does not encode: %v", err)
 	}
 	return b
 }
@@ -49,8 +50,8 @@ func (s *Scheduler) GuardRead(guard []byte) []byte {
 
 func mustMarshal(lock *kvrpcpb.LockInfo) []byte {
 	b, err := lock.Marshal()
-	if err != nil {
-		panic(err) // the message has no field that can fail
+	if err != nil { // the message has no field that can fail
+		invariant.Fail("txn: a lock does not encode: %v", err)
 	}
 	return b
 }

@@ -82,7 +82,7 @@ func (s *Scheduler) maxTSSynced(region, term uint64) bool {
 	return st.synced
 }
 
-func maxTSNotSyncedError(region uint64) error {
+func maxTSNotSyncedError() error {
 	return &regionError{&errorpb.Error{
 		Message:               "max_ts is not synchronised",
 		MaxTimestampNotSynced: &errorpb.MaxTimestampNotSynced{},

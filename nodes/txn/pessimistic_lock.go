@@ -15,7 +15,6 @@ import (
 // others from writing the keys while the transaction still makes up its mind.
 // They hold no data, so that readers pass them by.
 type acquire struct {
-	s    *Scheduler
 	req  *kvrpcpb.PessimisticLockRequest
 	keys [][]byte // encoded keys of the mutations
 
@@ -26,7 +25,7 @@ type acquire struct {
 // another transaction it waits for the release, up to the request's
 // WaitTimeout, and then tells the client to try again at a later timestamp.
 func (s *Scheduler) PessimisticLock(t env.Task, req *kvrpcpb.PessimisticLockRequest) *kvrpcpb.PessimisticLockResponse {
-	a := &acquire{s: s, req: req, keys: mutationKeys(req.Mutations)}
+	a := &acquire{req: req, keys: mutationKeys(req.Mutations)}
 	if err := a.validate(); err != nil {
 		key, _ := splitError(err)
 		return &kvrpcpb.PessimisticLockResponse{Errors: []*kvrpcpb.KeyError{key}}

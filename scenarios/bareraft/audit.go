@@ -112,23 +112,26 @@ func (c *Cluster) DumpLogs(w io.Writer) {
 	}
 }
 
-// Replication implements the runner's System.
+// Replication implements runner.System.
 func (c *Cluster) Replication() cluster.Replication {
 	return cluster.Replication{Proposals: c.ledger.commits(), Messages: c.ledger.messages, Commits: c.ledger.commits()}
 }
 
-// Reads implements the runner's System: every command goes through the log, reads
-// too.
+// Reads implements runner.System: how reads were served is not counted, for there is one
+// way only, by the leader after it has asked a quorum (ReadIndex).
 func (*Cluster) Reads() cluster.Reads { return cluster.Reads{} }
 
 // Commits implements runner.System: there are no transactions.
 func (*Cluster) Commits() cluster.Commits { return cluster.Commits{} }
 
-// LockWaits implements the runner's System: there are no locks.
+// Operators implements runner.System: there is no placement driver.
+func (*Cluster) Operators() []cluster.OperatorCount { return nil }
+
+// LockWaits implements runner.System: there are no locks.
 func (*Cluster) LockWaits() []cluster.LockWait { return nil }
 
-// Engines implements the runner's System: there is no database.
+// Engines implements runner.System: there is no database.
 func (*Cluster) Engines() []cluster.EngineStats { return nil }
 
-// Backlogs implements the runner's System: the registers have no disk.
+// Backlogs implements runner.System: the registers have no disk.
 func (*Cluster) Backlogs() []cluster.BacklogStats { return nil }

@@ -4,7 +4,15 @@ import (
 	"time"
 
 	"simrun/faults"
-	"simrun/scenarios/cluster"
+	"simrun/sim"
+)
+
+// The group is asked for nothing else: it has no regions to split or merge, its members are
+// those of the beginning and are restarted as they are, and one that forgot its votes would
+// be none.
+var (
+	_ sim.Directory   = (*Cluster)(nil)
+	_ sim.LeaderMover = (*Cluster)(nil)
 )
 
 // Resolve implements sim.Directory. There is one group: whatever the key, its
@@ -50,39 +58,6 @@ func (c *Cluster) leader() (*member, int) {
 	return best, position
 }
 
-// Split implements sim.Directory: there is nothing to split.
-func (c *Cluster) Split(string, func()) bool { return false }
-
-// AddPeer implements sim.Directory: the members are those of the beginning.
-func (c *Cluster) AddPeer(string, string, func()) bool { return false }
-
-// RemovePeer implements sim.Directory.
-func (c *Cluster) RemovePeer(string, string, func()) bool { return false }
-
-// MovePeer implements sim.Directory.
-func (c *Cluster) MovePeer(string, string, string, func()) bool { return false }
-
-// Operators implements runner.System: there is no placement driver.
-func (c *Cluster) Operators() []cluster.OperatorCount { return nil }
-
-// Join implements sim.Directory: the members are fixed.
-func (c *Cluster) Join(string) bool { return false }
-
-// Drain implements sim.Directory.
-func (c *Cluster) Drain(string, func()) bool { return false }
-
-// Destroy implements sim.Directory.
-func (c *Cluster) Destroy(string) bool { return false }
-
-// MergeRegions implements sim.Directory: there is one region.
-func (c *Cluster) MergeRegions(string, func()) bool { return false }
-
-// Relieve implements sim.Directory: a member is restarted as it is.
-func (c *Cluster) Relieve(string, func()) (stop func(), asked bool) { return nil, false }
-
-// Wipe implements sim.Directory: a member that forgets its votes is none.
-func (c *Cluster) Wipe(string, bool) bool { return false }
-
 // transfer is a transfer of leadership under way.
 type transfer struct {
 	to       uint64 // number of the member
@@ -93,7 +68,7 @@ type transfer struct {
 // transferMax is how long a transfer may take.
 const transferMax = 400 * time.Millisecond
 
-// TransferLeader implements sim.Directory: the leader hands over to the member
+// TransferLeader implements sim.LeaderMover: the leader hands over to the member
 // after it.
 func (c *Cluster) TransferLeader(_ string, happened func()) bool {
 	leader, position := c.leader()

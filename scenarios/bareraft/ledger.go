@@ -128,7 +128,7 @@ func (l *ledger) Sent(member uint64, m *raftpb.Message) {
 
 // Applied implements registers.Observer.
 func (l *ledger) Applied(member uint64, e *raftpb.Entry) {
-	l.Ledger.Applied(peerOf(member), entryOf(e))
+	l.Ledger.Applied(peerOf(member), entryOf(e), consensus.NoEffect)
 }
 
 // commits returns how many entries were committed.

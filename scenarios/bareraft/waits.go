@@ -7,7 +7,7 @@ import (
 	"simrun/scenarios/cluster"
 )
 
-// Explain implements the runner's System: everybody waits for the one group.
+// Explain implements runner.System: everybody waits for the one group.
 func (c *Cluster) Explain(waiters []cluster.Waiter) cluster.Explanation {
 	const name = "the group"
 	var e cluster.Explanation

@@ -46,8 +46,7 @@ type Cluster struct {
 	members []*member
 	stores  []*store
 	admin   admin
-	lost    []uint64 // ids of stores whose disk was wiped
-	losses  []loss   // when, and what was on them
+	losses  []loss // of disks, in their order
 	// lives are the disks' counters at the start of each node's process.
 	lives map[*sim.Node]disk.Stats
 	// resting is since when the stores have been at rest, 0 if they are not.

@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bytes"
 	"time"
 
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
@@ -13,7 +12,15 @@ import (
 	"simrun/nodes/placement"
 	"simrun/nodes/raftstore"
 	"simrun/nodes/rpc"
+	"simrun/sim"
 	"simrun/sim/plan"
+)
+
+// Everything that an administrator may be asked for, this system has.
+var (
+	_ sim.Directory     = (*Cluster)(nil)
+	_ sim.LeaderMover   = (*Cluster)(nil)
+	_ sim.Administrator = (*Cluster)(nil)
 )
 
 // admin is the administrator's process.
@@ -76,31 +83,26 @@ func (c *Cluster) leader(key string) (*store, raftstore.RegionInfo) {
 
 // leaderAt is leader for a key in the space of regions' bounds.
 func (c *Cluster) leaderAt(key []byte) (*store, raftstore.RegionInfo) {
-	var (
-		best   *store
-		status raftstore.RegionInfo
-	)
-	for _, s := range c.stores {
-		if r, ok := s.regionOf(key); ok && r.IsLeader && (best == nil || r.Term > status.Term) {
-			best, status = s, r
-		}
-	}
-	return best, status
+	return bestLeader(c.stores, func(s *store) (raftstore.RegionInfo, bool) { return s.regionOf(key) })
 }
 
 // placementLeader returns the member that leads the placement driver, in the
 // highest term if several believe to.
 func (c *Cluster) placementLeader() *member {
-	var (
-		best    *member
-		highest uint64
-	)
-	for _, m := range c.members {
-		if r, ok := m.replica(); ok && r.IsLeader && (best == nil || r.Term > highest) {
-			best, highest = m, r.Term
+	best, _ := bestLeader(c.members, (*member).replica)
+	return best
+}
+
+// bestLeader returns whoever of all has the leader of a group, as replica tells, and
+// the leader's status, nil if nobody has. If several believe to lead, as they may until
+// they hear of each other, it is the one in the highest term, and the first one in that.
+func bestLeader[T any](all []*T, replica func(*T) (raftstore.RegionInfo, bool)) (best *T, status raftstore.RegionInfo) {
+	for _, one := range all {
+		if r, ok := replica(one); ok && r.IsLeader && (best == nil || r.Term > status.Term) {
+			best, status = one, r
 		}
 	}
-	return best
+	return best, status
 }
 
 // replica returns the status of the member's replica; ok is false while it does
@@ -135,11 +137,7 @@ func (s *store) regionOf(key []byte) (raftstore.RegionInfo, bool) {
 	return raftstore.RegionInfo{}, false
 }
 
-func contains(r *metapb.Region, key []byte) bool {
-	return bytes.Compare(r.StartKey, key) <= 0 && (len(r.EndKey) == 0 || bytes.Compare(key, r.EndKey) < 0)
-}
-
-// Split implements sim.Directory: the administrator asks the leader.
+// Split implements sim.Administrator: the administrator asks the leader.
 func (c *Cluster) Split(key string, happened func()) bool {
 	leader, status := c.leader(key)
 	if leader == nil {
@@ -148,17 +146,27 @@ func (c *Cluster) Split(key string, happened func()) bool {
 	req := &kvrpcpb.SplitRegionRequest{
 		Context:   leader.context(status),
 		SplitKeys: [][]byte{[]byte(plan.KeyBytes(key))},
-		IsRawKv:   c.plan.Cluster.API == "raw",
+		IsRawKv:   c.plan.Cluster.API == plan.Raw,
 	}
-	c.ask("split", leader, rpc.SplitRegion, req, func() rpc.Message { return &kvrpcpb.SplitRegionResponse{} }, func(m rpc.Message) {
-		if resp, ok := m.(*kvrpcpb.SplitRegionResponse); ok && resp.RegionError == nil && len(resp.Regions) > 1 {
+	a := c.admin
+	a.env.Sched.Go("split", func(t env.Task) {
+		resp := &kvrpcpb.SplitRegionResponse{}
+		err := rpc.Call(t, a.ep, leader.node.Addr(), rpc.SplitRegion, req, resp, adminTimeout)
+		if err == nil && resp.RegionError == nil && len(resp.Regions) > 1 {
 			happened()
 		}
 	})
 	return true
 }
 
-// TransferLeader implements sim.Directory.
+// A transfer of leadership has happened if one of so many looks finds it, with so much
+// time before each.
+const (
+	transferLooks = 20
+	transferPause = 20 * time.Millisecond
+)
+
+// TransferLeader implements sim.LeaderMover.
 func (c *Cluster) TransferLeader(key string, happened func()) bool {
 	leader, status := c.leader(key)
 	if leader == nil {
@@ -169,8 +177,8 @@ func (c *Cluster) TransferLeader(key string, happened func()) bool {
 		return false
 	}
 	c.World.Go("transfer", func(t env.Task) {
-		for range 20 {
-			t.Sleep(20 * time.Millisecond)
+		for range transferLooks {
+			t.Sleep(transferPause)
 			if s, _ := c.leader(key); s != nil && s.id == to.StoreId {
 				happened()
 				return
@@ -178,17 +186,6 @@ func (c *Cluster) TransferLeader(key string, happened func()) bool {
 		}
 	})
 	return true
-}
-
-// ask sends a request from the administrator's process.
-func (c *Cluster) ask(name string, to *store, m rpc.Method, req rpc.Message, resp func() rpc.Message, done func(rpc.Message)) {
-	a := c.admin
-	a.env.Sched.Go(name, func(t env.Task) {
-		answer := resp()
-		if err := rpc.Call(t, a.ep, to.node.Addr(), m, req, answer, adminTimeout); err == nil {
-			done(answer)
-		}
-	})
 }
 
 // context addresses a request to the leader of a region.

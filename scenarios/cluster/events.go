@@ -55,12 +55,12 @@ type observer struct {
 }
 
 // LeaderElected implements raftstore.Observer.
-func (o observer) LeaderElected(region, term, _ uint64) {
+func (o observer) LeaderElected(region, term uint64) {
 	o.c.event(o.node, Elected, fmt.Sprintf("region %d, term %d", region, term), region)
 }
 
 // RegionSplit implements raftstore.Observer.
-func (o observer) RegionSplit(_ uint64, regions []*metapb.Region) {
+func (o observer) RegionSplit(regions []*metapb.Region) {
 	ids, texts := make([]uint64, len(regions)), make([]string, len(regions))
 	for i, r := range regions {
 		ids[i], texts[i] = r.Id, fmt.Sprint(r.Id)
@@ -69,27 +69,27 @@ func (o observer) RegionSplit(_ uint64, regions []*metapb.Region) {
 }
 
 // MergePrepared implements raftstore.Observer.
-func (o observer) MergePrepared(_ uint64, source, target *metapb.Region) {
+func (o observer) MergePrepared(source, target *metapb.Region) {
 	o.c.event(o.node, Prepared, fmt.Sprintf("region %d, version %d, into region %d", source.Id, source.RegionEpoch.Version, target.Id))
 }
 
 // RegionMerged implements raftstore.Observer.
-func (o observer) RegionMerged(_ uint64, region, source *metapb.Region) {
+func (o observer) RegionMerged(region, source *metapb.Region) {
 	o.c.event(o.node, Merged, fmt.Sprintf("region %d into region %d", source.Id, region.Id))
 }
 
 // MergeRolledBack implements raftstore.Observer.
-func (o observer) MergeRolledBack(_ uint64, source, target *metapb.Region) {
+func (o observer) MergeRolledBack(source, target *metapb.Region) {
 	o.c.event(o.node, Revived, fmt.Sprintf("region %d, version %d, not into region %d", source.Id, source.RegionEpoch.Version, target.Id))
 }
 
 // PeersChanged implements raftstore.Observer.
-func (o observer) PeersChanged(_ uint64, region *metapb.Region) {
+func (o observer) PeersChanged(region *metapb.Region) {
 	o.c.event(o.node, Members, "region "+describeMembers(region))
 }
 
 // PeerDestroyed implements raftstore.Observer.
-func (o observer) PeerDestroyed(_, region, peer uint64) {
+func (o observer) PeerDestroyed(region, peer uint64) {
 	o.c.event(o.node, Members, fmt.Sprintf("region %d, peer %d destroyed", region, peer))
 }
 
@@ -106,12 +106,12 @@ func describeMembers(r *metapb.Region) string {
 }
 
 // SnapshotApplied implements raftstore.Observer.
-func (o observer) SnapshotApplied(region, index, _ uint64) {
+func (o observer) SnapshotApplied(region, index uint64) {
 	o.c.event(o.node, Snapshot, fmt.Sprintf("region %d at index %d", region, index))
 }
 
 // SnapshotMoved implements raftstore.Observer.
-func (o observer) SnapshotMoved(_, region uint64, step raftstore.SnapshotStep) {
+func (o observer) SnapshotMoved(region uint64, step raftstore.SnapshotStep) {
 	o.c.event(o.node, moved(step), fmt.Sprintf("region %d", region))
 }
 
@@ -135,34 +135,34 @@ type memberObserver struct {
 }
 
 // LeaderElected implements raftstore.Observer.
-func (o memberObserver) LeaderElected(_, term, _ uint64) {
+func (o memberObserver) LeaderElected(_, term uint64) {
 	o.c.event(o.node, Elected, fmt.Sprintf("placement driver, term %d", term))
 }
 
 // RegionSplit implements raftstore.Observer: nobody splits it.
-func (o memberObserver) RegionSplit(uint64, []*metapb.Region) {}
+func (o memberObserver) RegionSplit([]*metapb.Region) {}
 
 // MergePrepared implements raftstore.Observer: nobody merges it.
-func (o memberObserver) MergePrepared(uint64, *metapb.Region, *metapb.Region) {}
+func (o memberObserver) MergePrepared(*metapb.Region, *metapb.Region) {}
 
 // RegionMerged implements raftstore.Observer.
-func (o memberObserver) RegionMerged(uint64, *metapb.Region, *metapb.Region) {}
+func (o memberObserver) RegionMerged(*metapb.Region, *metapb.Region) {}
 
 // MergeRolledBack implements raftstore.Observer.
-func (o memberObserver) MergeRolledBack(uint64, *metapb.Region, *metapb.Region) {}
+func (o memberObserver) MergeRolledBack(*metapb.Region, *metapb.Region) {}
 
 // SnapshotApplied implements raftstore.Observer.
-func (o memberObserver) SnapshotApplied(_, index, _ uint64) {
+func (o memberObserver) SnapshotApplied(_, index uint64) {
 	o.c.event(o.node, Snapshot, fmt.Sprintf("placement driver at index %d", index))
 }
 
 // SnapshotMoved implements raftstore.Observer.
-func (o memberObserver) SnapshotMoved(_, _ uint64, step raftstore.SnapshotStep) {
+func (o memberObserver) SnapshotMoved(_ uint64, step raftstore.SnapshotStep) {
 	o.c.event(o.node, moved(step), "placement driver")
 }
 
 // PeersChanged implements raftstore.Observer: the members never change.
-func (o memberObserver) PeersChanged(uint64, *metapb.Region) {}
+func (o memberObserver) PeersChanged(*metapb.Region) {}
 
 // PeerDestroyed implements raftstore.Observer.
-func (o memberObserver) PeerDestroyed(uint64, uint64, uint64) {}
+func (o memberObserver) PeerDestroyed(uint64, uint64) {}

@@ -52,7 +52,7 @@ func (c *Cluster) remaining(without *store) (n int) {
 	return n
 }
 
-// Join implements sim.Directory.
+// Join implements sim.Administrator.
 func (c *Cluster) Join(node string) bool {
 	s := c.storeNamed(node)
 	if s == nil || !s.held {
@@ -65,7 +65,7 @@ func (c *Cluster) Join(node string) bool {
 	return true
 }
 
-// Destroy implements sim.Directory: a store ends, and nobody is told. It may happen
+// Destroy implements sim.Administrator: a store ends, and nobody is told. It may happen
 // where its disk may get lost, and if there are stores enough without it.
 func (c *Cluster) Destroy(node string) bool {
 	s := c.storeNamed(node)
@@ -77,7 +77,7 @@ func (c *Cluster) Destroy(node string) bool {
 	return true
 }
 
-// Drain implements sim.Directory: the administrator has a store emptied, and it is
+// Drain implements sim.Administrator: the administrator has a store emptied, and it is
 // gone when the placement driver has buried it.
 func (c *Cluster) Drain(node string, happened func()) bool {
 	s := c.storeNamed(node)

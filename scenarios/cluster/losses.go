@@ -31,9 +31,17 @@ func (c *Cluster) lose(s *store) {
 	c.regionPromises.ledger.Lost(l.node)
 }
 
+// isLost reports whether the disk of the store that had this identity was lost.
+func (c *Cluster) isLost(storeID uint64) bool { return c.lossAt(storeID) >= 0 }
+
+// lossAt returns the position in losses of that of a store, negative if there is none.
+func (c *Cluster) lossAt(storeID uint64) int {
+	return slices.IndexFunc(c.losses, func(l loss) bool { return l.storeID == storeID })
+}
+
 // lossOf returns how a member was lost, nil if it was not.
 func (c *Cluster) lossOf(p *metapb.Peer) *loss {
-	i := slices.IndexFunc(c.losses, func(l loss) bool { return l.storeID == p.StoreId })
+	i := c.lossAt(p.StoreId)
 	if i < 0 {
 		return nil
 	}

@@ -190,7 +190,7 @@ func (c *Cluster) change(t env.Task, key []byte, want intent) (done bool) {
 func (c *Cluster) toLost(v view, changes []*raft_cmdpb.ChangePeerRequest) bool {
 	return slices.ContainsFunc(changes, func(cp *raft_cmdpb.ChangePeerRequest) bool {
 		demotes := cp.ChangeType == eraftpb.ConfChangeType_AddLearnerNode && v.on(cp.Peer.StoreId) != nil
-		return cp.ChangeType != eraftpb.ConfChangeType_RemoveNode && !demotes && slices.Contains(c.lost, cp.Peer.StoreId)
+		return cp.ChangeType != eraftpb.ConfChangeType_RemoveNode && !demotes && c.isLost(cp.Peer.StoreId)
 	})
 }
 
@@ -216,7 +216,7 @@ func (c *Cluster) command(t env.Task, m rpc.Method, leader *store, status raftst
 	_ = rpc.Call(t, c.admin.ep, leader.node.Addr(), m, req, &raft_cmdpb.RaftCmdResponse{}, adminTimeout)
 }
 
-// AddPeer implements sim.Directory.
+// AddPeer implements sim.Administrator.
 func (c *Cluster) AddPeer(key, storeName string, happened func()) bool {
 	s, v, ok := c.regionAndStore(key, storeName)
 	if !ok {
@@ -252,7 +252,7 @@ func (c *Cluster) losesDisks() bool {
 	return slices.ContainsFunc(c.plan.Faults, func(f faults.Fault) bool { return f.Kind == faults.Wipe || f.Kind == faults.Destroy })
 }
 
-// RemovePeer implements sim.Directory.
+// RemovePeer implements sim.Administrator.
 func (c *Cluster) RemovePeer(key, storeName string, happened func()) bool {
 	s, v, ok := c.regionAndStore(key, storeName)
 	if !ok || v.on(s.id) == nil || v.on(s.id).Role == metapb.PeerRole_Voter && v.voters() <= c.fewestVoters() {
@@ -261,7 +261,7 @@ func (c *Cluster) RemovePeer(key, storeName string, happened func()) bool {
 	return c.begin("remove peer", key, remove(s.id, c.fewestVoters()), happened)
 }
 
-// MovePeer implements sim.Directory.
+// MovePeer implements sim.Administrator.
 func (c *Cluster) MovePeer(key, from, to string, happened func()) bool {
 	s, v, ok := c.regionAndStore(key, from)
 	target := c.storeNamed(to)

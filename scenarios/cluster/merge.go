@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bytes"
 	"slices"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
@@ -27,15 +26,7 @@ func (c *Cluster) mergeLeader(target bool) []string {
 	if target {
 		id = source.Into
 	}
-	var (
-		best *store
-		term uint64
-	)
-	for _, s := range c.stores {
-		if r, ok := s.regionByID(id); ok && r.IsLeader && (best == nil || r.Term > term) {
-			best, term = s, r.Term
-		}
-	}
+	best, _ := bestLeader(c.stores, func(s *store) (raftstore.RegionInfo, bool) { return s.regionByID(id) })
 	if best == nil {
 		return nil
 	}
@@ -70,7 +61,7 @@ func (s *store) regionByID(id uint64) (raftstore.RegionInfo, bool) {
 	return raftstore.RegionInfo{}, false
 }
 
-// MergeRegions implements sim.Directory. The neighbour is that after the region,
+// MergeRegions implements sim.Administrator. The neighbour is that after the region,
 // or that before it, as its version wills.
 func (c *Cluster) MergeRegions(key string, happened func()) bool {
 	leader, status := c.leader(key)
@@ -108,11 +99,6 @@ func (c *Cluster) neighbour(of *metapb.Region, before bool) *metapb.Region {
 	return nil
 }
 
-// precedes reports whether a region ends where another one begins.
-func precedes(a, b *metapb.Region) bool {
-	return len(a.EndKey) > 0 && bytes.Equal(a.EndKey, b.StartKey)
-}
-
 // mergeInto works on a merge until the target has the first key of the source, or
 // the source is another one, or too much time has passed.
 func (c *Cluster) mergeInto(t env.Task, source *metapb.Region, target uint64) (done bool) {
@@ -141,7 +127,10 @@ func (c *Cluster) mergeInto(t env.Task, source *metapb.Region, target uint64) (d
 	return false
 }
 
-// leaderOf returns a region as its leader sees it.
+// leaderOf returns a region as its leader sees it; if several believe to lead it, as the
+// one on the first store does, whatever its term. So a merge may be worked on by a view of
+// its target that is out of date, as that of a placement driver may be: the stores have to
+// refuse what does not fit, and the next look decides anew.
 func (c *Cluster) leaderOf(id uint64) *metapb.Region {
 	for _, s := range c.stores {
 		if r, ok := s.regionByID(id); ok && r.IsLeader {

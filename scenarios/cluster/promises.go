@@ -115,8 +115,12 @@ func (a *auditor) Sent(region, peer uint64, m *raftpb.Message) {
 }
 
 // EntryApplied implements raftstore.Auditor.
-func (a *auditor) EntryApplied(region, peer uint64, e *raftpb.Entry) {
-	a.ledger.Applied(peerOf(region, peer), entryOf(e))
+func (a *auditor) EntryApplied(region, peer uint64, e *raftpb.Entry, effect raftstore.Effect) {
+	digest := xxhash.Sum64(effect.Writes)
+	if effect.Refused {
+		digest = consensus.NoEffect
+	}
+	a.ledger.Applied(peerOf(region, peer), entryOf(e), digest)
 }
 
 // RegionChanged implements raftstore.Auditor.

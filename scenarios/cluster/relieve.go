@@ -13,7 +13,7 @@ var markRelieved = invariant.NewMark("cluster: store has handed over what it led
 // relievePause is the time between two looks at a store that hands its leaders over.
 const relievePause = 20 * time.Millisecond
 
-// Relieve implements sim.Directory: before a store is restarted the administrator
+// Relieve implements sim.Administrator: before a store is restarted the administrator
 // has it hand over whatever it leads, until it leads nothing. Members of the
 // placement driver are restarted as they are.
 func (c *Cluster) Relieve(node string, relieved func()) (stop func(), asked bool) {
@@ -25,7 +25,7 @@ func (c *Cluster) Relieve(node string, relieved func()) (stop func(), asked bool
 	c.World.Go("relieve "+node, func(t env.Task) {
 		for ; !stopped; t.Sleep(relievePause) {
 			before := led
-			if led = c.handOverAll(s); led == 0 && !told {
+			if led = s.handOverAll(); led == 0 && !told {
 				told = true
 				markRelieved.Sometimes(before > 0)
 				relieved()
@@ -35,9 +35,9 @@ func (c *Cluster) Relieve(node string, relieved func()) (stop func(), asked bool
 	return func() { stopped = true }, true
 }
 
-// handOverAll asks a store to hand over every region that it leads, and returns
+// handOverAll has the store hand over every region that it leads, and returns
 // how many these are.
-func (c *Cluster) handOverAll(s *store) (led int) {
+func (s *store) handOverAll() (led int) {
 	if s.server == nil {
 		return 0
 	}

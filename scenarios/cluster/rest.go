@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -15,13 +14,18 @@ import (
 
 // Quiet reports whether nothing moves any more: every region has one leader, all
 // its replicas have applied the same index, and the placement driver has heard
-// of it all.
+// of it all. The first call starts the clock of waiting (awaited): the merges that
+// are judged begin a while after it, and operators are told of that have ended since.
 func (c *Cluster) Quiet() bool {
 	c.await()
 	return c.Unrest() == ""
 }
 
-// Unrest tells what still moves, or waits; "" if nothing does.
+// Unrest tells what still moves, or waits; "" if nothing does. It keeps the clock
+// of rest (resting), which says how long the placement driver has had to think things
+// over: a look that finds replicas changing, or something that the placement driver has
+// under way, sets it back, and the next one that does not starts it. A look that is only
+// meant to tell people moves it too.
 func (c *Cluster) Unrest() string {
 	if c.mourned() {
 		return "a region has a member on a store that is lost"
@@ -134,8 +138,7 @@ func (g *groups) unrest(of func(replicas []raftstore.RegionInfo) string) string 
 // newestOf returns the replica whose region has the latest epoch.
 func newestOf(replicas []raftstore.RegionInfo) raftstore.RegionInfo {
 	return slices.MaxFunc(replicas, func(a, b raftstore.RegionInfo) int {
-		x, y := a.Region.GetRegionEpoch(), b.Region.GetRegionEpoch()
-		return cmp.Or(cmp.Compare(x.GetVersion(), y.GetVersion()), cmp.Compare(x.GetConfVer(), y.GetConfVer()))
+		return compareEpoch(a.Region.GetRegionEpoch(), b.Region.GetRegionEpoch())
 	})
 }
 

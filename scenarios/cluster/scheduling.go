@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -55,7 +54,7 @@ type schedulingWitness struct {
 	known []*metapb.Region
 }
 
-// observer is the witness of one member.
+// schedulingObserver is the witness of one member.
 type schedulingObserver struct {
 	*schedulingWitness
 	node string
@@ -125,17 +124,6 @@ func (w schedulingObserver) RegionKnown(term uint64, region *metapb.Region) {
 		return inside(old, region)
 	}
 	w.known = append(slices.DeleteFunc(w.known, covers), region)
-}
-
-func overlap(a, b *metapb.Region) bool {
-	return (len(a.EndKey) == 0 || bytes.Compare(b.StartKey, a.EndKey) < 0) &&
-		(len(b.EndKey) == 0 || bytes.Compare(a.StartKey, b.EndKey) < 0)
-}
-
-// inside reports whether a lies in b.
-func inside(a, b *metapb.Region) bool {
-	return bytes.Compare(b.StartKey, a.StartKey) <= 0 &&
-		(len(b.EndKey) == 0 || len(a.EndKey) > 0 && bytes.Compare(a.EndKey, b.EndKey) <= 0)
 }
 
 // wanted is how the replicas should be distributed in the end. Of leaders their number

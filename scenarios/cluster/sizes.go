@@ -12,6 +12,7 @@ import (
 	"simrun/checker/verdict"
 	"simrun/nodes/engine"
 	"simrun/nodes/invariant"
+	"simrun/nodes/raftstore"
 )
 
 // The placement driver merges regions by what their leaders have reported. Once
@@ -83,16 +84,10 @@ func (w schedulingObserver) MergeBegun(source, target *metapb.Region) {
 // leads returns the store that leads a region in the range that is given, nil if
 // there is none.
 func (c *Cluster) leads(r *metapb.Region) *store {
-	var (
-		best *store
-		term uint64
-	)
-	for _, s := range c.stores {
+	best, _ := bestLeader(c.stores, func(s *store) (raftstore.RegionInfo, bool) {
 		status, ok := s.regionByID(r.Id)
-		if ok && status.IsLeader && status.Term > term && status.Region.RegionEpoch.Version == r.RegionEpoch.Version {
-			best, term = s, status.Term
-		}
-	}
+		return status, ok && status.Region.RegionEpoch.Version == r.RegionEpoch.Version
+	})
 	return best
 }
 

@@ -136,7 +136,7 @@ func (c *Cluster) listing() (l state.Listing, ok bool) {
 		l.Regions = append(l.Regions, listed)
 	}
 	for _, s := range pd.Stores() {
-		if slices.Contains(c.lost, s.Meta.Id) || s.Health == placement.StoreTombstone && !c.owned(s.Meta.Id) {
+		if c.isLost(s.Meta.Id) || s.Health == placement.StoreTombstone && !c.owned(s.Meta.Id) {
 			continue // it will never be heard of again
 		}
 		up := s.Health == placement.StoreUp && s.Meta.LastHeartbeat != 0

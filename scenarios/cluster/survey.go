@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"bytes"
 	"cmp"
 	"maps"
 	"slices"
@@ -22,7 +21,7 @@ type regionView struct {
 	// newest is the region in its newest epoch, as a replica has it, or as one had
 	// it that is lost.
 	newest   *metapb.Region
-	replicas []located
+	replicas []*located
 	// leader leads in the highest term, nil if nobody does who does not stand still.
 	leader *located
 }
@@ -52,17 +51,15 @@ func (c *Cluster) survey() []*regionView {
 		}
 		for _, r := range s.server.Regions() {
 			v := at(r.Region)
-			v.replicas = append(v.replicas, located{r, s})
+			v.replicas = append(v.replicas, &located{r, s})
 		}
 	}
 	list := make([]*regionView, 0, len(views))
 	for _, id := range slices.Sorted(maps.Keys(views)) {
 		v := views[id]
-		for i := range v.replicas {
-			if r := &v.replicas[i]; r.IsLeader && !r.on.node.Paused() && (v.leader == nil || r.Term > v.leader.Term) {
-				v.leader = r
-			}
-		}
+		v.leader, _ = bestLeader(v.replicas, func(r *located) (raftstore.RegionInfo, bool) {
+			return r.RegionInfo, !r.on.node.Paused()
+		})
 		list = append(list, v)
 	}
 	return slices.DeleteFunc(slices.Clone(list), func(v *regionView) bool { return v.outlived(list) })
@@ -73,14 +70,20 @@ func (c *Cluster) survey() []*regionView {
 func (v *regionView) outlived(all []*regionView) bool {
 	return len(v.replicas) == 0 && slices.ContainsFunc(all, func(o *regionView) bool {
 		return len(o.replicas) > 0 && o.newest.GetRegionEpoch().GetVersion() > v.newest.GetRegionEpoch().GetVersion() &&
-			o.covers(v.newest.StartKey, v.newest.EndKey)
+			o.overlaps(v.newest.StartKey, v.newest.EndKey)
 	})
 }
 
-// compareEpochs tells which region is newer.
+// compareEpochs tells which of two states of a region is newer. Of one epoch it is
+// the one that knows of more members: a peer that has no data yet knows of none.
 func compareEpochs(a, b *metapb.Region) int {
-	x, y := a.GetRegionEpoch(), b.GetRegionEpoch()
-	return cmp.Or(cmp.Compare(x.GetVersion(), y.GetVersion()), cmp.Compare(x.GetConfVer(), y.GetConfVer()), cmp.Compare(len(a.Peers), len(b.Peers)))
+	return cmp.Or(compareEpoch(a.GetRegionEpoch(), b.GetRegionEpoch()), cmp.Compare(len(a.Peers), len(b.Peers)))
+}
+
+// compareEpoch tells which epoch is later: the version counts first, for splits and
+// merges raise it, and the changes of members between two of them the other number.
+func compareEpoch(x, y *metapb.RegionEpoch) int {
+	return cmp.Or(cmp.Compare(x.GetVersion(), y.GetVersion()), cmp.Compare(x.GetConfVer(), y.GetConfVer()))
 }
 
 // votes counts the voters of a configuration, in both halves of a joint one, and
@@ -111,9 +114,9 @@ func (v votes) quorum() bool { return v.have[0] > v.had[0]/2 && v.have[1] > v.ha
 
 // replica returns the replica that a member has, nil if there is none.
 func (v *regionView) replica(p *metapb.Peer) *located {
-	for i := range v.replicas {
-		if v.replicas[i].Peer == p.Id && v.replicas[i].on.id == p.StoreId {
-			return &v.replicas[i]
+	for _, r := range v.replicas {
+		if r.Peer == p.Id && r.on.id == p.StoreId {
+			return r
 		}
 	}
 	return nil
@@ -125,9 +128,8 @@ func (v *regionView) alive(p *metapb.Peer) bool {
 	return r != nil && len(r.Region.Peers) > 0
 }
 
-// covers reports whether the region holds a part of a range of keys.
-func (v *regionView) covers(start, end []byte) bool {
-	r := v.newest
-	return len(r.Peers) > 0 &&
-		(len(r.EndKey) == 0 || bytes.Compare(start, r.EndKey) < 0) && (len(end) == 0 || bytes.Compare(r.StartKey, end) < 0)
+// overlaps reports whether the region, of which something has to be known, holds a
+// part of a range of keys.
+func (v *regionView) overlaps(start, end []byte) bool {
+	return len(v.newest.Peers) > 0 && overlap(v.newest, &metapb.Region{StartKey: start, EndKey: end})
 }

@@ -15,7 +15,7 @@ func TestOutlived(t *testing.T) {
 				Id: id, StartKey: []byte(start), EndKey: []byte(end), Peers: []*metapb.Peer{{Id: id + 1}},
 				RegionEpoch: &metapb.RegionEpoch{ConfVer: 1, Version: version},
 			},
-			replicas: make([]located, replicas),
+			replicas: make([]*located, replicas),
 		}
 	}
 	for _, c := range []struct {

@@ -58,7 +58,7 @@ type waitGraph struct {
 	lost    []string       // names of what is lost
 }
 
-// add adds a node and returns its name, and whether it is new.
+// add adds a node, unless it is there, and returns its position and whether it is new.
 func (g *waitGraph) add(w reports.Wait) (at int, added bool) {
 	if at, known := g.nodes[w.Who]; known {
 		return at, false
@@ -80,10 +80,10 @@ func (g *waitGraph) waiter(w Waiter) {
 	var fine []*regionView
 	stuck := false
 	for _, v := range g.regions {
-		if !w.All && !slices.ContainsFunc(w.Spans, func(s [2]string) bool { return v.covers(g.c.span(s)) }) {
+		if !w.All && !slices.ContainsFunc(w.Spans, func(s [2]string) bool { return v.overlaps(g.c.span(s)) }) {
 			continue
 		}
-		if g.c.serves(v) {
+		if v.serves() {
 			fine = append(fine, v)
 			continue
 		}
@@ -117,7 +117,7 @@ func (c *Cluster) span(s [2]string) (start, end []byte) {
 
 // serves reports whether a region has a leader that has committed and applied
 // whatever it was asked to.
-func (c *Cluster) serves(v *regionView) bool {
+func (v *regionView) serves() bool {
 	l := v.leader
 	return l != nil && l.Applied == l.Last && l.AppliedTerm == l.Term && votesOf(v.newest, v.alive).quorum()
 }
@@ -125,11 +125,11 @@ func (c *Cluster) serves(v *regionView) bool {
 // region adds a region, and returns its name.
 func (g *waitGraph) region(v *regionView) string {
 	name := fmt.Sprintf("region %d", v.newest.Id)
-	at, added := g.add(reports.Wait{Who: name, State: g.c.describeView(v)})
+	at, added := g.add(reports.Wait{Who: name, State: v.describe()})
 	if !added {
 		return name
 	}
-	if g.c.serves(v) {
+	if v.serves() {
 		return name
 	}
 	if g.c.beyondRecovery(v) {
@@ -151,8 +151,8 @@ func (g *waitGraph) region(v *regionView) string {
 	return name
 }
 
-// describeView tells what a region lacks.
-func (c *Cluster) describeView(v *regionView) string {
+// describe tells what a region lacks.
+func (v *regionView) describe() string {
 	where := fmt.Sprintf("[%q, %q), ", v.newest.StartKey, v.newest.EndKey)
 	if (view{status: raftstore.RegionInfo{Region: v.newest}}).joint() {
 		where += "in a joint configuration, "
@@ -202,13 +202,13 @@ func (c *Cluster) describePeer(v *regionView, p *metapb.Peer) string {
 	case r == nil:
 		return text + ", where there is no such peer"
 	case len(r.Region.Peers) == 0:
-		return text + ", has no data yet and waits for a snapshot" + c.transfer(v, p)
+		return text + ", has no data yet and waits for a snapshot" + v.transfer(p)
 	default:
 		text += ", " + describeReplica(v, r)
 		if s.node.DiskStalled() {
 			text += ", its disk stands still"
 		}
-		return text + c.transfer(v, p)
+		return text + v.transfer(p)
 	}
 }
 
@@ -233,7 +233,7 @@ func describeReplica(v *regionView, r *located) string {
 }
 
 // transfer tells what the leader is doing for a member.
-func (c *Cluster) transfer(v *regionView, p *metapb.Peer) string {
+func (v *regionView) transfer(p *metapb.Peer) string {
 	if v.leader == nil {
 		return ""
 	}
@@ -252,7 +252,7 @@ func (c *Cluster) transfer(v *regionView, p *metapb.Peer) string {
 }
 
 // stranger adds a peer that is no member of its region's newest configuration.
-func (g *waitGraph) stranger(v *regionView, r located) string {
+func (g *waitGraph) stranger(v *regionView, r *located) string {
 	name := fmt.Sprintf("peer %d of region %d", r.Peer, v.newest.Id)
 	g.add(reports.Wait{Who: name, State: fmt.Sprintf("on %s, alive, and no member", r.on.node.Name())})
 	return name
@@ -266,10 +266,10 @@ func (g *waitGraph) locks(at int, s [2]string) (stuck bool) {
 	}
 	start, end := g.c.span(s)
 	for _, v := range g.regions {
-		if !g.c.serves(v) || !v.covers(start, end) {
+		if !v.serves() || !v.overlaps(start, end) {
 			continue
 		}
-		for _, k := range g.c.locksIn(v, start, end) {
+		for _, k := range v.locksIn(start, end) {
 			name := fmt.Sprintf("lock on %q", k.key)
 			lockAt, added := g.add(reports.Wait{
 				Who:   name,
@@ -277,7 +277,7 @@ func (g *waitGraph) locks(at int, s [2]string) (stuck bool) {
 			})
 			g.link(at, name)
 			primary := g.of(codec.EncodeBytes(k.lock.Primary))
-			if primary == nil || g.c.serves(primary) {
+			if primary == nil || primary.serves() {
 				continue
 			}
 			stuck = true
@@ -292,7 +292,7 @@ func (g *waitGraph) locks(at int, s [2]string) (stuck bool) {
 // of returns the region that holds a key in the space of regions' bounds.
 func (g *waitGraph) of(key []byte) (found *regionView) {
 	for _, v := range g.regions {
-		if v.covers(key, append(slices.Clone(key), 0)) && (found == nil || compareEpochs(v.newest, found.newest) > 0) {
+		if v.overlaps(key, append(slices.Clone(key), 0)) && (found == nil || compareEpochs(v.newest, found.newest) > 0) {
 			found = v
 		}
 	}
@@ -309,7 +309,7 @@ type keyLock struct {
 const locksMax = 8
 
 // locksIn returns the locks that a region's leader has in a range.
-func (c *Cluster) locksIn(v *regionView, start, end []byte) (list []keyLock) {
+func (v *regionView) locksIn(start, end []byte) (list []keyLock) {
 	it, err := v.leader.on.server.Engines().KV.NewIter(engine.Lock, engine.IterOptions{Lower: start, Upper: end})
 	if err != nil {
 		return nil

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -86,14 +87,30 @@ func (g *waitGraph) operatorOn(region uint64) string {
 func (g *waitGraph) operator(op placement.OperatorProgress) string {
 	name := fmt.Sprintf("operator on region %d", op.Regions[0])
 	at, added := g.add(reports.Wait{Who: name, State: fmt.Sprintf("%v, step %d of %d for %v: %s",
-		op.Kind, op.Number, op.Steps, op.Waited, op.Step)})
+		op.Kind, op.Number, op.Steps, op.Waited, g.c.withNames(op.Step))})
 	if !added {
 		return name
 	}
 	for _, v := range g.regions {
-		if slices.Contains(op.Regions, v.newest.Id) && !g.c.serves(v) {
+		if slices.Contains(op.Regions, v.newest.Id) && !v.serves() {
 			g.link(at, g.region(v))
 		}
 	}
 	return name
+}
+
+// storeOfStep finds the stores in the words of a step.
+var storeOfStep = regexp.MustCompile(`\bstore ([0-9]+)\b`)
+
+// withNames adds the names of the nodes to the words of a step, which has the numbers of
+// stores: a node whose disk was lost comes back as another store.
+func (c *Cluster) withNames(step string) string {
+	return storeOfStep.ReplaceAllStringFunc(step, func(words string) string {
+		for _, s := range c.stores {
+			if words == fmt.Sprintf("store %d", s.id) {
+				return fmt.Sprintf("%s (%s)", words, s.node.Name())
+			}
+		}
+		return words
+	})
 }

@@ -53,7 +53,7 @@ func TestExplainOperators(t *testing.T) {
 	if !slices.Contains(pd.For, op) || !slices.Contains(of(t, e, "the audit").For, "placement driver") {
 		t.Fatalf("%+v", e.Waits)
 	}
-	says(t, e, op, "replace-replica, step 1 of 4 for ", "ms: add learner ", " on store ")
+	says(t, e, op, "replace-replica, step 1 of 4 for ", "ms: add learner ", " on store ", " (store")
 	if e.Lost != "" || e.AnyLost {
 		t.Errorf("an operator is under way, and %q is lost", e.Lost)
 	}

@@ -21,7 +21,7 @@ var (
 	markTargetLost = invariant.NewMark("cluster: disk lost of the leader of a region into which another one is merging")
 )
 
-// Wipe implements sim.Directory. A store that has lost its disk has forgotten
+// Wipe implements sim.Administrator. A store that has lost its disk has forgotten
 // its votes and its log, so it must not come back under its name in raft: it
 // begins anew, with an identity that the placement driver gives, and the
 // placement driver puts other peers in the place of those that are lost.
@@ -61,7 +61,6 @@ func (s *store) opened() bool { return s.server != nil && s.server.Opened() }
 // forget notes that nothing is left of a store but its machine.
 func (c *Cluster) forget(s *store) {
 	c.lose(s)
-	c.lost = append(c.lost, s.id)
 	s.last, s.id = s.id, 0
 }
 
@@ -90,8 +89,8 @@ func (c *Cluster) dispensable(s *store) bool {
 
 // mourned reports whether a region still has a member on a store that is lost.
 func (c *Cluster) mourned() bool {
-	return slices.ContainsFunc(c.lost, func(id uint64) bool {
-		_, ok := c.regionWith(id)
+	return slices.ContainsFunc(c.losses, func(l loss) bool {
+		_, ok := c.regionWith(l.storeID)
 		return ok
 	})
 }

@@ -25,6 +25,7 @@ const (
 	workloadSeen = "in the history:"
 	operatorSeen = "an operator that finished:"
 	engineSeen   = "in an engine:"
+	calmSeen     = "what a store suffered in the calm:"
 )
 
 // coverage is what happened in the runs of a scenario.
@@ -120,6 +121,10 @@ func duringStorm(h *history.History) *history.History {
 // somebody for what he did.
 func (c *coverage) addFaults(o *runner.Outcome) {
 	for _, f := range o.Result.Stats.Faults {
+		if kind, of := strings.CutPrefix(f.Kind, "minority-"); of {
+			c.count(calmSeen, kind, uint64(f.Effective)) //nolint:gosec // a count
+			continue
+		}
 		c.count(faultSeen, f.Kind, uint64(f.Effective)) //nolint:gosec // a count
 	}
 	for _, e := range o.Storm.Faults {

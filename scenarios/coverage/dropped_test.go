@@ -61,7 +61,7 @@ func pairOfDrop(h *history.History, drop, reader *history.TxnRecord) (found []st
 // droppedBy returns what the keys of the tables and indexes begin with that a
 // transaction has dropped, which it records.
 func droppedBy(h *history.History, x *history.TxnRecord) (prefixes []string) {
-	records := string(codec.AppendMetaHashPrefix(nil, "GCDeleteRange"))
+	records := string(codec.MetaHashPrefix("GCDeleteRange"))
 	for i := range x.Ops {
 		if op := &x.Ops[i]; op.Kind == history.TxnWrite && strings.HasPrefix(h.Bytes(op.Key), records) {
 			var record struct{ Start string }

@@ -15,6 +15,7 @@ func (c *coverage) promise() {
 	s := c.scenario
 	c.want(clusterSeen, "elections")
 	c.want(outcomeSeen, string(history.OK))
+	c.promiseMinority()
 	switch s.Name {
 	case "births": // in which nothing goes wrong
 		c.wantByFaults(faultSeen, faults.Split.String())

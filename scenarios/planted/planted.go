@@ -152,9 +152,16 @@ func (b *Bug) Build(ctx context.Context, root, output string) error {
 	return b.compile(ctx, root, "-o", output, "./cmd/simrun")
 }
 
-// Check compiles everything that the bug might concern, and links nothing.
+// Check compiles the packages that the bug changes, and links nothing: a bug changes
+// what a function does, not how others call it.
 func (b *Bug) Check(ctx context.Context, root string) error {
-	return b.compile(ctx, root, "./nodes/...", "./scenarios/...")
+	var packages []string
+	for _, f := range b.files {
+		if p := "./" + filepath.ToSlash(filepath.Dir(f.NewName)); !slices.Contains(packages, p) {
+			packages = append(packages, p)
+		}
+	}
+	return b.compile(ctx, root, packages...)
 }
 
 func (b *Bug) compile(ctx context.Context, root string, args ...string) error {

@@ -10,7 +10,6 @@ import (
 	"simrun/faults"
 	"simrun/reports"
 	"simrun/scenarios/cluster"
-	"simrun/scenarios/workload"
 	"simrun/sim/history"
 	"simrun/sim/plan"
 )
@@ -96,9 +95,9 @@ func (tl *timeline) checkAvailability(p *plan.Plan, h *history.History, queued [
 	excused := excusesOf(h, queued)
 	for i := range h.Ops {
 		op := &h.Ops[i]
-		number := workload.ClientOf(op.Client) % (p.Workload.Clients + 1)
-		if number == 0 || op.Phase != phaseStorm && op.Phase != phaseCalm {
-			continue // of the administrator, before the storm or after it
+		number := history.ClientOf(op.Client) % (p.Workload.Clients + 1)
+		if number == 0 || op.Phase != phaseStorm && (op.Phase != phaseCalm || p.Phases.Minority != plan.NoMinority) {
+			continue // of the administrator, before the storm or after it, or in a calm with a bound of its own
 		}
 		r.Checked++
 		j.take(fmt.Sprintf("client%d", number), op, answered(p, op), excused.of(op))

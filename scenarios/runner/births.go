@@ -81,9 +81,20 @@ func (tl *timeline) checkBirths(p *plan.Plan) (r checker.Result, asked bool) {
 	if len(tl.births) == 0 {
 		r.NotJudged("no region was split")
 	} else {
-		r.NotJudged(fmt.Sprintf("something disturbed every one of %d", len(tl.births)))
+		r.NotJudged(disturbedAll(len(tl.births)))
 	}
 	return r, slices.ContainsFunc(p.Faults, func(f faults.Fault) bool { return f.Kind == faults.Split })
+}
+
+// disturbedAll says of n splits that there was none to judge.
+func disturbedAll(n int) string {
+	switch n {
+	case 1:
+		return "the only split was disturbed"
+	case 2:
+		return "both splits were disturbed"
+	}
+	return fmt.Sprintf("all %d splits were disturbed", n)
 }
 
 // disturbed reports whether anything but splits has happened around a birth.

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"time"
 
 	"simrun/sim"
 	"simrun/sim/plan"
@@ -14,13 +13,13 @@ import (
 // Recording is a run with its trace, record by record.
 type Recording struct {
 	*Outcome
-	records []sim.Record
+	tape sim.Tape
 }
 
 // Record runs a plan and keeps its trace.
 func Record(p *plan.Plan) (*Recording, error) {
 	rec := &Recording{}
-	outcome, err := Run(p, Options{Watch: func(r sim.Record, _ string) { rec.records = append(rec.records, r) }})
+	outcome, err := Run(p, Options{Watch: rec.tape.Record})
 	if err != nil {
 		return nil, err
 	}
@@ -32,26 +31,15 @@ func Record(p *plan.Plan) (*Recording, error) {
 // differs from the recording, or else what differs of the history and of the
 // result; "" if nothing does.
 func (rec *Recording) Compare(p *plan.Plan) (string, error) {
-	n := 0
-	difference := ""
-	outcome, err := Run(p, Options{Watch: func(r sim.Record, subject string) {
-		switch {
-		case difference != "":
-		case n >= len(rec.records):
-			difference = fmt.Sprintf("event %d: only the second run has it: %s", n, describe(r, subject))
-		case rec.records[n] != r:
-			difference = fmt.Sprintf("event %d: first %s, then %s", n, describe(rec.records[n], ""), describe(r, subject))
-		}
-		n++
-	}})
-	switch {
-	case err != nil:
+	c := rec.tape.Compare()
+	outcome, err := Run(p, Options{Watch: c.Record})
+	if err != nil {
 		return "", err
-	case difference != "":
+	}
+	if difference := c.Difference(); difference != "" {
 		return difference, nil
-	case n < len(rec.records):
-		return fmt.Sprintf("event %d: only the first run has it: %s", n, describe(rec.records[n], "")), nil
-	case outcome.Result.TraceHash != rec.Result.TraceHash:
+	}
+	if outcome.Result.TraceHash != rec.Result.TraceHash {
 		return fmt.Sprintf("equal events but trace hash %v and %v", rec.Result.TraceHash, outcome.Result.TraceHash), nil
 	}
 	return compareOutcomes(rec.Outcome, outcome)
@@ -86,7 +74,3 @@ func compareOutcomes(first, then *Outcome) (string, error) {
 
 // around returns the text about a place of what may be long.
 func around(text []byte, at int) []byte { return text[max(0, at-80):min(len(text), at+40)] }
-
-func describe(r sim.Record, subject string) string {
-	return fmt.Sprintf("%v at %v on node %d (%016x) %s", r.Kind, time.Duration(r.Time), r.Node, r.Arg, subject)
-}

@@ -2,16 +2,12 @@ package runner
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
 	"simrun/checker"
-	"simrun/checker/consensus"
 	"simrun/nodes/env"
-	"simrun/nodes/invariant"
 	"simrun/scenarios/trial"
-	"simrun/sim"
 	"simrun/sim/disk"
 	"simrun/sim/plan"
 )
@@ -63,13 +59,16 @@ func (r *run) storm() error {
 	return r.world.RunFor(time.Duration(r.plan.Phases.Storm))
 }
 
-// calm heals everything. From then on the system must become available within
-// the bound: every client finishes what it does and succeeds once more, and the
-// administrator writes to every key, so to every region.
+// calm heals everything, or all but one store (minority.go). From then on the system
+// must become available within the bound: every client finishes what it does and
+// succeeds once more, and the administrator writes to every key, so to every region.
 func (r *run) calm() error {
 	r.setPhase(phaseCalm)
 	defer func() { r.during.Healed = r.counts() }()
 	if err := r.world.Do(r.schedule.Calm); err != nil {
+		return err
+	}
+	if err := r.breakMinority(); err != nil {
 		return err
 	}
 	served, probed := false, false
@@ -83,11 +82,16 @@ func (r *run) calm() error {
 		s.probe(look)
 	}
 	r.admin.do("probe", func(t env.Task) {
+		r.awaitNotice(t)
 		r.admin.until(t, func() error { return r.load.Probe(t, &r.admin.Session) })
 		probed = true
 		look()
 	})
-	return r.wait(r.plan.Phases.Calm, &served, "after the storm not every client was served")
+	bound, otherwise := r.calmBound()
+	if err := r.wait(bound, &served, otherwise); err != nil {
+		return err
+	}
+	return r.mendMinority()
 }
 
 // audit reads the final state through the database, cuts the power of all
@@ -142,7 +146,7 @@ func (r *run) wait(limit plan.Duration, done *bool, otherwise string) error {
 			return err
 		}
 		if !*done && r.world.Now() >= deadline {
-			return r.stuck(fmt.Sprintf("%s within %v", otherwise, limit))
+			return r.stuck(otherwise, limit, r.brokenMeanwhile())
 		}
 	}
 	return nil
@@ -151,31 +155,12 @@ func (r *run) wait(limit plan.Duration, done *bool, otherwise string) error {
 // explain turns the error that ended the phases into a finding or into the
 // reason why the verdict is unknown.
 func (r *run) explain(err error) {
-	var failure *sim.Failure
-	var violation invariant.Violation
-	var breach consensus.Breach
-	switch {
+	switch f, blamed := trial.Blame(r.world, err); {
 	case err == nil, errors.Is(err, errOver):
-	case errors.Is(err, sim.ErrBudget):
-		r.unknown = fmt.Sprintf("the run used up its %d events at %v", r.plan.Limits.Events, time.Duration(r.world.Now()))
-	case errors.As(err, &violation):
-		r.violate(trial.AssertionName, trial.AnomalyAssertion, trial.PlaceOf(r.world, err), "%s", violation.Message)
-		r.stack(err)
-	case errors.As(err, &breach):
-		r.violate("raft", breach.Anomaly, trial.PlaceOf(r.world, err), "%s", breach.Message)
-		r.stack(err)
-	case errors.As(err, &failure):
-		r.violate(trial.AssertionName, trial.AnomalyPanic, trial.PlaceOf(r.world, err), "%v", failure)
-		r.stack(err)
+	case blamed:
+		r.violate(f)
+		r.calls = trial.Calls(err, r.opts.Logf)
 	default:
-		r.unknown = err.Error()
-	}
-}
-
-// stack shows the stack of a panic to whoever reads the log.
-func (r *run) stack(err error) {
-	var failure *sim.Failure
-	if errors.As(err, &failure) && r.opts.Logf != nil {
-		r.opts.Logf("%v\n%s", failure, failure.Stack)
+		r.unknown = trial.Inconclusive(r.world, r.plan.Limits.Events, err)
 	}
 }

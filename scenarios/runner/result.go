@@ -21,7 +21,7 @@ func (r *run) finish(err error) (*Outcome, error) {
 	} else {
 		r.explain(err)
 	}
-	r.trace.flush()
+	r.trace.Close()
 	h, err := r.rec.Close(r.world.Now())
 	if err != nil {
 		return nil, err
@@ -34,8 +34,10 @@ func (r *run) finish(err error) (*Outcome, error) {
 		Marks:    invariant.Counts(),
 		Timeline: r.timeline.Events,
 		Waits:    r.waits,
+		Stack:    r.calls,
 	}
 	trial.Measure(res, r.world, r.schedule)
+	r.countMinority(&res.Stats)
 	res.Stats.Operations = reports.CountOperations(h)
 	replicated := r.cluster.Replication()
 	res.Stats.SetCost(replicated.Proposals, replicated.Messages, h)

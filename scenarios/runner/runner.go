@@ -26,6 +26,7 @@ import (
 	"simrun/nodes/rpc"
 	"simrun/reports"
 	"simrun/scenarios/cluster"
+	"simrun/scenarios/trial"
 	"simrun/scenarios/workload"
 	"simrun/sim"
 	"simrun/sim/history"
@@ -91,18 +92,20 @@ type run struct {
 	world    *sim.World
 	load     workload.Workload
 	rec      *history.Recorder
-	trace    *traceLines // nil: nobody reads them
+	trace    *sim.TraceLines // nil: nobody reads them
 	schedule *faults.Scheduler
 	sessions []*session
 	admin    *session
 	phase    string
 	timeline timeline
 	during   Storm
+	minority minority
 
 	operations uint64            // begun by all clients
 	findings   []checker.Finding // of the run itself: what no history shows
 	unknown    string            // why the verdict cannot be OK
 	lost       string            // what the faults have made impossible
+	calls      []string          // that led to a panic
 	waits      []reports.Wait    // when somebody had waited too long
 	state      []checker.Result  // of the state checkers
 	looked     int64             // when they looked
@@ -162,7 +165,7 @@ func (r *run) prepare(build Builder) error {
 	invariant.Reset()
 	p := r.plan
 	load, err := workload.New(p.Workload.Name, workload.Config{
-		Seed: p.Seed, Keys: p.Workload.Keys, Clients: p.Workload.Clients, Params: p.Workload.Params, SQL: p.Workload.SQL,
+		Seed: p.Seed, Keys: p.Workload.Keys, Params: p.Workload.Params, SQL: p.Workload.SQL,
 		SchemaLease: time.Duration(p.Knobs.SchemaLease),
 	})
 	if err != nil {
@@ -206,8 +209,10 @@ func (r *run) clientStarted(n int, e *env.Env, raw workload.Raw, db *client.Clie
 func (r *run) clusterEvent(e cluster.Event) {
 	r.timeline.clusterEvent(e)
 	if e.Kind == cluster.Failed {
-		r.violate("assertion", anomalyExit, checker.Place{At: e.At, Nodes: []string{e.Node}}, "the process of %s ended itself at %v, and no injected error explains it: %s",
-			e.Node, time.Duration(e.At), e.Text)
+		r.violate(checker.Finding{
+			Checker: trial.AssertionName, Anomaly: anomalyExit, Place: checker.Place{At: e.At, Nodes: []string{e.Node}},
+			Message: fmt.Sprintf("the process of %s ended itself at %v, and no injected error explains it: %s", e.Node, time.Duration(e.At), e.Text),
+		})
 	}
 }
 
@@ -228,6 +233,11 @@ func (r *run) traceOp(op *history.Op) {
 
 func (r *run) faultEvent(e faults.Event) {
 	r.during.Faults = append(r.during.Faults, e)
+	r.faultHappens(e)
+}
+
+// faultHappens shows a step of a fault to everybody who watches.
+func (r *run) faultHappens(e faults.Event) {
 	r.world.Mark(sim.TraceFault, e.String())
 	r.timeline.fault(e)
 	if r.opts.Logf != nil {
@@ -237,14 +247,31 @@ func (r *run) faultEvent(e faults.Event) {
 
 // violate adds a finding that no history shows. The operations that the clients
 // among its nodes had under way are what it is about.
-func (r *run) violate(checkerName string, anomaly checker.Anomaly, place checker.Place, format string, args ...any) {
-	f := checker.Finding{Checker: checkerName, Anomaly: anomaly, Message: fmt.Sprintf(format, args...), Place: place}
+func (r *run) violate(f checker.Finding) {
 	for _, s := range append([]*session{r.admin}, r.sessions...) {
-		if s.Current != nil && slices.Contains(place.Nodes, s.name()) {
+		if s.Current != nil && slices.Contains(f.Nodes, s.name()) {
 			f.Evidence = append(f.Evidence, s.Current.ID)
 		}
 	}
 	r.findings = append(r.findings, f)
+}
+
+// watchTrace lets whoever wants to see the trace see it.
+func (r *run) watchTrace() {
+	watch := r.opts.Watch
+	if r.opts.Trace != nil {
+		r.trace = sim.NewTraceLines(r.opts.Trace, r.world, r.opts.TraceFrom, r.opts.TraceTo)
+		watch = r.trace.Record
+		if other := r.opts.Watch; other != nil {
+			watch = func(record sim.Record, subject string) {
+				other(record, subject)
+				r.trace.Record(record, subject)
+			}
+		}
+	}
+	if watch != nil {
+		r.world.Trace.Watch(watch)
+	}
 }
 
 // setPhase begins a phase.

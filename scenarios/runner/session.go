@@ -113,7 +113,7 @@ func (s *session) step(t env.Task) {
 // onceServed waits for the calm and then runs one operation. It reports whether
 // the client is done.
 func (s *session) onceServed(t env.Task) bool {
-	if s.run.phase == phaseStorm {
+	if s.run.phase == phaseStorm || s.run.minority.choosing {
 		return false
 	}
 	if s.served {

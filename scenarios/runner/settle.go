@@ -1,7 +1,6 @@
 package runner
 
 import (
-	"fmt"
 	"time"
 
 	"simrun/nodes/invariant"
@@ -35,7 +34,7 @@ func (r *run) settle() error {
 			finished, over = n, min(r.world.Now(), last)+bound
 		}
 		if r.world.Now() >= over {
-			return r.stuck(fmt.Sprintf("replicas did not agree within %v after the last operation: %s", r.plan.Phases.Audit, r.cluster.Unrest()))
+			return r.stuck("replicas did not agree", r.plan.Phases.Audit, " after the last operation: "+r.cluster.Unrest())
 		}
 		if err := r.world.RunFor(quietStep); err != nil {
 			return err

@@ -34,5 +34,6 @@ type Counts struct {
 func (r *run) counts() Counts {
 	c := Counts{Marks: invariant.Counts(), Stats: r.stats(), Harm: r.world.Network.TotalHarm()}
 	trial.Count(&c.Stats, r.world, r.schedule)
+	r.countMinority(&c.Stats)
 	return c
 }

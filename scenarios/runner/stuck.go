@@ -7,16 +7,18 @@ import (
 
 	"simrun/checker"
 	"simrun/scenarios/cluster"
+	"simrun/sim/plan"
 )
 
-// stuck ends the run because somebody has waited too long, and tells who waits for
-// what. If all of them wait for what the faults have destroyed for ever, that is
+// stuck ends the run because what otherwise denies was not so within a limit, and
+// tells who waits for what; more is what else there is to say. If all of them wait for what the faults have destroyed for ever, that is
 // no violation.
 //
 // What is merely busy at this very moment is not what anybody waits for; so where
 // something is lost, a few more looks have to tell whether something else is
 // blocked too.
-func (r *run) stuck(what string) error {
+func (r *run) stuck(otherwise string, limit plan.Duration, more string) error {
+	what := fmt.Sprintf("%s within %v%s", otherwise, limit, more)
 	waiters := r.waiters()
 	e := r.cluster.Explain(waiters)
 	for looks := 0; e.Lost == "" && e.AnyLost && looks < stuckLooks; looks++ {
@@ -41,7 +43,10 @@ func (r *run) stuck(what string) error {
 	if unrest := r.cluster.Unrest(); unrest != "" {
 		names = append(names, unrest)
 	}
-	r.violate("liveness", anomalyStuck, place, "%s: %s", what, strings.Join(names, "; "))
+	r.violate(checker.Finding{
+		Checker: "liveness", Anomaly: r.stuckAnomaly(), Check: otherwise, Place: place,
+		Message: what + ": " + strings.Join(names, "; "),
+	})
 	return errOver
 }
 

@@ -15,8 +15,9 @@ import (
 )
 
 // System is what a run puts under test: something that a plan describes, with
-// stores that may be asked to split or to move leaders, and clients that speak
-// workload.Raw. What it counts is what the database counts; a system that has none of
+// stores that may lead something, and clients that speak workload.Raw. It may be
+// asked to move leaders and to change regions and stores, if it is one of those that
+// sim.Directory names. What it counts is what the database counts; a system that has none of
 // something answers with nothing, as bareraft does for most. A protocol of another
 // shape, with clients of its own, is put under test by package trial instead, which
 // asks for none of this.

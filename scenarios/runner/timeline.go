@@ -145,26 +145,28 @@ func (tl *timeline) once(e cluster.Event, kind reports.EventKind, count *uint64)
 // fault takes an event of the schedule.
 func (tl *timeline) fault(e faults.Event) {
 	key := openKey{kind: reports.Fault, fault: e.Index}
+	event := reports.Event{At: e.At, Kind: reports.Fault, Text: e.Fault.String(), Meant: e.Meant()}
 	if len(e.Targets) == 1 {
-		key.node = e.Targets[0]
+		event.Node = e.Targets[0]
 	}
 	switch e.Stage {
 	case faults.Began:
 		if e.Effect && !e.Fault.Kind.Momentary() {
-			tl.begin(openKey{kind: reports.Fault, fault: e.Index}, e.Fault.String())
+			event.Node = ""
+			tl.Begin(key, event)
 		} else if e.Effect {
-			tl.Add(reports.Event{At: e.At, Node: key.node, Kind: reports.Fault, Text: e.Fault.String()})
+			tl.Add(event)
 		}
 	case faults.Happened:
 		if e.Fault.Kind == faults.TransferLeader {
 			tl.counts.LeaderTransfers++
 		}
-		at := tl.Add(reports.Event{At: e.At, Node: key.node, Kind: reports.Fault, Text: e.Fault.String()})
+		at := tl.Add(event)
 		if e.Fault.Kind == faults.Split {
 			tl.splitsAsked = append(tl.splitsAsked, at)
 		}
 	case faults.Ended:
-		tl.End(openKey{kind: reports.Fault, fault: e.Index})
+		tl.EndFault(key, e.Effect)
 	default:
 	}
 }

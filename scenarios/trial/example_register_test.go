@@ -25,8 +25,8 @@ import (
 // reader returns something older. Without that write-back the register is not
 // linearizable, and the simulator finds an execution that shows it.
 func Example() {
-	fmt.Println("with write-back:   ", searchRegister(true).Result.Verdict)
-	run := searchRegister(false)
+	fmt.Println("with write-back:   ", searchRegister(register()).Result.Verdict)
+	run := searchRegister(register().With("no-write-back", 1))
 	fmt.Println("without write-back:", run.Result.Verdict)
 	fmt.Println()
 
@@ -53,38 +53,37 @@ func Example() {
 	// with write-back:    OK
 	// without write-back: VIOLATION
 	//
-	// VIOLATION  abd, seed 17
+	// VIOLATION  abd, seed 8
 	//
 	//   not-linearizable: no order of the operations explains the results  (found by linear)
-	//     key "x": no order of these 73 operations explains read() -> "192" by client 2 (id 69)
-	//       at 1.602034s
-	//       operation 69, client 2, 1.555629s to 1.602034s, ok
-	//         read x=192
-	//       operation 53, client 1, 1.100060s to 1.147635s, ok
-	//         read x=162
-	//       operation 54, client 3, 1.109238s to 1.207422s, ok
-	//         write x=173
-	//       operation 55, client 2, 1.126898s to 1.209204s, ok
-	//         write x=172
-	//       operation 56, client 1, 1.147635s to 1.235278s, ok
-	//         write x=231
-	//       operation 57, client 3, 1.207422s to 1.241268s, ok
-	//         read x=173
-	//       and 14 more operations
+	//     key "x": no order of these 4 operations explains read() -> "71" by client 1 (id 74)
+	//       at 1.520582s
+	//       operation 74, client 1, 1.485666s to 1.520582s, ok
+	//         read x=71
+	//       operation 70, client 3, 1.369108s to 1.665526s, ok
+	//         write x=70
+	//       operation 72, client 2, 1.408210s to 1.694600s, ok
+	//         write x=72
+	//       operation 73, client 1, 1.459778s to 1.485666s, ok
+	//         read x=70
 	//
 	//   checked      assertion: OK, 1 checked
-	//                linear: VIOLATION, 184 checked, 1 finding
-	//   operations   115 read: 114 ok, 0 failed, 1 unknown
-	//                72 write: 70 ok, 0 failed, 2 unknown
-	//   faults       2 of 2 took effect: pause 2/2
+	//                liveness: OK, 3 checked
+	//                linear: VIOLATION, 235 checked, 1 finding
+	//   operations   151 read: 151 ok, 0 failed, 0 unknown
+	//                84 write: 84 ok, 0 failed, 0 unknown
+	//   faults       3 of 3 took effect: partition 3/3
 	//   nodes        0 crashes, 0 restarts
 }
 
 // searchRegister runs 60 seeds and returns the first run with a violation, or the
 // last one.
-func searchRegister(writeBack bool) (run *reports.Run) {
+func searchRegister(system *trial.System) (run *reports.Run) {
 	for seed := range uint64(60) {
-		run = runRegister(seed, writeBack)
+		var err error
+		if run, err = system.Run(system.Plan(seed), trial.Options{}); err != nil {
+			panic(err)
+		}
 		if run.Result.Verdict == checker.Violation {
 			break
 		}
@@ -94,31 +93,28 @@ func searchRegister(writeBack bool) (run *reports.Run) {
 
 const replicas = 3
 
-// runRegister simulates three replicas and three clients under message loss and
-// partitions, and checks what the clients saw.
-func runRegister(seed uint64, writeBack bool) *reports.Run {
-	t := trial.New(trial.Config{
-		Name: "abd", Command: fmt.Sprintf("go run ./abd -seed %d", seed),
-		World: sim.Config{Seed: seed, Network: network.Config{Default: network.LinkConfig{
+// register is three replicas and three clients, whose messages are lost and late, under
+// partitions and pauses.
+func register() *trial.System {
+	names := trial.Names("replica", replicas)
+	return &trial.System{
+		Name: "abd",
+		World: sim.Config{Network: network.Config{Default: network.LinkConfig{
 			LatencyMin: time.Millisecond, LatencyMax: 10 * time.Millisecond, Jitter: 30 * time.Millisecond,
 			Unordered: true, Loss: 50,
 		}}},
-	})
-	defer t.Close()
-	var names []string
-	for i := range replicas {
-		names = append(names, fmt.Sprintf("replica%d", i+1))
-		t.World.AddNode(sim.NodeConfig{Name: names[i], Main: replica})
+		Phases: trial.Phases{Storm: 3 * trial.Second, Calm: 2 * trial.Second},
+		Params: []trial.Param{{Name: "no-write-back", Most: 1}},
+		Faults: faults.StormConfig{Kinds: []faults.Kind{faults.Partition, faults.Pause}, Stores: names},
+		Build: func(t *trial.Trial) {
+			for _, name := range names {
+				t.World.AddNode(sim.NodeConfig{Name: name, Main: replica})
+			}
+			t.Clients(func(e *env.Env, c *trial.Client) func(env.Task) {
+				return newRegisterClient(e, c, !t.On("no-write-back")).operate
+			})
+		},
 	}
-	for i := range 3 {
-		c := &registerClient{id: i + 1, writeBack: writeBack, rec: t.Recorder, now: t.World.Now}
-		t.World.AddNode(sim.NodeConfig{Name: fmt.Sprintf("client%d", i+1), Main: c.main})
-	}
-	storm := faults.Storm(seed, faults.StormConfig{
-		Length: faults.Duration(3 * time.Second), Kinds: []faults.Kind{faults.Partition, faults.Pause},
-		Stores: names, Clients: []string{"client1", "client2", "client3"},
-	})
-	return t.Run(storm, trial.Phases{Storm: 3 * time.Second, Calm: time.Second})
 }
 
 // versioned is a value and its version; the writer breaks ties.
@@ -149,12 +145,10 @@ func replica(e *env.Env) func() {
 	return nil
 }
 
-// registerClient reads and writes the register in turn.
+// registerClient reads and writes the register.
 type registerClient struct {
-	id        int
+	*trial.Client
 	writeBack bool
-	rec       *history.Recorder
-	now       func() int64
 
 	env     *env.Env
 	request uint64                 // the number of the current request
@@ -162,8 +156,8 @@ type registerClient struct {
 	enough  env.Future[struct{}]   // resolved by a majority of them
 }
 
-func (c *registerClient) main(e *env.Env) func() {
-	c.env = e
+func newRegisterClient(e *env.Env, client *trial.Client, writeBack bool) *registerClient {
+	c := &registerClient{Client: client, writeBack: writeBack, env: e}
 	e.Net.Receive(func(from env.Addr, payload []byte) {
 		request, v := parseMessage(payload)
 		if request != c.request {
@@ -174,17 +168,15 @@ func (c *registerClient) main(e *env.Env) func() {
 			c.enough.Resolve(struct{}{}, nil)
 		}
 	})
-	e.Sched.Go("client", func(t env.Task) {
-		r := e.Streams.Stream("client")
-		for n := uint64(1); ; n++ {
-			if r.IntN(3) == 0 {
-				c.write(t, n*10+uint64(c.id))
-			} else {
-				c.read(t)
-			}
-		}
-	})
-	return nil
+	return c
+}
+
+func (c *registerClient) operate(t env.Task) {
+	if c.Rand.IntN(3) == 0 {
+		c.write(t)
+	} else {
+		c.read(t)
+	}
 }
 
 // ask sends a request to all replicas and returns the newest answer of a
@@ -211,7 +203,7 @@ func (c *registerClient) ask(t env.Task, v versioned) versioned {
 }
 
 func (c *registerClient) read(t env.Task) {
-	op := c.rec.Begin(history.Op{Client: c.id, Kind: history.Read, Key: "x"}, c.now())
+	op := c.Begin(history.Op{Kind: history.Read, Key: "x"})
 	v := c.ask(t, versioned{})
 	if c.writeBack && v.version > 0 {
 		c.ask(t, v)
@@ -220,13 +212,14 @@ func (c *registerClient) read(t env.Task) {
 		s := fmt.Sprint(v.value)
 		op.Value = &s
 	}
-	c.rec.End(op, history.OK, c.now())
+	c.End(op, history.OK)
 }
 
-func (c *registerClient) write(t env.Task, value uint64) {
-	s := fmt.Sprint(value)
-	op := c.rec.Begin(history.Op{Client: c.id, Kind: history.Write, Key: "x", Value: &s}, c.now())
+func (c *registerClient) write(t env.Task) {
+	op := c.Begin(history.Op{Kind: history.Write, Key: "x"})
+	value := fmt.Sprint(op.ID)
+	op.Value = &value
 	newest := c.ask(t, versioned{})
-	c.ask(t, versioned{(newest.version/10+1)*10 + uint64(c.id), value})
-	c.rec.End(op, history.OK, c.now())
+	c.ask(t, versioned{(newest.version/10+1)*10 + uint64(c.ID), uint64(op.ID)})
+	c.End(op, history.OK)
 }

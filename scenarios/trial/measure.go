@@ -3,6 +3,7 @@ package trial
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"time"
 
 	"simrun/checker"
@@ -14,8 +15,11 @@ import (
 	"simrun/sim/disk"
 )
 
-// AssertionName is the name in results of what ended a run in its middle.
-const AssertionName = "assertion"
+// The checkers that judge while a world runs.
+const (
+	AssertionName = "assertion" // of the simulated code itself
+	PromisesName  = "raft"      // of what raft promises about all peers together
+)
 
 // The anomalies of a run that ended in its middle.
 const (
@@ -23,38 +27,67 @@ const (
 	AnomalyPanic     checker.Anomaly = "panic"     // simulated code panicked
 )
 
-// Judge says what it means that a world ended with an error, nil if it came to its
-// end: an assertion or a panic of simulated code is a violation, and what ended the
-// run otherwise leaves it without a verdict.
-func Judge(w *sim.World, err error) checker.Result {
+// asserted says what it means that the run ended with an error, nil if it came to its
+// end: what simulated code is to blame for is a violation, and what ended the run
+// otherwise leaves it without a verdict.
+func (t *Trial) asserted(err error) checker.Result {
 	r := checker.Result{Checker: AssertionName, Checked: 1}
-	var failure *sim.Failure
-	switch f, found := asserted(w, err); {
+	switch f, blamed := Blame(t.World, err); {
 	case err == nil:
-	case found:
+	case blamed:
+		r.Checker = f.Checker
 		r.Add(f)
-	case errors.As(err, &failure):
-		r.Add(checker.Finding{Anomaly: AnomalyPanic, Message: failure.Error(), Place: PlaceOf(w, err)})
-	case errors.Is(err, sim.ErrBudget):
-		r.Undecided(fmt.Sprintf("the run used up its events at %v", time.Duration(w.Now())))
 	default:
-		r.Undecided(err.Error())
+		r.Undecided(Inconclusive(t.World, t.Plan.Events, err))
 	}
 	return r
 }
 
-// asserted is what simulated code asserts with the error that ended a world: an
-// invariant, or a promise of raft.
-func asserted(w *sim.World, err error) (f checker.Finding, found bool) {
+// Blame says what simulated code is to blame for if a world ended with the error: a
+// violated invariant, a broken promise of raft, or a panic.
+func Blame(w *sim.World, err error) (f checker.Finding, blamed bool) {
 	var violation invariant.Violation
 	var breach consensus.Breach
+	var failure *sim.Failure
+	f.Place = PlaceOf(w, err)
 	switch {
 	case errors.As(err, &violation):
-		return checker.Finding{Anomaly: AnomalyAssertion, Message: violation.Message, Place: PlaceOf(w, err)}, true
+		f.Checker, f.Anomaly, f.Message, f.Check = AssertionName, AnomalyAssertion, violation.Message, withoutValues(violation.Format)
 	case errors.As(err, &breach):
-		return checker.Finding{Anomaly: breach.Anomaly, Message: breach.Message, Place: PlaceOf(w, err)}, true
+		f.Checker, f.Anomaly, f.Message = PromisesName, breach.Anomaly, breach.Message
+	case errors.As(err, &failure):
+		f.Checker, f.Anomaly, f.Message, f.Check = AssertionName, AnomalyPanic, failure.Error(), failure.Function()
+	default:
+		return checker.Finding{}, false
 	}
-	return f, false
+	return f, true
+}
+
+// withoutValues is a format without what differs from case to case.
+func withoutValues(format string) string { return verbs.ReplaceAllString(format, "…") }
+
+var verbs = regexp.MustCompile(`%[-+# 0-9.]*[a-zA-Z]`)
+
+// Inconclusive says why a world with a budget of events that ended with an error, for
+// which nobody is to blame, tells nothing.
+func Inconclusive(w *sim.World, budget uint64, err error) string {
+	if errors.Is(err, sim.ErrBudget) {
+		return fmt.Sprintf("the run used up its %d events at %v", budget, time.Duration(w.Now()))
+	}
+	return err.Error()
+}
+
+// Calls returns where simulated code has panicked, nil if that is not why a world ended, and
+// shows the stack to who reads the log.
+func Calls(err error, logf func(format string, args ...any)) []string {
+	var failure *sim.Failure
+	if !errors.As(err, &failure) {
+		return nil
+	}
+	if logf != nil {
+		logf("%v\n%s", failure, failure.Stack)
+	}
+	return failure.Calls()
 }
 
 // PlaceOf is where simulated code ended a world.

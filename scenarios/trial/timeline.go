@@ -48,7 +48,7 @@ func (tl *timeline) changed(node string, c sim.Change) {
 // fault takes an event of the schedule.
 func (tl *timeline) fault(e faults.Event) {
 	name := fmt.Sprintf("fault %d", e.Index)
-	event := reports.Event{At: e.At, Kind: reports.Fault, Text: e.Fault.String()}
+	event := reports.Event{At: e.At, Kind: reports.Fault, Text: e.Fault.String(), Meant: e.Meant()}
 	switch {
 	case e.Stage == faults.Began && e.Effect && !e.Fault.Kind.Momentary():
 		tl.Begin(name, event)
@@ -58,6 +58,6 @@ func (tl *timeline) fault(e faults.Event) {
 		}
 		tl.Add(event)
 	case e.Stage == faults.Ended:
-		tl.End(name)
+		tl.EndFault(name, e.Effect)
 	}
 }

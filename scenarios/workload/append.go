@@ -24,7 +24,6 @@ import (
 // many lists at once and append to all of them; large-keys, the most lists of those;
 // newest and past, see instants.
 type appends struct {
-	cfg      Config
 	instants instants
 	lists    []string
 	width    int
@@ -42,7 +41,6 @@ const listPrefix = "list/"
 
 func newAppend(cfg Config) *appends {
 	return &appends{
-		cfg:      cfg,
 		instants: newInstants(&cfg),
 		lists:    keys(listPrefix, cfg.Keys),
 		width:    cfg.param("keys-per-txn"),

@@ -62,7 +62,7 @@ func TestKinds(t *testing.T) {
 		if err := Check(&plan.Workload{Name: k.name, Params: params, SQL: text}, k.apis[0]); err != nil {
 			t.Error(err)
 		}
-		if w, err := New(k.name, Config{Keys: 2, Clients: 1, SQL: text}); err != nil || w == nil {
+		if w, err := New(k.name, Config{Keys: 2, SQL: text}); err != nil || w == nil {
 			t.Errorf("%s: %v", k.name, err)
 		}
 	}

@@ -27,24 +27,24 @@ func (i instants) step(t env.Task, s *Session, r *stream.Stream, names []string,
 	}
 	switch draw := r.IntN(1000); {
 	case draw < i.newest:
-		_ = s.newest(t, names[r.IntN(len(names))])
+		s.newest(t, names[r.IntN(len(names))])
 		return true
 	case draw < i.newest+i.past && len(s.given) > 0:
-		_ = s.asOf(t, r, names, prefix)
+		s.asOf(t, r, names, prefix)
 		return true
 	}
 	return false
 }
 
-// newest reads and records what is newest of one key.
-func (s *Session) newest(t env.Task, key string) error {
+// newest reads and records what is newest of one key. If it fails, the record says so.
+func (s *Session) newest(t env.Task, key string) {
 	op := s.begin(history.Op{Kind: history.Txn, Txn: &history.TxnRecord{Newest: true}})
 	s.Wanted = [][2]string{{key}}
 	value, found, err := s.DB.GetNewest(t, []byte(key))
 	if err == nil {
 		op.Txn.Ops = []history.TxnOp{{Kind: history.TxnRead, Key: key, Value: optional(value, found)}}
 	}
-	return s.end(op, err)
+	_ = s.end(op, err)
 }
 
 const (
@@ -68,8 +68,8 @@ func (s *Session) remember(ts uint64) {
 }
 
 // asOf reads and records the database as it was at a timestamp of the past: some
-// keys one by one or at once, or all of them by scans.
-func (s *Session) asOf(t env.Task, r *stream.Stream, names []string, prefix string) error {
+// keys one by one or at once, or all of them by scans. If it fails, the record says so.
+func (s *Session) asOf(t env.Task, r *stream.Stream, names []string, prefix string) {
 	x := view{Snapshot: s.DB.Snapshot(s.given[r.IntN(len(s.given))]), session: s}
 	chosen := pick(r, names, 1+r.IntN(4))
 	way, page, reverse := r.IntN(4), 1+r.IntN(len(names)), r.PerMille(300)
@@ -86,7 +86,7 @@ func (s *Session) asOf(t env.Task, r *stream.Stream, names []string, prefix stri
 	default:
 		err = x.scan(t, prefix, after(prefix), page, reverse)
 	}
-	return s.end(op, err)
+	_ = s.end(op, err)
 }
 
 // view is a snapshot that records what it shows.

@@ -21,7 +21,6 @@ import (
 // all over the regions. Parameters: read, the share of reads in per mille; groups,
 // how many groups are written at a time.
 type longFork struct {
-	cfg     Config
 	members []string // what the keys of a group begin with
 	reads   int
 	groups  []*forkGroup // those that are written, and the last ones that were
@@ -48,7 +47,7 @@ const (
 )
 
 func newLongFork(cfg Config) *longFork {
-	return &longFork{cfg: cfg, members: keys(forkPrefix, cfg.Keys), reads: cfg.param("read"), open: cfg.param("groups")}
+	return &longFork{members: keys(forkPrefix, cfg.Keys), reads: cfg.param("read"), open: cfg.param("groups")}
 }
 
 // Header implements Workload.

@@ -14,15 +14,15 @@ import (
 // read by predicate only - the bookings from one slot to another, forward or
 // backward, all or the first few of them - and change what the predicates of
 // others select: they book a slot that they saw free if less than half of a range
-// is booked, cancel one of the first few that they find, and move bookings. Within one snapshot
-// there are no phantoms; but two transactions that count the same range may both
-// book in it, which snapshot isolation allows (predicate write skew, Adya's G2).
-// Some book without looking, so that several insert one key at a time, of whom one
-// succeeds; some of them only want to know whether the slot is free. Parameters: read, the share of transactions that only read in per
-// mille; claim, the share of bookings without a look among the changes; linger, the
-// most milliseconds that a reader waits before it reads its range again.
+// is booked, cancel one of the first few that they find, and move bookings. Within
+// one snapshot there are no phantoms; but two transactions that count the same range
+// may both book in it, which snapshot isolation allows (predicate write skew, Adya's
+// G2). Some book without looking, so that several insert one key at a time, of whom
+// one succeeds; some of them only want to know whether the slot is free. Parameters:
+// read, the share of transactions that only read in per mille; claim, the share of
+// bookings without a look among the changes; linger, the most milliseconds that a
+// reader waits before it reads its range again.
 type predicate struct {
-	cfg    Config
 	slots  []string
 	reads  int
 	claims int
@@ -34,7 +34,7 @@ const slotPrefix = "slot/"
 
 func newPredicate(cfg Config) *predicate {
 	return &predicate{
-		cfg: cfg, slots: keys(slotPrefix, cfg.Keys),
+		slots: keys(slotPrefix, cfg.Keys),
 		reads: cfg.param("read"), claims: cfg.param("claim"), linger: cfg.param("linger"),
 	}
 }

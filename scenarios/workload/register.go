@@ -13,18 +13,18 @@ import (
 )
 
 // register reads, writes and compares-and-swaps a few hot keys through the raw
-// interface, one by one, in batches and by scans. Every value is written once, so that a read tells which write it
-// saw. Parameters: write and cas, the shares of writes and of compare-and-swap
-// in per mille; delete, the share of writes that delete; batch and scan, the
-// shares of operations on several keys, in per mille of all; hot, the share of
-// the others that are about one of the first hotKeys registers.
+// interface, one by one, in batches and by scans. Every value is written once, so
+// that a read tells which write it saw. Parameters: write and cas, the shares of
+// writes and of compare-and-swap in per mille; delete, the share of writes that
+// delete; batch and scan, the shares of operations on several keys, in per mille of
+// all; hot, the share of the others that are about one of the first hotKeys
+// registers.
 //
 // Deciding linearizability takes time exponential in the number of writes of
 // unknown outcome, each of which may take effect at any time. So a register
 // that has collected unknownMax of them is retired: its successor has the same
 // name with one more dot, and lies in the same region.
 type register struct {
-	cfg                     Config
 	writes, swaps, deletion int
 	batches, scans, hot     int
 	valueBytes              int            // values are no shorter
@@ -32,6 +32,7 @@ type register struct {
 	all                     []string       // and the retired ones before them
 	unknown                 map[string]int // writes of unknown outcome
 	probes                  int
+	probed                  int // keys that the probe under way has written
 }
 
 const (
@@ -45,7 +46,6 @@ const (
 
 func newRegister(cfg Config) *register {
 	return &register{
-		cfg:      cfg,
 		current:  keys(registerPrefix, cfg.Keys),
 		all:      keys(registerPrefix, cfg.Keys),
 		unknown:  map[string]int{},
@@ -91,7 +91,7 @@ func (w *register) Step(t env.Task, s *Session, r *stream.Stream) {
 	case draw < w.writes+w.swaps+w.batches:
 		w.batch(t, s, r)
 	case draw < w.writes+w.swaps+w.batches+w.scans:
-		_ = w.scanSome(t, s, r)
+		w.scanSome(t, s, r)
 	default:
 		_ = w.read(t, s, key)
 	}
@@ -104,13 +104,21 @@ func (w *register) filled(value string) string {
 
 // Probe implements Workload.
 func (w *register) Probe(t env.Task, s *Session) error {
-	for _, key := range slices.Clone(w.current) {
+	if !s.Onward {
+		w.probed = 0
+	}
+	for i, key := range slices.Clone(w.current) {
+		if i < w.probed {
+			continue
+		}
 		w.probes++
 		value := w.filled(fmt.Sprintf("probe.%d", w.probes))
 		if err := w.put(t, s, key, &value); err != nil {
 			return err
 		}
+		w.probed++
 	}
+	w.probed = 0
 	return nil
 }
 

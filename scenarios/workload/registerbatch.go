@@ -15,13 +15,9 @@ import (
 // the interval of the whole. Clients of a history are sequential: each of the
 // operations is recorded as that of another lane of the client, the first as
 // that of the client itself.
-const laneStride = 1 << 20
 
 // lane is the number under which the n-th of simultaneous operations is recorded.
-func (s *Session) lane(n int) int { return s.ID + n*laneStride }
-
-// ClientOf returns the client of whom a client of a history is a lane.
-func ClientOf(lane int) int { return lane % laneStride }
+func (s *Session) lane(n int) int { return s.ID + n*history.LaneStride }
 
 // several returns the interface to several keys. Check sees to it that a
 // workload has it that needs it.
@@ -80,8 +76,9 @@ type scan struct {
 	reverse    bool
 }
 
-// scanSome scans all registers or some that lie side by side.
-func (w *register) scanSome(t env.Task, s *Session, r *stream.Stream) error {
+// scanSome scans all registers or some that lie side by side. If it fails, the record
+// says so.
+func (w *register) scanSome(t env.Task, s *Session, r *stream.Stream) {
 	c := scan{start: registerPrefix, end: after(registerPrefix), reverse: r.PerMille(400)}
 	if r.PerMille(500) {
 		c.start = w.current[r.IntN(len(w.current))]
@@ -92,7 +89,7 @@ func (w *register) scanSome(t env.Task, s *Session, r *stream.Stream) error {
 	if r.PerMille(400) {
 		c.limit = 1 + r.IntN(len(w.current))
 	}
-	return w.scan(t, s, c)
+	_ = w.scan(t, s, c)
 }
 
 // scan runs a scan and records what it says of every register: those that it

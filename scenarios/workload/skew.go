@@ -3,6 +3,7 @@ package workload
 import (
 	"cmp"
 	"fmt"
+	"strings"
 
 	"simrun/nodes/env"
 	"simrun/sim/history"
@@ -17,7 +18,6 @@ import (
 // and then write skew is a violation. Parameters: locked, the share of pairs that
 // are locked in per mille; if all are, every cycle of dependencies is one.
 type writeSkew struct {
-	cfg    Config
 	pairs  []string
 	locked int // the pairs from here on
 	probes int
@@ -31,7 +31,7 @@ const (
 
 func newWriteSkew(cfg Config) *writeSkew {
 	return &writeSkew{
-		cfg: cfg, pairs: keys(pairPrefix, cfg.Keys),
+		pairs:  keys(pairPrefix, cfg.Keys),
 		locked: cfg.Keys - (cfg.Keys*cfg.param("locked")+999)/1000,
 	}
 }
@@ -144,10 +144,6 @@ func doctor(pair string, i int) string { return fmt.Sprintf("%s/%d", pair, i) }
 // word returns the state of a doctor: the value up to the mark that makes every
 // written value unique.
 func word(value string) string {
-	for i := range len(value) {
-		if value[i] == ' ' {
-			return value[:i]
-		}
-	}
-	return value
+	state, _, _ := strings.Cut(value, " ")
+	return state
 }

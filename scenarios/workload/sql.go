@@ -19,10 +19,9 @@ import (
 // check, the share of steps in per mille that look whether the sums and subsets
 // of the script hold.
 type sqlLoad struct {
-	cfg     Config
 	script  *script
 	checks  int
-	clients map[*Session]*tableClient
+	clients tableClients
 	// done is how much of the setup has succeeded, doubtful that the next statement
 	// perhaps has too.
 	done     int
@@ -35,7 +34,8 @@ func newSQL(cfg Config) *sqlLoad {
 	if err != nil {
 		panic(fmt.Errorf("workload: a script that was checked: %w", err))
 	}
-	return &sqlLoad{cfg: cfg, script: s, checks: cfg.param("check"), clients: map[*Session]*tableClient{}}
+	clients := newTableClients(table.Config{RowIDBatch: 5, BackfillBatch: 3, Lease: cfg.SchemaLease})
+	return &sqlLoad{script: s, checks: cfg.param("check"), clients: clients}
 }
 
 // sqlPlaces returns keys of rows all over the tables of a script.
@@ -59,15 +59,8 @@ func (*sqlLoad) Header(h *history.Header) { h.Hex, h.Tables = true, true }
 // session returns a client's session on its database, and what records the
 // transaction that the session's next statement is part of.
 func (w *sqlLoad) session(s *Session) (session *sql.Session, record *watched) {
-	c := w.clients[s]
-	if c == nil || c.below != s.DB {
-		c = &tableClient{s.DB, table.New(tableStore{s}, table.Config{
-			RowIDBatch: 5, BackfillBatch: 3, Lease: w.cfg.SchemaLease, Inner: innerStore{tableStore{s}},
-		})}
-		w.clients[s] = c
-	}
 	record = &watched{}
-	session = sql.NewSession(c.db)
+	session = sql.NewSession(w.clients.database(s))
 	session.JobLimit = jobLimit
 	session.Observe = func(tx *table.Tx) { record.TxnRecord = tx.KV().(*tableTxn).op.Txn }
 	return session, record

@@ -3,12 +3,14 @@ package workload
 import (
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 
 	"simrun/nodes/codec"
+	"simrun/nodes/invariant"
 	"simrun/nodes/table/sql"
 	"simrun/sim/stream"
 )
@@ -40,8 +42,9 @@ import (
 // that its heading names get values: a number in a range, or one that no other
 // step has. A program ends where a statement fails, or does not return or change
 // as many rows as the comment behind it says; the transaction is then rolled
-// back. Other comments, in lines of their own or behind a semicolon, are for people. In every snapshot, sum says, the values of these queries add up to that
-// number; and subset, every value of the first query is one of the second's.
+// back. Other comments, in lines of their own or behind a semicolon, are for people.
+// In every snapshot, sum says, the values of these queries add up to that number; and
+// subset, every value of the first query is one of the second's.
 type script struct {
 	setup    []step
 	programs []program
@@ -277,10 +280,9 @@ func (p *scriptParser) program(rest string) error {
 		q := parameter{}
 		if m := inRange.FindStringSubmatch(word); m != nil {
 			q.name = m[1]
-			q.low, _ = strconv.ParseInt(m[2], 10, 64)
-			q.high, _ = strconv.ParseInt(m[3], 10, 64)
-			if q.low > q.high {
-				return p.wrong("%s: the range is empty", word)
+			var err error
+			if q.low, q.high, err = bounds(m[2], m[3]); err != nil {
+				return p.wrong("%s: %v", word, err)
 			}
 		} else if m := isUnique.FindStringSubmatch(word); m != nil {
 			q.name, q.unique = m[1], true
@@ -291,6 +293,22 @@ func (p *scriptParser) program(rest string) error {
 	}
 	p.script.programs = append(p.script.programs, g)
 	return nil
+}
+
+// bounds reads the range of a parameter, of which each number is drawn alike: so how
+// many there are has to be a number too.
+func bounds(from, to string) (low, high int64, err error) {
+	low, lowErr := strconv.ParseInt(from, 10, 64)
+	high, highErr := strconv.ParseInt(to, 10, 64)
+	switch {
+	case lowErr != nil || highErr != nil:
+		return 0, 0, fmt.Errorf("a number has more than 64 bits: write %d to %d at most", int64(math.MinInt64), int64(math.MaxInt64))
+	case low > high:
+		return 0, 0, errors.New("the range is empty")
+	case low <= 0 && high > math.MaxInt64-1+low:
+		return 0, 0, fmt.Errorf("the range is too wide: write at most %d numbers", int64(math.MaxInt64))
+	}
+	return low, high, nil
 }
 
 // close ends a section.
@@ -353,7 +371,8 @@ func (s *script) draw(r *stream.Stream) *program {
 			return &s.programs[i]
 		}
 	}
-	return &s.programs[0]
+	invariant.Fail("workload: of programs of weight %d none is drawn", all)
+	return nil
 }
 
 // set gives the variables of a program their values. It returns the program's name

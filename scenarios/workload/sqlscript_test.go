@@ -87,6 +87,11 @@ func TestMalformedScripts(t *testing.T) {
 		{"SELECT * FROM t;\n", "SELECT * FROM t\n", "line 14: the statement does not end"},
 		{"change, weight 3", "change, weight 0", "line 8: weight 0: write 1 to 1000"},
 		{"a in -1..2", "a in 2..1", "line 8: a in 2..1: the range is empty"},
+		{"a in -1..2", "a in 0..9223372036854775807", "line 8: a in 0..9223372036854775807: the range is too wide: write at most 9223372036854775807 numbers"},
+		{"a in -1..2", "a in -9223372036854775808..-1", "line 8: a in -9223372036854775808..-1: the range is too wide"},
+		{"a in -1..2", "a in -9223372036854775808..9223372036854775807", "line 8: a in -9223372036854775808..9223372036854775807: the range is too wide"},
+		{"a in -1..2", "a in 1..9223372036854775808", "line 8: a in 1..9223372036854775808: a number has more than 64 bits: write -9223372036854775808 to"},
+		{"a in -1..2", "a in -9223372036854775809..1", "line 8: a in -9223372036854775809..1: a number has more than 64 bits"},
 		{"u unique", "u random", `line 8: "u random": write weight 3, or n in 1..10, or o unique`},
 		{"-- program change", "-- program Change", `line 8: program "Change" has no name`},
 		{"-- sum 11", "-- sum", `line 16: sum "": write a whole number`},
@@ -110,6 +115,24 @@ func TestMalformedScripts(t *testing.T) {
 	for _, w := range []*plan.Workload{{Name: "sql", SQL: "SELECT"}, {Name: "sql"}, {Name: "bank", SQL: smallScript}} {
 		if err := Check(w, plan.Txn); err == nil || !strings.HasPrefix(err.Error(), "workload.sql") {
 			t.Errorf("%+v: %v", w, err)
+		}
+	}
+}
+
+// The widest ranges that a heading may name can be drawn from.
+func TestWideRanges(t *testing.T) {
+	for _, r := range []string{
+		"1..9223372036854775807", "0..9223372036854775806", "-1..9223372036854775805",
+		"-9223372036854775808..-2", "9223372036854775807..9223372036854775807",
+	} {
+		s, err := parseScript(strings.Replace(smallScript, "-1..2", r, 1))
+		if err != nil {
+			t.Errorf("%s: %v", r, err)
+			continue
+		}
+		p := s.programs[0].params[0]
+		if n := stream.New(1, "test").Between(p.low, p.high); n < p.low || n > p.high {
+			t.Errorf("%s: drawn is %d", r, n)
 		}
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"simrun/nodes/client"
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
 	"simrun/nodes/table"
@@ -31,7 +30,7 @@ type tables struct {
 	side    int
 	reads   int
 	primary primary
-	clients map[*Session]*tableClient
+	clients tableClients
 	probes  int64 // transactions of the probe so far
 	probed  int   // rows that it has changed
 }
@@ -44,12 +43,6 @@ const (
 	signedKey
 	noKey
 )
-
-// tableClient is what a client has between two steps.
-type tableClient struct {
-	below *client.Client // whose process it is of
-	db    *table.DB
-}
 
 // The table: its name, id, and the places of its columns.
 const (
@@ -71,7 +64,7 @@ func newTables(cfg Config) *tables {
 	kind := []primary{unsignedKey, unsignedKey, signedKey, noKey}[stream.New(cfg.Seed, "table").IntN(4)]
 	return &tables{
 		cfg: cfg, ddl: cfg.param("ddl"), side: cfg.param("side"), reads: cfg.param("read"), primary: kind,
-		clients: map[*Session]*tableClient{},
+		clients: newTableClients(table.Config{PageRows: 5, RowIDBatch: 7, BackfillBatch: 3, Lease: cfg.SchemaLease}),
 	}
 }
 
@@ -126,9 +119,9 @@ func tablePlaces(w *plan.Workload) []string {
 		var key []byte
 		switch {
 		case n < indexes:
-			key = codec.AppendDatum(codec.AppendIndexPrefix(nil, itemsID, 1), codec.Int(int64(n)))
+			key = codec.AppendDatum(codec.IndexPrefix(itemsID, 1), codec.Int(int64(n)))
 		case n < 2*indexes:
-			key = codec.AppendDatum(codec.AppendIndexPrefix(nil, itemsID, 2), codec.Bytes(tag(n-indexes)))
+			key = codec.AppendDatum(codec.IndexPrefix(itemsID, 2), codec.Bytes(tag(n-indexes)))
 		default:
 			key = codec.RowKey(itemsID, handleAt(n-2*indexes, w.Keys-2*indexes))
 		}
@@ -144,19 +137,6 @@ func tag(n int) string { return fmt.Sprintf("tag/%04d", n) }
 
 // Header implements Workload.
 func (*tables) Header(h *history.Header) { h.Hex, h.Tables = true, true }
-
-// database returns the tables as a client's process sees them: what it knows of
-// the schema ends with it.
-func (w *tables) database(s *Session) *table.DB {
-	c := w.clients[s]
-	if c == nil || c.below != s.DB {
-		c = &tableClient{s.DB, table.New(tableStore{s}, table.Config{
-			PageRows: 5, RowIDBatch: 7, BackfillBatch: 3, Lease: w.cfg.SchemaLease, Inner: innerStore{tableStore{s}},
-		})}
-		w.clients[s] = c
-	}
-	return c.db
-}
 
 // tableTx is a transaction on the table that may find fault with its answers.
 type tableTx struct {
@@ -174,14 +154,13 @@ func (w *tables) transaction(t env.Task, s *Session, body func(x *tableTx) error
 
 // transactionOn runs and records one transaction on the table of that name.
 func (w *tables) transactionOn(t env.Task, s *Session, name string, body func(x *tableTx) error) error {
-	var record *history.TxnRecord
-	tx, err := w.database(s).Begin(t)
+	tx, err := w.clients.database(s).Begin(t)
 	if err != nil {
 		return err
 	}
 	// Not deferred: a client that is killed here has not given up, and what becomes
 	// of its transaction is not known.
-	record = tx.KV().(*tableTxn).op.Txn
+	record := tx.KV().(*tableTxn).op.Txn
 	err = w.within(t, tx, name, record, body)
 	tx.Rollback(t) // does nothing after the commit
 	return err
@@ -213,14 +192,14 @@ func (x *tableTx) statement(fn func(st *table.Statement) error) error {
 
 // Setup implements Workload.
 func (w *tables) Setup(t env.Task, s *Session) error {
-	if err := w.database(s).CreateTable(t, w.definition()); err != nil && !errors.Is(err, table.ErrSchema) {
+	if err := w.clients.database(s).CreateTable(t, w.definition()); err != nil && !errors.Is(err, table.ErrSchema) {
 		return err
 	}
 	for n := range sideTables {
 		if w.side == 0 {
 			break
 		}
-		if err := w.database(s).CreateTable(t, sideDefinition(sideName(n))); err != nil && !errors.Is(err, table.ErrSchema) {
+		if err := w.clients.database(s).CreateTable(t, sideDefinition(sideName(n))); err != nil && !errors.Is(err, table.ErrSchema) {
 			return err
 		}
 	}
@@ -267,7 +246,7 @@ func (w *tables) Step(t env.Task, s *Session, r *stream.Stream) {
 
 // changeSchema takes a step of a change that is under way, or else asks for one.
 func (w *tables) changeSchema(t env.Task, s *Session, r *stream.Stream) {
-	db := w.database(s)
+	db := w.clients.database(s)
 	index := []table.IndexDefinition{
 		{Name: "n", Columns: []string{"n"}},
 		{Name: "cn", Unique: true, Columns: []string{"code", "n"}},

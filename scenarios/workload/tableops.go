@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -189,12 +190,7 @@ func (x *tableTx) compareIndex(s table.Scan, order int, belongs func(table.Row) 
 	if !sortedBy(got, order, s.Reverse) {
 		x.fault("%s: out of order: %s", what, spelled(got))
 	}
-	byHandle := func(a, b table.Record) int {
-		if a.Handle < b.Handle {
-			return -1
-		}
-		return 1
-	}
+	byHandle := func(a, b table.Record) int { return cmp.Compare(a.Handle, b.Handle) }
 	slices.SortFunc(got, byHandle)
 	slices.SortFunc(want, byHandle)
 	x.compare(what, got, want)

@@ -48,7 +48,7 @@ func sideDefinition(name string) table.Definition {
 func sidePlaces(places []string, keys int, indexes bool) []string {
 	if indexes {
 		for id := int64(3); id <= 5; id++ {
-			key := codec.AppendDatum(codec.AppendIndexPrefix(nil, itemsID, id), codec.Int(int64(keys)))
+			key := codec.AppendDatum(codec.IndexPrefix(itemsID, id), codec.Int(int64(keys)))
 			places = append(places, plan.HexKey(key))
 		}
 		return places
@@ -61,7 +61,7 @@ func sidePlaces(places []string, keys int, indexes bool) []string {
 
 // sideStep does one thing to a side table. One that is not there is made.
 func (w *tables) sideStep(t env.Task, s *Session, r *stream.Stream) {
-	name, db := sideName(r.IntN(sideTables)), w.database(s)
+	name, db := sideName(r.IntN(sideTables)), w.clients.database(s)
 	drops, lingers := r.PerMille(150), r.PerMille(350)
 	if drops {
 		_ = db.DropTable(t, name, jobLimit)

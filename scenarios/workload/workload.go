@@ -20,11 +20,10 @@ import (
 
 // Config says how large a workload is.
 type Config struct {
-	Seed    uint64
-	Keys    int            // how many keys, accounts, lists or pairs
-	Clients int            // how many clients run Step
-	Params  map[string]int // what else the workload knows; see Check
-	SQL     string         // the script of a workload that has one
+	Seed   uint64
+	Keys   int            // how many keys, accounts, lists or pairs
+	Params map[string]int // what else the workload knows; see Check
+	SQL    string         // the script of a workload that has one
 	// SchemaLease is that of tables; see table.Config.
 	SchemaLease time.Duration
 
@@ -76,6 +75,9 @@ type Session struct {
 	Now func() int64
 	// Modes says which options transactions have.
 	Modes Modes
+	// Onward has a probe that goes by keys go on at the one where it failed, so that
+	// each is asked until it is served, and no longer.
+	Onward bool
 	// options are those of the transactions of the step that is under way.
 	options client.TxnOptions
 	// note is what the step is about, for the record; reason is why its transaction is

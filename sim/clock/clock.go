@@ -59,9 +59,5 @@ func (c *Clock) Drift() int64 { return c.drift }
 // does not notice.
 func (c *Clock) Jump(d int64) { c.offset += d }
 
-// Offset returns by how much the wall clock differs from Epoch plus the
-// monotonic clock.
-func (c *Clock) Offset() int64 { return c.offset }
-
 // scale returns d*ppm/million without overflow.
 func scale(d, ppm int64) int64 { return d/million*ppm + d%million*ppm/million }

@@ -30,7 +30,7 @@ func appendSync(b *testing.B, recycled bool) {
 	d.SetObserver(func(op disk.Op) { digest ^= op.Digest() })
 	fs := d.FS()
 	names := [2]string{"000001.log", "000002.log"}
-	f := must(fs.Create(names[0], vfs.WriteCategoryUnspecified))
+	f := must(fs.Create(names[0], disk.LogCategory))
 	payload := make([]byte, size)
 	b.ReportAllocs()
 	written, logs := 0, 1
@@ -38,9 +38,9 @@ func appendSync(b *testing.B, recycled bool) {
 		if written += size; written > logSize {
 			old, name := names[(logs+1)%2], names[logs%2]
 			if recycled {
-				f = must(fs.ReuseForWrite(old, name, vfs.WriteCategoryUnspecified))
+				f = must(fs.ReuseForWrite(old, name, disk.LogCategory))
 			} else {
-				f = must(fs.Create(name, vfs.WriteCategoryUnspecified))
+				f = must(fs.Create(name, disk.LogCategory))
 			}
 			written, logs = size, logs+1
 		}

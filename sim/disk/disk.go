@@ -129,6 +129,16 @@ func (d *Disk) Reaches(p Point) (at int64, known bool) {
 	return v.instant(now, int64(p)), !v.frozen
 }
 
+// Volatile reports whether a power loss now could take something that is there: bytes
+// or entries of directories that no completed sync covers.
+func (d *Disk) Volatile() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m := d.mount
+	m.settle(d.device.clock(d.loop.Now()))
+	return len(m.pending) > 0 || m.volatile(m.root)
+}
+
 // SetObserver installs the function that gets every operation that changes the
 // disk. It is called on the goroutine that issued the operation, one call at a
 // time, and must not call the disk. Nil removes it.

@@ -28,7 +28,8 @@
 // # What a crash leaves
 //
 // A ProcessKill ends the process but not the operating system: all bytes that
-// were written survive, and what was not durable still is not. A PowerLoss at
+// were written survive, and what was not durable still is not. (Of a log of Pebble's the
+// bytes since its last sync do not: they have not been written yet, see ClassLog.) A PowerLoss at
 // instant T leaves of each file what syncs that completed at or before T have
 // covered, and of every later write (an extent) any part: nothing, all of it,
 // a prefix torn at a byte, or some of its 512-byte sectors, where lost sectors
@@ -80,6 +81,12 @@
 // system becomes a zombie, Dead reports true and OnDeath's function is called,
 // possibly on one of Pebble's goroutines while the simulation's loop waits for
 // it. Crash then makes the image available, as after any other end of a process.
+//
+// So a program that is not Pebble dies of every write error and of every full disk too,
+// but for what it writes to files that are called like Pebble's tables (*.sst, *.blob) or like snapshots
+// (*.snap). One that wants to be told, because it has something to do about it, sets
+// Config.ReturnErrors. What a failed write or sync was about has not happened; a sync
+// that succeeds later covers it.
 //
 // A zombie is the file system of a process that has ended: all its operations
 // go on to work, on state that nobody else sees, so that Pebble can be closed

@@ -21,6 +21,9 @@ var errInjected = fmt.Errorf(injected+"%w", syscall.EIO)
 
 var errNoSpace = fmt.Errorf(injected+"%w", syscall.ENOSPC)
 
+// ArmedCrash is the reason for the end of a process that CrashAtOp has armed.
+const ArmedCrash = "crash at a disk operation"
+
 // faults holds what is armed.
 type faults struct {
 	crashIn   int // operations up to the one that crashes; zero: none
@@ -70,7 +73,7 @@ func (m *mount) tables(dir *node, found []*node) []*node {
 
 // SetCapacity sets the size of the disk in bytes; zero has no limit. To fill a
 // disk, set what is Used. A write of a table or a snapshot that does not fit
-// fails; any other is the death of the process.
+// fails; any other is the death of the process, unless Config.ReturnErrors says otherwise.
 func (d *Disk) SetCapacity(bytes int64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -92,19 +95,19 @@ func (d *Disk) strike(op *Op, class Class, growth int64, used int64) fate {
 	f := &d.faults
 	if f.crashIn > 0 {
 		if f.crashIn--; f.crashIn == 0 {
-			return fate{reason: "crash at a disk operation", kind: f.crashKind}
+			return fate{reason: ArmedCrash, kind: f.crashKind}
 		}
 	}
 	if f.single.strikeWrite(op.Kind, class) {
 		d.stats.WriteErrors++
-		if class == ClassTable || class == ClassSnapshot {
+		if class == ClassTable || d.returns(class) {
 			return fate{err: &os.PathError{Op: op.Kind.String(), Path: op.Name, Err: errInjected}}
 		}
 		return fate{reason: "disk error on " + class.String(), kind: PowerLoss}
 	}
 	if f.capacity > 0 && growth > 0 && used+growth > f.capacity {
 		d.stats.SpaceErrors++
-		if class == ClassSnapshot {
+		if d.returns(class) {
 			return fate{err: &os.PathError{Op: op.Kind.String(), Path: op.Name, Err: errNoSpace}}
 		}
 		if class == ClassTable && f.noSpace < d.cfg.SpaceErrors {
@@ -115,6 +118,9 @@ func (d *Disk) strike(op *Op, class Class, growth int64, used int64) fate {
 	}
 	return fate{}
 }
+
+// returns reports whether errors are returned to who writes files of the class.
+func (d *Disk) returns(class Class) bool { return class == ClassSnapshot || d.cfg.ReturnErrors }
 
 // admit numbers an operation, lets the faults strike, queues it on the device
 // and shows it to the observer. If it returns nil, the operation is to take
@@ -180,6 +186,14 @@ func (d *Disk) show(op *Op) {
 // IsInjected reports whether err comes from a fault of the disk.
 func IsInjected(err error) bool {
 	return errors.Is(err, errInjected) || errors.Is(err, errNoSpace)
+}
+
+// Explains reports whether the faults that a disk has injected since a process began are why
+// it has ended, for the reason that it gives: it died of one, or it says so. An error that
+// was survived, or that met an earlier process, explains nothing.
+func Explains(before, after Stats, reason string) bool {
+	errs := func(s Stats) uint64 { return s.ReadErrors + s.WriteErrors + s.SpaceErrors }
+	return after.Deaths > before.Deaths || errs(after) > errs(before) && TellsOfInjection(reason)
 }
 
 // TellsOfInjection reports whether a text quotes an error that comes from a

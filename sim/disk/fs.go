@@ -19,13 +19,13 @@ var _ vfs.FS = (*mount)(nil)
 func (m *mount) lock() { m.disk.mu.Lock() }
 
 // Create implements vfs.FS.
-func (m *mount) Create(name string, _ vfs.DiskWriteCategory) (vfs.File, error) {
+func (m *mount) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	m.lock()
 	defer m.disk.unlock()
-	return m.create(clean(name))
+	return m.create(clean(name), category)
 }
 
-func (m *mount) create(name string) (vfs.File, error) {
+func (m *mount) create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	dir, base, err := m.parent("create", name)
 	if err != nil {
 		return nil, err
@@ -33,7 +33,7 @@ func (m *mount) create(name string) (vfs.File, error) {
 	if old := dir.entries[base]; old != nil && old.dir {
 		return nil, &os.PathError{Op: "create", Path: name, Err: errIsDir}
 	}
-	class := ClassOf(name)
+	class := classOf(name, category)
 	if err := m.admit(&Op{Kind: OpCreate, Name: name}, class, 0); err != nil {
 		return nil, err
 	}
@@ -100,13 +100,13 @@ func applyOptions(f *file, opts []vfs.OpenOption) {
 }
 
 // OpenReadWrite implements vfs.FS.
-func (m *mount) OpenReadWrite(name string, _ vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+func (m *mount) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
 	m.lock()
 	defer m.disk.unlock()
 	name = clean(name)
 	f, err := m.open("open", name)
 	if err != nil {
-		return m.create(name)
+		return m.create(name, category)
 	}
 	applyOptions(f, opts)
 	return f, nil
@@ -186,11 +186,11 @@ func (m *mount) removeTree(dir *node, base, name string) error {
 func (m *mount) Rename(oldName, newName string) error {
 	m.lock()
 	defer m.disk.unlock()
-	_, err := m.rename(OpRename, clean(oldName), clean(newName))
+	_, err := m.rename(OpRename, clean(oldName), clean(newName), vfs.WriteCategoryUnspecified)
 	return err
 }
 
-func (m *mount) rename(kind Kind, oldName, newName string) (*node, error) {
+func (m *mount) rename(kind Kind, oldName, newName string, category vfs.DiskWriteCategory) (*node, error) {
 	fromDir, fromBase, err := m.parent("rename", oldName)
 	if err != nil {
 		return nil, err
@@ -211,7 +211,10 @@ func (m *mount) rename(kind Kind, oldName, newName string) (*node, error) {
 		return nil, err
 	}
 	if old != n { // POSIX: two names of one file stay as they are
-		n.class = ClassOf(newName)
+		if n.class == ClassLog {
+			category = LogCategory // and remains one under another name of a log
+		}
+		n.class = classOf(newName, category)
 		m.change(entryOp{dir: dir, name: base, child: n, fromDir: fromDir, fromName: fromBase})
 	}
 	return n, nil
@@ -220,11 +223,11 @@ func (m *mount) rename(kind Kind, oldName, newName string) (*node, error) {
 // ReuseForWrite implements vfs.FS. The file keeps its contents, as a recycled
 // log does on a real disk: what a crash leaves of the new log may end in
 // records of the old one.
-func (m *mount) ReuseForWrite(oldName, newName string, _ vfs.DiskWriteCategory) (vfs.File, error) {
+func (m *mount) ReuseForWrite(oldName, newName string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	m.lock()
 	defer m.disk.unlock()
 	newName = clean(newName)
-	n, err := m.rename(OpReuse, clean(oldName), newName)
+	n, err := m.rename(OpReuse, clean(oldName), newName, category)
 	if err != nil {
 		return nil, err
 	}
@@ -287,7 +290,7 @@ func (m *mount) Lock(name string) (io.Closer, error) {
 	if m.locks[name] {
 		return nil, &os.PathError{Op: "lock", Path: name, Err: syscall.EAGAIN}
 	}
-	if _, err := m.create(name); err != nil {
+	if _, err := m.create(name, vfs.WriteCategoryUnspecified); err != nil {
 		return nil, err
 	}
 	m.locks[name] = true

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"testing"
 
-	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"simrun/sim/stream"
 )
 
@@ -20,7 +18,7 @@ func (i *instant) Now() int64 { return int64(*i) }
 func TestJournalStaysSmall(t *testing.T) {
 	var now instant
 	d := New(&now, DefaultConfig(), stream.New(1, "disk"))
-	f, err := d.FS().Create("000001.log", vfs.WriteCategoryUnspecified)
+	f, err := d.FS().Create("000001.log", LogCategory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,7 +34,7 @@ func TestJournalStaysSmall(t *testing.T) {
 	var completions []int64
 	for round := range rounds { // the later ones overwrite a recycled log
 		if round > 0 {
-			if f, err = d.FS().ReuseForWrite("000001.log", "000001.log", vfs.WriteCategoryUnspecified); err != nil {
+			if f, err = d.FS().ReuseForWrite("000001.log", "000001.log", LogCategory); err != nil {
 				t.Fatal(err)
 			}
 		}

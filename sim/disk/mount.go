@@ -1,6 +1,7 @@
 package disk
 
 import (
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -105,6 +106,16 @@ const (
 
 func notExist(op, name string) error {
 	return &os.PathError{Op: op, Path: name, Err: oserror.ErrNotExist}
+}
+
+// volatile reports whether a file below dir has bytes that are not durable.
+func (m *mount) volatile(dir *node) bool {
+	for _, name := range slices.Sorted(maps.Keys(dir.entries)) {
+		if n := dir.entries[name]; n.dir && m.volatile(n) || len(n.journal.pending()) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // change makes a change of entries in the process's view and, unless the

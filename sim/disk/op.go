@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cespare/xxhash/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // Kind is the kind of an operation.
@@ -68,6 +69,10 @@ type Class uint8
 // The classes of files.
 const (
 	ClassOther Class = iota
+	// ClassLog is a log of Pebble's. Its bytes are collected until it is synced or closed:
+	// they lie in Pebble's own memory until then, as far as anybody can tell, since its flush
+	// loop hands them over in pieces that depend on the scheduling of goroutines. So a
+	// kill loses them.
 	ClassLog
 	ClassTable
 	ClassManifest
@@ -89,7 +94,20 @@ var classNames = [numClasses]string{ //nolint:gochecknoglobals // constant table
 
 func (c Class) String() string { return classNames[c] }
 
-// ClassOf returns the class of the file of that name.
+// LogCategory is what Pebble calls what it writes into its logs, when it creates one.
+const LogCategory vfs.DiskWriteCategory = "pebble-wal"
+
+// classOf returns the class of a file that is created, by its name and by who says that
+// it writes it. Only Pebble's logs are logs, whatever others call theirs: see ClassLog.
+func classOf(name string, category vfs.DiskWriteCategory) Class {
+	class := ClassOf(name)
+	if class == ClassLog && category != LogCategory {
+		return ClassOther
+	}
+	return class
+}
+
+// ClassOf returns the class that a file of that name has for Pebble.
 func ClassOf(name string) Class {
 	base := path.Base(name)
 	switch {

@@ -78,16 +78,16 @@ func (p *pair) mkdir(t *rapid.T) {
 
 func (p *pair) create(t *rapid.T) {
 	name := drawFile(t)
-	f, err := p.ours.Create(name, vfs.WriteCategoryUnspecified)
-	g, theirErr := p.theirs.Create(name, vfs.WriteCategoryUnspecified)
+	f, err := p.ours.Create(name, disk.LogCategory)
+	g, theirErr := p.theirs.Create(name, disk.LogCategory)
 	p.keep("create "+name, f, err, g, theirErr)
 }
 
 func (p *pair) open(t *rapid.T) {
 	name := drawFile(t)
 	if rapid.Bool().Draw(t, "for writing") {
-		f, err := p.ours.OpenReadWrite(name, vfs.WriteCategoryUnspecified)
-		g, theirErr := p.theirs.OpenReadWrite(name, vfs.WriteCategoryUnspecified)
+		f, err := p.ours.OpenReadWrite(name, disk.LogCategory)
+		g, theirErr := p.theirs.OpenReadWrite(name, disk.LogCategory)
 		p.keep("open for writing "+name, f, err, g, theirErr)
 		return
 	}
@@ -163,8 +163,8 @@ func (p *pair) names(t *rapid.T) {
 	case 1:
 		p.agree("link "+from+" "+to, p.ours.Link(from, to), p.theirs.Link(from, to))
 	case 2:
-		f, err := p.ours.ReuseForWrite(from, to, vfs.WriteCategoryUnspecified)
-		g, theirErr := p.theirs.ReuseForWrite(from, to, vfs.WriteCategoryUnspecified)
+		f, err := p.ours.ReuseForWrite(from, to, disk.LogCategory)
+		g, theirErr := p.theirs.ReuseForWrite(from, to, disk.LogCategory)
 		if p.agree("reuse "+from+" "+to, err, theirErr) {
 			p.agree("close", f.Close(), g.Close())
 		}

@@ -103,7 +103,7 @@ func (s *script) do(cmd string, args []string) error {
 	case "mkdir":
 		return fs.MkdirAll(args[0], 0)
 	case "create":
-		return s.keep(args[0])(fs.Create(args[0], vfs.WriteCategoryUnspecified))
+		return s.keep(args[0])(fs.Create(args[0], disk.LogCategory))
 	case "write":
 		_, err := s.files[args[0]].Write(text(args[1]))
 		return err
@@ -128,7 +128,7 @@ func (s *script) do(cmd string, args []string) error {
 	case "rename":
 		return fs.Rename(args[0], args[1])
 	case "reuse":
-		return s.keep(args[1])(fs.ReuseForWrite(args[0], args[1], vfs.WriteCategoryUnspecified))
+		return s.keep(args[1])(fs.ReuseForWrite(args[0], args[1], disk.LogCategory))
 	case "link":
 		return fs.Link(args[0], args[1])
 	case "remove":

@@ -31,6 +31,10 @@ type Config struct {
 	// before the process dies of it (Pebble tries again for ever). The count
 	// starts anew when SetCapacity is called.
 	SpaceErrors int
+	// ReturnErrors has a process told of write errors, and that no space is left, whatever
+	// it writes. Otherwise only writers of tables and snapshots are told, and all others die
+	// of it, as Pebble does.
+	ReturnErrors bool
 }
 
 // DefaultConfig is a solid-state drive: syncs of half a millisecond to two, a

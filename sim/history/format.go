@@ -36,7 +36,13 @@ type endLine struct {
 }
 
 // EndLine is the line that a history of so many operations ends with.
-func EndLine(ops int) string { return fmt.Sprintf(`{"end":true,"ops":%d}`, ops) }
+func EndLine(ops int) string {
+	line, err := json.Marshal(endLine{End: true, Ops: ops})
+	if err != nil {
+		panic(fmt.Errorf("history: the last line does not encode: %w", err)) // it holds nothing that could not
+	}
+	return string(line)
+}
 
 // endPrefix tells the last line from an operation.
 var endPrefix = []byte(`{"end":`) //nolint:gochecknoglobals // a constant; Go has none of this type

@@ -20,33 +20,34 @@ type History struct {
 // Header says where a history comes from and in which state the system was
 // before its first operation.
 type Header struct {
-	// Scenario and Seed are what the run was made from; others leave them out.
+	// Scenario and Seed are what the run was generated from; histories from elsewhere
+	// leave them out.
 	Scenario string `json:"scenario,omitempty"`
 	Seed     uint64 `json:"seed"`
-	// Foreign says that another tool recorded it: nobody here knows what it was
-	// meant to hold.
+	// Foreign says that another tool recorded it, so that it is not known what the
+	// history was meant to hold.
 	Foreign bool `json:"foreign,omitempty"`
 
 	// Initial holds the keys that were present before the first operation.
-	// Keys that it does not name were absent.
+	// Other keys were absent.
 	Initial map[string]string `json:"initial,omitempty"`
-	// InitialUnknown says that nothing is known of the keys that Initial does
-	// not name: whatever is read of them first is what they held.
+	// InitialUnknown says that nothing is known of keys that Initial does not
+	// name: the first read of one defines what it held.
 	InitialUnknown bool `json:"initial_unknown,omitempty"`
 
 	// Consistency is the level that the system promises for transactions;
 	// empty is snapshot isolation.
 	Consistency Consistency `json:"consistency,omitempty"`
 
-	// WriteOnce says that each key is written at most once, so that what was read
-	// tells the order of the versions, and no timestamp is needed for that.
+	// WriteOnce says that each key is written at most once, so that reads alone
+	// determine the order of the versions, without timestamps.
 	WriteOnce bool `json:"write_once,omitempty"`
 
-	// Hex says that the keys and values of transactions are bytes, which the record
-	// has in hexadecimal; their order is that of the bytes.
+	// Hex says that keys and values of transactions are bytes in hexadecimal; they are
+	// ordered as bytes.
 	Hex bool `json:"hex,omitempty"`
-	// Tables says that the transactions read tables, and that clients compared
-	// answers with each other: see TxnRecord.Compared.
+	// Tables says that transactions read tables and that clients compared their
+	// answers: see TxnRecord.Compared.
 	Tables bool `json:"tables,omitempty"`
 
 	// Bank, if set, says that the keys are accounts with a constant total.
@@ -84,13 +85,13 @@ const (
 // Bank is the invariant of a bank workload: every transfer moves money between
 // two accounts, so every consistent view of all accounts has the same total.
 type Bank struct {
-	Accounts []string `json:"accounts"` // their keys; none: whatever the first full read returns
-	// Total is the sum over all accounts. Without it, as in a foreign history, which
-	// does not tell it, the first full read sets it.
+	Accounts []string `json:"accounts"` // their keys; if empty, those that the first full read returns
+	// Total is the sum over all accounts. If omitted (foreign histories do not state it), the first full
+	// read defines it.
 	Total *int64 `json:"total,omitempty"`
-	// Negative allows an account to be overdrawn.
+	// Negative allows overdrawn accounts.
 	Negative bool `json:"negative,omitempty"`
-	// Closable allows an account to be absent: it holds nothing.
+	// Closable allows accounts to be absent; an absent account holds nothing.
 	Closable bool `json:"closable,omitempty"`
 }
 
@@ -129,22 +130,23 @@ type Op struct {
 	ID      int     `json:"id"`              // unique in the history
 	Client  int     `json:"client"`          // the sequential process that issued it
 	Kind    Kind    `json:"kind"`            // what it does
-	Invoke  int64   `json:"invoke"`          // true virtual time in nanoseconds
-	Return  int64   `json:"return"`          // likewise; for Unknown the time at which the client gave up
-	Outcome Outcome `json:"outcome"`         // what the client knows of its fate: OK, Failed or Unknown
+	Invoke  int64   `json:"invoke"`          // when it was invoked: true virtual time in nanoseconds
+	Return  int64   `json:"return"`          // when it returned; for Unknown, when the client gave up
+	Outcome Outcome `json:"outcome"`         // what the client knows of the outcome: OK, Failed or Unknown
 	Error   string  `json:"error,omitempty"` // why it is not ok, for people
 	Phase   string  `json:"phase,omitempty"` // boot, storm, calm or audit
-	// Note is what the client was about, for people: a name, and perhaps values behind it.
+	// Note is what the client was doing, for people: the name of a program, by which
+	// reports count outcomes, and perhaps values after it.
 	Note string `json:"note,omitempty"`
 
-	// Key, Value, Expected and Swapped are what its kind says of them. A value that is
-	// left out is absent.
+	// Key, Value, Expected and Swapped mean what Kind says of them. An omitted value is
+	// absent.
 	Key      string  `json:"key,omitempty"`
 	Value    *string `json:"value,omitempty"`
 	Expected *string `json:"expected,omitempty"`
 	Swapped  bool    `json:"swapped,omitempty"`
 
-	// Txn is what it did, if it is a transaction; it has none of the four above then.
+	// Txn is what it did, if it is a transaction; then it has none of the four fields above.
 	Txn *TxnRecord `json:"txn,omitempty"`
 }
 
@@ -153,37 +155,36 @@ type Op struct {
 // unless it wrote nothing. For Unknown it is set if the client got far enough
 // to know with which timestamp the transaction would have committed.
 type TxnRecord struct {
-	// StartTS is the timestamp of the snapshot that it read, CommitTS that of its commit.
+	// StartTS is the timestamp of the snapshot that it reads, CommitTS that of its commit.
 	StartTS  uint64 `json:"start_ts"`
 	CommitTS uint64 `json:"commit_ts,omitempty"`
-	// Calculated says that the commit timestamp was not drawn from the oracle
-	// but calculated by the stores (async commit, one-phase commit): another
-	// timestamp may have the same value.
+	// Calculated says that the stores calculated the commit timestamp (async commit,
+	// one-phase commit) and did not draw it from the oracle: another timestamp may
+	// have the same value.
 	Calculated bool `json:"calculated,omitempty"`
-	// Newest says that it is one read of the newest version of one key, for which no
-	// timestamp was drawn: it has none. It has to return what was newest at some
-	// instant between invocation and return.
+	// Newest says that it is a single read of the newest version of one key, without a
+	// timestamp. It has to return what was newest at some instant between invocation and
+	// return.
 	Newest bool `json:"newest,omitempty"`
-	// AsOf says that StartTS was not drawn for it: the client chose one that it had
-	// been given before, to read what was there then. Others have it too, and what
-	// was committed since is not to be seen.
+	// AsOf says that it reads the past: the client reused a timestamp that it had been
+	// given before as StartTS. Other transactions have it too, and what was committed
+	// since must not be visible.
 	AsOf bool `json:"as_of,omitempty"`
-	// Pessimistic says that it locked keys before it wrote them: TxnLock operations
-	// that have a TxnOp.TS. Of these keys it has seen what was newest at that timestamp,
-	// and nobody may have changed them from then until it committed.
+	// Pessimistic says that it locked keys before writing them: TxnLock operations
+	// with a TxnOp.TS. Of these keys it has seen the newest version at that timestamp, and
+	// nobody may have changed them between then and its commit.
 	Pessimistic bool `json:"pessimistic,omitempty"`
 	// ReadCommitted says that each of its statements sees what is committed when it is
-	// invoked: all its reads have a TxnOp.TS, but for those of keys that it has written.
+	// invoked: all its reads have a TxnOp.TS, except those of keys that it has written.
 	ReadCommitted bool `json:"read_committed,omitempty"`
-	// Statements are those that had a timestamp of their own, in the order in which
-	// they were issued. A record that has none, though operations have a TxnOp.TS, does not
-	// tell when they were.
+	// Statements are those with a timestamp of their own, in the order of issue. If there
+	// are none although operations have a TxnOp.TS, it is not known when they were issued.
 	Statements []Statement `json:"statements,omitempty"`
 	// Ops are its reads and writes, in the order in which the client issued them.
 	Ops []TxnOp `json:"ops"`
 	// Compared counts the answers that the client compared with others of the same
-	// transaction, such as a range of an index with the rows; Problem is what did
-	// not agree.
+	// transaction, such as an index range with the rows; Problem is what did not
+	// agree.
 	Compared int    `json:"compared,omitempty"`
 	Problem  string `json:"problem,omitempty"`
 }
@@ -242,8 +243,9 @@ type TxnOp struct {
 	Reverse bool    `json:"reverse,omitempty"` // a scan from the end of its range to its beginning
 	Pairs   []Pair  `json:"pairs,omitempty"`   // what a scan returned, in its direction
 	// TS is the timestamp at which it saw the database, if that is not the start
-	// timestamp of the transaction: of reads for update and of locks in a pessimistic
-	// one, and of all reads under read committed. It is that of one of TxnRecord.Statements.
+	// timestamp of the transaction: for reads for update and locks of a pessimistic
+	// transaction, and for all reads under read committed. It is that of one of
+	// TxnRecord.Statements.
 	TS uint64 `json:"ts,omitempty"`
 }
 

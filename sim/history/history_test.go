@@ -98,8 +98,8 @@ func TestMalformed(t *testing.T) {
 		truncated        bool
 	}{
 		{"empty", "", "h: the history is empty", true},
-		{"something else", "hello\nworld\n", "h:1: this is not a history", false},
-		{"another version", edit(0, `"version":1`, `"version":2`), "h:1: this is a history of format version 2", false},
+		{"something else", "hello\nworld\n", "h:1: not a history", false},
+		{"another version", edit(0, `"version":1`, `"version":2`), "h:1: the history has format version 2", false},
 		{"unknown header field", edit(0, `"seed"`, `"sede"`), "h:1: malformed line: json: unknown field", false},
 		{"unknown consistency", edit(0, `"seed":7`, `"seed":7,"consistency":"none"`), `h:1: consistency "none" is unknown`, false},
 		{"header only", lines[0], "h:1: the history ends after 0 operations without its end line", true},
@@ -194,6 +194,20 @@ func TestRecorder(t *testing.T) {
 	if err != nil || !reflect.DeepEqual(got, h) {
 		t.Fatalf("%+v %v", got, err)
 	}
+}
+
+// A client that begins while it has an operation under way is no sequential one, and refused
+// where it does so: the history would be refused later, without a word of who it was.
+func TestRecorderRefusesOverlap(t *testing.T) {
+	rec := history.NewRecorder(history.Header{}, nil)
+	rec.Drop(rec.Begin(history.Op{Client: 1, Kind: history.Read, Key: "k"}, 5))
+	rec.Begin(history.Op{Client: 1, Kind: history.Read, Key: "k"}, 10)
+	defer func() {
+		if said := fmt.Sprint(recover()); !strings.HasPrefix(said, "history: client 1 begins an operation while its operation 1 is under way") {
+			t.Errorf("it says %q", said)
+		}
+	}()
+	rec.Begin(history.Op{Client: 1, Kind: history.Read, Key: "k"}, 20)
 }
 
 // failing is a full disk.

@@ -66,10 +66,10 @@ func NewReader(r io.Reader, name string) (*Reader, error) {
 		if !complete {
 			return nil, hr.truncated("the first line is cut off")
 		}
-		return nil, hr.fail(fmt.Sprintf("this is not a history: a history begins with {\"format\":%q,...}", FormatName), "")
+		return nil, hr.fail(fmt.Sprintf("not a history: a history begins with {\"format\":%q,...}", FormatName), "")
 	}
 	if h.Version != FormatVersion {
-		return nil, hr.fail(fmt.Sprintf("this is a history of format version %d, and version %d is what is read here", h.Version, FormatVersion),
+		return nil, hr.fail(fmt.Sprintf("the history has format version %d; this program reads version %d", h.Version, FormatVersion),
 			remedyRecord)
 	}
 	if err := strict(line, &h); err != nil {

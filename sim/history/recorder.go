@@ -22,6 +22,7 @@ type Recorder struct {
 	out     *Writer
 	err     error // the first failure of the stream; the record in memory goes on
 	pending map[int]*Op
+	open    map[int]int   // per client that has one, its operation under way
 	returns map[int]int64 // per client, its latest return
 	nextID  int
 	phase   string
@@ -33,6 +34,7 @@ func NewRecorder(header Header, w io.Writer) *Recorder {
 	r := &Recorder{
 		h:       History{Header: header},
 		pending: map[int]*Op{},
+		open:    map[int]int{},
 		returns: map[int]int64{},
 	}
 	if w != nil {
@@ -54,7 +56,15 @@ func (r *Recorder) Observe(fn func(*Op)) { r.observe = fn }
 // returned is recorded a nanosecond later: instants alone must tell the order,
 // and the operation's effect cannot come before its request has crossed the
 // network.
+//
+// A client is sequential. The process of one that was killed has left an operation under
+// way, of which nobody will ever know the outcome: its next process is another client
+// here, of another number. Begin panics if a client has an operation under way.
 func (r *Recorder) Begin(op Op, now int64) *Op {
+	if open, busy := r.open[op.Client]; busy {
+		panic(fmt.Sprintf("history: client %d begins an operation while its operation %d is under way; "+
+			"if its process was killed in between, the next one has another number", op.Client, open))
+	}
 	if last, ok := r.returns[op.Client]; ok && now <= last {
 		now = last + 1
 	}
@@ -66,6 +76,7 @@ func (r *Recorder) Begin(op Op, now int64) *Op {
 	r.nextID++
 	p := &op
 	r.pending[op.ID] = p
+	r.open[op.Client] = op.ID
 	return p
 }
 
@@ -75,6 +86,7 @@ func (r *Recorder) End(op *Op, outcome Outcome, now int64) {
 		panic(fmt.Sprintf("history: operation %d ends that is not under way", op.ID))
 	}
 	delete(r.pending, op.ID)
+	delete(r.open, op.Client)
 	op.Outcome = outcome
 	op.Return = max(now, op.Invoke)
 	// An operation recorded a nanosecond late may return before another one
@@ -93,7 +105,10 @@ func (r *Recorder) End(op *Op, outcome Outcome, now int64) {
 }
 
 // Drop takes back an invocation that never left the client.
-func (r *Recorder) Drop(op *Op) { delete(r.pending, op.ID) }
+func (r *Recorder) Drop(op *Op) {
+	delete(r.pending, op.ID)
+	delete(r.open, op.Client)
+}
 
 // Pending returns how many operations are under way.
 func (r *Recorder) Pending() int { return len(r.pending) }

@@ -29,6 +29,10 @@ func drawPlan(t *rapid.T) plan.Plan {
 	p.Phases = plan.Phases{
 		Boot: duration("boot", 1), Storm: duration("storm", plan.Duration(time.Millisecond)),
 		Calm: duration("calm", 1), Audit: duration("audit", 1),
+		Minority: plan.NoMinority,
+	}
+	if p.Cluster.API != plan.Raft {
+		p.Phases.Minority = rapid.SampledFrom(plan.Minorities()).Draw(t, "minority")
 	}
 	p.Knobs.Order = rapid.SampledFrom([]plan.Order{plan.FIFO, plan.Seeded}).Draw(t, "order")
 	p.Knobs.HeartbeatTick = number("heartbeat", 1, 10)
@@ -40,14 +44,14 @@ func drawPlan(t *rapid.T) plan.Plan {
 	p.Network.Unordered = rapid.Bool().Draw(t, "unordered")
 	p.Network.Loss = number("loss", 0, 1000)
 	p.Disk.SyncMax = duration("sync", p.Disk.SyncMin)
-	p.Clocks.DriftMax = number("drift", 0, 500_000)
+	p.Clocks.DriftMax = number("drift", 0, faults.DriftMax)
 	p.Limits.Events = rapid.Uint64Range(1, 1<<60-1).Draw(t, "events")
 	if rapid.Bool().Draw(t, "faults") {
 		p.Faults = drawStorm(t, &p)
 	}
 	p.Scheduling = drawScheduling(t, p.Faults)
-	p.Knobs.ClockDriftBound = min(p.ClockDrift(), 500_000)
-	p.Knobs.LeaderLease = p.ClockDrift() <= 500_000 && rapid.Bool().Draw(t, "lease")
+	p.Knobs.ClockDriftBound = min(p.ClockDrift(), faults.DriftMax)
+	p.Knobs.LeaderLease = p.ClockDrift() <= faults.DriftMax && rapid.Bool().Draw(t, "lease")
 	p.Knobs.ReplicaRead = number("replica", 0, 1000)
 	return p
 }

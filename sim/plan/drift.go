@@ -4,10 +4,6 @@ import (
 	"simrun/faults"
 )
 
-// DriftLimit bounds the drift that a plan may give clocks, and the bound that
-// stores may be told, in parts per million.
-const DriftLimit = 500_000
-
 // ClockDrift returns the most by which the clock of some store may come to run
 // fast or slow in this plan, in parts per million: by itself, and by all the
 // faults that last at the same time. A fault of a leader, say, may hit any store.

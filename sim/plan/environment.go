@@ -51,122 +51,121 @@ type Knobs struct {
 	ElectionTick int `toml:"election-tick"`
 	// HeartbeatTick is the number of ticks between two heartbeats: at least 1.
 	HeartbeatTick int `toml:"heartbeat-tick"`
-	// Ticks is how the stores tick their regions' raft clocks: lazy, when a tick may
-	// have an effect, or eager, every time. The runs are the same.
+	// Ticks is how the stores tick their regions' raft clocks: lazy (only when a tick may
+	// have an effect) or eager (every time). Both give the same run.
 	Ticks Ticks `toml:"ticks"`
-	// Hibernate is how long nobody must have used a region before it hibernates;
-	// zero is for ever.
+	// Hibernate is the idle time after which a region hibernates; 0 = never.
 	Hibernate Duration `toml:"hibernate"`
-	// MaxInflightMsgs is the number of unacknowledged append messages to one
+	// MaxInflightMsgs is the maximum number of unacknowledged append messages to one
 	// peer: 1 to 100000.
 	MaxInflightMsgs int `toml:"max-inflight-msgs"`
-	// MaxSizePerMsg is the size of an append message in bytes, 1 to 1073741824;
-	// an entry that is larger travels alone.
+	// MaxSizePerMsg is the maximum size of an append message in bytes, 1 to 1073741824;
+	// a larger entry travels alone.
 	MaxSizePerMsg int `toml:"max-size-per-msg"`
 
 	// MaxUncommittedBytes is how many bytes of a region's proposals may wait for a
-	// quorum, 1 to 1073741824; its leader refuses more.
+	// quorum, 1 to 1073741824; the leader refuses further ones.
 	MaxUncommittedBytes int `toml:"max-uncommitted-bytes"`
 
-	// LeaderLease lets leaders serve reads without asking anybody while they hold a
+	// LeaderLease lets a leader serve reads without asking its peers while it holds a
 	// lease.
 	LeaderLease bool `toml:"leader-lease"`
-	// ClockDriftBound is by how many parts per million the stores believe that a
-	// monotonic clock may run fast or slow: 0 to 500000. Leases are safe only as
-	// long as that is true; so with LeaderLease it must not be less than what
-	// clocks.drift-max and the faults of the schedule add up to on some store.
+	// ClockDriftBound is the drift of monotonic clocks that the stores assume, in parts
+	// per million: 0 to 500000. Leases are safe only within it; so with LeaderLease it
+	// must not be less than what clocks.drift-max and the faults of the schedule add up
+	// to on any store.
 	ClockDriftBound int `toml:"clock-drift-bound"`
-	// ReplicaRead is the chance of a read to be sent to a follower, 0 to 1000 per
+	// ReplicaRead is the probability that a read is sent to a follower, 0 to 1000 per
 	// mille.
 	ReplicaRead int `toml:"replica-read"`
 
 	// RaftLogGCThreshold is the number of applied entries that a region's log
-	// keeps: 1 to 1000000. The leader waits for slower followers within
+	// keeps: 1 to 1000000. For slower followers the leader keeps more, up to
 	// RaftLogGCLimit.
 	RaftLogGCThreshold int `toml:"raft-log-gc-threshold"`
-	// RaftLogGCLimit is how many times RaftLogGCThreshold a log may grow for the
-	// sake of a slow follower, which then gets a snapshot: 1 to 1000.
+	// RaftLogGCLimit bounds a log that is kept for a slow follower, as a multiple of
+	// RaftLogGCThreshold: 1 to 1000. Beyond it, the follower gets a snapshot.
 	RaftLogGCLimit int `toml:"raft-log-gc-limit"`
 	// SnapshotChunkBytes is the size of the pieces in which a snapshot is sent:
 	// 64 to 16777216.
 	SnapshotChunkBytes int `toml:"snapshot-chunk-bytes"`
-	// SnapshotRate is how many bytes of snapshots a node sends in a second, over
-	// all of them: 1024 to 1073741824. SnapshotsMax is how many it sends, and how
+	// SnapshotRate is how many bytes of snapshots a node sends per second, in
+	// total: 1024 to 1073741824. SnapshotsMax is how many snapshots it sends, and how
 	// many it receives, at a time: 1 to 1000.
 	SnapshotRate int `toml:"snapshot-rate"`
 	SnapshotsMax int `toml:"snapshots-max"`
 
-	// MemtableBytes is the size of a memtable of the engine: 16384 to 262144. Small
-	// ones make flushes and compactions frequent. The sizes of levels and tables
-	// follow from it.
+	// MemtableBytes is the size of the engine's memtables: 16384 to 262144. Small
+	// ones cause frequent flushes and compactions. The sizes of levels and tables
+	// derive from it.
 	MemtableBytes int `toml:"memtable-bytes"`
 	// L0SlowdownFiles and L0StopFiles are the numbers of tables in level 0 at which
-	// an engine slows writes down and stops them. The first is 4 to 999 or, for the
-	// engine's default, zero: 20; the second is above it and at most 1000, or zero: 36.
+	// an engine slows writes down and stops them. The first is 4 to 999, or zero for the
+	// engine's default, 20; the second is greater and at most 1000, or zero for 36.
 	L0SlowdownFiles int `toml:"l0-slowdown-files"`
 	L0StopFiles     int `toml:"l0-stop-files"`
-	// PendingCompactionBytes is how much compactions may have to rewrite before an
-	// engine slows writes down; at four times as much it stops them: 65536 to
-	// 1073741824, or zero: 64 times MemtableBytes.
+	// PendingCompactionBytes is the backlog of compactions, in bytes to rewrite, at which
+	// an engine slows writes down; at four times as much it stops them. 65536 to
+	// 1073741824, or zero for 64 times MemtableBytes.
 	PendingCompactionBytes int `toml:"pending-compaction-bytes"`
 	// BackgroundRate is the bandwidth of an engine's flushes and compactions in bytes
-	// per virtual second: 16384 to 1073741824; zero is that of the disk.
+	// per virtual second: 16384 to 1073741824; zero means that of the disk.
 	BackgroundRate int `toml:"background-rate"`
 
-	// LockTTL is how long a transaction's locks live without a heartbeat. Not
-	// zero; a transaction that takes longer may be rolled back by others.
+	// LockTTL is how long a transaction's locks live without a heartbeat. After that,
+	// others may roll the transaction back. Not zero.
 	LockTTL Duration `toml:"lock-ttl"`
 	// RequestTimeout is how long a client waits for the answer to one request,
-	// OperationTimeout how long it goes on with retries until the outcome of an
-	// operation is unknown. Neither is zero, and OperationTimeout is not below
+	// OperationTimeout how long it retries before it reports the outcome of an
+	// operation as unknown. Neither is zero, and OperationTimeout is not below
 	// RequestTimeout.
 	RequestTimeout   Duration `toml:"request-timeout"`
 	OperationTimeout Duration `toml:"operation-timeout"`
 
-	// ScanPage is the most pairs that a client asks for in one request of a scan,
-	// BatchBytes the size of keys and values above which it sends one region's
-	// part of a transaction in several requests: 1 to 1000000 each.
+	// ScanPage is the maximum number of pairs per request of a scan. BatchBytes is the size
+	// of keys and values above which a client sends one region's part of a transaction
+	// in several requests. 1 to 1000000 each.
 	ScanPage   int `toml:"scan-page"`
 	BatchBytes int `toml:"batch-bytes"`
 
 	// CommitMode is how transactions are committed: two-phase, async, one-phase, or
-	// mixed, which draws one of the three for each.
+	// mixed, which draws one of the three for each transaction.
 	CommitMode CommitMode `toml:"commit-mode"`
-	// AsyncKeys and AsyncBytes are the most keys, and the most bytes of them, of a
-	// transaction that is committed by its prewrites alone: 1 to 1000000 each, or zero:
+	// AsyncKeys and AsyncBytes limit the transactions that commit by their prewrites
+	// alone, by the number of their keys and the bytes of them: 1 to 1000000 each, or zero for
 	// 256 and 4096.
 	AsyncKeys  int `toml:"async-keys"`
 	AsyncBytes int `toml:"async-bytes"`
-	// CommitWindow is how far after the start of a commit the stores may choose its
-	// timestamp, in the modes in which they do. Not zero.
+	// CommitWindow is how far after the start of a commit its timestamp may lie, in the
+	// modes in which the stores choose it. Not zero.
 	CommitWindow Duration `toml:"commit-window"`
 	// SchemaLease is how long after its start a transaction on tables may commit
-	// without a look at the version of the schema, and how long a version of the
-	// schema lasts at least: whole milliseconds, or zero: 500ms.
+	// without checking the schema version, and the minimum time that a schema version
+	// lasts: whole milliseconds, or zero for 500ms.
 	SchemaLease Duration `toml:"schema-lease"`
-	// Pessimistic is the chance of a transaction to lock what it reads and writes
-	// as it goes, and ReadCommitted that of such a one to read what is newest
-	// instead of a snapshot: 0 to 1000 per mille each. In SQL the first is that of a BEGIN
-	// that does not say, and nothing on tables is read committed.
+	// Pessimistic is the probability that a transaction locks what it reads and writes
+	// as it goes, ReadCommitted the probability that such a transaction reads the newest versions
+	// instead of a snapshot: 0 to 1000 per mille each. In SQL, the first applies to a BEGIN
+	// that does not specify it, and no transaction on tables is read committed.
 	Pessimistic   int `toml:"pessimistic"`
 	ReadCommitted int `toml:"read-committed"`
-	// PrimaryFirst makes a transaction lock its primary before its other keys, as the
-	// Percolator paper has it, and not at the same time.
+	// PrimaryFirst makes a transaction lock its primary before its other keys, as in the
+	// Percolator paper, instead of at the same time.
 	PrimaryFirst bool `toml:"primary-first"`
-	// ResolveByCleanup makes a client that meets a lock which has expired ask for the
-	// transaction's end by KvCleanup, the older request of TiKV's, where that is enough.
+	// ResolveByCleanup makes a client that meets an expired lock ask for the transaction's
+	// outcome with KvCleanup, TiKV's older request, where that is sufficient.
 	ResolveByCleanup bool `toml:"resolve-by-cleanup"`
-	// PendingWrites is the number of write commands that a store has under way at a
-	// time before it turns others away, and the number of requests that wait for
-	// pessimistic locks before it turns those away: 1 to 1000000.
+	// PendingWrites is the number of write commands that a store processes at a time
+	// before it rejects others, and the number of requests that may wait for
+	// pessimistic locks before it rejects those: 1 to 1000000.
 	PendingWrites int `toml:"pending-writes"`
 
 	// TSOWindow is how far ahead the placement driver persists its timestamps.
 	// Not zero.
 	TSOWindow Duration `toml:"tso-window"`
 	// GCInterval is the time between two rounds of garbage collection, 0 for none;
-	// GCLifetime the age up to which versions are kept, unless a transaction still
-	// reads them, at least a second then.
+	// GCLifetime is the age up to which versions are kept even if no transaction reads
+	// them, at least a second if there is an interval.
 	GCInterval Duration `toml:"gc-interval"`
 	GCLifetime Duration `toml:"gc-lifetime"`
 	// StoreHeartbeat and RegionHeartbeat are the times between two reports to
@@ -174,34 +173,33 @@ type Knobs struct {
 	StoreHeartbeat  Duration `toml:"store-heartbeat"`
 	RegionHeartbeat Duration `toml:"region-heartbeat"`
 
-	// RestartDelay is the time after which a process that ended by itself, say
-	// by an error of its disk, is started again.
+	// RestartDelay is the time after which a process that ended by itself, for example
+	// because of a disk error, is started again.
 	RestartDelay Duration `toml:"restart-delay"`
 }
 
 // Network is what every link is like when no fault lies on it.
 type Network struct {
-	// LatencyMin and LatencyMax bound the latency of a link, which is drawn
-	// once for each. LatencyMax is not below LatencyMin.
+	// LatencyMin and LatencyMax bound the latency of links, drawn once for each link.
+	// LatencyMax is not below LatencyMin.
 	LatencyMin Duration `toml:"latency-min"`
 	LatencyMax Duration `toml:"latency-max"`
-	// Jitter is the most by which a message is later than that.
+	// Jitter is the maximum extra delay of a message.
 	Jitter Duration `toml:"jitter"`
-	// Loss, Duplicate and Reorder are chances of a message, 0 to 1000 per
-	// mille.
+	// Loss, Duplicate and Reorder are the probabilities that a message is lost,
+	// duplicated or reordered, 0 to 1000 per mille.
 	Loss      int `toml:"loss"`
 	Duplicate int `toml:"duplicate"`
 	Reorder   int `toml:"reorder"`
-	// Detour is the most by which a reordered message or a copy is late; zero
-	// is 100ms.
+	// Detour is the maximum delay of a reordered message or a copy; zero means 100ms.
 	Detour Duration `toml:"detour"`
-	// Unordered lets jitter alone reorder messages of a link.
+	// Unordered allows jitter alone to reorder messages of a link.
 	Unordered bool `toml:"unordered"`
-	// Bandwidth of a link in bytes per virtual second: 1000 to 1099511627776;
-	// zero is unlimited.
+	// Bandwidth is how many bytes a link carries per virtual second: 1000 to
+	// 1099511627776; zero means unlimited.
 	Bandwidth int64 `toml:"bandwidth"`
-	// QueueMax is the longest that a message waits for transmission before it
-	// is dropped; zero is unlimited. It needs a Bandwidth.
+	// QueueMax is the time after which a message that waits for transmission is
+	// dropped; zero means never. It needs a Bandwidth.
 	QueueMax Duration `toml:"queue-max"`
 }
 
@@ -220,7 +218,7 @@ type Disk struct {
 	// linking a file.
 	EntryMin Duration `toml:"entry-min"`
 	EntryMax Duration `toml:"entry-max"`
-	// Capacity in bytes; zero is unlimited.
+	// Capacity is the size of the disk in bytes; zero means unlimited.
 	Capacity int64 `toml:"capacity"`
 }
 
@@ -243,7 +241,7 @@ func Default() Plan {
 		Version:  Version,
 		Cluster:  Cluster{Stores: 3, Replicas: 3, Placement: 1, SplitKeys: []string{}, API: Txn},
 		Workload: Workload{Name: "bank", Clients: 4, Rate: 100, Keys: 16, Params: map[string]int{}},
-		Phases:   Phases{Boot: ms(10_000), Storm: ms(5_000), Calm: ms(30_000), Audit: ms(30_000)},
+		Phases:   Phases{Boot: ms(10_000), Storm: ms(5_000), Calm: ms(30_000), Audit: ms(30_000), Minority: NoMinority},
 		Knobs: Knobs{
 			Order:        FIFO,
 			TickInterval: ms(20), ElectionTick: 10, HeartbeatTick: 2, Ticks: Lazy,

@@ -14,13 +14,13 @@ type Duration = faults.Duration
 // Plan is everything that decides a run besides the program. Ranges stand with
 // the fields; Validate checks them.
 type Plan struct {
-	// Version is that of the format: always the same, of which other plans are refused.
+	// Version is the format version. Only '1' is accepted.
 	Version string `toml:"version"`
 	// Scenario is the name of the scenario that the plan came from, for people
-	// and for the names of files: letters, digits, - and _. It may be empty in
-	// a plan that was written by hand.
+	// and for file names: letters, digits, _, - and ., and not a word of the fault
+	// language, such as leader. It may be empty in a hand-written plan.
 	Scenario string `toml:"scenario"`
-	// Seed decides everything that the plan leaves to chance. Any value.
+	// Seed decides everything that the plan leaves to chance. Any value is valid.
 	Seed uint64 `toml:"seed"`
 
 	Cluster  Cluster  `toml:"cluster"`
@@ -59,23 +59,22 @@ type Cluster struct {
 	// Placement is the number of placement members, named pd1, ...: 1, 3 or 5.
 	// The API raft has none: 0.
 	Placement int `toml:"placement"`
-	// SplitKeys are where the regions begin at the start, besides the first
-	// one, in strictly ascending order; n keys make n+1 regions. They are in
-	// the keyspace of the API's users; one that begins with 0x is in hexadecimal.
-	// The API raft has none.
+	// SplitKeys are the boundaries between the initial regions, in strictly ascending
+	// order: n keys make n+1 regions. They are keys of the API's users; one
+	// that begins with 0x is in hexadecimal. The API raft has none.
 	SplitKeys []string `toml:"split-keys,multiline"`
 	// API is what the clients use: raw, txn or raft.
 	API API `toml:"api"`
-	// Joining is how many of the stores, the last ones, are not part of the cluster from the
-	// start: they join by a fault of that name, or never. At least Replicas stores
-	// are there from the start.
+	// Joining is how many of the stores, the last ones, are not part of the cluster at
+	// the start: they join by a fault of that name, or never. At least Replicas stores
+	// have to be there from the start.
 	Joining int `toml:"joining"`
 }
 
 // Workload is what the clients do. The operations are drawn by the workload of
 // that name from the seed, the client and the operation's number alone.
 type Workload struct {
-	// Name is that of a registered workload; who runs the plan checks it. It
+	// Name is the name of a registered workload; whoever runs the plan checks it. It
 	// must not be empty.
 	Name string `toml:"name"`
 	// Clients is the number of clients, named client1, ...: 1 to 1000.
@@ -83,37 +82,39 @@ type Workload struct {
 	// Rate is the number of operations (transactions) per virtual second that
 	// all clients together aim at: 1 to 1000000.
 	Rate int `toml:"rate"`
-	// Operations is the most that all clients together begin; zero sets no
-	// limit but the phases.
+	// Operations is the maximum number of operations that all clients together
+	// begin; zero means that only the phases limit it.
 	Operations uint64 `toml:"operations"`
 	// Keys is the number of keys, accounts or lists that they work on: 1 to
 	// 1000000.
 	Keys int `toml:"keys"`
-	// Params are the workload's own parameters; it knows their ranges.
+	// Params are the workload's own parameters; it knows their ranges. May be omitted.
 	Params map[string]int `toml:"params"`
-	// SQL is the script of the workload sql, which knows its form; others have
-	// none.
+	// SQL is the script of the workload sql, which knows its format. Others have
+	// none. May be omitted.
 	SQL string `toml:"sql,multiline,omitempty"`
 }
 
 // Phases are the lengths of the phases, in order.
 type Phases struct {
-	// Boot is the most that the cluster may take until it serves; the storm
+	// Boot is how long the cluster may take until it serves; the storm
 	// begins as soon as it does. Not zero.
 	Boot Duration `toml:"boot"`
 	// Storm is how long the clients work under faults. Not zero.
 	Storm Duration `toml:"storm"`
-	// Calm is the most that the cluster may take, without faults, until every
-	// region and every client is served again; a run in which it takes longer
-	// has failed. Not zero.
+	// Calm is how long the cluster may take, without faults, until every
+	// region and every client is served again; if it takes longer, the run has
+	// failed. Not zero.
 	Calm Duration `toml:"calm"`
-	// Audit is the most that the final reads and state checks may take. Not
-	// zero.
+	// Minority is what one store, without which everybody can do, goes on suffering until
+	// all are served and the audit begins: none, kill, pause, mute, deaf or cut.
+	Minority Minority `toml:"minority"`
+	// Audit is how long the final reads and state checks may take. Not zero.
 	Audit Duration `toml:"audit"`
 }
 
 // Limits end a run that would not end by itself, as out of budget.
 type Limits struct {
-	// Events is the most events that the loop runs. Not zero.
+	// Events is the maximum number of events that the loop runs. Not zero.
 	Events uint64 `toml:"events"`
 }

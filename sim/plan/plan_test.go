@@ -28,7 +28,7 @@ func fullPlan(t *testing.T) plan.Plan {
 			Params: map[string]int{"balance": 100, "read-percent": 40},
 			SQL:    "-- setup\nCREATE TABLE t (s VARCHAR(5));\n\n-- program p\nINSERT INTO t VALUES ('it''s \\n');\n",
 		},
-		Phases: plan.Phases{Boot: 1500 * ms, Storm: 8000 * ms, Calm: 20_000 * ms, Audit: 90_000 * ms},
+		Phases: plan.Phases{Boot: 1500 * ms, Storm: 8000 * ms, Calm: 20_000 * ms, Audit: 90_000 * ms, Minority: plan.Deaf},
 		Knobs: plan.Knobs{
 			Order: plan.Seeded, TickInterval: 10 * ms, ElectionTick: 20, HeartbeatTick: 3,
 			Ticks: plan.Eager, Hibernate: 250 * ms,

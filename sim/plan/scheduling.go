@@ -9,44 +9,44 @@ import (
 // Scheduling is what becomes of regions by themselves: what the placement driver
 // has done about them, and when stores split them.
 type Scheduling struct {
-	// Interval is the time between two looks of the placement driver at all
-	// regions; zero: it leaves them as they are, whatever stands below.
+	// Interval is how often the placement driver looks at all regions. If zero, it leaves
+	// them as they are, whatever the other fields say.
 	Interval Duration `toml:"interval"`
-	// MaxStoreDownTime is how long a store has to be silent to be given up. Not zero,
-	// if there is an Interval.
+	// MaxStoreDownTime is how long a store has to be silent before it is given up. Not
+	// zero if there is an Interval.
 	MaxStoreDownTime Duration `toml:"max-store-down-time"`
 	// OperatorTimeout is how long one step of an operator may take. More than
-	// knobs.region-heartbeat, if there is an Interval.
+	// knobs.region-heartbeat if there is an Interval.
 	OperatorTimeout Duration `toml:"operator-timeout"`
-	// OperatorLimit bounds the operators under way, StoreLimit the peers that one
-	// store gets or gives away at a time: 1 to 1000 each, if there is an Interval.
+	// OperatorLimit bounds the number of concurrent operators, StoreLimit the number of peers
+	// that one store gains or loses at a time: 1 to 1000 each if there is an Interval.
 	OperatorLimit int `toml:"operator-limit"`
 	StoreLimit    int `toml:"store-limit"`
-	// ReplicaCheck replaces, adds and removes replicas until every region has its
-	// number of them, on stores that are up. Faults by which stores go away need it.
+	// ReplicaCheck replaces, adds and removes replicas until every region has the right
+	// number of them, on stores that are up. Faults that take stores away need it.
 	ReplicaCheck bool `toml:"replica-check"`
-	// BalanceLeaders and BalanceRegions move leaders and peers to the stores with
-	// fewer of them. With BySize it is bytes of regions that are balanced.
+	// BalanceLeaders and BalanceRegions move leaders and peers to the stores that have
+	// fewer of them. With BySize, peers are balanced by the bytes of their regions.
 	BalanceLeaders bool `toml:"balance-leaders"`
 	BalanceRegions bool `toml:"balance-regions"`
 	BySize         bool `toml:"by-size"`
-	// Tolerance is by how many regions, or KiB, two stores may differ besides what
+	// Tolerance is by how many regions, or KiB, two stores may differ beyond what
 	// one move changes: 0 to 1000000.
 	Tolerance int `toml:"tolerance"`
 	// EvictSlow moves leaders away from a store whose disk is slow.
 	EvictSlow bool `toml:"evict-slow"`
 	// SplitSize and SplitKeys are the bytes and entries above which a region is
-	// split: 0 to 1152921504606846976, zero: it never is. SplitCheck is the time
-	// between two looks of a store at its regions; not zero, if one of them is not, or
-	// one of MergeSize and MergeKeys.
+	// split: 0 to 1152921504606846976; zero means never. SplitCheck is how often a store
+	// measures its regions; not zero if one of SplitSize, SplitKeys, MergeSize and
+	// MergeKeys is not.
 	SplitSize  int64    `toml:"split-size"`
 	SplitKeys  int64    `toml:"split-keys"`
 	SplitCheck Duration `toml:"split-check"`
 	// MergeSize and MergeKeys are the bytes and entries up to which neighbours are
-	// merged. Zero: any, and they never are if both are zero. If they are, and
-	// SplitSize or SplitKeys is not zero, then the one of the same measure is not
-	// zero either, and at most half of it: else what is merged would be split again.
-	// MergeDelay is how long a region is spared after it was split.
+	// merged. Zero means any number; if both are zero, regions are never merged. If they are merged and
+	// SplitSize or SplitKeys is not zero, the limit of the same measure must not be
+	// zero either, and at most half of it; otherwise what is merged would be split again.
+	// MergeDelay is how long a region is not merged after a split.
 	MergeSize  int64    `toml:"merge-size"`
 	MergeKeys  int64    `toml:"merge-keys"`
 	MergeDelay Duration `toml:"merge-delay"`

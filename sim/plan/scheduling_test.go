@@ -1,6 +1,7 @@
 package plan_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -43,6 +44,24 @@ func TestSplitsDoNotUndoMerges(t *testing.T) {
 		looks := s.Splits() || s.Merges()
 		if text := fmt.Sprint(p.Validate()); c.wrong == "" && looks != strings.Contains(text, "scheduling.split-check") {
 			t.Errorf("%+v without looks: %s", c, text)
+		}
+	}
+}
+
+// Goal: a step of an operator outlasts the heartbeat that carries its result. Otherwise
+// every operator times out and is begun again without end.
+func TestOperatorTimeout(t *testing.T) {
+	p := plan.Default()
+	p.Scheduling.Interval = plan.Duration(time.Second)
+	for _, c := range []struct {
+		timeout plan.Duration
+		valid   bool
+	}{{p.Knobs.RegionHeartbeat, false}, {p.Knobs.RegionHeartbeat + 1, true}} {
+		p.Scheduling.OperatorTimeout = c.timeout
+		err := p.Validate()
+		var wrong *plan.Error
+		if c.valid != (err == nil) || err != nil && (!errors.As(err, &wrong) || wrong.Field != "scheduling.operator-timeout") {
+			t.Errorf("%v: got %v", c.timeout, err)
 		}
 	}
 }

@@ -106,6 +106,9 @@ func parse(text string) (Plan, *Error) {
 	if err := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields().Decode(&d); err != nil {
 		return Plan{}, decodeError(err)
 	}
+	if err := at.missing(); err != nil {
+		return Plan{}, err
+	}
 	p := Plan{
 		Version: d.Version, Scenario: d.Scenario, Seed: uint64(d.Seed),
 		Cluster: d.Cluster, Workload: d.Workload, Phases: d.Phases, Knobs: d.Knobs, Scheduling: d.Scheduling,
@@ -146,7 +149,7 @@ func checkVersion(text string) *Error {
 	message := fmt.Sprintf("is %#v, and this program reads %q only: take the program that wrote the plan, "+
 		"or generate the plan anew from its scenario and seed", head.Version, Version)
 	if head.Version == nil {
-		message = fmt.Sprintf("is missing, so this is no plan: write version = %q", Version)
+		message = fmt.Sprintf("is missing, so this is not a plan: write version = %q", Version)
 	}
 	return positionsOf(text).locate(&Error{Field: "version", Message: message})
 }
@@ -164,13 +167,13 @@ func decodeError(err error) *Error {
 	}
 	var wrong *toml.DecodeError
 	if !errors.As(err, &wrong) {
-		return &Error{Line: 1, Column: 1, Message: "this is no plan: " + trimmed(err)}
+		return &Error{Line: 1, Column: 1, Message: "not a plan: " + trimmed(err)}
 	}
 	e := &Error{Field: strings.Join(wrong.Key(), ".")}
 	e.Line, e.Column = wrong.Position()
 	switch text, remedy := trimmed(wrong), expectedValue(fieldType(documentType(), wrong.Key())); {
 	case e.Field == "":
-		e.Message = "this is no TOML: " + text
+		e.Message = "invalid TOML: " + text
 	case strings.Contains(text, "cannot decode") && remedy != "":
 		e.Message = "has a value of another type: write " + remedy
 	case strings.Contains(text, "cannot be stored") && remedy != "":

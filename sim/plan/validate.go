@@ -31,6 +31,10 @@ func (p *Plan) validate() *Error {
 	v.duration("phases.storm", p.Phases.Storm, 1)
 	v.duration("phases.calm", p.Phases.Calm, 1)
 	v.duration("phases.audit", p.Phases.Audit, 1)
+	v.check("phases.minority", slices.Contains(Minorities(), p.Phases.Minority),
+		"is %q: write 'none', 'kill', 'pause', 'mute', 'deaf' or 'cut'", p.Phases.Minority)
+	v.check("phases.minority", p.Cluster.API != Raft || p.Phases.Minority == NoMinority,
+		"is '%s', but the api raft has no stores: write 'none'", p.Phases.Minority)
 	p.Knobs.validate(&v)
 	p.Scheduling.validate(&v)
 	v.check("scheduling.operator-timeout", p.Scheduling.Interval == 0 || p.Scheduling.OperatorTimeout > p.Knobs.RegionHeartbeat,
@@ -39,7 +43,7 @@ func (p *Plan) validate() *Error {
 	p.Network.validate(&v)
 	p.Disk.validate(&v)
 	v.duration("clocks.offset-max", p.Clocks.OffsetMax, 0)
-	v.between("clocks.drift-max", int64(p.Clocks.DriftMax), 0, DriftLimit)
+	v.between("clocks.drift-max", int64(p.Clocks.DriftMax), 0, faults.DriftMax)
 	v.between("limits.events", int64(min(p.Limits.Events, bytesMax)), 1, bytesMax-1)
 	p.validateFaults(&v)
 	p.validateDrift(&v)
@@ -100,7 +104,7 @@ func (k *Knobs) validate(v *validator) {
 	v.between("knobs.max-inflight-msgs", int64(k.MaxInflightMsgs), 1, 100_000)
 	v.between("knobs.max-size-per-msg", int64(k.MaxSizePerMsg), 1, 1<<30)
 	v.between("knobs.max-uncommitted-bytes", int64(k.MaxUncommittedBytes), 1, 1<<30)
-	v.between("knobs.clock-drift-bound", int64(k.ClockDriftBound), 0, DriftLimit)
+	v.between("knobs.clock-drift-bound", int64(k.ClockDriftBound), 0, faults.DriftMax)
 	v.perMille("knobs.replica-read", k.ReplicaRead)
 	v.between("knobs.raft-log-gc-threshold", int64(k.RaftLogGCThreshold), 1, 1_000_000)
 	v.between("knobs.raft-log-gc-limit", int64(k.RaftLogGCLimit), 1, 1000)

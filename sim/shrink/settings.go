@@ -13,8 +13,8 @@ type Size struct {
 	// Operations is the bound of the clients' operations, zero if there is none.
 	Operations uint64
 	Storm      time.Duration
-	// Settings is how many knobs, and properties of network, disks and clocks, are not as
-	// in plan.Default, and how many parameters the workload is given.
+	// Settings is how many knobs, and properties of network, disks, clocks and the calm, are
+	// not as in plan.Default, and how many parameters the workload is given.
 	Settings int
 }
 
@@ -29,22 +29,28 @@ func SizeOf(p *plan.Plan) Size {
 
 // settings gives knobs, and properties of network, disks and clocks, their usual
 // values: chunks of them at first, for most do not matter.
-func (s *shrinker) settings() error {
-	return s.list(func(p *plan.Plan) int { return len(unusual(p)) }, func(p *plan.Plan, from, to int) {
-		for _, setting := range unusual(p)[from:to] {
-			setting.value.Set(setting.usual)
-		}
-	})
+func settings() list {
+	return list{
+		Count: func(p *plan.Plan) int { return len(unusual(p)) },
+		Without: func(p *plan.Plan, from, to int) {
+			for _, setting := range unusual(p)[from:to] {
+				setting.value.Set(setting.usual)
+			}
+		},
+	}
 }
 
 // setting is a field of a plan that does not have its usual value.
 type setting struct{ value, usual reflect.Value }
 
 // unusual returns the settings of a plan that are not as in plan.Default, in the order in which they
-// are printed.
+// are printed. The lengths of the phases are none; see the package.
 func unusual(p *plan.Plan) []setting {
 	byDefault := plan.Default()
 	var found []setting
+	if p.Phases.Minority != byDefault.Phases.Minority {
+		found = append(found, setting{reflect.ValueOf(&p.Phases.Minority).Elem(), reflect.ValueOf(byDefault.Phases.Minority)})
+	}
 	for _, table := range [][2]any{
 		{&p.Knobs, &byDefault.Knobs},
 		{&p.Scheduling, &byDefault.Scheduling},

@@ -28,6 +28,7 @@ func drawPlan(t *rapid.T) *plan.Plan {
 	p.Phases.Storm = plan.Duration(rapid.IntRange(2, 20).Draw(t, "storm")) * plan.Duration(time.Second)
 	p.Knobs.LeaderLease = false
 	p.Knobs.LockTTL = plan.Duration(time.Second)
+	p.Phases.Minority = rapid.SampledFrom(plan.Minorities()).Draw(t, "minority")
 	p.Network.Loss = rapid.IntRange(0, 20).Draw(t, "loss")
 	p.Scheduling.Interval = plan.Duration(time.Second)
 	p.Scheduling.ReplicaCheck = true
@@ -229,4 +230,31 @@ func TestBudget(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A plan that is not valid is refused, for nothing of it could be tried.
+func TestInvalid(t *testing.T) {
+	p := plan.Default()
+	p.Workload.Clients = 0
+	r, err := shrink.Shrink(&p, shrink.Options{First: func([]*plan.Plan) (int, error) {
+		t.Error("something was tried")
+		return -1, nil
+	}})
+	var wrong *plan.Error
+	if !errors.As(err, &wrong) || wrong.Field != "workload.clients" || r.Smallest || r.Plan.String() != p.String() {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+// Where everything is valid and fails, a shrink comes to its end all the same, with
+// one of everything.
+func TestEverythingFails(t *testing.T) {
+	p := plan.Default()
+	r, err := shrink.Shrink(&p, shrink.Options{
+		Valid: func(*plan.Plan) error { return nil },
+		First: func([]*plan.Plan) (int, error) { return 0, nil },
+	})
+	if err != nil || !r.Smallest || r.Plan.Cluster.Stores != 1 || r.Plan.Workload.Clients != 1 {
+		t.Errorf("got %+v, %v", r, err)
+	}
 }

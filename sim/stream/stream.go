@@ -57,7 +57,7 @@ func (r *Stream) IntN(n int) int {
 	if n <= 0 {
 		panic("stream: IntN of a range that is empty")
 	}
-	return int(scale(r.Uint64(), uint64(n)))
+	return int(Scale(r.Uint64(), uint64(n)))
 }
 
 // Int64N returns a number in [0, n). It panics unless n > 0.
@@ -65,7 +65,7 @@ func (r *Stream) Int64N(n int64) int64 {
 	if n <= 0 {
 		panic("stream: Int64N of a range that is empty")
 	}
-	return int64(scale(r.Uint64(), uint64(n)))
+	return int64(Scale(r.Uint64(), uint64(n)))
 }
 
 // Between returns a number in [lo, hi]. It panics if hi < lo.
@@ -85,9 +85,9 @@ func (r *Stream) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// scale maps x to [0, n) by multiplication (Lemire 2019), without rejection:
+// Scale maps a draw to [0, n) by multiplication (Lemire 2019), without rejection:
 // the bias is below n/2^64.
-func scale(x, n uint64) uint64 {
+func Scale(x, n uint64) uint64 {
 	hi, _ := bits.Mul64(x, n)
 	return hi
 }

@@ -142,7 +142,7 @@ func choose(s *scope, tb *table.Table, src *source) *plan {
 	}
 	best := &plan{kind: fullScan}
 	if tb.PrimaryKey >= 0 {
-		best = primaryPlan(tb, found[tb.PrimaryKey])
+		best = primaryPlan(found[tb.PrimaryKey])
 	}
 	best.sort(tb, src)
 	for i := range tb.Indexes {
@@ -181,7 +181,7 @@ func (p *plan) equals() int {
 	return n
 }
 
-func primaryPlan(tb *table.Table, r *restriction) *plan {
+func primaryPlan(r *restriction) *plan {
 	if r == nil {
 		return &plan{kind: fullScan}
 	}

@@ -13,15 +13,6 @@ type Statement struct {
 	run  runner
 }
 
-// Schema says whether the statement changes the schema.
-func (s *Statement) Schema() bool {
-	switch s.run.(type) {
-	case createTable, dropTable, createIndex, dropIndex:
-		return true
-	}
-	return false
-}
-
 // Query says whether the statement returns rows.
 func (s *Statement) Query() bool {
 	_, ok := s.run.(query)

@@ -94,7 +94,8 @@ func NewLog(members int) *raft.MemoryStorage {
 	return log
 }
 
-// must holds what the memory has promised: it never fails.
+// must holds what never fails here: the log is in memory, and what is decoded, from it or from
+// the wire, was encoded by this package and is not altered on its way.
 func must(err error, what string) {
 	if err != nil { // tested here, as arguments of Check would be allocated
 		invariant.Fail("registers: cannot %s: %v", what, err)

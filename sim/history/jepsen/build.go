@@ -15,7 +15,7 @@ type builder struct {
 	pending map[int64]*event
 	events  []*event // in the order of completion
 	open    []*event // never completed
-	next    int      // position of the next form
+	next    int      // position of the next form of a client; the nemesis has none
 	// casFails says that a failed compare-and-swap is one that found another
 	// value, rather than one that may have failed for any reason.
 	casFails bool
@@ -37,7 +37,7 @@ type event struct {
 	err          string
 	start        uint64 // timestamps that simrun exports
 	commit       uint64
-	computed     bool
+	calculated   bool
 	newest, asOf bool
 
 	pessimistic, readCommitted bool
@@ -61,6 +61,11 @@ func (b *builder) add(f form) error {
 			return b.fail(f.line, "the operation has no :process")
 		}
 		return nil
+	}
+	if b.next == 0 {
+		if err := b.state(f); err != nil {
+			return err
+		}
 	}
 	at := int64(b.next)
 	b.next++
@@ -109,7 +114,7 @@ func (b *builder) begin(f form, process, at int64) error {
 // stamps reads the timestamps that WriteEDN wrote.
 func (e *event) stamps(f form) {
 	e.start, e.commit = timestamp(f.fields["start-ts"]), timestamp(f.fields["commit-ts"])
-	e.computed, _ = f.fields["calculated"].(bool)
+	e.calculated, _ = f.fields["calculated"].(bool)
 	e.newest, _ = f.fields["newest"].(bool)
 	e.asOf, _ = f.fields["as-of"].(bool)
 	e.pessimistic, _ = f.fields["pessimistic"].(bool)

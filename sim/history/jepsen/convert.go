@@ -140,7 +140,7 @@ func (b *builder) bankRead(op history.Op, e *event) history.Op {
 func (b *builder) txn(op history.Op, e *event, s shape) (history.Op, error) {
 	op.Kind = history.Txn
 	op.Txn = &history.TxnRecord{
-		StartTS: e.start, CommitTS: e.commit, Calculated: e.computed, Newest: e.newest, AsOf: e.asOf,
+		StartTS: e.start, CommitTS: e.commit, Calculated: e.calculated, Newest: e.newest, AsOf: e.asOf,
 		Pessimistic: e.pessimistic, ReadCommitted: e.readCommitted,
 	}
 	if err := b.statements(e, op.Txn); err != nil {

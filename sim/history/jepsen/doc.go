@@ -32,7 +32,7 @@ import (
 func Open(path string) (*history.History, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("history: %w", err)
+		return nil, fmt.Errorf("cannot read the history: %w", err)
 	}
 	defer func() { _ = f.Close() }()
 	return Read(f, path)
@@ -59,7 +59,7 @@ func Read(r io.Reader, name string) (*history.History, error) {
 	}
 	return nil, &history.Error{
 		File: name, Line: 1,
-		Problem: "this is no history: neither simrun's JSON lines, nor EDN or JSON of Jepsen, nor a jepsen.util log",
+		Problem: "not a history: neither simrun's JSON lines, nor EDN or JSON of Jepsen, nor a jepsen.util log",
 	}
 }
 

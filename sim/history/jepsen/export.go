@@ -29,10 +29,13 @@ import (
 // operations have timestamps of their own these two do not say what was seen: see
 // statements.go for what does.
 //
+// The first line also has what the header says of the state before it, :initial and
+// :initial-unknown, and the :consistency that is promised: see state.go.
+//
 // A process that has an operation of unknown outcome goes on as another one.
 func WriteEDN(w io.Writer, h *history.History) error {
 	all := moments(h)
-	out := &exporter{w: bufio.NewWriter(w), lists: listKeys(h), lines: newLines(all)}
+	out := &exporter{w: bufio.NewWriter(w), header: &h.Header, lists: listKeys(h), lines: newLines(all)}
 	for i, m := range all {
 		if err := out.line(i, m); err != nil {
 			return fmt.Errorf("history: export operation %d: %w", m.op.ID, err)
@@ -111,9 +114,10 @@ func listKeys(h *history.History) map[string]struct{} {
 }
 
 type exporter struct {
-	w     *bufio.Writer
-	lists map[string]struct{}
-	lines lines
+	w      *bufio.Writer
+	header *history.Header
+	lists  map[string]struct{}
+	lines  lines
 }
 
 // line writes one line.
@@ -138,6 +142,11 @@ func (x *exporter) line(index int, m moment) error {
 		return err
 	}
 	fmt.Fprintf(x.w, "{:index %d, :time %d, :process %d, :type :%s, :f :%s, :value %s", index, m.at, m.process, kind, f, v)
+	if index == 0 {
+		if err = x.state(); err != nil {
+			return err
+		}
+	}
 	if m.end && m.op.Txn != nil {
 		x.stamps(m.op.Txn)
 		if err = x.statements(m.op); err != nil {

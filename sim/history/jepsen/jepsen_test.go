@@ -145,7 +145,7 @@ func TestMalformed(t *testing.T) {
 		name, text, want string
 		truncated        bool
 	}{
-		{"something else", "hello", "h:1: this is no history", false},
+		{"something else", "hello", "h:1: not a history", false},
 		{"empty", "", "h: the history is empty", true},
 		{"cut vector", "[" + begin, `h:2: the file ends before its closing ']'`, true},
 		{"cut map", "[" + begin + "{:process 1, :ty", "h:2: the file ends in the middle of an operation", true},

@@ -17,9 +17,9 @@ func without(h *history.History) *history.History {
 	return h
 }
 
-// TestForks: what two snapshots say of keys that were written once is found
+// TestCyclesOfSnapshots: what two snapshots say of keys that were written once is found
 // contradictory by the values alone, and named by the shape of the contradiction.
-func TestForks(t *testing.T) {
+func TestCyclesOfSnapshots(t *testing.T) {
 	x, y, z := ok(10, 20, w("x", "1")), ok(11, 21, w("y", "1")), ok(12, 22, w("z", "1"))
 	for _, c := range []struct {
 		name     string
@@ -42,12 +42,6 @@ func TestForks(t *testing.T) {
 				x, y, ok(30, 0, scan("x", "", 0, false, "x", "1")), ok(31, 0, scan("", "z", 0, true, "y", "1")),
 				ok(32, 33, w("z", "1")), ok(34, 0, scan("a", "", 0, false, "x", "1", "y", "1", "z", "1")),
 			},
-		},
-		{
-			"long fork of a failed reader", verdict.LongFork,
-			[]int{0, 1, 2, 3},
-			4,
-			[]tx{x, y, failed(30, r("x", "1"), r("y", "")), ok(31, 0, r("x", ""), r("y", "1"))},
 		},
 		{
 			"long fork of a writer of unknown outcome", verdict.LongFork,
@@ -106,7 +100,7 @@ func TestForks(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			h := build(c.txs...)
 			// With timestamps that agree with everything, and without any.
-			for i, got := range []verdict.Result{isolation.Forks(h), isolation.Forks(without(h))} {
+			for i, got := range []verdict.Result{isolation.Cycles(h, false), isolation.Cycles(without(h), false)} {
 				switch {
 				case got.Checked != c.checked:
 					t.Errorf("%d: %d answers judged, want %d", i, got.Checked, c.checked)
@@ -125,27 +119,44 @@ func TestForks(t *testing.T) {
 	}
 }
 
-// TestForksUndecided: where nobody read anything of use, nothing was proved; and
-// what is unknown at the start tells no order.
-func TestForksUndecided(t *testing.T) {
-	if got := isolation.Forks(build(ok(10, 11, w("x", "1")), ok(20, 0, r("y", "")))); got.Verdict != verdict.Unknown {
+// TestCyclesOfFailedReader: a transaction that failed has seen a snapshot if a
+// timestamp promised it one; nothing was promised to others.
+func TestCyclesOfFailedReader(t *testing.T) {
+	h := build(ok(10, 20, w("x", "1")), ok(11, 21, w("y", "1")), failed(30, r("x", "1"), r("y", "")), ok(31, 0, r("x", ""), r("y", "1")))
+	if got := isolation.Cycles(h, false); got.Checked != 4 || got.Verdict != verdict.Violation || got.Findings[0].Anomaly != verdict.LongFork {
 		t.Errorf("%+v", got)
 	}
-	h := build(ok(10, 20, w("x", "1")), ok(30, 0, r("x", "")))
+	if got := isolation.Cycles(without(h), false); got.Checked != 2 || got.Verdict != verdict.OK {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestCyclesUndecided: where nobody read anything of use, nothing was proved; and
+// what is unknown at the start tells no order.
+func TestCyclesUndecided(t *testing.T) {
+	h := build(ok(10, 11, w("x", "1")), ok(20, 0, r("y", "")))
+	h.WriteOnce = true
+	if got := isolation.Cycles(h, false); got.Verdict != verdict.Unknown {
+		t.Errorf("%+v", got)
+	}
+	h = build(ok(10, 20, w("x", "1")), ok(30, 0, r("x", "")))
 	h.InitialUnknown = true
-	if got := isolation.Forks(h); got.Verdict != verdict.Unknown {
+	if got := isolation.Cycles(h, true); got.Verdict != verdict.Unknown {
 		t.Errorf("%+v", got)
 	}
 	h.InitialUnknown, h.Initial = false, map[string]string{"x": "0"}
-	if got := isolation.Forks(h); got.Verdict != verdict.Unknown {
+	if got := isolation.Cycles(h, false); got.Verdict != verdict.OK || got.Checked != 0 {
+		t.Errorf("an answer that is neither version, which others judge: %+v", got)
+	}
+	if got := isolation.Cycles(h, true); got.Verdict != verdict.Violation || got.Findings[0].Anomaly != verdict.GarbageRead {
 		t.Errorf("an answer that is neither version: %+v", got)
 	}
 	*h.Ops[0].Txn.Ops[0].Value, h.Ops[1].Txn.Ops[0].Value = "1", p("0")
-	if got := isolation.Forks(h); got.Verdict != verdict.OK || got.Checked != 1 {
+	if got := isolation.Cycles(h, true); got.Verdict != verdict.OK || got.Checked != 1 {
 		t.Errorf("%+v", got)
 	}
 	twice := pessimistic(build(ok(10, 20, w("x", "1")), ok(15, 0, r("x", ""), at(30, r("x", "1")))), 1)
-	if got := isolation.Forks(twice); got.Verdict != verdict.Unknown {
+	if got := isolation.Cycles(twice, true); got.Verdict != verdict.Unknown {
 		t.Errorf("a transaction of two snapshots: %+v", got)
 	}
 }

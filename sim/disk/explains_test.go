@@ -1,4 +1,4 @@
-package cluster
+package disk_test
 
 import (
 	"fmt"
@@ -26,7 +26,7 @@ func TestExplains(t *testing.T) {
 		{"a read failed in an earlier life", disk.Stats{ReadErrors: 1}, disk.Stats{ReadErrors: 1}, injected, false},
 		{"no space was left", disk.Stats{SpaceErrors: 1}, disk.Stats{SpaceErrors: 4}, injected, true},
 	} {
-		if got := explains(c.before, c.after, c.reason); got != c.want {
+		if got := disk.Explains(c.before, c.after, c.reason); got != c.want {
 			t.Errorf("%s: excused %v", c.name, got)
 		}
 	}

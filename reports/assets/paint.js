@@ -1,101 +1,3 @@
-// Draws the timeline of a run. The data is the JSON in the element #data (see
-// pageData in page.go); d3 gives scales, zoom and brush. The file controls.js
-// goes on where this one ends: the page joins the two.
-(() => {
-  'use strict';
-
-  const data = JSON.parse(document.getElementById('data').textContent);
-  for (const list of ['nodes', 'events', 'ops', 'flags']) data[list] = data[list] || [];
-
-  const gutter = 132, right = 14, font = '12px system-ui, -apple-system, "Segoe UI", Roboto, Arial, sans-serif';
-  const color = {
-    ok: '#6fa3c4', failed: '#b4bac6', unknown: '#e59a1c', evidence: '#c62828', concerned: '#fbe3e1',
-    up: '#cfe6d8', down: '#4a4f5c', stalled: '#f0c987', ink: '#1d2433', soft: '#5c667a', rule: '#e6eaf0', wash: '#f5f7fa',
-    fault: '#e4d3ee', faultEdge: '#8e5aa8', band: 'rgba(142, 90, 168, 0.07)', select: '#1f5fbf',
-  };
-  const byId = new Map(data.ops.map((op) => [op.id, op]));
-  for (const f of data.flags) { f.ops = f.ops || []; f.nodes = f.nodes || []; }
-  const evidence = new Set(data.flags.flatMap((f) => f.ops));
-  const concerned = new Set(data.flags.flatMap((f) => f.nodes)); // nodes of findings
-  const end = Math.max(1, data.virtual, d3.max(data.ops, (op) => op.return) || 0, d3.max(data.events, (e) => e.until || e.at) || 0);
-  const $ = (id) => document.getElementById(id);
-
-  // ---- Words -----------------------------------------------------------------
-
-  const instant = (ns) => (Math.floor(ns / 1e3) / 1e6).toFixed(6) + 's'; // truncated, as seconds in describe.go
-  const duration = (ns) => ns >= 1e9 ? (ns / 1e9).toFixed(3) + ' s' : ns >= 1e6 ? (ns / 1e6).toFixed(2) + ' ms' : (ns / 1e3).toFixed(1) + ' µs';
-  const clip = (s, n) => s.length > n ? s.slice(0, n - 1) + '…' : s;
-  const node = (name, text, cls) => {
-    const e = document.createElement(name);
-    if (text !== undefined) e.textContent = text;
-    if (cls) e.className = cls;
-    return e;
-  };
-
-  // ---- Rows: what lies where --------------------------------------------------
-
-  // pack puts bands into as few rows as it takes for them not to overlap, with
-  // room for a label where the whole run is in view.
-  function pack(bands) {
-    const ends = [];
-    for (const b of bands) {
-      const until = Math.max(b.until || b.at, b.at + end * 0.16);
-      let row = ends.findIndex((e) => e <= b.at);
-      if (row < 0) row = ends.push(0) - 1;
-      ends[row] = until;
-      b.row = row;
-    }
-    return ends.length;
-  }
-
-  const spans = new Set(['down', 'paused', 'stalled', 'phase', 'fault']);
-  const phases = data.events.filter((e) => e.kind === 'phase');
-  const faults = data.events.filter((e) => e.kind === 'fault').sort((a, b) => a.at - b.at);
-  const rows = [];
-  let height = 26; // the axis
-  const add = (row) => { row.y = height; rows.push(row); height += row.h; };
-  const gap = (label) => { height += 4; add({ kind: 'title', label, h: 20 }); };
-
-  if (phases.length) add({ kind: 'phases', label: 'phase', h: 20, events: phases });
-  const names = data.nodes.concat([...new Set(data.events.map((e) => e.node).filter((n) => n && !data.nodes.includes(n)))]);
-  if (names.length) gap('Nodes');
-  const idle = []; // to which nothing happened: they share a lane
-  for (const name of names) {
-    const own = data.events.filter((e) => e.node === name && e.kind !== 'fault');
-    if (own.length || concerned.has(name) || names.length < 6) {
-      add({ kind: 'node', label: name, h: 24, spans: own.filter((e) => spans.has(e.kind)), marks: own.filter((e) => !spans.has(e.kind)) });
-    } else idle.push(name);
-  }
-  if (idle.length) add({ kind: 'node', label: idle.length > 1 ? idle.length + ' others' : idle[0], h: 24, spans: [], marks: [], names: idle });
-  const loose = data.events.filter((e) => !e.node && !spans.has(e.kind));
-  if (loose.length) add({ kind: 'node', label: 'cluster', h: 24, spans: [], marks: loose, bare: true });
-  if (faults.length) gap('Faults');
-  const faultRows = pack(faults);
-  for (let i = 0; i < faultRows; i++) add({ kind: 'fault', label: '', h: 20, events: faults.filter((f) => f.row === i) });
-  const clients = d3.groups(data.ops, (op) => op.client).sort((a, b) => a[0] - b[0]);
-  if (clients.length) gap('Clients');
-  const firstClient = height;
-  const laneHeight = clients.length > 24 ? 12 : 18;
-  for (const [client, ops] of clients) {
-    add({ kind: 'client', label: 'client ' + client, h: laneHeight, ops: ops.sort((a, b) => a.invoke - b.invoke) });
-  }
-  height += 8;
-
-  // ---- State ------------------------------------------------------------------
-
-  const lanes = $('lanes'), overview = $('overview'), tip = $('tip');
-  const canvas = { lanes: lanes.getContext('2d'), overview: overview.querySelector('canvas').getContext('2d') };
-  let width = 0, base = d3.scaleLinear().domain([0, end]), x = base, transform = d3.zoomIdentity;
-  let selected = null, words = '', hidden = new Set(), matching = new Set(data.ops);
-
-  function filter() {
-    words = $('filter').value.trim().toLowerCase();
-    matching = new Set(data.ops.filter((op) => !hidden.has(op.outcome) && (!words ||
-      (op.id + ' client ' + op.client + ' ' + op.outcome + ' ' + op.text + ' ' + (op.error || '')).toLowerCase().includes(words))));
-    draw();
-    list();
-  }
-
   // ---- Drawing ----------------------------------------------------------------
 
   function fit(ctx, w, h) {
@@ -158,7 +60,7 @@
     }
     ctx.fillStyle = color.band;
     for (const f of faults) {
-      if (f.until) band(ctx, f.at, f.until, firstClient, height - firstClient - 4);
+      if (f.until && !f.idle) band(ctx, f.at, f.until, firstClient, height - firstClient - 4);
     }
   }
 
@@ -214,32 +116,44 @@
     },
     fault(ctx, row) {
       ctx.textAlign = 'left';
-      row.events.forEach((e, i) => {
-        ctx.fillStyle = color.fault;
+      const drawn = row.events.map((e) => {
+        ctx.fillStyle = e.idle ? color.idle : color.fault;
         const at = band(ctx, e.at, e.until || e.at, row.y + 2, row.h - 4, 3);
-        if (!at) return;
-        ctx.fillStyle = color.faultEdge;
-        ctx.fillRect(at[0], row.y + 2, 2, row.h - 4);
-        // A short band's label may run on to the next one of its row.
+        if (!at) return null;
+        ctx.fillStyle = ctx.strokeStyle = e.idle ? color.idleInk : color.faultEdge;
+        if (e.idle) {
+          ctx.setLineDash([3, 2]);
+          ctx.strokeRect(at[0] + 0.5, row.y + 2.5, at[1] - 1, row.h - 5);
+          ctx.setLineDash([]);
+        } else ctx.fillRect(at[0], row.y + 2, 2, row.h - 4);
+        return at;
+      });
+      // A label ends where the next band of its row begins, also where they overlap.
+      row.events.forEach((e, i) => {
+        if (!drawn[i]) return;
         const next = row.events[i + 1];
-        ctx.fillStyle = '#4b2b5c';
-        inside(ctx, e.text.replace(/^at \S+ /, ''), at[0], Math.max(at[1], (next ? x(next.at) : width) - at[0] - 6), row.y + row.h / 2 + 0.5);
+        ctx.fillStyle = e.idle ? color.idleInk : color.faultInk;
+        inside(ctx, e.label, drawn[i][0], (next ? x(next.at) - 3 : width) - drawn[i][0], row.y + row.h / 2 + 0.5);
       });
     },
     client(ctx, row) {
       ctx.fillStyle = color.rule;
       ctx.fillRect(gutter, row.y + row.h - 0.5, width, 0.5);
       const [from, to] = x.domain();
-      const late = [];
-      for (let i = firstReturning(row.ops, from); i < row.ops.length && row.ops[i].invoke <= to; i++) {
-        const op = row.ops[i];
-        if (evidence.has(op.id) || op.outcome === 'unknown') late.push(op); else bar(ctx, row, op);
+      // What is unknown stays open, perhaps to the end: under what a later life does in the
+      // same row, and over what is known where the row is one lane.
+      const layers = [[], [], []], open = row.lanes.length > 1 ? 0 : 1;
+      for (const ops of row.lanes) {
+        for (let i = firstReturning(ops, from); i < ops.length && ops[i].invoke <= to; i++) {
+          const op = ops[i];
+          layers[evidence.has(op.id) ? 2 : op.outcome === 'unknown' ? open : 1 - open].push(op);
+        }
       }
-      for (const op of late) bar(ctx, row, op);
+      for (const op of layers.flat()) bar(ctx, row, op);
     },
   };
 
-  // firstReturning finds the first operation of a client that returns at or after
+  // firstReturning finds the first operation of a lane that returns at or after
   // an instant. They do not overlap, so they are in the order of return too.
   const firstReturning = d3.bisector((op) => op.return).left;
 
@@ -257,7 +171,7 @@
 
   function glyph(ctx, kind, at, y) {
     if (at < gutter || at > width - right) return;
-    ctx.fillStyle = { election: '#14532d', split: '#1f5fbf', merge: '#6a3d9a', snapshot: '#7a4b00' }[kind] || color.ink;
+    ctx.fillStyle = marks[kind].color;
     ctx.strokeStyle = '#fff';
     ctx.beginPath();
     switch (kind) {
@@ -325,7 +239,7 @@
   }
 
   function selection(ctx) {
-    const row = selected && rows.find((r) => r.kind === 'client' && r.ops.includes(selected));
+    const row = selected && rows.find((r) => r.kind === 'client' && r.lanes.some((ops) => ops.includes(selected)));
     if (!row) return;
     const a = x(selected.invoke), w = Math.max(x(selected.return) - a, 2);
     ctx.fillStyle = 'rgba(31, 95, 191, 0.10)';
@@ -341,7 +255,7 @@
     for (const row of rows) {
       ctx.font = row.kind === 'title' ? '650 ' + font : font;
       ctx.fillStyle = row.kind === 'title' ? color.ink : row.kind === 'node' && concerned.has(row.label) ? color.evidence : color.soft;
-      ctx.fillText(clip(row.label, 20), 14, row.y + row.h / 2 + 0.5);
+      ctx.fillText(clip(row.label, 24), 14, row.y + row.h / 2 + 0.5);
     }
   }
 
@@ -357,7 +271,7 @@
     for (const op of data.ops) bins[Math.min(n - 1, Math.floor(op.return / end * n))][op.outcome]++;
     const top = d3.max(bins, (b) => b.ok + b.failed + b.unknown) || 1;
     ctx.fillStyle = 'rgba(142, 90, 168, 0.10)';
-    for (const f of faults) if (f.until) ctx.fillRect(base(f.at), 0, Math.max(1, base(f.until) - base(f.at)), 54);
+    for (const f of faults) if (f.until && !f.idle) ctx.fillRect(base(f.at), 0, Math.max(1, base(f.until) - base(f.at)), 54);
     bins.forEach((b, i) => {
       let y = 54;
       for (const outcome of ['ok', 'failed', 'unknown']) {

@@ -1,0 +1,100 @@
+package trialtest_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"simrun/nodes/env"
+	"simrun/scenarios/trial"
+	"simrun/scenarios/trial/trialtest"
+	"simrun/sim"
+	"simrun/sim/history"
+)
+
+// cell is a register in the memory of a node, which may forget everything at its 20th write.
+func cell() *trial.System {
+	return &trial.System{
+		Name: "cell", Phases: trial.Phases{Storm: trial.Second, Calm: trial.Second},
+		Params: []trial.Param{{Name: "forgetful", Most: 1}},
+		Build: func(t *trial.Trial) {
+			held, writes := "", 0
+			t.World.AddNode(sim.NodeConfig{Name: "server", Main: func(e *env.Env) func() {
+				e.Log.Logf("the server is there")
+				e.Net.Receive(func(from env.Addr, value []byte) {
+					if len(value) > 0 {
+						held, writes = string(value), writes+1
+					}
+					if writes == 20 && t.On("forgetful") {
+						held, writes = "", 21
+					}
+					e.Net.Send(from, []byte(held))
+				})
+				return nil
+			}})
+			t.Clients(func(e *env.Env, c *trial.Client) func(env.Task) {
+				var answer env.Future[string]
+				e.Net.Receive(func(_ env.Addr, value []byte) { answer.Resolve(string(value), nil) })
+				return func(task env.Task) {
+					op, request := history.Op{Kind: history.Read, Key: "x"}, ""
+					if c.Rand.IntN(2) == 0 {
+						request = c.Unique()
+						op.Kind, op.Value = history.Write, &request
+					}
+					answer = env.Future[string]{}
+					rec := c.Begin(op)
+					e.Net.Send(1, []byte(request))
+					value, _ := answer.Await(task, time.Hour)
+					if op.Kind == history.Read && value != "" {
+						rec.Value = &value
+					}
+					task.Sleep(10 * time.Millisecond)
+					c.End(rec, history.OK)
+				}
+			})
+		},
+	}
+}
+
+func TestCell(t *testing.T) { trialtest.Test(t, cell()) }
+
+// A plan that was kept is run again by the test of the system, in a process of its own: the
+// plan says what was left out.
+func TestReplay(t *testing.T) {
+	small, signature := trialtest.Find(t, cell().With("forgetful", 1), 10)
+	if small.Operations == 0 || small.Operations > 40 || small.Params["forgetful"] != 1 {
+		t.Errorf("%s by\n%s", signature, small)
+	}
+	dir := t.TempDir()
+	trace := filepath.Join(dir, "trace.txt")
+	for name, c := range map[string]struct {
+		plan *trial.Plan
+		ok   bool
+		want []string
+	}{
+		"wrong": {small, false, []string{"VIOLATION  cell, seed", "the server is there", "run it again:", "after", "make it smaller:  SIM_SHRINK=1 SIM_PLAN="}},
+		"right": {cell().Plan(1), true, []string{"OK  cell, seed 1", "the server is there", "-run '^TestCell$'"}},
+	} {
+		file := filepath.Join(dir, name+".toml")
+		if err := os.WriteFile(file, []byte(c.plan.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestCell$", "-test.v") //nolint:gosec // this very test
+		cmd.Env = append(os.Environ(), "SIM_PLAN="+file, "SIM_SHRINK=1", "SIM_LOGS=1", "SIM_TRACE="+trace)
+		out, err := cmd.CombinedOutput()
+		if (err == nil) != c.ok {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(string(out), want) {
+				t.Errorf("%s: no %q in\n%s", name, want, out)
+			}
+		}
+		if lines, err := os.ReadFile(trace); err != nil || !strings.Contains(string(lines), "phase calm") {
+			t.Errorf("%s: the trace is %q, %v", name, lines, err)
+		}
+	}
+}

@@ -1,0 +1,292 @@
+// Package trialtest makes Go tests of a system of one's own.
+//
+//	func TestABD(t *testing.T) { trialtest.Test(t, abd()) }
+//
+// runs the plans of many seeds and plans of which parts were taken away, and makes sure that
+// a plan is one trace. Whatever fails leaves a folder with its plan, history and report, and
+// ends with the command that runs exactly that again. Find is for the other direction: a step
+// of the protocol that is left out has to be found.
+//
+// The environment steers it, as it does the tests of scenarios:
+//
+//	SIM_SEED=7 SIM_SEEDS=1000   which seeds, and how many
+//	SIM_PLAN=plan.toml          run this plan instead, and tell what came of it
+//	SIM_SHRINK=1                with SIM_PLAN: look for the smallest plan that fails in the same way
+//	SIM_LOGS=1                  with SIM_PLAN: print what the nodes log
+//	SIM_TRACE=trace.txt         with SIM_PLAN: write a line for every event there
+package trialtest
+
+import (
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"simrun/checker"
+	"simrun/faults"
+	"simrun/reports"
+	"simrun/scenarios/trial"
+	"simrun/sim/reduce"
+)
+
+// How much is run unless the environment says otherwise.
+const (
+	seedsDefault = 30
+	checks       = 20 // plans of which parts were taken away
+	twice        = 2  // seeds that are run again and again
+)
+
+// The tests of a test of a system; none of them has a part in the command that replays a plan.
+const (
+	nameSeeds    = "seeds"
+	nameOneTrace = "one-trace"
+	nameParts    = "parts-of-plans"
+)
+
+// Test tests a system.
+func Test(t *testing.T, s *trial.System) {
+	if file := os.Getenv("SIM_PLAN"); file != "" {
+		replay(t, s, file)
+		return
+	}
+	t.Run(nameSeeds, func(t *testing.T) { seeds(t, s) })
+	t.Run(nameOneTrace, func(t *testing.T) { oneTrace(t, s) })
+	t.Run(nameParts, func(t *testing.T) { parts(t, s) })
+}
+
+// seeds wants every seed to be OK, and between them that every kind of fault takes effect and
+// that every mark is reached which is named after the system ("abd: ...").
+func seeds(t *testing.T, s *trial.System) {
+	first, n := fromEnvironment(t, "SIM_SEED", 0), fromEnvironment(t, "SIM_SEEDS", seedsDefault)
+	marks, effective := map[string]uint64{}, map[string]int{}
+	for seed := first; seed < first+n; seed++ {
+		p := s.Plan(seed)
+		r := run(t, s, p)
+		expectOK(t, s, r)
+		for _, m := range r.Result.Marks {
+			marks[m.Name] += m.Count
+		}
+		for _, f := range r.Result.Stats.Faults {
+			effective[f.Kind] += f.Effective
+		}
+	}
+	if n < seedsDefault {
+		return // too few to tell
+	}
+	for _, name := range slices.Sorted(maps.Keys(marks)) {
+		if marks[name] == 0 && strings.HasPrefix(name, s.Name+": ") {
+			t.Errorf("none of %d seeds has reached %q", n, name)
+		}
+	}
+	for _, kind := range slices.Sorted(maps.Keys(effective)) {
+		if effective[kind] == 0 {
+			t.Errorf("%s took no effect in any of %d seeds", kind, n)
+		}
+	}
+}
+
+// oneTrace runs plans again, at several numbers of processors.
+func oneTrace(t *testing.T, s *trial.System) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	first := fromEnvironment(t, "SIM_SEED", 0)
+	for seed := first; seed < first+twice; seed++ {
+		recording, err := s.Record(s.Plan(seed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{1, 2, 8} {
+			runtime.GOMAXPROCS(n)
+			if difference, err := s.Compare(recording); err != nil || difference != "" {
+				t.Errorf("seed %d, run again with %d processors, is another: %s %v", seed, n, difference, err)
+			}
+		}
+	}
+}
+
+// parts runs plans of which parts were taken away: rapid makes one that fails small.
+func parts(t *testing.T, s *trial.System) {
+	setFlag(t, "rapid.checks", strconv.Itoa(checks))
+	setFlag(t, "rapid.nofailfile", "true") // a plan is kept instead
+	rapid.Check(t, func(rt *rapid.T) {
+		p := s.Plan(rapid.Uint64Range(0, 1<<32).Draw(rt, "seed"))
+		p.KeepClients(rapid.IntRange(1, p.Clients).Draw(rt, "clients"))
+		p.Operations = rapid.Uint64Range(1, 300).Draw(rt, "operations")
+		p.Faults = reduce.Keep(p.Faults, func(i int, _ faults.Fault) bool {
+			return rapid.Bool().Draw(rt, fmt.Sprintf("fault %d", i))
+		})
+		r := run(rt, s, p)
+		if r.Result.Verdict != checker.OK {
+			rt.Fatalf("%s\n%s", r.Result.Signature(), keep(t, s, r))
+		}
+	})
+}
+
+// setFlag sets a flag of rapid until the end of the test.
+func setFlag(t *testing.T, name, value string) {
+	t.Helper()
+	before := flag.Lookup(name).Value.String()
+	if err := flag.Set(name, value); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = flag.Set(name, before) })
+}
+
+// Find makes sure that one of the first seeds finds what is wrong with a system: its plan
+// says the same after it was a file, and becomes smaller. It returns the smallest, and the
+// signature of what it finds.
+func Find(t *testing.T, s *trial.System, seeds uint64) (smallest *trial.Plan, signature string) {
+	t.Helper()
+	if file := os.Getenv("SIM_PLAN"); file != "" {
+		replay(t, s, file)
+		t.SkipNow()
+	}
+	for seed := range seeds {
+		found := run(t, s, s.Plan(seed))
+		if found.Result.Verdict != checker.Violation {
+			continue
+		}
+		p, err := s.Parse(reports.FilePlan, found.Plan)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again := run(t, s, p); again.Result.TraceHash != found.Result.TraceHash {
+			t.Errorf("trace %v, and %v when read from a file", found.Result.TraceHash, again.Result.TraceHash)
+		}
+		smallest = shrink(t, s, p, found.Result.Signature(), testing.Verbose())
+		return smallest, found.Result.Signature()
+	}
+	t.Fatalf("%d seeds do not find it", seeds)
+	return nil, ""
+}
+
+// shrink returns the smallest plan that fails in the same way, and tells of it if somebody
+// listens.
+func shrink(t *testing.T, s *trial.System, p *trial.Plan, signature string, told bool) *trial.Plan {
+	t.Helper()
+	small, err := s.Shrink(p, signature, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if told {
+		t.Logf("seed %d: %s, with %d of %d faults and %d of %d clients after %d runs\n%s", p.Seed, signature,
+			len(small.Plan.Faults), len(p.Faults), small.Plan.Clients, p.Clients, small.Tries, keep(t, s, run(t, s, small.Plan)))
+	}
+	return small.Plan
+}
+
+// replay runs the plan in a file and tells what came of it.
+func replay(t *testing.T, s *trial.System, file string) {
+	text, err := os.ReadFile(file) //nolint:gosec // who runs the test names it
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := s.Parse(file, string(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := trial.Options{Command: command(t, file)}
+	if os.Getenv("SIM_LOGS") != "" {
+		opts.Logf = func(format string, args ...any) { fmt.Printf(format+"\n", args...) }
+	}
+	if name := os.Getenv("SIM_TRACE"); name != "" {
+		lines, failed := os.Create(name) //nolint:gosec // as above
+		if failed != nil {
+			t.Fatal(failed)
+		}
+		defer func() {
+			if failed := lines.Close(); failed != nil {
+				t.Error(failed)
+			}
+		}()
+		opts.Trace = lines
+	}
+	r, err := s.Run(p, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := reports.WriteText(os.Stdout, r, reports.TextOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if r.Result.Verdict != checker.OK {
+		t.Fail()
+		if os.Getenv("SIM_SHRINK") != "" {
+			shrink(t, s, p, r.Result.Signature(), true)
+		}
+	}
+}
+
+// failer is a test that can end, of testing or of rapid.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+func run(t failer, s *trial.System, p *trial.Plan) *reports.Run {
+	t.Helper()
+	r, err := s.Run(p, trial.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func expectOK(t *testing.T, s *trial.System, r *reports.Run) {
+	t.Helper()
+	if r.Result.Verdict != checker.OK {
+		t.Errorf("%s\n%s", r.Result.Signature(), keep(t, s, r))
+	}
+}
+
+// keep saves a run that failed, and says how to run it again.
+func keep(t *testing.T, s *trial.System, r *reports.Run) string {
+	t.Helper()
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("simrun-failures-%d", os.Getuid()), strings.ReplaceAll(t.Name(), "/", "-"), fmt.Sprintf("%s-%d", s.Name, r.Result.Seed))
+	again := command(t, filepath.Join(dir, reports.FilePlan))
+	r.Result.Command = again
+	folder, err := reports.Create(dir, "")
+	if err == nil {
+		err = folder.Save(r)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("    run it again:     %s\n    make it smaller:  SIM_SHRINK=1 %s\n    look at it:       %s", again, again, filepath.Join(dir, reports.FilePage))
+}
+
+// command runs the plan in a file with the test that is under way.
+func command(t *testing.T, file string) string {
+	t.Helper()
+	pkg := "."
+	if info, ok := debug.ReadBuildInfo(); ok {
+		pkg = strings.TrimSuffix(info.Path, ".test")
+	}
+	name := t.Name()
+	for _, own := range []string{nameSeeds, nameOneTrace, nameParts} {
+		name = strings.TrimSuffix(name, "/"+own)
+	}
+	pattern := "^" + strings.ReplaceAll(name, "/", "$/^") + "$"
+	return fmt.Sprintf("SIM_PLAN=%s go test %s -run %s -count 1 -v", reports.ShellQuoted(file), pkg, reports.ShellQuoted(pattern))
+}
+
+// fromEnvironment reads a number from the environment.
+func fromEnvironment(t *testing.T, name string, otherwise uint64) uint64 {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.ParseUint(text, 10, 63)
+	if err != nil {
+		t.Fatalf("%s is %q: write a number", name, text)
+	}
+	return n
+}
