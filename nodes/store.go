@@ -153,6 +153,14 @@ func (s *Store) Regions() []raftstore.RegionInfo {
 	return s.raft.Regions()
 }
 
+// Region describes the store's peer of one region; false if it has none.
+func (s *Store) Region(id uint64) (raftstore.RegionInfo, bool) {
+	if s.raft == nil {
+		return raftstore.RegionInfo{}, false
+	}
+	return s.raft.Region(id)
+}
+
 // SnapshotTraffic counts the snapshots that the store sends and receives; see
 // raftstore.Store.
 func (s *Store) SnapshotTraffic() (outgoing, incoming int) {

@@ -39,18 +39,30 @@ type RegionInfo struct {
 func (s *Store) Regions() []RegionInfo {
 	infos := make([]RegionInfo, 0, len(s.peers))
 	for _, p := range s.peers {
-		if p.destroyed {
-			continue
+		if !p.destroyed {
+			infos = append(infos, p.info())
 		}
-		infos = append(infos, RegionInfo{
-			Region: p.region, Peer: p.id, Leader: p.leader, IsLeader: p.isLeader(),
-			Term: p.term(), Commit: p.commit(), Applied: p.applied, AppliedTerm: p.appliedTerm, Applying: p.restored != nil,
-			First: p.log.truncatedIndex + 1, Last: p.log.lastIndex,
-			Merging: p.merging(), Into: p.merge.state.GetTarget().GetId(),
-			Undecided: len(p.proposals.queued) + len(p.proposals.logged),
-		})
 	}
 	return infos
+}
+
+// Region describes the store's peer of one region; false if it has none.
+func (s *Store) Region(id uint64) (RegionInfo, bool) {
+	p := s.byRegion[id]
+	if p == nil || p.destroyed {
+		return RegionInfo{}, false
+	}
+	return p.info(), true
+}
+
+func (p *peer) info() RegionInfo {
+	return RegionInfo{
+		Region: p.region, Peer: p.id, Leader: p.leader, IsLeader: p.isLeader(),
+		Term: p.term(), Commit: p.commit(), Applied: p.applied, AppliedTerm: p.appliedTerm, Applying: p.restored != nil,
+		First: p.log.truncatedIndex + 1, Last: p.log.lastIndex,
+		Merging: p.merging(), Into: p.merge.state.GetTarget().GetId(),
+		Undecided: len(p.proposals.queued) + len(p.proposals.logged),
+	}
 }
 
 // SnapshotTraffic counts the snapshots that the store is making or sending, and

@@ -10,7 +10,6 @@ import (
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 	"simrun/nodes/placement"
-	"simrun/nodes/raftstore"
 	"simrun/nodes/rpc"
 )
 
@@ -120,10 +119,11 @@ func (c *Cluster) survives(r *metapb.Region, without *store) bool {
 // holds reports whether a member has a peer that is initialised.
 func (c *Cluster) holds(p *metapb.Peer, region uint64) bool {
 	i := slices.IndexFunc(c.stores, func(s *store) bool { return s.id == p.StoreId })
-	return i >= 0 && c.stores[i].server != nil &&
-		slices.ContainsFunc(c.stores[i].server.Regions(), func(r raftstore.RegionInfo) bool {
-			return r.Region.Id == region && r.Peer == p.Id && len(r.Region.Peers) > 0
-		})
+	if i < 0 || c.stores[i].server == nil {
+		return false
+	}
+	r, ok := c.stores[i].server.Region(region)
+	return ok && r.Peer == p.Id && len(r.Region.Peers) > 0
 }
 
 // identify gives a store that has lost its disk another identity. The one that it
