@@ -25,15 +25,16 @@ var (
 // the transaction ends. If somebody has committed one of them after ts, what the
 // statement did to find its keys may be out of date as well: its locks are released and
 // the body runs again, at a later timestamp, until the operation's time is over. What
-// was read and is not locked holds as of ts only.
+// was read and is not locked holds as of ts only. The reads themselves wait for commits
+// that are under way, as all reads do, whatever wait says.
 //
-// If the body fails, or the locks cannot be had, the transaction is as it was before.
-// ErrDeadlock means that it must be rolled back.
-func (tx *Txn) Statement(t env.Task, body func(ts uint64) (lock [][]byte, err error)) error {
+// If the body fails, or the locks cannot be had within wait (ErrLockWait), the
+// transaction is as it was before. ErrDeadlock means that it must be rolled back.
+func (tx *Txn) Statement(t env.Task, wait LockWait, body func(ts uint64) (lock [][]byte, err error)) error {
 	tx.use()
 	invariant.Check(tx.options.Pessimistic, "client: statement of transaction %d, which is optimistic", tx.snapshot.ts)
 	invariant.Check(tx.reading == nil, "client: statement within a statement of transaction %d", tx.snapshot.ts)
-	st := &statement{tx: tx, backoff: tx.client.newBackoff(tx.client.cfg.OpTimeout)}
+	st := tx.newStatement(wait)
 	attempts := 0
 	st.read = func() error {
 		attempts++

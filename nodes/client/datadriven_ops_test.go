@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"simrun/nodes/env"
 )
@@ -116,12 +117,23 @@ func (s *story) txnOp(t env.Task, name string, f []string) string {
 	return ""
 }
 
-// statement runs a statement: [fail] [get KEY..] [scan START END] lock KEY.. ; a key
+// statement runs a statement: [nowait | wait DURATION] [fail] [get KEY..] [scan START END] lock KEY.. ; a key
 // with a question mark is locked by the first attempt only, with an exclamation mark by
 // the later ones.
 func (s *story) statement(t env.Task, tx *Txn, f []string) string {
 	attempt := 0
-	err := tx.Statement(t, func(uint64) (keys [][]byte, err error) {
+	wait := WaitAlways
+	switch f[0] {
+	case "nowait":
+		wait, f = NoWait, f[1:]
+	case "wait":
+		limit, err := time.ParseDuration(f[1])
+		if err != nil {
+			panic(err)
+		}
+		wait, f = LockWait(limit), f[2:]
+	}
+	err := tx.Statement(t, wait, func(uint64) (keys [][]byte, err error) {
 		attempt++
 		rest := f
 		if rest[0] == "fail" {

@@ -33,6 +33,9 @@ var (
 	// It is to be rolled back, so that the others can go on. Errors of type
 	// *DeadlockError say which.
 	ErrDeadlock = errors.New("deadlock")
+	// ErrLockWait: a statement met locks for longer than it was to wait (errors 3572
+	// and 1205 of TiDB). It alone has failed: the transaction may go on.
+	ErrLockWait = errors.New("lock wait timeout")
 	// ErrKeyExists: Insert of a key that exists. Errors of type *KeyExistsError
 	// say which.
 	ErrKeyExists = errors.New("key exists")

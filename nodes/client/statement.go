@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -22,7 +23,31 @@ var (
 	markStatementBlocked = invariant.NewMark("client: pessimistic lock waited for a lock")
 	markDeadlock         = invariant.NewMark("client: statement ended by a deadlock")
 	markUnlockLost       = invariant.NewMark("client: release of pessimistic locks left to those who meet them")
+	markWaitRefused      = invariant.NewMark("client: statement that was not to wait met a lock")
+	markWaitOver         = invariant.NewMark("client: statement waited for locks for as long as it was to")
 )
+
+// LockWait is for how long a statement waits for the locks of others, all its attempts
+// taken together. It is no shorter than it takes to find out who holds them.
+type LockWait time.Duration
+
+const (
+	// WaitAlways waits until the operation's time is over.
+	WaitAlways LockWait = 0
+	// NoWait fails at the first lock of a transaction that is alive.
+	NoWait LockWait = -1
+)
+
+// String returns the wait as FOR UPDATE has it.
+func (w LockWait) String() string {
+	switch {
+	case w == WaitAlways:
+		return "ALWAYS"
+	case w < 0:
+		return "NOWAIT"
+	}
+	return "WAIT " + time.Duration(w).String()
+}
 
 // statement is one locking read of a pessimistic transaction: all its keys are
 // locked and read as of one timestamp, or none is locked. If somebody has
@@ -41,12 +66,15 @@ type statement struct {
 	ts      uint64 // for_update_ts of this attempt
 	backoff backoff
 	failure error
+
+	wait  LockWait
+	began time.Duration // monotonic, of the first attempt
 }
 
 // lockStatement locks keys and returns what they hold, in their sorted order.
 func (tx *Txn) lockStatement(t env.Task, keys [][]byte, insert func(key []byte) bool) ([]batchItem, error) {
 	fresh, held := tx.unlocked(keys)
-	st := &statement{tx: tx, backoff: tx.client.newBackoff(tx.client.cfg.OpTimeout)}
+	st := tx.newStatement(WaitAlways)
 	st.setKeys(fresh, insert)
 	if err := st.run(t); err != nil {
 		st.abandon()
@@ -54,6 +82,13 @@ func (tx *Txn) lockStatement(t env.Task, keys [][]byte, insert func(key []byte) 
 	}
 	st.keep()
 	return st.withHeld(t, held, insert)
+}
+
+func (tx *Txn) newStatement(wait LockWait) *statement {
+	return &statement{
+		tx: tx, backoff: tx.client.newBackoff(tx.client.cfg.OpTimeout),
+		wait: wait, began: tx.client.env.Clock.Monotonic(),
+	}
 }
 
 // setKeys says which keys are to be locked.
@@ -196,9 +231,8 @@ func (st *statement) request(ctx *kvrpcpb.Context, s span) *kvrpcpb.PessimisticL
 	tx := st.tx
 	req := &kvrpcpb.PessimisticLockRequest{
 		Context: ctx, PrimaryLock: tx.primary, StartVersion: tx.snapshot.ts, ForUpdateTs: st.ts, LockTtl: tx.lockTTL(),
-		IsFirstLock: tx.lockCount == 0 && len(st.keys) == 1,
-		// The answer has to come before the request counts as lost.
-		WaitTimeout:  max(int64(tx.client.cfg.RPCTimeout/2/time.Millisecond), 1),
+		IsFirstLock:  tx.lockCount == 0 && len(st.keys) == 1,
+		WaitTimeout:  st.waitTimeout(),
 		ReturnValues: true, MinCommitTs: st.ts + 1,
 	}
 	for i := s.lo; i < s.hi; i++ {
@@ -230,6 +264,37 @@ func (st *statement) onErrors(t env.Task, b *backoff, errs []*kvrpcpb.KeyError) 
 		return err
 	}
 	markStatementBlocked.Reached()
+	return st.waitFor(t, b, blocked)
+}
+
+// waitTimeout is for how long a store may wait on behalf of one request, in
+// milliseconds; -1: not at all. The answer has to come before the request counts as
+// lost.
+func (st *statement) waitTimeout() int64 {
+	longest := max(int64(st.tx.client.cfg.RPCTimeout/2/time.Millisecond), 1)
+	switch {
+	case st.wait < 0:
+		return -1
+	case st.wait == WaitAlways:
+		return longest
+	}
+	return min(longest, max(int64(st.waitLeft()/time.Millisecond), 1))
+}
+
+// waitLeft is how much is left of a limited wait.
+func (st *statement) waitLeft() time.Duration {
+	return st.began + time.Duration(st.wait) - st.tx.client.env.Clock.Monotonic()
+}
+
+// waitFor waits for locks that no store has waited for long enough, if the statement
+// is to wait at all (ErrLockWait).
+func (st *statement) waitFor(t env.Task, b *backoff, blocked *blockage) error {
+	switch {
+	case markWaitRefused.Sometimes(st.wait < 0), st.wait > 0 && markWaitOver.Sometimes(st.waitLeft() <= 0):
+		return fmt.Errorf("%w (%v): %q: %w", ErrLockWait, st.wait, blocked.key, errLocked)
+	case st.wait > 0:
+		blocked.left = min(cmp.Or(blocked.left, st.waitLeft()), st.waitLeft())
+	}
 	return blocked.wait(t, b)
 }
 

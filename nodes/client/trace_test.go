@@ -288,7 +288,7 @@ func (c *cluster) describeKeyError(ke *kvrpcpb.KeyError) string {
 func (c *cluster) describeError(err error) string {
 	reason := ""
 	for _, known := range []error{
-		ErrWriteConflict, ErrDeadlock, ErrRolledBack, ErrKeyExists, ErrPartial, ErrRejected, ErrDeadline,
+		ErrWriteConflict, ErrDeadlock, ErrLockWait, ErrRolledBack, ErrKeyExists, ErrPartial, ErrRejected, ErrDeadline,
 	} {
 		if errors.Is(err, known) {
 			reason = ": " + known.Error()

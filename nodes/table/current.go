@@ -49,11 +49,11 @@ var (
 	markStatementRefused   = invariant.NewMark("table: statement refused two schema versions behind")
 )
 
-// doCurrent is Do for a pessimistic transaction.
-func (tx *Tx) doCurrent(t env.Task, fn func(s *Statement) error) error {
+// doCurrent is DoWithin for a pessimistic transaction.
+func (tx *Tx) doCurrent(t env.Task, wait client.LockWait, fn func(s *Statement) error) error {
 	var s *Statement
 	attempts := 0
-	err := tx.kv.Statement(t, func(ts uint64) ([][]byte, error) {
+	err := tx.kv.Statement(t, wait, func(ts uint64) ([][]byte, error) {
 		attempts++
 		if err := tx.checkStatement(t, ts); err != nil {
 			return nil, err

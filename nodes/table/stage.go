@@ -1,6 +1,7 @@
 package table
 
 import (
+	"simrun/nodes/client"
 	"simrun/nodes/env"
 )
 
@@ -35,9 +36,15 @@ type staged struct {
 // others came between (current.go); so it does nothing but read and stage. A
 // transaction whose statement fails with client.ErrDeadlock is to be rolled back.
 func (tx *Tx) Do(t env.Task, fn func(s *Statement) error) error {
+	return tx.DoWithin(t, client.WaitAlways, fn)
+}
+
+// DoWithin is Do with a limit to the time for which a pessimistic transaction waits for
+// the locks of others. It fails with client.ErrLockWait when that is over.
+func (tx *Tx) DoWithin(t env.Task, wait client.LockWait, fn func(s *Statement) error) error {
 	tx.use()
 	if tx.Pessimistic() {
-		return tx.doCurrent(t, fn)
+		return tx.doCurrent(t, wait, fn)
 	}
 	s := newStatement(tx)
 	if err := fn(s); err != nil {

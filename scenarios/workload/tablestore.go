@@ -148,10 +148,10 @@ func (x *tableTxn) ReverseScan(t env.Task, start, end []byte, limit int) ([]clie
 }
 
 // Statement implements kv.Txn. What attempts in vain have read is recorded as well.
-func (x *tableTxn) Statement(t env.Task, body func(ts uint64) ([][]byte, error)) error {
+func (x *tableTxn) Statement(t env.Task, wait client.LockWait, body func(ts uint64) ([][]byte, error)) error {
 	var keys [][]byte
 	invoke := x.session.Now()
-	err := x.Txn.Statement(t, func(ts uint64) (lock [][]byte, err error) {
+	err := x.Txn.Statement(t, wait, func(ts uint64) (lock [][]byte, err error) {
 		x.op.Txn.Statements = append(x.op.Txn.Statements, history.Statement{TS: ts, Invoke: invoke})
 		keys, err = body(ts)
 		return keys, err

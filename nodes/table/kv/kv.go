@@ -60,7 +60,7 @@ type Txn interface {
 	// pessimistic ones.
 	Pessimistic() bool
 	// Statement runs a statement that reads what is newest and locks keys.
-	Statement(t env.Task, body func(ts uint64) (lock [][]byte, err error)) error
+	Statement(t env.Task, wait client.LockWait, body func(ts uint64) (lock [][]byte, err error)) error
 	// SetDerived and DeleteDerived write a key whose every writer locks another one.
 	SetDerived(key, value []byte)
 	DeleteDerived(key []byte)

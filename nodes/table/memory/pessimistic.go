@@ -18,7 +18,7 @@ func (x *txn) Pessimistic() bool { return x.pessimistic }
 
 // Statement implements kv.Txn. Nobody can wait here: a lock that another transaction
 // holds is as if that held it for longer than a statement may take.
-func (x *txn) Statement(_ env.Task, body func(ts uint64) ([][]byte, error)) error {
+func (x *txn) Statement(_ env.Task, wait client.LockWait, body func(ts uint64) ([][]byte, error)) error {
 	invariant.Check(x.pessimistic && x.reads == x.start, "memory: a statement of an optimistic transaction, or within another one")
 	err := errors.New("never tried")
 	for range attempts {
@@ -34,7 +34,7 @@ func (x *txn) Statement(_ env.Task, body func(ts uint64) ([][]byte, error)) erro
 		if err != nil {
 			break
 		}
-		if err = x.lock(keys, ts); !errors.Is(err, client.ErrWriteConflict) {
+		if err = x.lock(keys, ts, wait); !errors.Is(err, client.ErrWriteConflict) {
 			break
 		}
 	}
@@ -45,12 +45,16 @@ func (x *txn) Statement(_ env.Task, body func(ts uint64) ([][]byte, error)) erro
 }
 
 // lock locks all keys at ts, or none.
-func (x *txn) lock(keys [][]byte, ts uint64) error {
+func (x *txn) lock(keys [][]byte, ts uint64, wait client.LockWait) error {
 	for _, key := range keys {
 		holder := x.store.holders[string(key)]
 		switch {
 		case holder != nil && holder != x:
-			return fmt.Errorf("%w: %q is locked by %d", client.ErrDeadline, key, holder.start)
+			over := client.ErrDeadline
+			if wait != client.WaitAlways {
+				over = client.ErrLockWait
+			}
+			return fmt.Errorf("%w: %q is locked by %d", over, key, holder.start)
 		case holder == nil:
 			if err := x.store.newer(string(key), x.start, ts); err != nil {
 				return err

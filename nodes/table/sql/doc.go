@@ -14,7 +14,8 @@
 //	CREATE [UNIQUE] INDEX name ON t (...)      ALTER TABLE t ADD [UNIQUE] INDEX name (...)
 //	DROP INDEX name ON t                       ALTER TABLE t DROP INDEX name
 //	INSERT INTO t [(columns)] VALUES (...), ...
-//	SELECT * | columns | COUNT(*) FROM t [WHERE ...] [ORDER BY columns [DESC]] [LIMIT n] [FOR UPDATE]
+//	SELECT * | columns | COUNT(*) FROM t [WHERE ...] [ORDER BY columns [DESC]] [LIMIT n]
+//	    [FOR UPDATE [NOWAIT | WAIT seconds]]
 //	UPDATE t SET column = ..., ... [WHERE ...] [ORDER BY ...] [LIMIT n]
 //	DELETE FROM t [WHERE ...] [ORDER BY ...] [LIMIT n]
 //	BEGIN [PESSIMISTIC | OPTIMISTIC]    START TRANSACTION    COMMIT    ROLLBACK
@@ -39,6 +40,8 @@
 // same row, one fails. In a pessimistic one a plain SELECT reads that snapshot, with the
 // rows that the transaction has changed as it has left them, and INSERT, UPDATE, DELETE
 // and SELECT FOR UPDATE read what is newest when they run and lock it at once, as TiDB
-// does; so they may see more than a SELECT before. BEGIN without a word takes the mode
+// does; so they may see more than a SELECT before. They wait for locks as long as an
+// operation may last; FOR UPDATE NOWAIT and WAIT end earlier, with client.ErrLockWait, and
+// say nothing in an optimistic transaction. BEGIN without a word takes the mode
 // of the store.
 package sql

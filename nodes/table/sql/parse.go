@@ -1,12 +1,15 @@
 package sql
 
 import (
+	"fmt"
 	"strings"
+	"time"
 
 	"github.com/pingcap/tidb/pkg/parser"
 	"github.com/pingcap/tidb/pkg/parser/ast"
 	_ "github.com/pingcap/tidb/pkg/parser/test_driver" // the parser needs a driver for constants; this is its small one
 
+	"simrun/nodes/client"
 	"simrun/nodes/table"
 	"simrun/nodes/table/kv"
 )
@@ -179,8 +182,7 @@ func (tr *translator) query(n *ast.SelectStmt) runner {
 	}
 	q.source = tr.source(n.From, n.Where, n.OrderBy, n.Limit)
 	if n.LockInfo != nil && n.LockInfo.LockType != ast.SelectLockNone {
-		tr.not(n.LockInfo.LockType != ast.SelectLockForUpdate || len(n.LockInfo.Tables) > 0, "a lock that is not FOR UPDATE")
-		q.forUpdate = true
+		q.forUpdate, q.wait = true, tr.wait(n.LockInfo)
 	}
 	for _, f := range n.Fields.Fields {
 		tr.not(f.AsName.O != "", "a column by another name")
@@ -188,6 +190,25 @@ func (tr *translator) query(n *ast.SelectStmt) runner {
 	}
 	tr.not(q.count && (len(q.order) > 0 || q.limit != nil || q.forUpdate), "COUNT(*) with ORDER BY, LIMIT or FOR UPDATE")
 	return q
+}
+
+// maxWait is the longest wait that FOR UPDATE WAIT may ask for, in seconds.
+const maxWait = 3600
+
+// wait is for how long FOR UPDATE waits for locks. WAIT 0 is NOWAIT.
+func (tr *translator) wait(lock *ast.SelectLockInfo) client.LockWait {
+	tr.not(len(lock.Tables) > 0, "FOR UPDATE OF")
+	switch {
+	case lock.LockType == ast.SelectLockForUpdate:
+		return client.WaitAlways
+	case lock.LockType == ast.SelectLockForUpdateNoWait, lock.LockType == ast.SelectLockForUpdateWaitN && lock.WaitSec == 0:
+		return client.NoWait
+	case lock.LockType == ast.SelectLockForUpdateWaitN:
+		tr.not(lock.WaitSec > maxWait, fmt.Sprintf("FOR UPDATE WAIT with more than %d seconds", maxWait))
+		return client.LockWait(time.Duration(min(lock.WaitSec, maxWait)) * time.Second)
+	}
+	tr.fail(nil, "a lock that is not FOR UPDATE, with NOWAIT or WAIT n, is not offered")
+	return client.WaitAlways
 }
 
 // field is one of what a query returns.

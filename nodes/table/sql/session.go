@@ -219,7 +219,7 @@ func (q *query) records(t env.Task, s *Session, tx *table.Tx, tb *table.Table) (
 	if !q.forUpdate {
 		return q.find(t, s, tx, tb)
 	}
-	return records, tx.Do(t, func(st *table.Statement) error {
+	return records, tx.DoWithin(t, q.wait, func(st *table.Statement) error {
 		if records, err = q.find(t, s, st, tb); err != nil {
 			return err
 		}

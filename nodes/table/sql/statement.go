@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"simrun/nodes/client"
 	"simrun/nodes/env"
 	"simrun/nodes/table"
 	"simrun/nodes/table/kv"
@@ -55,6 +56,7 @@ type (
 		columns   []string // none: all of them
 		count     bool     // COUNT(*) and nothing else
 		forUpdate bool
+		wait      client.LockWait // of FOR UPDATE
 	}
 	update struct {
 		source
