@@ -32,25 +32,37 @@ func TestLivesAndLanes(t *testing.T) {
 
 // An operation of a program leads to the statements, which the plan has.
 func TestProgramsAreShown(t *testing.T) {
-	const plan = `sql = """
+	const plan = `version = 1
+
+[workload]
+sql = """
 -- setup
 CREATE TABLE t (id INT PRIMARY KEY);
 
 -- program order, weight 8, c in -2..6
 BEGIN;
+-- a remark
 UPDATE t SET id = @c WHERE id = \"1\"; -- rows 1
 COMMIT;
 
--- program leave
+--program leave
 DELETE FROM t;
+
+-- sum 200
+SELECT id FROM t;
 """
-limits = 1
+
+[storm]
+duration = "1s"
 `
 	want := map[string]string{
 		"order": "BEGIN;\nUPDATE t SET id = @c WHERE id = \"1\"; -- rows 1\nCOMMIT;",
 		"leave": "DELETE FROM t;",
 	}
 	if got := programTexts(plan); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %q", got)
+	}
+	if got := programTexts("a plan that was cut off = ["); len(got) > 0 {
 		t.Errorf("got %q", got)
 	}
 	run := bankRun(110)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pelletier/go-toml/v2"
+
 	"simrun/sim/history"
 )
 
@@ -66,25 +68,32 @@ func (t *text) programs() {
 	}
 }
 
-// programHead begins a program in a script of SQL.
-var programHead = regexp.MustCompile(`(?m)^-- program ([^\s,]+).*$`)
+// scriptHead begins a section of a script of SQL, such as a program and its name.
+var scriptHead = regexp.MustCompile(`^--\s*(setup|program|sum|subset)\b\s*([^\s,]*)`)
 
-// programTexts returns the statements of the programs that a plan's script has, by name.
-func programTexts(plan string) map[string]string {
+// programTexts returns the statements of the programs that a plan's script has, by name;
+// none if it has no script, or cannot be read.
+func programTexts(planText string) map[string]string {
+	var plan struct {
+		Workload struct {
+			SQL string `toml:"sql"`
+		} `toml:"workload"`
+	}
+	if toml.Unmarshal([]byte(planText), &plan) != nil {
+		return nil
+	}
 	texts := map[string]string{}
-	heads := programHead.FindAllStringSubmatchIndex(plan, -1)
-	for _, at := range heads {
-		var lines []string
-		for line := range strings.Lines(plan[at[1]:]) {
-			line = strings.TrimSpace(line)
-			if strings.HasPrefix(line, "-- ") || strings.HasPrefix(line, `"""`) || strings.HasPrefix(line, "'''") {
-				break
+	name := "" // of the program that the line belongs to; "": none
+	for line := range strings.Lines(plan.Workload.SQL) {
+		line = strings.TrimSpace(line)
+		if head := scriptHead.FindStringSubmatch(line); head != nil {
+			name = ""
+			if head[1] == "program" {
+				name = head[2]
 			}
-			if line != "" {
-				lines = append(lines, strings.NewReplacer(`\"`, `"`, `\\`, `\`).Replace(line))
-			}
+		} else if line != "" && !strings.HasPrefix(line, "--") && name != "" {
+			texts[name] = strings.TrimPrefix(texts[name]+"\n"+line, "\n")
 		}
-		texts[plan[at[2]:at[3]]] = strings.Join(lines, "\n")
 	}
 	return texts
 }
