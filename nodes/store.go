@@ -161,6 +161,10 @@ func (s *Store) Region(id uint64) (raftstore.RegionInfo, bool) {
 	return s.raft.Region(id)
 }
 
+// Changing reports whether a change of members is under way that the store knows of; see
+// raftstore.Store. Before it is opened nobody can tell.
+func (s *Store) Changing() bool { return s.raft == nil || s.raft.Changing() }
+
 // SnapshotTraffic counts the snapshots that the store sends and receives; see
 // raftstore.Store.
 func (s *Store) SnapshotTraffic() (outgoing, incoming int) {

@@ -2,6 +2,7 @@ package raftstore
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/raft_cmdpb"
@@ -63,6 +64,21 @@ func (p *peer) info() RegionInfo {
 		Merging: p.merging(), Into: p.merge.state.GetTarget().GetId(),
 		Undecided: len(p.proposals.queued) + len(p.proposals.logged),
 	}
+}
+
+// Changing reports whether the log of a peer has a change of members that the peer has
+// yet to apply, or entries that are not in memory and may be one.
+func (s *Store) Changing() bool {
+	return slices.ContainsFunc(s.peers, func(p *peer) bool { return !p.destroyed && p.mayChange() })
+}
+
+func (p *peer) mayChange() bool {
+	for index := p.applied + 1; index <= p.log.lastIndex; index++ {
+		if e := p.log.cache.get(index); e == nil || e.GetType() != raftpb.EntryNormal {
+			return true
+		}
+	}
+	return false
 }
 
 // SnapshotTraffic counts the snapshots that the store is making or sending, and

@@ -28,6 +28,8 @@ type admin struct {
 	env *env.Env
 	ep  *rpc.Endpoint
 	pd  *placement.Client
+	// changes is how many changes of members it is working on.
+	changes int
 }
 
 // adminTimeout limits an administrator's request.

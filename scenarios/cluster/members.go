@@ -283,8 +283,11 @@ func (c *Cluster) regionAndStore(key, storeName string) (*store, view, bool) {
 
 func (c *Cluster) begin(name, key string, want intent, happened func()) bool {
 	at := bound(c.plan.Cluster.API, key)
+	c.admin.changes++
 	c.admin.env.Sched.Go(name, func(t env.Task) {
-		if c.change(t, at, want) {
+		done := c.change(t, at, want)
+		c.admin.changes--
+		if done {
 			happened()
 		}
 	})
