@@ -750,3 +750,33 @@ func TestStalePeerFollowsTombstones(t *testing.T) {
 		c.w.Close()
 	}
 }
+
+// A change is under way on a store that has it in its log until it is applied there.
+func TestChanging(t *testing.T) {
+	c := newCluster(t, clusterOptions{seed: 4, stores: 4, regions: onStores(1, 2, 3)})
+	leader := c.waitLeader("")
+	changing := func() (n int) {
+		for _, s := range c.stores {
+			if s.Changing() {
+				n++
+			}
+		}
+		return n
+	}
+	c.do(func(t env.Task) { c.put(t, "k", "1") })
+	c.run(time.Second)
+	if n := changing(); n != 0 {
+		t.Fatalf("%d stores have a change", n)
+	}
+	heal := c.isolate(leader)
+	c.do(func(task env.Task) {
+		if region, _, _ := c.tryChange(task, "", learner(c.newID(), 4)); region != nil {
+			t.Error("a change without a quorum")
+		}
+	})
+	if !leader.Changing() || changing() != 1 {
+		t.Errorf("%d stores have the change that the leader has", changing())
+	}
+	heal()
+	c.until("end of the change", func() bool { return changing() == 0 })
+}
