@@ -81,6 +81,7 @@ func (db *DB) Flush() error {
 	if db.used == 0 {
 		return nil
 	}
+	db.awaitCleaner()
 	if _, err := db.p.AsyncFlush(); err != nil {
 		return db.check(err, "flush")
 	}
@@ -189,6 +190,7 @@ func (db *DB) armCompaction() {
 
 // compact runs one compaction and arms the next.
 func (db *DB) compact() {
+	db.awaitCleaner()
 	if !db.scheduler.run() {
 		db.assess()
 		return
@@ -220,11 +222,15 @@ func (db *DB) armCleaning() {
 	})
 }
 
+// awaitCleaner waits until Pebble's cleaning goroutine has handed all files that Pebble
+// has given up by now to the cleaner. For Pebble they are deleted then, which changes the
+// directory: a flush or compaction that writes no table syncs it for that alone. So
+// they do not begin before.
+func (db *DB) awaitCleaner() { db.p.TestOnlyWaitForCleaning() }
+
 // clean deletes the files that Pebble has given up by now.
 func (db *DB) clean() {
-	// Pebble's cleaning goroutine hands the files to the cleaner; wait until it
-	// has handed over all of them.
-	db.p.TestOnlyWaitForCleaning()
+	db.awaitCleaner()
 	n, err := db.cleaner.clean()
 	db.deletions += uint64(n)
 	_ = db.check(err, "delete obsolete files") // ends the process

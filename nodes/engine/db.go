@@ -160,6 +160,7 @@ func (db *DB) write(b *Batch, synced bool) error {
 		// Pebble may put the batch beside the memtable. If it does, it closes the log
 		// that the batch was written to, which syncs it: a sync of the batch's own
 		// would race with that for the log's last bytes.
+		db.awaitCleaner()
 		if err := db.check(db.p.Apply(b.p, pebble.NoSync), "write"); err != nil {
 			return err
 		}

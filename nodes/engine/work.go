@@ -4,7 +4,12 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"simrun/nodes/invariant"
 )
+
+//nolint:gochecknoglobals // marks register once
+var markNothingWritten = invariant.NewMark("engine: compaction has written no table")
 
 // Work is a flush or compaction.
 type Work struct {
@@ -116,6 +121,7 @@ func (db *DB) beginCompaction() {
 		return // it has failed, and will be tried again
 	}
 	db.jobs.compacted, db.jobs.compacting = nil, c
+	markNothingWritten.Sometimes(c.work.Read > 0 && c.work.Written == 0)
 	c.began = db.env.Clock.Monotonic()
 	c.end = max(db.jobs.flushEnds, c.began) + db.transfer(c.work.Read+c.work.Written)
 	db.env.Disk.ReadBytes(c.work.Read)

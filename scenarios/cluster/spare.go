@@ -3,7 +3,10 @@ package cluster
 import (
 	"slices"
 
+	"github.com/pingcap/kvproto/pkg/metapb"
+
 	"simrun/nodes/invariant"
+	"simrun/nodes/raftstore"
 )
 
 //nolint:gochecknoglobals // marks register once
@@ -20,11 +23,27 @@ func (c *Cluster) Spare() (names []string) {
 		return nil
 	}
 	for _, s := range c.stores {
-		if c.dispensable(s) {
+		if c.dispensable(s) && !c.growsOn(s) {
 			names = append(names, s.node.Name())
 		}
 	}
 	return names
+}
+
+// growsOn reports whether a region is about to need a store.
+func (c *Cluster) growsOn(s *store) bool {
+	return slices.ContainsFunc(c.present(), func(other *store) bool {
+		return slices.ContainsFunc(other.server.Regions(), func(r raftstore.RegionInfo) bool { return growing(r.Region, s.id) })
+	})
+}
+
+// growing reports whether a region that has less than three voters has a peer on a store
+// that is no voter yet. The placement driver is about to make it one, and then the region
+// cannot do without that store.
+func growing(r *metapb.Region, storeID uint64) bool {
+	voters := votesOf(r, func(*metapb.Peer) bool { return true }).had
+	p := view{status: raftstore.RegionInfo{Region: r}}.on(storeID)
+	return p != nil && p.Role != metapb.PeerRole_Voter && max(voters[0], voters[1]) < 3
 }
 
 // changing reports whether the administrator is at a change of members, or a log holds
