@@ -114,6 +114,7 @@ func (s *Store) serve(e *env.Env, ep *rpc.Endpoint, cfg StoreConfig) error {
 		Queued:          cfg.Queued,
 	})
 	transport.register(store)
+	d.register(ep, store)
 	safe := &safePoints{e, s.engines.KV, sched}
 	if err := safe.load(); err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"github.com/pingcap/kvproto/pkg/raft_serverpb"
 
 	"simrun/nodes/env"
+	"simrun/nodes/invariant"
 	"simrun/nodes/placement"
 	"simrun/nodes/raftstore"
 	"simrun/nodes/rpc"
@@ -124,6 +125,16 @@ func (d *driver) StoreHeartbeat(req *pdpb.StoreHeartbeatRequest) {
 		if resp.GetAwakenRegions() != nil {
 			d.awaken()
 		}
+	})
+}
+
+// register hands what the placement driver wants to know to the store.
+func (d *driver) register(ep *rpc.Endpoint, s *raftstore.Store) {
+	ep.HandleRaw(rpc.ReportRegion, func(_ env.Addr, body []byte) {
+		req := &pdpb.RegionHeartbeatResponse{}
+		err := req.Unmarshal(body)
+		invariant.Check(err == nil, "store: malformed request for a report: %v", err)
+		s.ReportRegion(req.RegionId)
 	})
 }
 

@@ -208,7 +208,7 @@ func (s *Server) handleRegionHeartbeat(_ env.Addr, req *pdpb.RegionHeartbeatRequ
 	}
 	r := &regionInfo{
 		meta: req.Region, leader: req.Leader, term: req.Term,
-		heard: true, pending: req.PendingPeers, size: req.ApproximateSize, keys: req.ApproximateKeys,
+		heard: true, at: s.env.Clock.Monotonic(), pending: req.PendingPeers, size: req.ApproximateSize, keys: req.ApproximateKeys,
 	}
 	if err := l.reportRegion(r); err != nil {
 		h.Error = &pdpb.Error{Type: pdpb.ErrorType_UNKNOWN, Message: err.Error()}

@@ -112,6 +112,7 @@ type operator struct {
 	current  int           // index of the step that is next
 	since    time.Duration // when it became that
 	deadline time.Duration // of that step
+	asked    time.Duration // when its region was asked for last; 0: never
 }
 
 func newOperator(kind OperatorKind, r *regionInfo, steps ...step) *operator {

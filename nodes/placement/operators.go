@@ -8,6 +8,7 @@ import (
 	"github.com/pingcap/kvproto/pkg/pdpb"
 
 	"simrun/nodes/invariant"
+	"simrun/nodes/rpc"
 )
 
 //nolint:gochecknoglobals // marks register once
@@ -18,6 +19,7 @@ var (
 	markOperatorStore     = invariant.NewMark("placement: operator cancelled, its store is not usable any more")
 	markOperatorGone      = invariant.NewMark("placement: operator cancelled, the region is gone")
 	markOperatorAbandoned = invariant.NewMark("placement: operators lost with the leadership")
+	markAsked             = invariant.NewMark("placement: region with an operator asked for, for it was silent")
 	markOperatorRepeated  = invariant.NewMark("placement: step of an operator sent again")
 )
 
@@ -94,6 +96,35 @@ func (ops *operators) dispatch(r *regionInfo, now time.Duration, resp *pdpb.Regi
 func (ops *operators) tend(now time.Duration) {
 	for _, op := range ops.all() {
 		ops.settle(op, now)
+	}
+}
+
+// ask asks for reports of the regions that have operators and are not heard of. A
+// sleeping region is reported when its turn comes, and with hundreds of them on a store an
+// operator would be over before. The step is the answer to the report, as ever. (PD pushes
+// steps by themselves, server/schedule/operator_controller.go, PushOperators; but that a
+// step is done it would hear no sooner.)
+func (ops *operators) ask(now time.Duration) {
+	silence := ops.l.s.cfg.Scheduling.Silence
+	if silence == 0 {
+		return
+	}
+	for _, op := range ops.all() {
+		r := ops.l.regions.byID[op.region]
+		if now-max(r.at, op.asked) < silence || r.leader == nil {
+			continue
+		}
+		store := ops.l.stores.stores[r.leader.StoreId]
+		if store == nil {
+			continue
+		}
+		addr, ok := ops.l.s.env.Net.Resolve(store.meta.Address)
+		if !ok {
+			continue
+		}
+		markAsked.Reached()
+		op.asked = now
+		ops.l.s.ep.Send(addr, rpc.ReportRegion, encode(&pdpb.RegionHeartbeatResponse{RegionId: op.region}))
 	}
 }
 

@@ -31,6 +31,7 @@ type regionInfo struct {
 	// The rest is from the last heartbeat to this leadership; heard is set once
 	// there was one.
 	heard      bool
+	at         time.Duration  // of that heartbeat, on the monotonic clock
 	pending    []*metapb.Peer // members that wait for a snapshot
 	size, keys uint64         // about
 	measured   bool           // size and keys are not less than they were when they were reported
@@ -200,7 +201,7 @@ func (d *regionDirectory) put(r *regionInfo) (changed bool, replaced []*regionIn
 	known := d.byID[r.meta.Id]
 	if known != nil && known.version() == r.version() && known.confVer() == r.confVer() {
 		known.leader, known.term = r.leader, max(r.term, known.term)
-		known.heard, known.pending, known.size, known.keys = true, r.pending, r.size, r.keys
+		known.heard, known.at, known.pending, known.size, known.keys = true, r.at, r.pending, r.size, r.keys
 		known.large, known.told, known.measured = r.large, r.told, r.measured
 		return false, nil
 	}

@@ -70,6 +70,7 @@ func (s *scheduler) reserve(t env.Task) bool {
 func (s *scheduler) round(now time.Duration) {
 	s.now = now
 	s.l.operators.tend(now)
+	s.l.operators.ask(now)
 	s.l.bury()
 	s.weigh()
 	cfg := &s.l.s.cfg.Scheduling

@@ -17,8 +17,12 @@ type Scheduling struct {
 	// first region of Config.Regions has.
 	Replicas int
 	// OperatorTimeout is how long one step of an operator may take: at least the time
-	// between two heartbeats of a region. Default 10 s.
+	// between two heartbeats of a region, or that and Silence if it is set. Default 10 s.
 	OperatorTimeout time.Duration
+	// Silence is set where regions sleep, of which stores report but a few at a time: a
+	// region that has an operator and was not heard of for so long is asked for. Zero:
+	// every region is reported in every interval.
+	Silence time.Duration
 	// OperatorLimit bounds the operators under way. Balancing has half of it, so that
 	// it never keeps a repair waiting. Default 16.
 	OperatorLimit int
@@ -71,7 +75,7 @@ func (c Scheduling) withDefaults(regions []*metapb.Region) Scheduling {
 
 func (c Scheduling) validate() error {
 	switch {
-	case c.Interval < 0 || c.OperatorTimeout < 0 || c.MergeDelay < 0 || c.SplitDelay < 0:
+	case c.Interval < 0 || c.OperatorTimeout < 0 || c.Silence < 0 || c.MergeDelay < 0 || c.SplitDelay < 0:
 		return errors.New("placement: durations of scheduling must not be negative")
 	case c.OperatorLimit < 1 || c.StoreLimit < 1 || c.Replicas < 1 || c.Tolerance < 0:
 		return errors.New("placement: limits of scheduling must be positive")

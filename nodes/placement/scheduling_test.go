@@ -13,6 +13,7 @@ import (
 	"github.com/pingcap/kvproto/pkg/pdpb"
 
 	"simrun/nodes/env"
+	"simrun/nodes/rpc"
 	"simrun/sim"
 	"simrun/sim/disk"
 )
@@ -53,6 +54,11 @@ type model struct {
 	regions []*modelRegion
 	out     strings.Builder
 	burden  uint32 // peers that every store says to hold, besides those that the regions name
+
+	// asleep is how many of the regions about which nothing is new are reported at a
+	// time; zero: all. turn is the next of them, asked are those that were asked for.
+	asleep, turn int
+	asked        []uint64
 }
 
 type modelStore struct {
@@ -70,6 +76,7 @@ type modelRegion struct {
 	oneKey     bool
 	term       uint64
 	into       uint64 // the region that takes it in: it has applied PrepareMerge
+	told       string // what was reported last, of what is reported at once
 }
 
 // OperatorBegun implements Observer.
@@ -135,14 +142,49 @@ func newModel(t *testing.T, td *datadriven.TestData) *model {
 			s.SplitKeys = uint64(n)
 		case "merge-keys":
 			s.MergeKeys = uint64(n)
+		case "asleep":
+			m.asleep = n
+		case "silence":
+			s.Silence = time.Duration(n) * time.Millisecond
+		case "operator-timeout":
+			s.OperatorTimeout = time.Duration(n) * time.Millisecond
 		default:
 			t.Fatalf("%s: no field %s", td.Pos, arg.Key)
 		}
 	}
 	m.c = newCluster(t, 1, sim.Config{Seed: 1}, cfg)
+	for id := range 4 {
+		m.c.AddNode(sim.NodeConfig{Name: fmt.Sprintf("store%d", id+1), Main: m.listen})
+	}
 	m.c.StartAll()
 	m.c.awaitLeader(t)
 	return m
+}
+
+// listen is a store that hears for which regions it is asked.
+func (m *model) listen(e *env.Env) func() {
+	rpc.NewEndpoint(e).HandleRaw(rpc.ReportRegion, func(_ env.Addr, body []byte) {
+		req := &pdpb.RegionHeartbeatResponse{}
+		if err := req.Unmarshal(body); err != nil {
+			panic(err)
+		}
+		m.asked = append(m.asked, req.RegionId)
+	})
+	return nil
+}
+
+// reports returns the regions that are reported now.
+func (m *model) reports() (list []*modelRegion) {
+	for i, r := range m.regions {
+		now := fmt.Sprint(r.meta.RegionEpoch, r.term)
+		turn := (i+len(m.regions)-m.turn)%len(m.regions) < m.asleep
+		if m.asleep == 0 || turn || r.told != now || slices.Contains(m.asked, r.meta.Id) {
+			r.told = now
+			list = append(list, r)
+		}
+	}
+	m.turn, m.asked = (m.turn+m.asleep)%max(len(m.regions), 1), nil
+	return list
 }
 
 func (m *model) command(t *testing.T, td *datadriven.TestData) string {
@@ -272,7 +314,7 @@ func (m *model) beat(t *testing.T) {
 				m.storeHeartbeat(s, st)
 			}
 		}
-		for _, r := range slices.Clone(m.regions) {
+		for _, r := range m.reports() {
 			m.heartbeat(s, r)
 		}
 	})

@@ -19,6 +19,7 @@ const saveLimit = 5 * time.Second
 // Server is a member.
 type Server struct {
 	env     *env.Env
+	ep      *rpc.Endpoint
 	cfg     Config
 	replica *replica
 	// leadership is the present one, nil if this member does not lead.
@@ -32,7 +33,7 @@ func Open(e *env.Env, ep *rpc.Endpoint, cfg Config, eng *engine.Engines) (*Serve
 	if err := cfg.validate(e.Name); err != nil {
 		return nil, err
 	}
-	s := &Server{env: e, cfg: cfg}
+	s := &Server{env: e, ep: ep, cfg: cfg}
 	var err error
 	if s.replica, err = openReplica(e, ep, cfg, eng, s.roleChanged); err != nil {
 		return nil, err

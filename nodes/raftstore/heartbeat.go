@@ -49,6 +49,15 @@ func (s *Store) OnRegionReported(req *pdpb.RegionHeartbeatRequest) {
 	}
 }
 
+// ReportRegion is told that the placement driver wants to hear of a region now. Who does
+// not lead it says nothing. A region that sleeps goes on sleeping.
+func (s *Store) ReportRegion(id uint64) {
+	if p := s.byRegion[id]; p != nil && p.isLeader() && !p.destroyed {
+		markReportAsked.Sometimes(p.asleep())
+		p.reportRegion()
+	}
+}
+
 // OnAwakenRegions is told that the placement driver has forgotten what it knew of
 // regions: its leader is another one. All are reported again, until it knows
 // them. Those that sleep need not wake for that.

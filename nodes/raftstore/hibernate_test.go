@@ -117,6 +117,15 @@ func TestSleepersAreReportedUntilHeard(t *testing.T) {
 	if n := reports(time.Second); n != regions || again() != regions {
 		t.Errorf("%d reports of %d regions that were forgotten", n, regions)
 	}
+	asked := reached("sleeping region reported, the placement driver has asked for it")
+	before := c.regionHeartbeats
+	for _, s := range c.stores { // the two that do not lead it have nothing to say
+		s.ReportRegion(s.peers[0].regionID)
+		s.ReportRegion(s.peers[0].regionID + 1<<32)
+	}
+	if n := c.regionHeartbeats - before; n != 1 || asked() != 1 {
+		t.Errorf("%d reports of a region that was asked for", n)
+	}
 	if n := c.awake(); n != 0 {
 		t.Errorf("%d peers woke up", n)
 	}

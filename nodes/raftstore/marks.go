@@ -99,6 +99,7 @@ var (
 	markWokenByRequest   = invariant.NewMark("raftstore: sleeping follower woken by a request")
 	markWokenByDoubt     = invariant.NewMark("raftstore: sleeping follower woken, its leader does not confirm that it sleeps")
 	markPreChaos         = invariant.NewMark("raftstore: sleeping follower begins to doubt its leader")
+	markReportAsked      = invariant.NewMark("raftstore: sleeping region reported, the placement driver has asked for it")
 	markReportedAgain    = invariant.NewMark("raftstore: sleeping region reported again, the placement driver has forgotten it")
 	markLeaderUnbacked   = invariant.NewMark("raftstore: leader woken, no quorum of its members' stores is heard of")
 	markNeighbourLost    = invariant.NewMark("raftstore: followers woken, the store of their leader is silent")

@@ -58,6 +58,7 @@ const (
 	PdGetGCSafePoint
 	PdUpdateGCSafePoint
 	PdUpdateServiceGCSafePoint
+	ReportRegion
 	numMethods
 )
 
@@ -72,7 +73,7 @@ var methodNames = [numMethods]string{ //nolint:gochecknoglobals // a constant ta
 	"SplitRegion", "", "ChangePeers", "MergeRegion",
 	"PdTso", "PdAllocID", "PdGetRegion", "PdGetRegionByID", "", "PdGetStore", "PdGetAllStores",
 	"PdPutStore", "PdStoreHeartbeat", "PdRegionHeartbeat", "PdAskBatchSplit", "", "",
-	"PdGetGCSafePoint", "PdUpdateGCSafePoint", "PdUpdateServiceGCSafePoint",
+	"PdGetGCSafePoint", "PdUpdateGCSafePoint", "PdUpdateServiceGCSafePoint", "ReportRegion",
 }
 
 func (m Method) String() string {

@@ -8,7 +8,7 @@ import (
 
 // Goal: every method can be named, and a datagram tells which one it is of.
 func TestKindOf(t *testing.T) {
-	last := rpc.PdUpdateServiceGCSafePoint
+	last := rpc.ReportRegion
 	for m := rpc.Raft; m <= last; m++ {
 		if m.String() == "unknown method" {
 			continue // the number of one that is gone

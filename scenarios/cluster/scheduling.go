@@ -16,8 +16,9 @@ import (
 // scheduling is the placement driver's configuration as a plan has it.
 func scheduling(p *plan.Plan) placement.Scheduling {
 	s := &p.Scheduling
-	const far = 2 // times the size at which a store splits a region
-	return placement.Scheduling{
+	const far = 2     // times the size at which a store splits a region
+	const silence = 2 // intervals in which every region would have been reported that does not sleep
+	cfg := placement.Scheduling{
 		Interval:        time.Duration(s.Interval),
 		Replicas:        p.Cluster.Replicas,
 		OperatorTimeout: time.Duration(s.OperatorTimeout),
@@ -35,6 +36,10 @@ func scheduling(p *plan.Plan) placement.Scheduling {
 		MergeKeys:       uint64(s.MergeKeys),
 		MergeDelay:      time.Duration(s.MergeDelay),
 	}
+	if p.Knobs.Hibernate > 0 {
+		cfg.Silence = silence * time.Duration(p.Knobs.RegionHeartbeat)
+	}
+	return cfg
 }
 
 // OperatorCount counts the operators of one kind by their outcome. Those that
