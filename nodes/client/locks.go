@@ -1,8 +1,10 @@
 package client
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
@@ -25,6 +27,7 @@ var (
 	markFoundRollback  = invariant.NewMark("client: lock met of a transaction already rolled back")
 	markPushed         = invariant.NewMark("client: commit timestamp of a lock's owner pushed past the reader")
 	markStatusCached   = invariant.NewMark("client: fate of a lock's owner was known")
+	markUnlockKnown    = invariant.NewMark("client: pessimistic lock met whose transaction was found to be gone by another one")
 	markNotPrimary     = invariant.NewMark("client: lock names a primary that denies it")
 	markAsyncLock      = invariant.NewMark("client: lock of an async-commit transaction met")
 	markYounger        = invariant.NewMark("client: gave way to the lock of a younger transaction")
@@ -191,8 +194,11 @@ type inquiry struct {
 	// by the client's own.
 	now uint64
 	// alive holds what was learnt of transactions that have not ended: good for
-	// this moment only.
-	alive []aliveTxn
+	// this moment only. unlocked holds those of which it was learnt on behalf of a
+	// pessimistic lock that such locks, once they have expired, may be released: a
+	// transaction that locked hundreds of keys, and is gone, is asked for once.
+	alive    []aliveTxn
+	unlocked []aliveTxn
 
 	// How the primary of one transaction is asked: on behalf of a pessimistic lock,
 	// and whether the primary alone decides although its lock is one of async commit.
@@ -201,7 +207,15 @@ type inquiry struct {
 
 type aliveTxn struct {
 	startTS uint64
+	primary []byte
 	status  txnStatus
+}
+
+// mayUnlock reports whether it is known that an expired pessimistic lock may be released.
+func (inq *inquiry) mayUnlock(lock *kvrpcpb.LockInfo) bool {
+	return slices.ContainsFunc(inq.unlocked, func(known aliveTxn) bool {
+		return known.startTS == lock.LockVersion && bytes.Equal(known.primary, lock.PrimaryLock)
+	})
 }
 
 // statusOf finds out what has become of the transaction that owns lock.
@@ -229,6 +243,9 @@ func (c *Client) statusOf(t env.Task, b *backoff, lock *kvrpcpb.LockInfo, inq *i
 	// finds it.
 	expired := left < 0
 	inq.pessimistic, inq.forceSync = lock.LockType == kvrpcpb.Op_PessimisticLock, false
+	if inq.pessimistic && expired && markUnlockKnown.Sometimes(inq.mayUnlock(lock)) {
+		return txnStatus{unlock: true}, nil
+	}
 	var status txnStatus
 	var err error
 	if c.cfg.Cleanup && expired && !inq.pessimistic && !lock.UseAsyncCommit {
@@ -252,8 +269,11 @@ func (c *Client) statusOf(t env.Task, b *backoff, lock *kvrpcpb.LockInfo, inq *i
 		return status, err
 	}
 	status.left = max(status.left, 0)
-	if !status.ended && !status.unlock {
-		inq.alive = append(inq.alive, aliveTxn{lock.LockVersion, status})
+	switch known := (aliveTxn{lock.LockVersion, lock.PrimaryLock, status}); {
+	case status.unlock:
+		inq.unlocked = append(inq.unlocked, known)
+	case !status.ended:
+		inq.alive = append(inq.alive, known)
 	}
 	return status, nil
 }
