@@ -184,6 +184,10 @@ func (s *Store) Leased(region uint64) (term uint64, leased bool) {
 	return s.raft.Leased(region)
 }
 
+// UsesLease reports whether this store would serve a read of a region now under its
+// lease.
+func (s *Store) UsesLease(region uint64) bool { return s.raft != nil && s.raft.UsesLease(region) }
+
 // TransferLeader begins to hand over the leadership of a region; see
 // raftstore.Store.
 func (s *Store) TransferLeader(region, toPeer uint64) error {

@@ -124,7 +124,7 @@ func Regions(replicas []Replica, strays ...Stray) verdict.Result {
 		r.Undecided("there is no region")
 		return r
 	}
-	covered(&r, verdict.RecordConflict, regions)
+	covered(&r, verdict.RegionMap, regions)
 	return r
 }
 

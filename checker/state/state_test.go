@@ -252,7 +252,8 @@ func TestRegions(t *testing.T) {
 		{"no end", verdict.Violation, []Replica{region(1, 2, "", "m")}},
 		{"none", verdict.Unknown, nil},
 	} {
-		if got := Regions(c.regions); got.Verdict != c.want {
+		got := Regions(c.regions)
+		if got.Verdict != c.want || got.Verdict == verdict.Violation && got.Findings[0].Anomaly != verdict.RegionMap {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}

@@ -58,6 +58,7 @@ const (
 const (
 	ReplicaDiverged Anomaly = "replica-diverged" // two replicas differ at the same applied index
 	OutOfRange      Anomaly = "out-of-range"     // a store holds data that belongs to none of its regions
+	RegionMap       Anomaly = "region-map"       // a key belongs to no region, or to more than one
 	MembersConflict Anomaly = "members-conflict" // who is alive of a region is not who its configuration names
 	RecordCorrupt   Anomaly = "record-corrupt"   // a key or record does not decode
 	RecordConflict  Anomaly = "record-conflict"  // records of one transaction contradict one another
@@ -122,6 +123,7 @@ func describe() map[Anomaly]string {
 		BankAccounts:       "a full read of the wrong accounts",
 		ReplicaDiverged:    "replicas differ at the same applied index",
 		OutOfRange:         "data that belongs to none of its store's regions",
+		RegionMap:          "keys that belong to no region, or to more than one",
 		RecordCorrupt:      "a record that does not decode",
 		MembersConflict:    "other peers than the members of a region",
 		RecordConflict:     "contradicting records of one transaction",

@@ -217,8 +217,18 @@ func (s *Store) Leased(region uint64) (term uint64, leased bool) {
 	return p.term(), p.leased()
 }
 
+// UsesLease reports whether this store would serve a read of a region at this
+// instant under its lease, as far as that depends on the lease and on what the
+// peer has applied. A leader elected after its region's merge was proposed may
+// hold a lease while it has not applied that, but does not use it.
+func (s *Store) UsesLease(region uint64) bool {
+	p := s.byRegion[region]
+	return p != nil && p.leased() && !p.reshaping() && p.readable() >= p.commit()
+}
+
 // Witness is told what has to be compared between stores, and how reads are
-// served. It may ask other stores whether they are Leased, and nothing else.
+// served. It may ask other stores whether they are Leased, or use their lease, and
+// nothing else.
 type Witness interface {
 	// LeaseRenewed: the leader of a region in a term is so for certain from now
 	// on.

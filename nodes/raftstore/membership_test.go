@@ -255,7 +255,7 @@ func TestMoveReplica(t *testing.T) {
 	}
 }
 
-func tombstoned(t *testing.T, s *testStore, region uint64) bool {
+func tombstoned(t testing.TB, s *testStore, region uint64) bool {
 	t.Helper()
 	states, err := regionStates(s.eng)
 	if err != nil {

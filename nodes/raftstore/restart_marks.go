@@ -19,6 +19,7 @@ var (
 	markJointReloaded    = invariant.NewMark("raftstore: start in a joint configuration")
 	markEnterRepeated    = invariant.NewMark("raftstore: joint configuration entered that an earlier process had in its log")
 	markLeaveRepeated    = invariant.NewMark("raftstore: joint configuration left that an earlier process had in its log")
+	markChangeRepeated   = invariant.NewMark("raftstore: single change of members that an earlier process had in its log")
 	markPrepareRepeated  = invariant.NewMark("raftstore: merge prepared that an earlier process had in its log")
 	markCommitRepeated   = invariant.NewMark("raftstore: merge committed that an earlier process had in its log")
 	markRollbackRepeated = invariant.NewMark("raftstore: merge rolled back that an earlier process had in its log")
@@ -45,6 +46,8 @@ func (p *peer) markRepeated(e *raftpb.Entry, step *raft_cmdpb.AdminRequest) {
 		markCommitRepeated.Reached()
 	case raft_cmdpb.AdminCmdType_RollbackMerge:
 		markRollbackRepeated.Reached()
+	case raft_cmdpb.AdminCmdType_ChangePeer:
+		markChangeRepeated.Reached()
 	case raft_cmdpb.AdminCmdType_ChangePeerV2:
 		markEnterRepeated.Sometimes(inJoint(p.region))
 		markLeaveRepeated.Sometimes(!inJoint(p.region))

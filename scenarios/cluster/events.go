@@ -76,6 +76,7 @@ func (o observer) MergePrepared(source, target *metapb.Region) {
 // RegionMerged implements raftstore.Observer.
 func (o observer) RegionMerged(region, source *metapb.Region) {
 	o.c.event(o.node, Merged, fmt.Sprintf("region %d into region %d", source.Id, region.Id))
+	o.c.leases.merged(source.Id, o.node)
 }
 
 // MergeRolledBack implements raftstore.Observer.

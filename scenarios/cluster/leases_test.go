@@ -11,9 +11,10 @@ import (
 	"simrun/sim/plan"
 )
 
-// Goal: a lease that overlaps a later term is found, whichever begins last.
-// Method: a sound cluster serves reads under leases; then one of its stores tells
-// of a term that cannot be, while another holds its lease.
+// Goal: a lease that overlaps a later term, or the end of its region, is found,
+// whichever begins last. Method: a sound cluster serves reads under leases; then one
+// of its stores tells of a term, or of a merge, that cannot be, while another holds
+// its lease.
 func TestOverlappingLeasesAreFound(t *testing.T) {
 	p := plan.Default()
 	p.Cluster.API, p.Workload.Name = plan.Raw, "register"
@@ -60,5 +61,14 @@ func TestOverlappingLeasesAreFound(t *testing.T) {
 	}
 	if !violated(func() { witness{&c.leases, leader}.LeaseRenewed(region, status.Term) }) {
 		t.Error("a lease is renewed when a later term has begun, and nobody minds")
+	}
+	if !leader.server.UsesLease(region) || violated(func() { c.leases.merged(region, leader.node.Name()) }) {
+		t.Error("the peer that ends with the merge is taken for one that goes on")
+	}
+	if !violated(func() { witness{&c.leases, leader}.LeaseRenewed(region, status.Term+1) }) {
+		t.Error("the lease of a region that was merged away is renewed, and nobody minds")
+	}
+	if !violated(func() { c.leases.merged(region, other.store.node.Name()) }) {
+		t.Error("a region is merged away while a lease of it lasts, and nobody minds")
 	}
 }

@@ -17,8 +17,15 @@ func (c *coverage) promiseScheduling() {
 	if slices.Contains(s.ReplicaCheck, true) || slices.Contains(s.BalanceRegions, true) {
 		c.want(markSeen, "raftstore: members changed by order of the placement driver")
 	}
-	if c.scenario.Name == "membership" { // where operators have a second, and somebody else is in their way
+	switch c.scenario.Name {
+	case "membership": // where operators have a second, and somebody else is in their way
 		c.want(markSeen, "placement: operator timed out")
+		c.want(operatorSeen, placement.AddReplica.String(), placement.RemoveReplica.String(),
+			placement.PromoteLearner.String(), placement.LeaveJoint.String())
+	case "predicate": // in which somebody else is about their work, too
+		c.want(operatorSeen, placement.RemoveReplica.String(), placement.LeaveJoint.String())
+	case "replace-store":
+		c.want(operatorSeen, placement.RemoveReplica.String())
 	}
 	if slices.Contains(s.BalanceLeaders, true) {
 		c.want(operatorSeen, placement.BalanceLeader.String())
