@@ -47,7 +47,7 @@ func findSkew(ix *index, isolated verdict.Verdict) verdict.Result {
 		return r
 	}
 	g := newGraph(ix)
-	r.Checked = len(g.edges)
+	r.Checked = ix.committed()
 	components := g.components()
 	for i, component := range components {
 		if i == skewExamples {
@@ -57,11 +57,24 @@ func findSkew(ix *index, isolated verdict.Verdict) verdict.Result {
 	}
 	switch {
 	case r.Verdict != verdict.OK:
+	case r.Checked == 0:
+		r.NotJudged("no transaction was committed")
 	case g.vague > 0:
 		r.NotJudged(fmt.Sprintf("of %d answers it is not certain which of the writes they saw whose commit timestamps are not known, as of one about %q: not all of what depends on that is in the graph",
 			g.vague, ix.keys[g.example].name))
 	}
 	return r
+}
+
+// committed counts the transactions that were committed.
+func (ix *index) committed() int {
+	n := 0
+	for _, f := range ix.fates {
+		if f == committed {
+			n++
+		}
+	}
+	return n
 }
 
 // graph is the direct serialization graph over committed transactions. Of those of

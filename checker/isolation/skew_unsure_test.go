@@ -111,6 +111,17 @@ func TestSkewBesideTheUnknown(t *testing.T) {
 // locked makes a transaction pessimistic.
 func locked(t tx) tx { t.pessimistic = true; return t }
 
+// TestSkewCounts: what was not committed is not in the graph.
+func TestSkewCounts(t *testing.T) {
+	h := build(ok(10, 11, w("x", "1")), failed(12, r("x", "1"), w("x", "2")), unknown(13, 0, w("x", "3")), unknown(14, 15, w("y", "4")), ok(20, 0, r("y", "4")))
+	if got := isolation.Skew(h); got.Verdict != verdict.OK || got.Checked != 3 {
+		t.Errorf("%+v", got)
+	}
+	if got := isolation.Skew(build(failed(10, r("x", "")))); got.Verdict != verdict.OK || got.Checked != 0 || got.Reason == "" {
+		t.Errorf("%+v", got)
+	}
+}
+
 // TestGraphIsThatOfTheTruth compares the graph of a history of which some outcomes and
 // commit timestamps are not known with that of the same history when they are: every
 // edge is there, or a path that means the same; and unless the graph says that something
