@@ -13,11 +13,18 @@ import (
 func (p *prewrite) check(r *mvcc.Reader, i int, m *kvrpcpb.Mutation) (own *mvcc.Lock, done bool, err error) {
 	key, action := p.keys[i], p.action(i)
 	lock, err := r.LoadLock(key)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, false, err
-	case lock != nil:
-		return p.checkLock(lock, action, m.Key)
+	}
+	if lock != nil {
+		own, done, err = p.checkLock(lock, action, m.Key)
+		if err != nil || done || action != kvrpcpb.PrewriteRequest_DO_CONSTRAINT_CHECK {
+			return own, done, err
+		}
+		// A statement that failed has left its lock, which proves nothing.
+		markPrewriteLeft.Reached()
+	}
+	switch {
 	case action == kvrpcpb.PrewriteRequest_DO_PESSIMISTIC_CHECK:
 		err = p.amend(r, key, m.Key)
 	case p.pessimistic() && action == kvrpcpb.PrewriteRequest_SKIP_PESSIMISTIC_CHECK && !p.req.Context.GetIsRetryRequest():
@@ -34,7 +41,7 @@ func (p *prewrite) check(r *mvcc.Reader, i int, m *kvrpcpb.Mutation) (own *mvcc.
 	if m.Op == kvrpcpb.Op_Insert {
 		err = p.checkNotExists(r, key, m.Key)
 	}
-	return nil, false, err
+	return own, false, err
 }
 
 // checkLock handles a key that is locked. A prewritten lock of this transaction
