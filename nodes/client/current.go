@@ -44,6 +44,7 @@ func (tx *Txn) Statement(t env.Task, wait LockWait, body func(ts uint64) (lock [
 		}
 		fresh, _ := tx.unlocked(keys)
 		st.setKeys(fresh, noInserts)
+		st.locks = len(keys) > 0
 		return nil
 	}
 	if err := st.run(t); err != nil {
