@@ -27,14 +27,18 @@ var (
 	markWaitOver         = invariant.NewMark("client: statement waited for locks for as long as it was to")
 )
 
-// LockWait is for how long a statement waits for the locks of others, all its attempts
-// taken together. It is no shorter than it takes to find out who holds them.
+// LockWait is after which time a statement gives up that meets the lock of another
+// transaction where it wants to lock, counted from its beginning: reads, attempts in vain,
+// elections and requests that were lost count like waiting. It finds out in any case
+// whether who holds the lock is alive, and fails only if so. It bounds nothing else: what
+// the statement reads before it locks waits as all reads do, for keys that others commit
+// asynchronously or in one phase, until they are done or the TTL of their lock is over.
 type LockWait time.Duration
 
 const (
 	// WaitAlways waits until the operation's time is over.
 	WaitAlways LockWait = 0
-	// NoWait fails at the first lock of a transaction that is alive.
+	// NoWait fails at the first lock of a transaction that is alive, where it locks.
 	NoWait LockWait = -1
 )
 

@@ -41,7 +41,9 @@
 // rows that the transaction has changed as it has left them, and INSERT, UPDATE, DELETE
 // and SELECT FOR UPDATE read what is newest when they run and lock it at once, as TiDB
 // does; so they may see more than a SELECT before. They wait for locks as long as an
-// operation may last; FOR UPDATE NOWAIT and WAIT end earlier, with client.ErrLockWait, and
-// say nothing in an optimistic transaction. BEGIN without a word takes the mode
-// of the store.
+// operation may last. FOR UPDATE NOWAIT fails at a row that somebody else has locked, and
+// WAIT n does if n seconds have passed since the statement began (client.ErrLockWait); the
+// transaction goes on. That is about locking alone: before, the statement reads, and reads
+// wait for commits that are under way (client.LockWait). In an optimistic transaction they
+// say nothing. BEGIN without a word takes the mode of the store.
 package sql
