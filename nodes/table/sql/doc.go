@@ -8,7 +8,7 @@
 // The text is parsed by TiDB's own parser, so what is a statement and what is not
 // is as in TiDB, and so are the names of types. What is understood of it:
 //
-//	CREATE TABLE t (column type [NOT NULL] [PRIMARY KEY] [UNIQUE], ...,
+//	CREATE TABLE [IF NOT EXISTS] t (column type [NOT NULL] [PRIMARY KEY] [UNIQUE], ...,
 //	    PRIMARY KEY (...), [UNIQUE] INDEX name (...))
 //	DROP TABLE t
 //	CREATE [UNIQUE] INDEX name ON t (...)      ALTER TABLE t ADD [UNIQUE] INDEX name (...)
@@ -45,5 +45,6 @@
 // WAIT n does if n seconds have passed since the statement began (client.ErrLockWait); the
 // transaction goes on. That is about locking alone: before, the statement reads, and reads
 // wait for commits that are under way (client.LockWait). In an optimistic transaction they
-// say nothing. BEGIN without a word takes the mode of the store.
+// say nothing. BEGIN without a word takes the mode of the store. There is no READ
+// COMMITTED, whatever the options of the store say.
 package sql
