@@ -16,6 +16,7 @@ type tx struct {
 	invoke, ret   int64 // zero: start and commit
 	newest, asOf  bool
 	calculated    bool
+	pessimistic   bool
 	statements    []history.Statement
 }
 
@@ -70,7 +71,7 @@ func build(txs ...tx) *history.History {
 			Invoke: int64(t.start) * 10, Return: int64(max(t.start+1, t.commit))*10 + 5, //nolint:gosec // small
 			Txn: &history.TxnRecord{
 				StartTS: t.start, CommitTS: t.commit, Ops: t.ops, Newest: t.newest, AsOf: t.asOf,
-				Calculated: t.calculated, Statements: t.statements,
+				Calculated: t.calculated, Pessimistic: t.pessimistic, Statements: t.statements,
 			},
 		}
 		if t.client != 0 {

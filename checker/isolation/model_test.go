@@ -36,9 +36,10 @@ type model struct {
 	versions map[string][]modelVersion
 	unique   int
 	keys     int
-	lists    int         // of the keys, how many are appended to
-	certain  bool        // no outcome is unknown
-	locks    *modelLocks // nil: nobody locks anything, and all timestamps are drawn
+	lists    int            // of the keys, how many are appended to
+	certain  bool           // no outcome is unknown
+	locks    *modelLocks    // nil: nobody locks anything, and all timestamps are drawn
+	commits  map[int]uint64 // by id, when a transaction that left records was committed, known or not
 }
 
 type modelVersion struct {
@@ -174,6 +175,7 @@ func (m *model) commit(r *running) {
 		if conflict {
 			break
 		}
+		m.committed(r, c)
 		for k, v := range r.writes {
 			v.commit = c
 			m.versions[k] = append(m.versions[k], v)
@@ -182,6 +184,13 @@ func (m *model) commit(r *running) {
 	}
 	m.locks.release(r)
 	r.op.Return = int64(m.tick()) //nolint:gosec // small
+}
+
+func (m *model) committed(r *running, c uint64) {
+	if m.commits == nil {
+		m.commits = map[int]uint64{}
+	}
+	m.commits[r.op.ID] = c
 }
 
 // conflicts says whether somebody else has finished on a key since the transaction

@@ -47,7 +47,7 @@ func findSkew(ix *index, isolated verdict.Verdict) verdict.Result {
 		return r
 	}
 	g := newGraph(ix)
-	r.Checked = len(g.edges)
+	r.Checked = ix.committed()
 	components := g.components()
 	for i, component := range components {
 		if i == skewExamples {
@@ -55,10 +55,30 @@ func findSkew(ix *index, isolated verdict.Verdict) verdict.Result {
 		}
 		g.report(&r, component, len(components))
 	}
+	switch {
+	case r.Verdict != verdict.OK:
+	case r.Checked == 0:
+		r.NotJudged("no transaction was committed")
+	case g.vague > 0:
+		r.NotJudged(fmt.Sprintf("of %d answers it is not certain which of the writes they saw whose commit timestamps are not known, as of one about %q: not all of what depends on that is in the graph",
+			g.vague, ix.keys[g.example].name))
+	}
 	return r
 }
 
-// graph is the direct serialization graph over committed transactions.
+// committed counts the transactions that were committed.
+func (ix *index) committed() int {
+	n := 0
+	for _, f := range ix.fates {
+		if f == committed {
+			n++
+		}
+	}
+	return n
+}
+
+// graph is the direct serialization graph over committed transactions. Of those of
+// unknown outcome they are the ones that somebody saw.
 //
 // A read of the newest version of a key is a transaction of its own, and is left out,
 // since it closes no cycle that is not there without it: it depends on the writer of
@@ -68,6 +88,10 @@ func findSkew(ix *index, isolated verdict.Verdict) verdict.Result {
 type graph struct {
 	ix    *index
 	edges [][]edge
+	// vague counts the answers that may or may not depend on a committed transaction;
+	// example is the key of one.
+	vague   int
+	example int
 }
 
 // newGraph draws the edges twice: first only to count them, so that each
@@ -90,8 +114,12 @@ func newGraph(ix *index) *graph {
 	return g
 }
 
+// linker is told of an edge.
+type linker func(from, to int32, kind dependency, order int32, phantom bool)
+
 // draw adds all edges, key by key.
 func (g *graph) draw(add func(from int32, e edge)) {
+	g.vague = 0
 	for i := range g.ix.keys {
 		k, number := &g.ix.keys[i], int32(i) //nolint:gosec // fewer than 2^31 keys
 		link := func(from, to int32, kind dependency, order int32, phantom bool) {
@@ -99,11 +127,12 @@ func (g *graph) draw(add func(from int32, e edge)) {
 				add(from, edge{to: to, key: number, order: order, kind: kind, phantom: phantom})
 			}
 		}
+		if k.unsure {
+			g.drawUnsure(i, link)
+			continue
+		}
 		for j := 2; j < len(k.versions); j++ {
 			link(k.versions[j-1].txn, k.versions[j].txn, ww, 0, false)
-		}
-		if k.unsure {
-			continue // which version was read is not certain
 		}
 		g.ix.sweep(i, func(r *read, n int) {
 			if g.ix.fates[r.txn] != committed {
@@ -116,6 +145,35 @@ func (g *graph) draw(add func(from int32, e edge)) {
 			}
 		})
 	}
+}
+
+// drawUnsure adds the edges of a key of which some versions are of unknown outcome, or
+// of an unknown commit timestamp. Such a version may stand unseen between two others
+// that an edge joins: then it is a path that joins them, of the same kind.
+func (g *graph) drawUnsure(i int, link linker) {
+	s := g.ix.sequence(&g.ix.keys[i])
+	before := int32(initial)
+	for j := range s.all {
+		if v := &s.all[j]; v.sure && v.txn != initial {
+			link(before, v.txn, ww, 0, false)
+			before = v.txn
+		}
+	}
+	g.ix.sweep(i, func(r *read, _ int) {
+		if g.ix.fates[r.txn] != committed {
+			return
+		}
+		order := r.order + 1
+		of, next, certain := s.around(r)
+		if !certain {
+			g.vague++
+			g.example = i
+		}
+		link(s.all[of].txn, r.txn, wr, order, false)
+		if next < len(s.all) {
+			link(r.txn, s.all[next].txn, rw, order, r.scan && !r.found)
+		}
+	})
 }
 
 // components returns the strongly connected components of more than one

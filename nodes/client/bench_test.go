@@ -73,57 +73,93 @@ func BenchmarkLocate(b *testing.B) {
 	})
 }
 
-// BenchmarkCommit counts what a transaction of two keys costs in each mode, in one
-// region or two: rounds until the answer, timestamps, and proposals in all; and before
-// that, what the one statement costs that locks both keys.
-func BenchmarkCommit(b *testing.B) {
-	for _, mode := range []CommitMode{TwoPhase, AsyncCommit, OnePhase} {
-		for _, pessimistic := range []bool{false, true} {
-			for _, regions := range []int{1, 2} {
-				name := fmt.Sprintf("%v/pessimistic=%v/regions=%d", mode, pessimistic, regions)
-				b.Run(name, func(b *testing.B) { benchmarkCommit(b, TxnOptions{Commit: mode, Pessimistic: pessimistic}, regions) })
-			}
-		}
-	}
+// commitCosts is what transactions of two keys cost, in all. The cluster has one replica
+// of each region: what the store asks to have proposed counts as a proposal, and nothing of
+// what raft sends for it.
+type commitCosts struct {
+	rounds, timestamps, proposals uint64 // of the commits: rounds until the answer
+	lockRequests, lockProposals   uint64 // before that, of the one statement that locks both keys
 }
 
-func benchmarkCommit(b *testing.B, options TxnOptions, regions int) {
+// measureCommits measures n transactions whose keys lie in one region or in two.
+func measureCommits(tb testing.TB, options TxnOptions, regions, n int) (cost commitCosts) {
 	var splits []string
 	if regions == 2 {
 		splits = []string{"m"}
 	}
-	rounds := 0
-	cfg := Config{Txn: options, Committed: func(_ CommitMode, n int) { rounds += n }}
-	c := newCluster(b, 1, cfg, false, splits...)
-	var timestamps, proposals, locked, lockRequests uint64
+	cfg := Config{Txn: options, Committed: func(_ CommitMode, n int) { cost.rounds += uint64(n) }} //nolint:gosec // not negative
+	c := newCluster(tb, 1, cfg, false, splits...)
 	c.run(func(t env.Task) {
-		for range b.N {
+		for range n {
 			tx, _ := c.client.Begin(t)
 			keys := [][]byte{[]byte("a"), []byte("z")}
 			c.proposals = 0
 			if err := tx.Lock(t, keys...); options.Pessimistic && err != nil {
-				b.Fatal(err)
+				tb.Fatal(err)
 			}
 			for _, key := range keys {
 				tx.Set(key, []byte("1"))
 			}
 			c.settle(t)
 			before := c.client.Stats().Timestamps
-			locked += c.proposals
+			cost.lockProposals += c.proposals
 			c.proposals = 0
 			if err := tx.Commit(t); err != nil {
-				b.Fatal(err)
+				tb.Fatal(err)
 			}
 			c.settle(t)
-			timestamps += c.client.Stats().Timestamps - before
-			proposals += c.proposals
+			cost.timestamps += c.client.Stats().Timestamps - before
+			cost.proposals += c.proposals
 		}
-		lockRequests = c.client.Stats().Calls[rpc.KvPessimisticLock]
+		cost.lockRequests = c.client.Stats().Calls[rpc.KvPessimisticLock]
 	})
-	n := float64(b.N)
-	b.ReportMetric(float64(rounds)/n, "rounds/commit")
-	b.ReportMetric(float64(timestamps)/n, "timestamps/commit")
-	b.ReportMetric(float64(proposals)/n, "proposals/commit")
-	b.ReportMetric(float64(locked)/n, "proposals/lock")
-	b.ReportMetric(float64(lockRequests)/n, "requests/lock")
+	return cost
+}
+
+// TestCommitCosts: the modes of commit cost what docs/benchmarks.md says, whether the
+// locks are held before or not.
+func TestCommitCosts(t *testing.T) {
+	const n = 3
+	for _, c := range []struct {
+		mode    CommitMode
+		regions int
+		want    commitCosts // of one transaction
+	}{
+		{TwoPhase, 1, commitCosts{rounds: 2, timestamps: 1, proposals: 2}},
+		{TwoPhase, 2, commitCosts{rounds: 2, timestamps: 1, proposals: 4}},
+		{AsyncCommit, 1, commitCosts{rounds: 1, timestamps: 1, proposals: 2}},
+		{AsyncCommit, 2, commitCosts{rounds: 1, timestamps: 1, proposals: 4}},
+		{OnePhase, 1, commitCosts{rounds: 1, timestamps: 1, proposals: 1}},
+		{OnePhase, 2, commitCosts{rounds: 1, timestamps: 1, proposals: 4}},
+	} {
+		for _, pessimistic := range []bool{false, true} {
+			want := commitCosts{rounds: n * c.want.rounds, timestamps: n * c.want.timestamps, proposals: n * c.want.proposals}
+			if pessimistic {
+				want.lockRequests, want.lockProposals = 2*n, 2*n
+			}
+			if got := measureCommits(t, TxnOptions{Commit: c.mode, Pessimistic: pessimistic}, c.regions, n); got != want {
+				t.Errorf("%v, pessimistic %v, %d regions: %d transactions cost %+v, want %+v", c.mode, pessimistic, c.regions, n, got, want)
+			}
+		}
+	}
+}
+
+// BenchmarkCommit prints what a transaction of two keys costs in each mode, in one
+// region or two.
+func BenchmarkCommit(b *testing.B) {
+	for _, mode := range []CommitMode{TwoPhase, AsyncCommit, OnePhase} {
+		for _, pessimistic := range []bool{false, true} {
+			for _, regions := range []int{1, 2} {
+				name := fmt.Sprintf("%v/pessimistic=%v/regions=%d", mode, pessimistic, regions)
+				b.Run(name, func(b *testing.B) {
+					cost, n := measureCommits(b, TxnOptions{Commit: mode, Pessimistic: pessimistic}, regions, b.N), float64(b.N)
+					b.ReportMetric(float64(cost.rounds)/n, "rounds/commit")
+					b.ReportMetric(float64(cost.timestamps)/n, "timestamps/commit")
+					b.ReportMetric(float64(cost.proposals)/n, "proposals/commit")
+					b.ReportMetric(float64(cost.lockProposals)/n, "proposals/lock")
+					b.ReportMetric(float64(cost.lockRequests)/n, "requests/lock")
+				})
+			}
+		}
+	}
 }

@@ -24,9 +24,11 @@ var (
 // The keys are locked at ts, so that what was read of them still holds, and will until
 // the transaction ends. If somebody has committed one of them after ts, what the
 // statement did to find its keys may be out of date as well: its locks are released and
-// the body runs again, at a later timestamp, until the operation's time is over. What
-// was read and is not locked holds as of ts only. The reads themselves wait for commits
-// that are under way, as all reads do, whatever wait says.
+// the body runs again, at a later timestamp, unless the operation's time (OpTimeout) is
+// over, which begins with the statement. Each read of the body has as much time of its
+// own, so that a statement may last longer. What was read and is not locked holds as of ts
+// only. The reads themselves wait for commits that are under way, as all reads do, whatever
+// wait says.
 //
 // If the body fails, or the locks cannot be had within wait (ErrLockWait), the
 // transaction is as it was before. ErrDeadlock means that it must be rolled back.
@@ -44,6 +46,7 @@ func (tx *Txn) Statement(t env.Task, wait LockWait, body func(ts uint64) (lock [
 		}
 		fresh, _ := tx.unlocked(keys)
 		st.setKeys(fresh, noInserts)
+		st.locks = len(keys) > 0
 		return nil
 	}
 	if err := st.run(t); err != nil {

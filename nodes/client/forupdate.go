@@ -9,7 +9,7 @@ import (
 // LockKeys makes the transaction exclude others from writing or locking keys, as
 // if it wrote them itself (SELECT FOR UPDATE). The locks are taken by Commit, which
 // fails if another transaction wrote or locked one of the keys after this one
-// began; a pessimistic one looks from its last statement on.
+// began; a pessimistic one looks from its last statement on that locked something.
 func (tx *Txn) LockKeys(keys ...[]byte) {
 	tx.use()
 	for _, key := range keys {

@@ -27,14 +27,18 @@ var (
 	markWaitOver         = invariant.NewMark("client: statement waited for locks for as long as it was to")
 )
 
-// LockWait is for how long a statement waits for the locks of others, all its attempts
-// taken together. It is no shorter than it takes to find out who holds them.
+// LockWait is after which time a statement gives up that meets the lock of another
+// transaction where it wants to lock, counted from its beginning: reads, attempts in vain,
+// elections and requests that were lost count like waiting. It finds out in any case
+// whether who holds the lock is alive, and fails only if so. It bounds nothing else: what
+// the statement reads before it locks waits as all reads do, for keys that others commit
+// asynchronously or in one phase, until they are done or the TTL of their lock is over.
 type LockWait time.Duration
 
 const (
 	// WaitAlways waits until the operation's time is over.
 	WaitAlways LockWait = 0
-	// NoWait fails at the first lock of a transaction that is alive.
+	// NoWait fails at the first lock of a transaction that is alive, where it locks.
 	NoWait LockWait = -1
 )
 
@@ -58,6 +62,7 @@ type statement struct {
 	keys   [][]byte // sorted, distinct
 	bounds [][]byte // in the form of region bounds
 	insert []bool   // by key: it has to be absent
+	locks  bool     // it has keys to lock, or such as the transaction has locked before
 	values []batchItem
 	// read, if set, reads what is newest as of ts and sets the keys anew (Statement).
 	read func() error
@@ -76,12 +81,19 @@ func (tx *Txn) lockStatement(t env.Task, keys [][]byte, insert func(key []byte) 
 	fresh, held := tx.unlocked(keys)
 	st := tx.newStatement(WaitAlways)
 	st.setKeys(fresh, insert)
+	st.locks = len(keys) > 0
 	if err := st.run(t); err != nil {
 		st.abandon()
 		return nil, err
 	}
+	values, err := st.withHeld(t, held, insert)
+	if err != nil {
+		st.undo()
+		st.abandon()
+		return nil, err
+	}
 	st.keep()
-	return st.withHeld(t, held, insert)
+	return values, nil
 }
 
 func (tx *Txn) newStatement(wait LockWait) *statement {
@@ -132,7 +144,7 @@ func (st *statement) run(t env.Task) error {
 			return err
 		}
 		st.ts, st.failure = ts, nil
-		st.tx.forUpdateTS = max(st.tx.forUpdateTS, ts)
+		st.tx.triedTS = ts
 		if st.read != nil {
 			if err = st.read(); err != nil {
 				return err
@@ -325,8 +337,13 @@ func (st *statement) note(s span, resp *kvrpcpb.PessimisticLockResponse) {
 	}
 }
 
-// keep makes the locks those of the transaction.
+// keep makes the locks those of the transaction. Only now its for_update_ts moves, by
+// which stores decide who was first on a key without a lock: of what a statement saw that
+// failed, or that found nothing to lock, the transaction has kept nothing.
 func (st *statement) keep() {
+	if st.locks {
+		st.tx.forUpdateTS = st.ts
+	}
 	for _, key := range st.keys {
 		st.tx.buffer.at(key).locked = true
 	}

@@ -37,10 +37,11 @@ type Txn struct {
 	chosen bool
 
 	// What only a pessimistic transaction has: the key whose lock decides its fate,
-	// nil as long as it holds none; the timestamp of its last statement; how many
-	// keys it has locked, by how many statements.
+	// nil as long as it holds none; the timestamp of its last statement that has locked
+	// something; how many keys it has locked, by how many statements.
 	primary     []byte
 	forUpdateTS uint64
+	triedTS     uint64 // the timestamp of its last statement, whatever came of it
 	lockCount   int
 	statements  int
 	heartbeat   heartbeat
@@ -68,7 +69,7 @@ func (c *Client) BeginWith(t env.Task, options TxnOptions) (*Txn, error) {
 	}
 	tx := &Txn{client: c, options: options, snapshot: Snapshot{client: c, ts: ts}, began: began, readTS: ts}
 	if options.Pessimistic {
-		tx.forUpdateTS = ts
+		tx.forUpdateTS, tx.triedTS = ts, ts
 	}
 	c.opened(tx)
 	return tx, nil
@@ -255,7 +256,7 @@ func (tx *Txn) release() {
 		}
 	}
 	if len(keys) > 0 {
-		tx.client.unlockInBackground(keys, tx.snapshot.ts, tx.forUpdateTS)
+		tx.client.unlockInBackground(keys, tx.snapshot.ts, tx.triedTS)
 	}
 }
 

@@ -13,11 +13,18 @@ import (
 func (p *prewrite) check(r *mvcc.Reader, i int, m *kvrpcpb.Mutation) (own *mvcc.Lock, done bool, err error) {
 	key, action := p.keys[i], p.action(i)
 	lock, err := r.LoadLock(key)
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, false, err
-	case lock != nil:
-		return p.checkLock(lock, action, m.Key)
+	}
+	if lock != nil {
+		own, done, err = p.checkLock(lock, action, m.Key)
+		if err != nil || done || action != kvrpcpb.PrewriteRequest_DO_CONSTRAINT_CHECK {
+			return own, done, err
+		}
+		// A statement that failed has left its lock, which proves nothing.
+		markPrewriteLeft.Reached()
+	}
+	switch {
 	case action == kvrpcpb.PrewriteRequest_DO_PESSIMISTIC_CHECK:
 		err = p.amend(r, key, m.Key)
 	case p.pessimistic() && action == kvrpcpb.PrewriteRequest_SKIP_PESSIMISTIC_CHECK && !p.req.Context.GetIsRetryRequest():
@@ -34,7 +41,7 @@ func (p *prewrite) check(r *mvcc.Reader, i int, m *kvrpcpb.Mutation) (own *mvcc.
 	if m.Op == kvrpcpb.Op_Insert {
 		err = p.checkNotExists(r, key, m.Key)
 	}
-	return nil, false, err
+	return own, false, err
 }
 
 // checkLock handles a key that is locked. A prewritten lock of this transaction
@@ -106,7 +113,10 @@ func (p *prewrite) checkConflict(r *mvcc.Reader, key, raw []byte) error {
 }
 
 // checkUnlocked is checkConflict for a key that a pessimistic transaction has not
-// locked. Newer Rollbacks are those of transactions that never had a claim on the
+// locked. It compares with for_update_ts: what was committed before the transaction's
+// last statement that locked something is no conflict, as it is none for the keys of that
+// statement. (TiKV, as far as is known, compares with start_ts where it is asked for this
+// check, as of an optimistic transaction, and so refuses more.) Newer Rollbacks are those of transactions that never had a claim on the
 // key, so that they are passed over; the transaction's own one may lie below.
 func (p *prewrite) checkUnlocked(r *mvcc.Reader, key, raw []byte) error {
 	startTS := p.req.StartVersion

@@ -33,6 +33,7 @@ var (
 	markCheckMismatch        = invariant.NewMark("txn: lock to check names another primary")
 	markPrewriteLockLost     = invariant.NewMark("txn: prewrite found its pessimistic lock gone")
 	markPrewriteAmended      = invariant.NewMark("txn: prewrite restored a pessimistic lock that was gone")
+	markPrewriteLeft         = invariant.NewMark("txn: pessimistic prewrite met its own lock where it counts on none")
 	markUnlockedConflict     = invariant.NewMark("txn: pessimistic prewrite met a newer commit on a key it had not locked")
 	markUnlockedRollback     = invariant.NewMark("txn: pessimistic prewrite passed over a newer rollback")
 	markMaxTSNotSynced       = invariant.NewMark("txn: commit timestamp not chosen, max_ts is not synchronised")

@@ -39,7 +39,8 @@ func (c *coverage) promiseCommits() {
 			"table: statement looked at the version of the schema",
 			"client: statement read again at a later timestamp, for what it read was overtaken",
 			"client: statement that read what is newest had nothing more to lock",
-			"client: statement read again does without the key that was to be the primary")
+			"client: statement read again does without the key that was to be the primary",
+			"client: statement that was not to wait met a lock", "client: statement waited for locks for as long as it was to")
 	case "client-crash":
 		c.want(markSeen, "client: async-commit transaction found committed by its locks",
 			"client: async-commit transaction rolled back, a secondary key had no lock",

@@ -173,7 +173,8 @@ func (c *coverage) promiseWorkload() {
 	case "table":
 		c.want(markSeen, "table: committed one schema version behind", "table: refused to commit two schema versions behind",
 			"table: backfill went on after the first batch", "table: an index could not be added, for its values are not unique",
-			"table: wrote no entry of an index that is delete-only", "table: two clients took row ids at the same time")
+			"table: wrote no entry of an index that is delete-only", "table: two clients took row ids at the same time",
+			"table: statement ran one schema version behind", "table: statement refused two schema versions behind")
 	case "predicate":
 		c.want(markSeen, "client: scan went on in the next region", "client: region of a scan was split or merged before its end was reached",
 			"txn: insert found a value", "txn: pessimistic lock for an insert found a value")

@@ -8,7 +8,7 @@
 // The text is parsed by TiDB's own parser, so what is a statement and what is not
 // is as in TiDB, and so are the names of types. What is understood of it:
 //
-//	CREATE TABLE t (column type [NOT NULL] [PRIMARY KEY] [UNIQUE], ...,
+//	CREATE TABLE [IF NOT EXISTS] t (column type [NOT NULL] [PRIMARY KEY] [UNIQUE], ...,
 //	    PRIMARY KEY (...), [UNIQUE] INDEX name (...))
 //	DROP TABLE t
 //	CREATE [UNIQUE] INDEX name ON t (...)      ALTER TABLE t ADD [UNIQUE] INDEX name (...)
@@ -41,7 +41,10 @@
 // rows that the transaction has changed as it has left them, and INSERT, UPDATE, DELETE
 // and SELECT FOR UPDATE read what is newest when they run and lock it at once, as TiDB
 // does; so they may see more than a SELECT before. They wait for locks as long as an
-// operation may last; FOR UPDATE NOWAIT and WAIT end earlier, with client.ErrLockWait, and
-// say nothing in an optimistic transaction. BEGIN without a word takes the mode
-// of the store.
+// operation may last. FOR UPDATE NOWAIT fails at a row that somebody else has locked, and
+// WAIT n does if n seconds have passed since the statement began (client.ErrLockWait); the
+// transaction goes on. That is about locking alone: before, the statement reads, and reads
+// wait for commits that are under way (client.LockWait). In an optimistic transaction they
+// say nothing. BEGIN without a word takes the mode of the store. There is no READ
+// COMMITTED, whatever the options of the store say.
 package sql

@@ -219,7 +219,7 @@ func (q *query) records(t env.Task, s *Session, tx *table.Tx, tb *table.Table) (
 	if !q.forUpdate {
 		return q.find(t, s, tx, tb)
 	}
-	return records, tx.DoWithin(t, q.wait, func(st *table.Statement) error {
+	err = tx.DoWithin(t, q.wait, func(st *table.Statement) (err error) {
 		if records, err = q.find(t, s, st, tb); err != nil {
 			return err
 		}
@@ -228,6 +228,7 @@ func (q *query) records(t env.Task, s *Session, tx *table.Tx, tb *table.Table) (
 		}
 		return nil
 	})
+	return records, err
 }
 
 func (q query) exec(t env.Task, s *Session) (*Result, error) {
