@@ -29,30 +29,42 @@ func TestSkewBesideTheUnknown(t *testing.T) {
 		{"one that nobody saw", []int{1, 2}, "", append([]tx{unknown(10, 0, w("x", "0"))}, skewed("")...)},
 		{"one that nobody saw, of a known timestamp", []int{1, 2}, "", append([]tx{unknown(10, 11, w("x", "0"))}, skewed("")...)},
 		{
-			"one that somebody saw later", []int{1, 2}, "",
+			"one that somebody saw later",
+			[]int{1, 2},
+			"",
 			append([]tx{unknown(18, 0, w("x", "0"), w("z", "0"))}, append(skewed("0"), ok(40, 0, r("z", "0")))...),
 		},
 		{
-			"the commit that floats is one of the two", []int{0, 1}, "",
+			"the commit that floats is one of the two",
+			[]int{0, 1},
+			"",
 			[]tx{unknown(10, 0, r("y", ""), w("x", "1")), ok(11, 21, r("x", ""), w("y", "1")), ok(30, 0, r("x", "1"))},
 		},
 		{
-			"so are both", []int{0, 1}, "",
+			"so are both",
+			[]int{0, 1},
+			"",
 			[]tx{unknown(10, 0, r("y", ""), w("x", "1")), unknown(11, 0, r("x", ""), w("y", "1")), ok(30, 0, r("x", "1"), r("y", "1"))},
 		},
 		{
-			"a list", []int{2, 3}, "",
+			"a list",
+			[]int{2, 3},
+			"",
 			[]tx{
 				ok(5, 6, add("x", "1")), unknown(10, 0, add("x", "2")), ok(20, 30, r("x", "1 2"), w("y", "1")),
 				ok(21, 31, r("y", ""), add("x", "3")), ok(40, 0, r("x", "1 2 3")),
 			},
 		},
 		{
-			"a list of which the write that floats is one of the two", []int{0, 1}, "",
+			"a list of which the write that floats is one of the two",
+			[]int{0, 1},
+			"",
 			[]tx{unknown(10, 0, r("y", ""), add("x", "1")), ok(11, 21, r("x", ""), w("y", "1")), ok(30, 0, r("x", "1"))},
 		},
 		{
-			"a lock that was taken after somebody else's commit", []int{0, 2}, "",
+			"a lock that was taken after somebody else's commit",
+			[]int{0, 2},
+			"",
 			[]tx{
 				locked(unknown(10, 0, r("y", ""), at(16, lock("x")), w("x", "2"))), ok(12, 15, w("x", "1")),
 				ok(17, 25, r("x", "1"), w("y", "1")), ok(40, 0, r("x", "2")),
