@@ -116,8 +116,9 @@ func (p *prewrite) checkConflict(r *mvcc.Reader, key, raw []byte) error {
 // locked. It compares with for_update_ts: what was committed before the transaction's
 // last statement that locked something is no conflict, as it is none for the keys of that
 // statement. (TiKV, as far as is known, compares with start_ts where it is asked for this
-// check, as of an optimistic transaction, and so refuses more.) Newer Rollbacks are those of transactions that never had a claim on the
-// key, so that they are passed over; the transaction's own one may lie below.
+// check, as of an optimistic transaction, and so refuses more.) Newer Rollbacks are those
+// of transactions that never had a claim on the key, so that they are passed over; the
+// transaction's own one may lie below.
 func (p *prewrite) checkUnlocked(r *mvcc.Reader, key, raw []byte) error {
 	startTS := p.req.StartVersion
 	v, ok, err := r.SeekWrite(key, codec.MaxTS)

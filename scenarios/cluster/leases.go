@@ -74,7 +74,7 @@ func (l *leases) merged(region uint64, node string) {
 // away.
 func (l *leases) useless(region uint64, s *store) {
 	if by := l.absorbed[region]; by != "" && s.server != nil && s.server.UsesLease(region) {
-		invariant.Fail("leases: %s still holds its lease of region %d, which is part of another region on %s", s.node.Name(), region, by)
+		invariant.Fail("leases: %s uses a lease of region %d, which is part of another region on %s", s.node.Name(), region, by)
 	}
 }
 
