@@ -205,7 +205,12 @@ func (s *scheduler) small(r *regionInfo) bool {
 	case cfg.MergeSize > 0 && r.size > cfg.MergeSize, cfg.MergeKeys > 0 && r.keys > cfg.MergeKeys:
 		return false
 	}
-	return s.whole(r) && (r.reshaped == 0 || s.now-r.reshaped >= cfg.MergeDelay)
+	if !s.whole(r) {
+		return false
+	}
+	young := r.reshaped != 0 && s.now-r.reshaped < cfg.MergeDelay
+	s.later = s.later || young
+	return !young
 }
 
 // align returns the steps that move the peers of a region to the stores of

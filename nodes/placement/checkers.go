@@ -179,7 +179,11 @@ func (s *scheduler) remove(kind OperatorKind, r *regionInfo, p *metapb.Peer) *op
 // store should have done so long ago. It may be unable to, for a single key has
 // all of the versions that make the region large: it is told less and less often.
 func (s *scheduler) checkSize(r *regionInfo) *operator {
-	if r.inJoint() || r.large == 0 || s.now-r.large < s.l.s.cfg.Scheduling.SplitDelay<<min(r.told, splitPatience) {
+	if r.inJoint() || r.large == 0 {
+		return nil
+	}
+	if s.now-r.large < s.l.s.cfg.Scheduling.SplitDelay<<min(r.told, splitPatience) {
+		s.later = true
 		return nil
 	}
 	markTooLarge.Reached()

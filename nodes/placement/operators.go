@@ -30,6 +30,8 @@ type operators struct {
 	running map[uint64]*operator // by region
 	// last is the step that was sent last to a region's leader.
 	last map[uint64]int
+	// changes counts the steps begun and the operators ended.
+	changes uint64
 }
 
 func newOperators(l *leadership) *operators {
@@ -57,6 +59,7 @@ func (ops *operators) begin(op *operator, now time.Duration) {
 		invariant.Check(!ops.busy(region), "placement: two operators of region %d: %v, and now %v", region, ops.running[region], op)
 		ops.running[region] = op
 	}
+	ops.changes++
 	ops.l.s.cfg.Observer.OperatorBegun(op.kind, op.String())
 	if op.absorbing != 0 {
 		ops.l.s.cfg.Observer.MergeBegun(op.meta, op.steps[len(op.steps)-1].(mergeRegion).target)
@@ -76,6 +79,7 @@ func (ops *operators) end(op *operator, outcome OperatorOutcome) {
 		delete(ops.running, region)
 	}
 	delete(ops.last, op.region)
+	ops.changes++
 	ops.l.s.cfg.Observer.OperatorEnded(op.kind, outcome, op.String())
 }
 
@@ -135,6 +139,7 @@ func (ops *operators) settle(op *operator, now time.Duration) (ended bool) {
 	done := ops.merged(op) || r != nil && op.advance(r)
 	if op.current > before {
 		op.since, op.deadline = now, now+ops.l.s.cfg.Scheduling.OperatorTimeout
+		ops.changes++
 	}
 	switch {
 	case done:

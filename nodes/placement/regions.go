@@ -50,6 +50,15 @@ func (r *regionInfo) end() []byte   { return r.meta.EndKey }
 func (r *regionInfo) version() uint64 { return r.meta.GetRegionEpoch().GetVersion() }
 func (r *regionInfo) confVer() uint64 { return r.meta.GetRegionEpoch().GetConfVer() }
 
+// tellsAs reports whether two heartbeats in one epoch of a region tell the same, whenever
+// and in whatever term.
+func (r *regionInfo) tellsAs(other *regionInfo) bool {
+	return r.heard == other.heard && r.leader.GetId() == other.leader.GetId() &&
+		slices.EqualFunc(r.pending, other.pending, func(a, b *metapb.Peer) bool { return a.Id == b.Id }) &&
+		r.size == other.size && r.keys == other.keys && r.measured == other.measured &&
+		r.large == other.large && r.told == other.told
+}
+
 // isPending reports whether a member waits for a snapshot.
 func (r *regionInfo) isPending(peer uint64) bool {
 	return slices.ContainsFunc(r.pending, func(p *metapb.Peer) bool { return p.Id == peer })
@@ -81,6 +90,8 @@ type regionDirectory struct {
 	byStart []*regionInfo
 	byID    map[uint64]*regionInfo
 	gaps    []gap
+	// changes counts the reports that told anything new.
+	changes uint64
 }
 
 func newRegionDirectory() *regionDirectory {
@@ -200,11 +211,15 @@ func (d *regionDirectory) unheard() bool {
 func (d *regionDirectory) put(r *regionInfo) (changed bool, replaced []*regionInfo) {
 	known := d.byID[r.meta.Id]
 	if known != nil && known.version() == r.version() && known.confVer() == r.confVer() {
+		if !known.tellsAs(r) {
+			d.changes++
+		}
 		known.leader, known.term = r.leader, max(r.term, known.term)
 		known.heard, known.at, known.pending, known.size, known.keys = true, r.at, r.pending, r.size, r.keys
 		known.large, known.told, known.measured = r.large, r.told, r.measured
 		return false, nil
 	}
+	d.changes++
 	gone := slices.Clone(d.overlapping(r))
 	if known != nil && !slices.Contains(gone, known) {
 		gone = append(gone, known) // its range has moved away entirely

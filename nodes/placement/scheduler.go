@@ -15,6 +15,7 @@ var (
 	markUnprepared = invariant.NewMark("placement: balancing waits until most regions are heard of")
 	markNoTarget   = invariant.NewMark("placement: no store can take a replica")
 	markStoreLimit = invariant.NewMark("placement: store has as many peers under way as it may")
+	markJudged     = invariant.NewMark("placement: round left out, for it would find nothing to do, as the last one")
 )
 
 // spareIDs is how many ids of peers are taken before deciding, so that deciding
@@ -41,10 +42,14 @@ type scheduler struct {
 	ids  []uint64 // for new peers
 	// slow is the store whose leaders are evicted because it is slow, 0 if none is.
 	slow uint64
+	// judged is the situation in which the last round found nothing to do, nil if it did.
+	judged *situation
 
 	// The rest is of one round.
 	now    time.Duration
 	stores []*storeLoad // by id
+	// later: some region will be judged otherwise when time has passed.
+	later bool
 }
 
 // reserve sees to it that there are spare ids, and that nobody was given higher
@@ -72,6 +77,22 @@ func (s *scheduler) round(now time.Duration) {
 	s.l.operators.tend(now)
 	s.l.operators.ask(now)
 	s.l.bury()
+	cfg := &s.l.s.cfg.Scheduling
+	before := s.situation()
+	if !cfg.everyRound && markJudged.Sometimes(before.equal(s.judged)) {
+		return
+	}
+	s.judged, s.later = nil, false
+	ids, slow := len(s.ids), s.slow
+	s.judge()
+	begun := s.l.operators.changes != before.operators
+	if !begun && !s.later && len(s.ids) == ids && s.slow == slow {
+		s.judged = before
+	}
+}
+
+// judge looks at all regions and begins what has to be done.
+func (s *scheduler) judge() {
 	s.weigh()
 	cfg := &s.l.s.cfg.Scheduling
 	for _, r := range s.l.regions.byStart {

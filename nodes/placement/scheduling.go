@@ -55,6 +55,9 @@ type Scheduling struct {
 	// default 10 s.
 	MergeSize, MergeKeys uint64
 	MergeDelay           time.Duration
+
+	// everyRound: no round is left out, though it would find nothing to do (situation).
+	everyRound bool
 }
 
 func (c Scheduling) withDefaults(regions []*metapb.Region) Scheduling {

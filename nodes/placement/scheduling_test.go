@@ -34,12 +34,17 @@ import (
 //	burden N                      stores say that they hold so many more peers
 //	abdicate                      the operators are given up, as at the end of a leadership
 //	failover                      the leader begins anew, with what is saved
-func TestScheduling(t *testing.T) {
+func TestScheduling(t *testing.T) { playScheduling(t, false) }
+
+// TestSchedulingEveryRound: the same is decided if no round is left out.
+func TestSchedulingEveryRound(t *testing.T) { playScheduling(t, true) }
+
+func playScheduling(t *testing.T, everyRound bool) {
 	datadriven.Walk(t, "testdata/scheduling", func(t *testing.T, path string) {
 		var m *model
 		datadriven.RunTest(t, path, func(t *testing.T, td *datadriven.TestData) string {
 			if td.Cmd == "config" {
-				m = newModel(t, td)
+				m = newModel(t, td, everyRound)
 				return ""
 			}
 			return m.command(t, td)
@@ -104,12 +109,13 @@ func (m *model) RegionKnown(uint64, *metapb.Region) {}
 
 // newModel configures a story: the fields are those of Scheduling in lower case,
 // replica-check is on unless it is "off".
-func newModel(t *testing.T, td *datadriven.TestData) *model {
+func newModel(t *testing.T, td *datadriven.TestData, everyRound bool) *model {
 	m := &model{}
 	cfg := Config{DisconnectedAfter: 500 * time.Millisecond, DownAfter: 2 * time.Second, Observer: m}
 	s := &cfg.Scheduling
 	s.Interval, s.Replicas, s.ReplicaCheck = 100*time.Millisecond, 3, true
 	s.OperatorTimeout = 3 * time.Second
+	s.everyRound = everyRound
 	s.MergeDelay, s.SplitDelay = time.Second, time.Second
 	for _, arg := range td.CmdArgs {
 		n := 0

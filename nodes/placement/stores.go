@@ -245,15 +245,12 @@ func (d *storeDirectory) ids() (ids []uint64) {
 // left: in no region as its leader has told this leadership, nor on the store
 // itself as far as it says.
 func (l *leadership) bury() {
-	if !l.regions.complete() {
-		return
-	}
 	for _, id := range l.stores.ids() {
 		s := l.stores.stores[id]
 		switch {
 		case s.meta.State != metapb.StoreState_Offline, l.stores.saving[id] != nil:
 			continue
-		case l.regions.onStore(id):
+		case !l.regions.complete(), l.regions.onStore(id):
 			continue
 		case l.stores.silence(s, l.s.env.Clock.Monotonic()) != StoreDown && !s.meta.PhysicallyDestroyed && s.stats.GetRegionCount() > 0:
 			markNotEmpty.Reached()

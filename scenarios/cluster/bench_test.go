@@ -19,6 +19,8 @@ type load struct {
 	// writes a virtual second, spread over the first loaded regions.
 	writes, loaded int
 	hibernate      time.Duration
+	// scheduled: the placement driver keeps replicas and leaders where they should be.
+	scheduled bool
 }
 
 // start builds the cluster and lets it come to rest.
@@ -28,6 +30,13 @@ func (l load) start(b testing.TB) (c *Cluster, done *int) {
 	p.Cluster.API, p.Cluster.Stores, p.Cluster.Placement = plan.Raw, 5, 3
 	p.Workload.Name, p.Workload.Clients, p.Workload.Keys = "register", 1, l.regions
 	p.Knobs.Hibernate = plan.Duration(l.hibernate)
+	if l.scheduled {
+		p.Scheduling = plan.Scheduling{
+			Interval: plan.Duration(100 * time.Millisecond), MaxStoreDownTime: plan.Duration(10 * time.Second),
+			OperatorTimeout: plan.Duration(10 * time.Second), OperatorLimit: 16, StoreLimit: 4,
+			ReplicaCheck: true, BalanceLeaders: true, BalanceRegions: true,
+		}
+	}
 	for i := 1; i < l.regions; i++ {
 		p.Cluster.SplitKeys = append(p.Cluster.SplitKeys, loadKey(i))
 	}
@@ -107,6 +116,8 @@ func BenchmarkIdle(b *testing.B) {
 	for _, regions := range []int{100, 1000} {
 		b.Run(fmt.Sprintf("awake/regions=%d", regions), load{regions: regions}.measure)
 		b.Run(fmt.Sprintf("hibernating/regions=%d", regions), load{regions: regions, hibernate: time.Second}.measure)
+		b.Run(fmt.Sprintf("scheduled/regions=%d", regions),
+			load{regions: regions, hibernate: time.Second, scheduled: true}.measure)
 	}
 }
 
