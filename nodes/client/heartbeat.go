@@ -2,6 +2,7 @@ package client
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 
@@ -12,8 +13,9 @@ import (
 
 //nolint:gochecknoglobals // marks register once
 var (
-	markHeartbeat     = invariant.NewMark("client: primary lock kept alive")
-	markHeartbeatGone = invariant.NewMark("client: primary lock gone at heartbeat")
+	markHeartbeat      = invariant.NewMark("client: primary lock kept alive")
+	markHeartbeatGone  = invariant.NewMark("client: primary lock gone at heartbeat")
+	markHeartbeatEarly = invariant.NewMark("client: primary not yet locked at heartbeat")
 )
 
 // heartbeat keeps the primary lock of a transaction alive: of a pessimistic one
@@ -22,15 +24,24 @@ var (
 type heartbeat struct {
 	started, stopped bool
 	timer            env.Timer
+	// since is the monotonic instant at which a store has told that the primary is
+	// locked, and as far as is known nobody has released it; zero if none has.
+	since time.Duration
 }
 
-// start begins to keep tx alive once its primary is locked.
+// start begins to keep tx alive once its primary may be locked.
 func (h *heartbeat) start(tx *Txn) {
 	if !h.started {
 		h.started = true
 		h.arm(tx)
 	}
 }
+
+// locked notes that a store has locked the primary.
+func (h *heartbeat) locked(tx *Txn) { h.since = tx.client.env.Clock.Monotonic() }
+
+// released notes that the primary's lock is being released.
+func (h *heartbeat) released() { h.since = 0 }
 
 func (h *heartbeat) stop() {
 	h.stopped = true
@@ -48,9 +59,11 @@ func (h *heartbeat) arm(tx *Txn) {
 	})
 }
 
-// beat extends the TTL once, unless the transaction has ended meanwhile.
+// beat extends the TTL once, unless the transaction has ended meanwhile. That there is no
+// lock means this only if there was one before: the lock may still be on its way, or be
+// held up by another one, or a statement runs again and takes it anew.
 func (h *heartbeat) beat(t env.Task, tx *Txn) {
-	primary := tx.primary
+	primary, since := tx.primary, h.since
 	if h.stopped || primary == nil {
 		return
 	}
@@ -63,15 +76,14 @@ func (h *heartbeat) beat(t env.Task, tx *Txn) {
 	}
 	markHeartbeat.Reached()
 	err := c.send(t, &b, txnBounds(primary), call{rpc.KvTxnHeartBeat, ctx, req, resp})
-	if err == nil && resp.Error != nil && !tx.unlockedYet() {
+	gone := err == nil && resp.Error != nil
+	if gone && since != 0 && since == h.since {
 		// Committed or rolled back; the commit will find out which.
 		markHeartbeatGone.Reached()
 		return
 	}
+	markHeartbeatEarly.Sometimes(gone)
 	if bytes.Equal(tx.primary, primary) {
 		h.arm(tx)
 	}
 }
-
-// unlockedYet reports whether the primary's lock may only be on its way.
-func (tx *Txn) unlockedYet() bool { return tx.options.Pessimistic && tx.lockCount == 0 }

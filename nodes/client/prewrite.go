@@ -75,6 +75,9 @@ func (x *committer) prewritePart(t env.Task, s span) (rounds int) {
 		case v.fate == answered && len(resp.Errors) == 0:
 			x.noteLocks(now)
 			x.accept(req, resp)
+			if now.lo == 0 {
+				x.tx.heartbeat.locked(x.tx)
+			}
 			s.lo = now.hi
 			continue
 		case v.fate == answered:

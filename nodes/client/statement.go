@@ -329,6 +329,9 @@ func (st *statement) noteSent(s span) {
 // note takes over the answer of a store.
 func (st *statement) note(s span, resp *kvrpcpb.PessimisticLockResponse) {
 	st.noteSent(s)
+	if bytes.Equal(st.keys[s.lo], st.tx.primary) {
+		st.tx.heartbeat.locked(st.tx)
+	}
 	invariant.Check(len(resp.Values) == s.hi-s.lo && len(resp.NotFounds) == s.hi-s.lo,
 		"client: %d keys locked, %d values returned", s.hi-s.lo, len(resp.Values))
 	for i := s.lo; i < s.hi; i++ {
@@ -362,6 +365,9 @@ func (st *statement) undo() {
 		}
 	}
 	clear(st.sent)
+	if st.tx.lockCount == 0 {
+		st.tx.heartbeat.released()
+	}
 	if len(keys) > 0 {
 		markStatementUndone.Reached()
 		st.tx.client.unlockInBackground(keys, st.tx.snapshot.ts, st.ts)

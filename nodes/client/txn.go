@@ -266,7 +266,8 @@ func (tx *Txn) release() {
 // if nothing was written: what the statement has read is of one instant. Several
 // statements each read what was newest, and together that is of one instant only
 // if the locks of the first ones were held until the last. Their TTL may have been
-// over, and so they are committed like writes, by which it is found out.
+// over, and so they are committed like writes, by which it is found out. What LockKeys
+// has named is not locked before.
 func (tx *Txn) writes() bool {
 	if !tx.options.Pessimistic {
 		return len(tx.buffer.sorted) > 0
@@ -277,10 +278,10 @@ func (tx *Txn) writes() bool {
 	return tx.changes()
 }
 
-// changes reports whether the transaction is to change anything.
+// changes reports whether the transaction is to change anything, or has yet to lock it.
 func (tx *Txn) changes() bool {
 	for i := range tx.buffer.sorted {
-		if tx.buffer.sorted[i].kind != writeLock {
+		if w := &tx.buffer.sorted[i]; w.kind != writeLock || !w.locked {
 			return true
 		}
 	}

@@ -18,8 +18,16 @@ func (p *prewrite) check(r *mvcc.Reader, i int, m *kvrpcpb.Mutation) (own *mvcc.
 	}
 	if lock != nil {
 		own, done, err = p.checkLock(lock, action, m.Key)
-		if err != nil || done || action != kvrpcpb.PrewriteRequest_DO_CONSTRAINT_CHECK {
+		switch {
+		case err != nil, done:
 			return own, done, err
+		case action != kvrpcpb.PrewriteRequest_DO_CONSTRAINT_CHECK:
+			// The lock does not say what it has been taken for. (TiKV does not look, and
+			// relies on a client that knows what it found when it locked the key.)
+			if m.Op == kvrpcpb.Op_Insert {
+				err = p.checkNotExists(r, key, m.Key)
+			}
+			return own, false, err
 		}
 		// A statement that failed has left its lock, which proves nothing.
 		markPrewriteLeft.Reached()

@@ -39,6 +39,8 @@ func (s *Scheduler) PessimisticLock(t env.Task, req *kvrpcpb.PessimisticLockRequ
 	switch {
 	case o.unknown:
 		return nil
+	case o.region != nil:
+		// That the key is locked was not confirmed: nobody here may be told when it is not.
 	case o.key.GetLocked() != nil && req.WaitTimeout >= 0:
 		o.key, o.region = s.waitForLock(t, req, o.key.Locked)
 	}
@@ -170,14 +172,14 @@ func (a *acquire) look(r *mvcc.Reader, i int, m *kvrpcpb.Mutation) error {
 	return nil
 }
 
-// write sets the lock; one that is there already becomes younger.
+// write sets the lock; one that is there already becomes younger. It names the primary of
+// the request: an attempt of the statement that was given up may have had another one.
 func (a *acquire) write(b *batch, key []byte, own *mvcc.Lock) {
 	lock := mvcc.Lock{
 		Type: mvcc.LockPessimistic, Primary: a.req.PrimaryLock, StartTS: a.req.StartVersion,
 		TTL: a.req.LockTtl, ForUpdateTS: a.req.ForUpdateTs, MinCommitTS: a.req.MinCommitTs,
 	}
 	if own != nil {
-		lock.Primary = own.Primary
 		lock.TTL, lock.MinCommitTS = max(lock.TTL, own.TTL), max(lock.MinCommitTS, own.MinCommitTS)
 	}
 	b.putLock(key, &lock)
