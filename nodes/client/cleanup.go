@@ -31,7 +31,7 @@ func (c *Client) cleanup(t env.Task, b *backoff, primary []byte, startTS, now ui
 		return txnStatus{}, nil
 	}
 	if resp.Error != nil {
-		return txnStatus{}, keyError(resp.Error)
+		return txnStatus{}, statusError(resp.Error)
 	}
 	if !markCleanupFound.Sometimes(resp.CommitVersion > 0) {
 		markCleanedUp.Reached()

@@ -278,7 +278,8 @@ func (c *Client) statusOf(t env.Task, b *backoff, lock *kvrpcpb.LockInfo, inq *i
 	return status, nil
 }
 
-// What CheckTxnStatus may say instead of a status.
+// What CheckTxnStatus may say instead of a status. There is also neither lock nor record of
+// what is settled by garbage collection: the lock in hand is gone as well.
 var (
 	errTxnNotFound = errors.New("transaction has neither lock nor record at its primary")
 	errNotPrimary  = errors.New("lock at the primary names another primary")
@@ -299,16 +300,21 @@ func (c *Client) checkTxnStatus(
 	if err := c.send(t, b, codec.EncodeBytes(primary), call{rpc.KvCheckTxnStatus, ctx, req, resp}); err != nil {
 		return txnStatus{}, err
 	}
-	if ke := resp.Error; ke != nil {
-		switch {
-		case ke.TxnNotFound != nil:
-			return txnStatus{}, errTxnNotFound
-		case ke.PrimaryMismatch != nil:
-			return txnStatus{}, errNotPrimary
-		}
-		return txnStatus{}, keyError(ke)
+	if resp.Error != nil {
+		return txnStatus{}, statusError(resp.Error)
 	}
 	return c.readStatus(resp, startTS, inq.now), nil
+}
+
+// statusError translates the refusal to tell the fate of a transaction.
+func statusError(ke *kvrpcpb.KeyError) error {
+	switch {
+	case ke.TxnNotFound != nil:
+		return errTxnNotFound
+	case ke.PrimaryMismatch != nil:
+		return errNotPrimary
+	}
+	return keyError(ke)
 }
 
 // readStatus translates the answer of CheckTxnStatus and notes a determined one.

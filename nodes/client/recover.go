@@ -100,7 +100,7 @@ func (c *Client) checkSecondaries(t env.Task, b *backoff, keys [][]byte, startTS
 			continue
 		}
 		if resp.Error != nil {
-			return 0, keyError(resp.Error)
+			return 0, statusError(resp.Error)
 		}
 		rec.note(resp, n)
 		return n, nil

@@ -23,7 +23,7 @@ type checkSecondaryLocks struct {
 func (s *Scheduler) CheckSecondaryLocks(t env.Task, req *kvrpcpb.CheckSecondaryLocksRequest) *kvrpcpb.CheckSecondaryLocksResponse {
 	s.raiseMaxTS(req.StartVersion)
 	c := &checkSecondaryLocks{req: req, keys: encodeKeys(req.Keys)}
-	o := s.runAbove(t, req.Context, settled, req.StartVersion, c.keys, c.process)
+	o := s.runAbove(t, req.Context, inquired(req.Keys[0]), req.StartVersion, c.keys, c.process)
 	switch {
 	case o.unknown:
 		return nil

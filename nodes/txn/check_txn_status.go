@@ -25,7 +25,7 @@ func (s *Scheduler) CheckTxnStatus(t env.Task, req *kvrpcpb.CheckTxnStatusReques
 	s.raiseMaxTS(req.CurrentTs)
 	keys := encodeKeys([][]byte{req.PrimaryKey})
 	c := &checkTxnStatus{req: req, key: keys[0]}
-	o := s.runAbove(t, req.Context, settled, req.LockTs, keys, c.process)
+	o := s.runAbove(t, req.Context, inquired(req.PrimaryKey), req.LockTs, keys, c.process)
 	switch {
 	case o.unknown:
 		return nil
@@ -80,7 +80,7 @@ func (c *checkTxnStatus) locked(r *mvcc.Reader, b *batch, lock *mvcc.Lock) error
 		}
 		markCheckExpired.Reached()
 		c.resp.Action = kvrpcpb.Action_TTLExpireRollback
-		return rollbackLock(r, b, c.key, lock)
+		return rollbackLock(r, b, c.key, lock, true)
 	}
 	c.push(b, lock)
 	c.report(lock)

@@ -31,7 +31,7 @@ func rollbackKeys(snapshot Snapshot, b *batch, keys [][]byte, startTS uint64) er
 	r := mvcc.NewReader(snapshot, first, last)
 	defer r.Close()
 	for _, key := range keys {
-		commitTS, err := rollbackKey(r, b, key, startTS)
+		commitTS, err := rollbackKey(r, b, key, startTS, false)
 		if err != nil {
 			return err
 		}
@@ -42,14 +42,14 @@ func rollbackKeys(snapshot Snapshot, b *batch, keys [][]byte, startTS uint64) er
 	return nil
 }
 
-// Cleanup rolls back a transaction on one key if its lock there has expired at
-// CurrentTs; a CurrentTs of zero means at once. A committed transaction is
-// reported by CommitVersion.
+// Cleanup rolls back a transaction on one key, by which its fate is decided, if its lock
+// there has expired at CurrentTs; a CurrentTs of zero means at once. A committed
+// transaction is reported by CommitVersion.
 func (s *Scheduler) Cleanup(t env.Task, req *kvrpcpb.CleanupRequest) *kvrpcpb.CleanupResponse {
 	keys := encodeKeys([][]byte{req.Key})
 	var commitTS uint64
 	s.raiseMaxTS(req.StartVersion)
-	o := s.runAbove(t, req.Context, settled, req.StartVersion, keys, func(snapshot Snapshot, b *batch) error {
+	o := s.runAbove(t, req.Context, inquired(req.Key), req.StartVersion, keys, func(snapshot Snapshot, b *batch) error {
 		r := mvcc.NewReader(snapshot, keys[0], keys[0])
 		defer r.Close()
 		lock, err := r.LoadLock(keys[0])
@@ -60,7 +60,7 @@ func (s *Scheduler) Cleanup(t env.Task, req *kvrpcpb.CleanupRequest) *kvrpcpb.Cl
 		if own && req.CurrentTs != 0 && !expired(lock, req.CurrentTs) {
 			return lockedError(req.Key, lock)
 		}
-		commitTS, err = rollbackKey(r, b, keys[0], req.StartVersion)
+		commitTS, err = rollbackKey(r, b, keys[0], req.StartVersion, true)
 		return err
 	})
 	if o.unknown {

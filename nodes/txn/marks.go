@@ -22,6 +22,7 @@ var (
 	markCommitExpired        = invariant.NewMark("txn: commit below the minimal commit timestamp")
 	markCommitOverlap        = invariant.NewMark("txn: commit took over a rollback at its timestamp")
 	markRollbackProtected    = invariant.NewMark("txn: protected rollback written")
+	markRollbackLeft         = invariant.NewMark("txn: cleanup met a lock that names another primary")
 	markRollbackCollapsed    = invariant.NewMark("txn: older rollback collapsed")
 	markRollbackOverlapped   = invariant.NewMark("txn: rollback noted in the commit of another transaction")
 	markRollbackInLock       = invariant.NewMark("txn: rollback noted in the lock of another transaction")

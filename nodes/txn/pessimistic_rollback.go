@@ -12,7 +12,10 @@ import (
 // the transaction may lock the key again.
 func (s *Scheduler) PessimisticRollback(t env.Task, req *kvrpcpb.PessimisticRollbackRequest) *kvrpcpb.PessimisticRollbackResponse {
 	keys := encodeKeys(req.Keys)
-	o := s.runAbove(t, req.Context, settled, req.StartVersion, keys, func(snapshot Snapshot, b *batch) error {
+	o := s.runAbove(t, req.Context, known, req.StartVersion, keys, func(snapshot Snapshot, b *batch) error {
+		if s.safe.isGone(req.StartVersion) {
+			return nil
+		}
 		if hasDuplicates(keys) {
 			return abort("pessimistic rollback of a key twice")
 		}

@@ -46,7 +46,10 @@ func (s *Scheduler) resolveKeys(t env.Task, req *kvrpcpb.ResolveLockRequest) out
 	if hasDuplicates(keys) {
 		return outcome{key: &kvrpcpb.KeyError{Abort: "resolve of a key twice"}}
 	}
-	return s.runAbove(t, req.Context, settled, req.StartVersion, keys, func(snapshot Snapshot, b *batch) error {
+	return s.runAbove(t, req.Context, known, req.StartVersion, keys, func(snapshot Snapshot, b *batch) error {
+		if s.safe.isGone(req.StartVersion) {
+			return nil
+		}
 		if req.CommitVersion == 0 {
 			return rollbackKeys(snapshot, b, keys, req.StartVersion)
 		}
@@ -78,7 +81,8 @@ func (s *Scheduler) resolveRegion(t env.Task, req *kvrpcpb.ResolveLockRequest) o
 		if len(keys) == 0 {
 			return outcome{}
 		}
-		o := s.runAbove(t, req.Context, settled, oldest, keys, func(snapshot Snapshot, b *batch) error {
+		o := s.runAbove(t, req.Context, known, oldest, keys, func(snapshot Snapshot, b *batch) error {
+			maps.DeleteFunc(fates, func(startTS, _ uint64) bool { return s.safe.isGone(startTS) })
 			return resolveFound(snapshot, b, keys, fates)
 		})
 		if o.unknown || o.region != nil || o.key != nil || len(keys) < resolveBatch {
@@ -139,7 +143,7 @@ func resolveFound(snapshot Snapshot, b *batch, keys [][]byte, fates map[uint64]u
 		switch {
 		case !ok:
 		case commitTS == 0:
-			err = rollbackLock(r, b, key, lock)
+			err = rollbackLock(r, b, key, lock, false)
 		default:
 			_, err = commitKey(r, b, key, lock.StartTS, commitTS)
 		}

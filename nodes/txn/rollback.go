@@ -29,14 +29,15 @@ func expired(lock *mvcc.Lock, currentTS uint64) bool {
 
 // rollbackKey rolls back the transaction startTS on one key, whether or not it
 // has a lock there, and whatever the lock's age. It returns the commit
-// timestamp instead if the transaction is committed.
-func rollbackKey(r *mvcc.Reader, b *batch, key []byte, startTS uint64) (commitTS uint64, err error) {
+// timestamp instead if the transaction is committed. decides says that the caller takes
+// this key for the primary.
+func rollbackKey(r *mvcc.Reader, b *batch, key []byte, startTS uint64, decides bool) (commitTS uint64, err error) {
 	lock, err := r.LoadLock(key)
 	if err != nil {
 		return 0, err
 	}
 	if lock != nil && lock.StartTS == startTS {
-		return 0, rollbackLock(r, b, key, lock)
+		return 0, rollbackLock(r, b, key, lock, decides)
 	}
 	rec, err := r.CommitRecord(key, startTS)
 	if err != nil {
@@ -54,8 +55,10 @@ func rollbackKey(r *mvcc.Reader, b *batch, key []byte, startTS uint64) (commitTS
 	}
 }
 
-// rollbackLock removes a transaction's lock and value and leaves a Rollback.
-func rollbackLock(r *mvcc.Reader, b *batch, key []byte, lock *mvcc.Lock) error {
+// rollbackLock removes a transaction's lock and value and leaves a Rollback. That of the
+// key that decides is protected even if the lock names another primary: a statement that
+// failed may have left it, and its transaction has chosen this key since.
+func rollbackLock(r *mvcc.Reader, b *batch, key []byte, lock *mvcc.Lock, decides bool) error {
 	rec, err := r.CommitRecord(key, lock.StartTS)
 	if err != nil {
 		return err
@@ -69,7 +72,9 @@ func rollbackLock(r *mvcc.Reader, b *batch, key []byte, lock *mvcc.Lock) error {
 	if rec.Fate == mvcc.FateRolledBack {
 		return nil
 	}
-	return writeRollback(r, b, key, lock.StartTS, isPrimary(key, lock), rec.Overlapped)
+	primary := isPrimary(key, lock)
+	markRollbackLeft.Sometimes(decides && !primary)
+	return writeRollback(r, b, key, lock.StartTS, primary || decides, rec.Overlapped)
 }
 
 // rollbackMissing leaves a Rollback for a transaction that has neither a lock

@@ -15,6 +15,8 @@ var (
 	markSafePointClosed  = invariant.NewMark("txn: read or lock refused below the safe point")
 	markSafePointSettled = invariant.NewMark("txn: fate of a transaction below the safe point not told")
 	markSafePointUnknown = invariant.NewMark("txn: request to a store that does not know the safe points")
+	markSafePointInquiry = invariant.NewMark("txn: fate of a transaction asked for that is settled meanwhile")
+	markSafePointGone    = invariant.NewMark("txn: lock to resolve was of a transaction that is settled meanwhile")
 	markSafePointWaits   = invariant.NewMark("txn: safe point waits for commands below it")
 )
 
@@ -91,7 +93,7 @@ func closed(p *safePoints, ts uint64) error {
 	return nil
 }
 
-// settled is the bound of what goes on.
+// settled is the bound of what goes on, for the transaction's own client.
 func settled(p *safePoints, ts uint64) error {
 	if err := p.checkKnown(); err != nil {
 		return err
@@ -100,6 +102,30 @@ func settled(p *safePoints, ts uint64) error {
 		return abort("transaction %d is too old: its fate is no longer known below %d", ts, p.Settled)
 	}
 	return nil
+}
+
+// inquired is the bound of an inquiry by somebody who has met a lock of the transaction.
+// Nothing of it is kept, so that nobody can be told its fate; but the lock is gone, too, and
+// whoever met it has to look again.
+func inquired(primary []byte) bound {
+	return func(p *safePoints, ts uint64) error {
+		if err := p.checkKnown(); err != nil {
+			return err
+		}
+		if markSafePointInquiry.Sometimes(ts < p.Settled) {
+			return txnNotFoundError(ts, primary)
+		}
+		return nil
+	}
+}
+
+// known is no bound, where a store knows the bounds: see isGone.
+func known(p *safePoints, _ uint64) error { return p.checkKnown() }
+
+// isGone reports whether no lock of the transaction is left anywhere, since it is settled:
+// who knows its fate and comes to resolve one has nothing to do.
+func (p *safePoints) isGone(startTS uint64) bool {
+	return markSafePointGone.Sometimes(startTS < p.Settled)
 }
 
 func (p *safePoints) checkKnown() error {
