@@ -90,8 +90,8 @@ func (p *peer) givesWayTo(r *receivedSnapshot) bool {
 // obstacle returns a peer that overlaps a snapshot for p and does not give way to
 // it, nil if there is none.
 func (s *Store) obstacle(p *peer, r *receivedSnapshot) *peer {
-	for _, q := range s.ranges {
-		if q != p && overlaps(q.region.GetStartKey(), q.region.GetEndKey(), r.region.GetStartKey(), r.region.GetEndKey()) && !q.givesWayTo(r) {
+	for _, q := range s.within(r.region.GetStartKey(), r.region.GetEndKey()) {
+		if q != p && !q.givesWayTo(r) {
 			return q
 		}
 	}
