@@ -252,7 +252,8 @@ func (l *leadership) bury() {
 			continue
 		case !l.regions.complete(), l.regions.onStore(id):
 			continue
-		case l.stores.silence(s, l.s.env.Clock.Monotonic()) != StoreDown && !s.meta.PhysicallyDestroyed && s.stats.GetRegionCount() > 0:
+		case l.stores.silence(s, l.s.env.Clock.Monotonic()) != StoreDown && !s.meta.PhysicallyDestroyed && (s.stats == nil || s.stats.GetRegionCount() > 0):
+			// It has peers, as it says, or may have: this leadership has not heard of it.
 			markNotEmpty.Reached()
 			continue
 		}

@@ -17,7 +17,7 @@ func (p *peer) tendMembers() {
 	}
 	switch {
 	case !staysVoter(p.meta):
-		if p.s.ticks-p.handedOver >= p.s.cfg.ElectionTick || p.handedOver == 0 {
+		if !p.triedToHandOver() {
 			p.handOver()
 		}
 	case inJoint(p.region) && !p.changing():
@@ -38,11 +38,21 @@ func (p *peer) handOver() {
 	// Raft forgets now and then who is active; the next tick will tell.
 	if best != 0 {
 		markHandedOver.Reached()
-		p.handedOver = p.s.ticks
-		p.stir()
-		p.node.TransferLeader(best)
-		p.s.markDirty(p)
+		p.handOverTo(best)
 	}
+}
+
+func (p *peer) handOverTo(heir uint64) {
+	p.handedOver = p.s.ticks
+	p.stir()
+	p.node.TransferLeader(heir)
+	p.s.markDirty(p)
+}
+
+// triedToHandOver reports whether the peer has tried to hand over within the time
+// for which raft goes on trying.
+func (p *peer) triedToHandOver() bool {
+	return p.handedOver != 0 && p.s.ticks-p.handedOver < p.s.cfg.ElectionTick
 }
 
 // pendingPeers are the members that lack entries which the log no longer has:

@@ -63,6 +63,12 @@ type merge struct {
 	// peer says, and into the one that has absorbed it here.
 	told, into *metapb.Region
 	inquiry    inquiry // whether the peer of that region that is to be here was removed
+
+	// refused: since the last tick raft has asked for a snapshot in vain, the region
+	// is merging. heir is the peer to which the leadership of a source or of its
+	// target was passed on last; see merge_leaders.go.
+	refused bool
+	heir    uint64
 }
 
 func (m *merge) load(state *raft_serverpb.RegionLocalState) {

@@ -12,14 +12,23 @@ import (
 	"simrun/nodes/invariant"
 )
 
-// tendMerge is called at every tick, and when a PrepareMerge was applied. A source
-// looks at the peer of its target on this store: if that is as PrepareMerge
-// says, and leads, it gets the CommitMerge; if it has gone on without it, the
-// merge has to be rolled back.
+// tendMerge is called at every tick, and when a PrepareMerge was applied.
 func (p *peer) tendMerge() {
+	refused := p.merge.refused
+	p.merge.refused = false
 	if !p.merging() || p.destroyed {
 		return
 	}
+	p.tendTarget()
+	if refused && p.isLeader() {
+		p.passSourceOn()
+	}
+}
+
+// tendTarget lets a source look at the peer of its target on this store: if that
+// is as PrepareMerge says, and leads, it gets the CommitMerge; if it has gone on
+// without it, the merge has to be rolled back.
+func (p *peer) tendTarget() {
 	s, want := p.s, p.merge.state.GetTarget()
 	expected := want.GetRegionEpoch()
 	t := s.byRegion[want.GetId()]
@@ -57,9 +66,8 @@ func (p *peer) proposeCommit(t *peer) {
 	if p.log.truncatedIndex >= st.GetMinIndex() {
 		// This peer was restored by a snapshot and lacks entries that the slowest may
 		// need. Others have them.
-		if markMergeLacksEntries.Reached(); p.s.ticks-t.handedOver >= p.s.cfg.ElectionTick || t.handedOver == 0 {
-			t.handOver()
-		}
+		markMergeLacksEntries.Reached()
+		p.passTargetOn(t)
 		return
 	}
 	entries, err := p.log.Entries(st.GetMinIndex(), st.GetCommit()+1, ^uint64(0))

@@ -20,6 +20,8 @@ var (
 	markMergeOnlyApplies     = invariant.NewMark("raftstore: source had only to apply its log to be merged")
 	markMergeOnlyCommits     = invariant.NewMark("raftstore: source had the log but not the commit index of its merge")
 	markMergeLacksEntries    = invariant.NewMark("raftstore: source lacks entries that its merge has to carry")
+	markMergePassedOn        = invariant.NewMark("raftstore: source that is merging passes its leadership on, a peer needs a snapshot")
+	markMergeSkipsHeir       = invariant.NewMark("raftstore: target not passed on to a store whose source has not prepared")
 	markMergeKeepsLog        = invariant.NewMark("raftstore: log not compacted, the region is merging")
 	markMergeNoSnapshot      = invariant.NewMark("raftstore: snapshot deferred, the region is merging")
 	markMergeReplaced        = invariant.NewMark("raftstore: source replaced by a snapshot of its target")

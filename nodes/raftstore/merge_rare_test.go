@@ -325,7 +325,7 @@ func TestMergeRecords(t *testing.T) {
 	if len(records) != recordsMax+1 || absorbed(records, 10) || absorbed(records, 11) || !absorbed(records, 12) || !absorbed(records, 500) {
 		t.Fatalf("%d records: %v", len(records), records)
 	}
-	for version, want := range map[uint64]bool{100: false, 101: true, 200: true} {
+	for version, want := range map[uint64]bool{100: false, 101: false, 102: true, 200: true} {
 		if neverMerged(records, source, &metapb.RegionEpoch{Version: version}) != want {
 			t.Errorf("records prove something as of version %d: %t", version, !want)
 		}
@@ -334,5 +334,46 @@ func TestMergeRecords(t *testing.T) {
 	records = appendRecords(nil, unknownRecords(), record(502, 300))
 	if neverMerged(records, source, &metapb.RegionEpoch{Version: 400}) {
 		t.Error("a target that has absorbed an unknown past proves something")
+	}
+}
+
+// However many others a target absorbs after a source, it never proves that it has
+// left that source alone; and of one that it has left alone after all these, it
+// does prove it.
+func TestMergeRecordDroppedIsNoProof(t *testing.T) {
+	dropped := reached("record of a merge dropped")
+	region := func(id, version uint64, start, end string) *metapb.Region {
+		return &metapb.Region{
+			Id: id, StartKey: []byte(start), EndKey: []byte(end),
+			RegionEpoch: &metapb.RegionEpoch{Version: version, ConfVer: 1},
+		}
+	}
+	s := &Store{}
+	var records []*raft_serverpb.MergedRecord
+	target := region(1, 100, "", "b")
+	// absorb is what CommitMerge does to a target, whose end is split off again.
+	absorb := func(id, version uint64) *peer {
+		source := &peer{s: s, regionID: id, region: region(id, version, "b", "c")}
+		source.merge.state = &raft_serverpb.MergeState{Commit: 20}
+		inherited := []*raft_serverpb.MergedRecord{mergedRecord(region(id, version-1, "b", "c"), &peer{regionID: id + 1000, region: region(id+1000, 1, "", ""), merge: source.merge}, 7)}
+		records = appendRecords(records, inherited, mergedRecord(target, source, 9))
+		version = union(target, source.region).RegionEpoch.Version
+		target = region(1, version+1, "", "b")
+		return source
+	}
+	expected := target.RegionEpoch
+	first := absorb(10, 50)
+	for i := range uint64(2 * recordsMax) {
+		absorb(11+i, target.RegionEpoch.Version-1+i%3)
+		if !absorbed(records, first.regionID) && neverMerged(records, first, expected) {
+			t.Fatalf("after %d others the target of version %d proves that it has not absorbed region %d", i+1, expected.Version, first.regionID)
+		}
+		alone := &peer{s: s, regionID: 9999}
+		if !neverMerged(records, alone, &metapb.RegionEpoch{Version: target.RegionEpoch.Version - 1}) {
+			t.Fatalf("after %d others, incomplete up to %d, the union of version %d proves nothing", i+1, droppedUpTo(records), target.RegionEpoch.Version-1)
+		}
+	}
+	if dropped() == 0 || absorbed(records, first.regionID) {
+		t.Error("the record of the source was never dropped")
 	}
 }

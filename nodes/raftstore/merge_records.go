@@ -61,8 +61,8 @@ func unknownRecords() []*raft_serverpb.MergedRecord {
 	return []*raft_serverpb.MergedRecord{incomplete(math.MaxUint64)}
 }
 
-// droppedUpTo is the version of a target up to which records are incomplete, 0 if
-// they are complete.
+// droppedUpTo is the version of a target up to which records are incomplete, that
+// version included, 0 if they are complete.
 func droppedUpTo(records []*raft_serverpb.MergedRecord) uint64 {
 	if len(records) > 0 && records[0].GetSourceRegionId() == 0 {
 		return records[0].GetTargetEpoch().GetVersion()
@@ -90,8 +90,8 @@ func (p *peer) givesWayTo(r *receivedSnapshot) bool {
 // obstacle returns a peer that overlaps a snapshot for p and does not give way to
 // it, nil if there is none.
 func (s *Store) obstacle(p *peer, r *receivedSnapshot) *peer {
-	for _, q := range s.ranges {
-		if q != p && overlaps(q.region.GetStartKey(), q.region.GetEndKey(), r.region.GetStartKey(), r.region.GetEndKey()) && !q.givesWayTo(r) {
+	for _, q := range s.within(r.region.GetStartKey(), r.region.GetEndKey()) {
+		if q != p && !q.givesWayTo(r) {
 			return q
 		}
 	}
@@ -129,8 +129,10 @@ func (a *appender) eraseReplaced() {
 
 // neverMerged reports whether the records of a target that has gone beyond an
 // epoch prove that it has not absorbed a source there. Those that are incomplete
-// prove nothing.
+// at that epoch prove nothing: the record of a source has the epoch on which the
+// target was before, the expected one. What an absorption drops is older than the
+// union, so it hides nothing from those that want to go into that.
 func neverMerged(records []*raft_serverpb.MergedRecord, source *peer, expected *metapb.RegionEpoch) bool {
 	invariant.Check(!absorbed(records, source.regionID), "raftstore: %s: alive beside the region that has absorbed it", source)
-	return droppedUpTo(records) <= expected.GetVersion()
+	return droppedUpTo(records) < expected.GetVersion()
 }

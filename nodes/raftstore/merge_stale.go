@@ -85,10 +85,7 @@ func (s *Store) targetRemoved(ev *envelope) {
 // belongs to others here: not to those that it has absorbed, which have been told
 // so, for they wait for just this peer.
 func (s *Store) occupied(ev *envelope) bool {
-	for _, q := range s.ranges {
-		if !overlaps(q.region.GetStartKey(), q.region.GetEndKey(), ev.startKey, ev.endKey) {
-			continue
-		}
+	for _, q := range s.within(ev.startKey, ev.endKey) {
 		if !markMergeMakesRoom.Sometimes(!q.destroyed && q.merge.told.GetId() == ev.regionID) {
 			return true
 		}

@@ -77,7 +77,8 @@ type peer struct {
 	// configuration of which it was a member, as messages say.
 	seenConfVer uint64
 	// contact is the tick at which a leader was last heard of, handedOver the one
-	// at which a leader that is demoted has last tried to hand over.
+	// at which a leader that is demoted, or of no use to a merge, has last tried to
+	// hand over.
 	contact, handedOver int
 	// jointTerm is the term in which this process has seen the region enter its
 	// last joint configuration.

@@ -52,6 +52,14 @@ func (p *peer) acceptSnapshot(o *snapshotOffer) {
 	p.s.markDirty(p)
 }
 
+// receive notes a snapshot for which raft is about to be asked.
+func (p *peer) receive(r *receivedSnapshot) {
+	p.received = append(p.received, r)
+	if !slices.Contains(p.s.claimants, p) {
+		p.s.claimants = append(p.s.claimants, p)
+	}
+}
+
 // takeReceived returns the file of a snapshot that raft has accepted.
 func (p *peer) takeReceived(snapshot *raftpb.Snapshot) *receivedSnapshot {
 	if snapshot == nil {
@@ -249,8 +257,8 @@ func clearRange(b *engine.Batch, r *metapb.Region) {
 
 // overlappingOther returns a peer other than p whose region overlaps r.
 func (s *Store) overlappingOther(p *peer, r *metapb.Region) *peer {
-	for _, q := range s.ranges {
-		if q != p && overlaps(q.region.GetStartKey(), q.region.GetEndKey(), r.GetStartKey(), r.GetEndKey()) {
+	for _, q := range s.within(r.GetStartKey(), r.GetEndKey()) {
+		if q != p {
 			return q
 		}
 	}
@@ -269,7 +277,10 @@ func (s *Store) claimed(region uint64, start, end []byte) bool {
 			return true
 		}
 	}
-	for _, p := range s.peers {
+	s.claimants = slices.DeleteFunc(s.claimants, func(p *peer) bool {
+		return s.byRegion[p.regionID] != p || len(p.received) == 0 && p.restored == nil
+	})
+	for _, p := range s.claimants {
 		for _, r := range p.received {
 			if claims(r.region) {
 				return true

@@ -37,8 +37,9 @@ type outgoing struct {
 // is applied now; raft asks again with the next answer to a heartbeat.
 func (p *peer) generateSnapshot() (*raftpb.Snapshot, error) {
 	if markMergeNoSnapshot.Sometimes(p.merging()) {
-		// Who lags will get the entries with the merge, or from here if it is rolled
-		// back.
+		// Who lags will get the entries from another leader or with the merge, or a
+		// snapshot from here if it is rolled back.
+		p.merge.refused = true
 		return nil, raft.ErrSnapshotTemporarilyUnavailable
 	}
 	o := p.outgoing

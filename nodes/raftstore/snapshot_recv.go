@@ -223,7 +223,7 @@ func (r *receiver) complete(t env.Task, p *peer, o *snapshotOffer, in *incoming)
 		}
 	}
 	r.remove(in)
-	p.received = append(p.received, &receivedSnapshot{id: in.id, region: o.region, merged: o.merged})
+	p.receive(&receivedSnapshot{id: in.id, region: o.region, merged: o.merged})
 	p.acceptSnapshot(o)
 	return &SnapshotAnswer{Next: o.id.size}
 }

@@ -35,6 +35,8 @@ type Store struct {
 	peers    []*peer
 	byRegion map[uint64]*peer
 	ranges   []*peer
+	// claimants are those that may have received a snapshot which is not applied.
+	claimants []*peer
 	// tombstones are the states of regions whose peer was removed: one for each that
 	// was ever here, a few hundred bytes each, as they stay on the disk for good. They are
 	// not looked up there instead: then every message for a region without a peer would
@@ -294,17 +296,32 @@ func (s *Store) setRegion(p *peer, region *metapb.Region) {
 // overlapping returns the first peer whose region overlaps the range, nil if
 // there is none.
 func (s *Store) overlapping(start, end []byte) *peer {
-	i := sort.Search(len(s.ranges), func(i int) bool {
-		r := s.ranges[i].region
-		return len(r.GetEndKey()) == 0 || bytes.Compare(r.GetEndKey(), start) > 0
-	})
-	if i < len(s.ranges) {
+	if i := s.firstAfter(start); i < len(s.ranges) {
 		r := s.ranges[i].region
 		if overlaps(r.GetStartKey(), r.GetEndKey(), start, end) {
 			return s.ranges[i]
 		}
 	}
 	return nil
+}
+
+// within returns all peers whose regions overlap the range, in its order: a part
+// of ranges.
+func (s *Store) within(start, end []byte) []*peer {
+	rest := s.ranges[s.firstAfter(start):]
+	n := sort.Search(len(rest), func(i int) bool {
+		return len(end) > 0 && bytes.Compare(rest[i].region.GetStartKey(), end) >= 0
+	})
+	return rest[:n]
+}
+
+// firstAfter returns the place in ranges of the first region that does not end
+// before or at a key.
+func (s *Store) firstAfter(key []byte) int {
+	return sort.Search(len(s.ranges), func(i int) bool {
+		r := s.ranges[i].region
+		return len(r.GetEndKey()) == 0 || bytes.Compare(r.GetEndKey(), key) > 0
+	})
 }
 
 // Leads reports whether this store believes to be leader of the region that holds
