@@ -102,6 +102,9 @@ func (c *checker) got(r *read) string {
 func (c *checker) stale(r *read, should *version) bool {
 	k := &c.ix.keys[r.key]
 	limit := should.commit
+	if should.txn != initial {
+		limit = c.ix.txns[should.txn].lo
+	}
 	for i := range k.versions {
 		v := &k.versions[i]
 		if v.commit < limit && v.is(r) {

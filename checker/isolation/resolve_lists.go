@@ -61,8 +61,20 @@ func (ix *index) news(n int32, ts uint64) bool {
 }
 
 // hiIfSeen returns the bound of a commit timestamp that is not known, of something that
-// was read at ts. The bounds never meet: lo == hi says that it is known.
-func (t *txn) hiIfSeen(ts uint64) uint64 { return min(t.hi, max(ts, t.lo+1)) }
+// was read at ts.
+func (t *txn) hiIfSeen(ts uint64) uint64 { return min(t.hi, max(ts, t.lo)) }
+
+// above records that what a transaction wrote has replaced a version that was committed
+// at ts, and says whether that is news. It is not if it contradicts what was learnt before:
+// then some answer is wrong, whatever is concluded.
+func (ix *index) above(n int32, ts uint64) bool {
+	t := &ix.txns[n]
+	if t.known() || ts < t.lo || ts >= t.hi {
+		return false
+	}
+	t.lo = ts + 1
+	return true
+}
 
 // openElements returns, for each list key, the elements that belong to one open
 // transaction and to nobody else.

@@ -15,8 +15,8 @@ type shelf struct {
 	committed, open []int32
 	// holders are the versions that may or may not be there, by what they hold.
 	holders map[content]*holders
-	// doubtful are the answers that two versions or more explained at first, by
-	// timestamp.
+	// doubtful are the answers that two versions or more explained at first, or one
+	// whose commit timestamp is not known, by timestamp.
 	doubtful []doubt
 }
 
