@@ -77,12 +77,14 @@ type key struct {
 	lists    bool    // some version was appended
 	plain    bool    // some version was written or deleted, not appended
 	vague    bool    // an open transaction appended an element that is not its alone
+	free     bool    // nobody knows what it held at first
 }
 
 // newIndex arranges the transactions that have timestamps.
 func newIndex(h *history.History) *index {
 	ix := arrange(h, func(x *history.TxnRecord) bool { return x.StartTS != 0 })
 	ix.collectAnswers()
+	ix.learnInitial()
 	return ix
 }
 
@@ -160,6 +162,10 @@ func (ix *index) collectKeys() {
 			op, id := &t.rec.Ops[j], int32(-1)
 			if op.Kind != history.TxnScan {
 				id = number(op.Key)
+			} else if ix.h.InitialUnknown { // what it shows may be of keys that nobody else names
+				for p := range op.Pairs {
+					number(op.Pairs[p].Key)
+				}
 			}
 			if op.Kind.Writes() && t.known() && ix.fates[i] != aborted {
 				writes[id]++
@@ -186,7 +192,7 @@ func (ix *index) sortKeys(names []string, writes []int) {
 		v, ok := ix.h.Initial[name]
 		versions[0] = version{txn: initial, absent: !ok, value: v}
 		end := 1 + writes[met]
-		ix.keys[i] = key{name: name, versions: versions[:1:end]}
+		ix.keys[i] = key{name: name, versions: versions[:1:end], free: !ok && ix.h.InitialUnknown}
 		versions = versions[end:]
 	}
 	for i, met := range ix.opKeys {

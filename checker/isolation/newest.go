@@ -153,7 +153,7 @@ func (n *newest) only(r *newestRead) (t int32, ok bool) {
 	for _, versions := range [][]version{k.versions, k.floating} {
 		for i := range versions {
 			v := &versions[i]
-			if !r.shows(v) {
+			if !r.shows(v) && !k.anything(v) {
 				continue
 			}
 			if ok {
@@ -253,7 +253,7 @@ func (n *newest) oldest(r *read) uint64 {
 	cand.collect(n.ix, r, n.ix.upTo(k, r.ts))
 	lowest := uint64(math.MaxUint64)
 	for _, v := range append(cand.open, cand.newest) {
-		if v.is(r) || v == cand.newest && n.ix.free(v) {
+		if v.is(r) || k.anything(v) {
 			lowest = min(lowest, v.commit)
 		}
 	}

@@ -17,15 +17,14 @@ func (c *checker) newestReads(n *newest) {
 		return
 	}
 	n.prepare()
+	first := map[string]*newestRead{} // of the keys that nobody else names
 	for i := range n.reads {
 		r := &n.reads[i]
 		switch {
 		case r.key == unnamed:
-			if r.found && !c.ix.h.InitialUnknown {
-				c.addNewest(verdict.GarbageRead, r, "which nobody wrote")
-			}
+			c.unnamedRead(first, r)
 			continue
-		case n.ix.keys[r.key].vague:
+		case n.ix.keys[r.key].vague, n.ix.keys[r.key].lists && n.ix.keys[r.key].free:
 			continue // what belongs to whom is not certain
 		}
 		s := n.keys[r.key]
@@ -40,6 +39,27 @@ func (c *checker) newestReads(n *newest) {
 	}
 }
 
+// unnamedRead judges a read of a key that nobody else names: it holds nothing, or if it is
+// not known what it held at first, what the first such read says.
+func (c *checker) unnamedRead(first map[string]*newestRead, r *newestRead) {
+	before := first[r.name]
+	switch {
+	case !c.ix.h.InitialUnknown && r.found:
+		c.addNewest(verdict.GarbageRead, r, "which nobody wrote")
+	case before == nil:
+		first[r.name] = r
+	case c.ix.h.InitialUnknown && (r.found != before.found || r.value != before.value) && !writtenBy(c.ix.h, r.name):
+		c.addNewest(verdict.GarbageRead, r, fmt.Sprintf("and id %d read %s, which nobody changed", before.op.ID, show(before.value, before.found)), before.op.ID)
+	}
+}
+
+// writtenBy says whether anybody wrote a key, with timestamps or without.
+func writtenBy(h *history.History, key string) bool {
+	return slices.ContainsFunc(h.Ops, func(op history.Op) bool {
+		return op.Txn != nil && slices.ContainsFunc(op.Txn.Ops, func(o history.TxnOp) bool { return o.Key == key && o.Kind.Writes() })
+	})
+}
+
 // possible returns the lowest commit timestamp that the version may have which the read
 // has returned, when one of no lower timestamp than floor is there already.
 func (n *newest) possible(r *newestRead, floor uint64) (oldest uint64, ok bool) {
@@ -51,7 +71,7 @@ func (n *newest) possible(r *newestRead, floor uint64) (oldest uint64, ok bool) 
 		if v.txn != initial && n.ix.txns[v.txn].op.Invoke > r.op.Return {
 			continue
 		}
-		if n.ix.free(v) || k.lists && !early && v.value == rest || !k.lists && r.shows(v) {
+		if k.anything(v) || k.lists && !early && v.value == rest || !k.lists && r.shows(v) {
 			oldest, ok = v.commit, true
 		}
 	}

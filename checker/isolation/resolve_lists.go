@@ -83,8 +83,8 @@ func (ix *index) openElements() map[int32]map[string]int32 {
 	const shared = -1
 	for i := range ix.keys {
 		k := &ix.keys[i]
-		if !k.lists || !k.unsure {
-			continue
+		if !k.lists || !k.unsure || k.free {
+			continue // of a free one nobody knows which elements were there at first
 		}
 		elements := map[string]int32{}
 		for _, versions := range [][]version{k.versions, k.floating} {

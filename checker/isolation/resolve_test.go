@@ -73,7 +73,7 @@ func (n *naive) pass(rule func(r *read, newest *version, open, floating []*versi
 
 func (n *naive) seen(r *read, newest *version, open, floating []*version) {
 	all := slices.DeleteFunc(slices.Concat(open, floating), func(v *version) bool { return !v.is(r) })
-	if newest.is(r) || (newest.txn == initial && n.ix.h.InitialUnknown) || len(all) != 1 {
+	if newest.is(r) || n.ix.keys[r.key].anything(newest) || len(all) != 1 {
 		return
 	}
 	n.single[r] = true

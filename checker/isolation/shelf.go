@@ -162,7 +162,7 @@ func (f *explanations) search(ix *index, s *shelf, a *answer) {
 // number returns how many versions explain the answer, and whether one of them is
 // surely committed.
 func (f *explanations) number(ix *index, a *answer) (n int, sure bool) {
-	sure = f.newest.is(&a.read) || (f.newest.txn == initial && ix.h.InitialUnknown)
+	sure = f.newest.is(&a.read) || ix.keys[a.key].anything(f.newest)
 	if sure {
 		return f.count + 1, true
 	}
