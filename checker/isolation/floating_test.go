@@ -2,6 +2,7 @@ package isolation_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"simrun/checker/isolation"
@@ -102,6 +103,45 @@ func TestWhereWhatFloatsMayBe(t *testing.T) {
 		}
 		if got = isolation.Check(build(append(slices.Clone(c.before), c.good)...)); len(c.good.ops) > 0 && got.Verdict != verdict.OK {
 			t.Errorf("%s, the right history: %+v", c.name, got)
+		}
+	}
+}
+
+// A list of which it is not certain who appended what, or whether it was written over, is
+// not judged, and the verdict says so and is not OK. What nobody wrote is wrong in any case.
+func TestListsThatAreNotJudged(t *testing.T) {
+	twice := []tx{ok(1, 2, add("x", "a")), unknown(3, 0, add("x", "a"))}
+	over := []tx{ok(1, 2, add("x", "a")), unknown(3, 0, add("x", "b"), w("y", "1")), ok(5, 6, w("x", "c")), ok(8, 0, r("y", "1"))}
+	for _, c := range []struct {
+		name    string
+		initial string
+		txs     []tx
+		want    verdict.Verdict
+		anomaly verdict.Anomaly
+	}{
+		{"an element of two", "", append(twice, ok(10, 0, r("x", "a"))), verdict.Unknown, ""},
+		{"nobody has read it", "", append(twice, ok(10, 0, r("y", ""))), verdict.OK, ""},
+		{"an element of two, and one of nobody", "", append(twice, ok(10, 0, r("x", "a q"))), verdict.Violation, verdict.GarbageRead},
+		{"the newest version", "", append(twice, newestOf("x", "a", 100, 110)), verdict.Unknown, ""},
+		{"the newest version with an element of nobody", "", append(twice, newestOf("x", "a q", 100, 110)), verdict.Violation, verdict.GarbageRead},
+		{"written over", "", append(over, ok(10, 0, r("x", "c b"))), verdict.Unknown, ""},
+		{"written over, with an element of nobody", "", append(over, ok(10, 0, r("x", "c q"))), verdict.Violation, verdict.GarbageRead},
+		{"an element of the initial state and of another", "a", []tx{unknown(3, 0, add("x", "a")), ok(10, 0, r("x", "a"))}, verdict.Unknown, ""},
+		{"elements of the initial state alone", "a b", []tx{unknown(3, 0, add("x", "c")), ok(10, 0, r("x", "a b c"))}, verdict.OK, ""},
+		{"elements of the initial state alone, of which one is lost", "a b", []tx{unknown(3, 0, add("x", "c")), ok(10, 0, r("x", "a c"))}, verdict.Violation, verdict.GSIb},
+	} {
+		h := build(slices.Clone(c.txs)...)
+		if c.initial != "" {
+			h.Initial = map[string]string{"x": c.initial}
+		}
+		got := isolation.Check(h)
+		switch {
+		case got.Verdict != c.want || (got.Verdict == verdict.Unknown) != (got.Reason != "" && len(got.Findings) == 0):
+			t.Errorf("%s: %+v", c.name, got)
+		case c.anomaly != "" && got.Findings[0].Anomaly != c.anomaly:
+			t.Errorf("%s: %+v", c.name, got.Findings)
+		case c.want == verdict.Unknown && !strings.HasSuffix(got.Reason, `: 1, one of them "x"`):
+			t.Errorf("%s: %q", c.name, got.Reason)
 		}
 	}
 }

@@ -24,8 +24,12 @@ func (c *checker) newestReads(n *newest) {
 		case r.key == unnamed:
 			c.unnamedRead(first, r)
 			continue
-		case n.ix.keys[r.key].vague, n.ix.keys[r.key].lists && n.ix.keys[r.key].free:
-			continue // what belongs to whom is not certain
+		case n.ix.keys[r.key].unjudged(), n.ix.keys[r.key].lists && n.ix.keys[r.key].free:
+			c.passed[r.key] = true
+			if e, of := c.nobodys(r.key, r.value); of {
+				c.addNewest(verdict.GarbageRead, r, fmt.Sprintf("of which nobody wrote %q", e))
+			}
+			continue
 		}
 		s := n.keys[r.key]
 		floor := s.at(r.op.Invoke)

@@ -87,21 +87,27 @@ func (ix *index) openElements() map[int32]map[string]int32 {
 			continue // of a free one nobody knows which elements were there at first
 		}
 		elements := map[string]int32{}
+		unsure := map[string]struct{}{} // elements of transactions of which something is not known
 		for _, versions := range [][]version{k.versions, k.floating} {
 			for j := range versions {
 				v := &versions[j]
 				for e := range strings.FieldsSeq(v.value) {
-					switch _, dup := elements[e]; {
-					case dup, v.txn == initial, !v.list:
+					_, dup := elements[e]
+					_, doubt := unsure[e]
+					mine := v.txn != initial && (ix.fates[v.txn] == open || !ix.txns[v.txn].known())
+					k.vague = k.vague || dup && (doubt || mine)
+					if mine {
+						unsure[e] = struct{}{}
+					}
+					if dup || v.txn == initial || !v.list {
 						elements[e] = shared
-					default:
+					} else {
 						elements[e] = v.txn
 					}
 				}
 			}
 		}
 		for e, t := range elements {
-			k.vague = k.vague || t == shared
 			if t == shared || (ix.fates[t] != open && ix.txns[t].known()) {
 				delete(elements, e)
 			}
