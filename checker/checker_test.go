@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"simrun/checker"
@@ -79,6 +80,33 @@ func TestHistory(t *testing.T) {
 		}
 		if s := fmt.Sprint(got); s != c.want {
 			t.Errorf("%s: %s, want %s", c.name, s, c.want)
+		}
+	}
+}
+
+// TestSearchFromUnknownStart: a register of which it is not known what it held at first,
+// and one client, each of whose calls is over before the next one. Where the values do not
+// tell, an order is searched for.
+func TestSearchFromUnknownStart(t *testing.T) {
+	for _, c := range []struct{ calls, want string }{
+		{"r5 w1 r1 r1", "[cycles OK]"},
+		{"r5 w1 r1 r5", "[cycles VIOLATION]"},
+		{"r1 w1 r1 r1", "[linear OK]"}, // it may have been there before
+		{"r1 w2 r2 w1 r2", "[linear VIOLATION]"},
+	} {
+		h := history.History{Header: history.Header{InitialUnknown: true, Consistency: history.StrictSerializable}}
+		for i, call := range strings.Fields(c.calls) {
+			op := history.TxnOp{Kind: history.TxnKind(call[:1]), Key: "x", Value: p(call[1:])}
+			h.Ops = append(h.Ops, history.Op{
+				ID: i, Kind: history.Txn, Outcome: history.OK, Invoke: int64(2 * i), Return: int64(2*i + 1), Txn: &history.TxnRecord{Ops: []history.TxnOp{op}},
+			})
+		}
+		var got []string
+		for _, r := range checker.History(&h, checker.Options{}) {
+			got = append(got, r.Checker+" "+r.Verdict.String())
+		}
+		if s := fmt.Sprint(got); s != c.want {
+			t.Errorf("%s: %s, want %s", c.calls, s, c.want)
 		}
 	}
 }

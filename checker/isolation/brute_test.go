@@ -84,6 +84,10 @@ func (b *brute) wrong() string {
 			return "answers"
 		case op.Txn.CommitTS != 0 && op.Txn.CommitTS <= op.Txn.StartTS:
 			return "commits before it starts"
+		case op.Txn.CommitTS != 0 && slices.ContainsFunc(op.Txn.Ops, func(o history.TxnOp) bool {
+			return op.Txn.Pessimistic && o.Kind == history.TxnLock && o.TS >= op.Txn.CommitTS
+		}):
+			return "commits before it locks"
 		}
 	}
 	switch {
@@ -333,7 +337,7 @@ func TestAgainstBruteForce(t *testing.T) {
 			t.Fatalf("%v, and by brute force %q: %+v\n%s", got.Verdict, why, got.Findings, text.String())
 		}
 	})
-	for _, why := range []string{"", "answers", "real time", "conflict"} {
+	for _, why := range []string{"", "answers", "real time", "conflict", "commits before it locks"} {
 		if seen[why] == 0 {
 			t.Errorf("no history was wrong by %q: %v", why, seen)
 		}

@@ -83,6 +83,7 @@ func newCycles(h *history.History, alone bool) *cycles {
 		alone:     alone,
 		serial:    h.Consistency != history.SnapshotIsolation,
 	}
+	c.learnInitial()
 	c.orders = make([]order, len(c.ix.keys))
 	c.ix.ownElements(c.orders)
 	for i := range c.orders {
@@ -191,8 +192,6 @@ func (c *cycles) depend() {
 			case !ok || partly:
 				c.strange(&r, o, i, partly)
 				return
-			case i == 0 && c.ix.h.InitialUnknown && !o.list:
-				return // nothing says that this was before the first write
 			case o.versions[i].txn == r.txn:
 				c.wrong(verdict.Internal, r.txn, c.got(r.txn, &c.ix.keys[r.key], r.value, r.found)+", which it wrote only afterwards", initial)
 				return
@@ -226,7 +225,6 @@ func (c *cycles) strange(r *read, o *order, i int, partly bool) {
 		c.wrong(verdict.G1b, r.txn, message+", which has only a part of what "+c.name(o.versions[i].txn)+" appended", o.versions[i].txn)
 	case o.list:
 		c.wrong(verdict.WriteOrder, r.txn, fmt.Sprintf("%s, and %s", message, c.got(o.by, k, o.longest, true)), o.by)
-	case c.ix.h.InitialUnknown:
 	default:
 		c.strangeValue(r, message)
 	}

@@ -1,7 +1,6 @@
 package isolation
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,41 +66,9 @@ func (c *cycles) plainGraph() *graph {
 		g.edges[d.from] = append(g.edges[d.from], d.edge)
 	}
 	if c.ix.h.Consistency == history.StrictSerializable {
-		c.addRealTime(g)
+		g.addRealTime()
 	}
 	return g
-}
-
-// addRealTime adds a node for each instant at which a committed transaction returned:
-// from it to the next one and to those that were invoked before that. So there are
-// as many edges as transactions, and not as pairs of them.
-func (c *cycles) addRealTime(g *graph) {
-	var ended []int32
-	for t := range c.ix.txns {
-		if c.ix.fates[t] == committed && c.ix.txns[t].op.Outcome == history.OK {
-			ended = append(ended, int32(t)) //nolint:gosec // fewer than 2^31 transactions
-		}
-	}
-	slices.SortStableFunc(ended, func(a, b int32) int { return cmp.Compare(c.ix.txns[a].op.Return, c.ix.txns[b].op.Return) })
-	first := int32(len(g.edges)) //nolint:gosec // as above
-	g.edges = append(g.edges, make([][]edge, len(ended))...)
-	for i, t := range ended {
-		instant := first + int32(i) //nolint:gosec // as above
-		g.edges[t] = append(g.edges[t], edge{to: instant, kind: rt})
-		if i+1 < len(ended) {
-			g.edges[instant] = append(g.edges[instant], edge{to: instant + 1, kind: rt})
-		}
-	}
-	for t := range c.ix.txns {
-		if c.ix.fates[t] != committed || c.ix.txns[t].rec.AsOf {
-			continue
-		}
-		before, _ := slices.BinarySearchFunc(ended, c.ix.txns[t].op.Invoke, func(e int32, invoke int64) int { return cmp.Compare(c.ix.txns[e].op.Return, invoke) })
-		if before > 0 {
-			instant := first + int32(before-1)                                        //nolint:gosec // as above
-			g.edges[instant] = append(g.edges[instant], edge{to: int32(t), kind: rt}) //nolint:gosec // as above
-		}
-	}
 }
 
 // shortOf returns the shortest cycle of those that begin at one of the first nodes of

@@ -141,8 +141,13 @@ func TestCyclesUndecided(t *testing.T) {
 	}
 	h = build(ok(10, 20, w("x", "1")), ok(30, 0, r("x", "")))
 	h.InitialUnknown = true
-	if got := isolation.Cycles(h, true); got.Verdict != verdict.Unknown {
-		t.Errorf("%+v", got)
+	if got := isolation.Cycles(h, true); got.Verdict != verdict.OK || got.Checked != 1 {
+		t.Errorf("what nobody wrote was there at first: %+v", got)
+	}
+	read := build(ok(10, 20, w("x", "1")), ok(30, 0, r("x", "1")))
+	read.InitialUnknown = true
+	if got := isolation.Cycles(read, true); got.Verdict != verdict.Unknown {
+		t.Errorf("what was written may have been there before: %+v", got)
 	}
 	h.InitialUnknown, h.Initial = false, map[string]string{"x": "0"}
 	if got := isolation.Cycles(h, false); got.Verdict != verdict.OK || got.Checked != 0 {

@@ -3,6 +3,7 @@ package isolation
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"simrun/checker/verdict"
 	"simrun/sim/history"
@@ -73,10 +74,13 @@ func (c *checker) explain(r *read, should *version) {
 
 // tell adds the finding of a wrong answer.
 func (c *checker) tell(r *read, should *version) {
-	if k := &c.ix.keys[r.key]; k.lists {
-		if !k.vague && (!k.plain || !k.unsure) {
-			c.explainList(r, should)
+	if k := &c.ix.keys[r.key]; k.unjudged() {
+		if e, of := c.nobodys(r.key, r.value); of {
+			c.add(verdict.GarbageRead, r.txn, fmt.Sprintf("%s: nobody wrote %q", c.got(r), e))
 		}
+		return
+	} else if k.lists {
+		c.explainList(r, should)
 		return
 	}
 	if c.stale(r, should) || c.early(r) || c.uncommitted(r) {
@@ -87,6 +91,42 @@ func (c *checker) tell(r *read, should *version) {
 		return
 	}
 	c.missed(r, should)
+}
+
+// unjudged says whether what is wrong with a list cannot be told from what is right: an
+// element may be of one transaction or another, or what somebody wrote over it may be
+// there or not. An element that nobody wrote is wrong in any case.
+func (k *key) unjudged() bool { return k.lists && (k.vague || k.plain && k.unsure) }
+
+// nobodys returns the first element of an answer that nobody wrote.
+func (c *checker) nobodys(key int32, value string) (e string, of bool) {
+	k := &c.ix.keys[key]
+	if k.free {
+		return "", false // anything may have been there at first
+	}
+	if c.lookup == nil {
+		c.lookup = newLookup(c.ix)
+	}
+	owners, first := c.lookup.appendsTo(key).owners, strings.Fields(k.versions[0].value)
+	for e := range strings.FieldsSeq(value) {
+		if len(owners[e]) == 0 && !slices.Contains(first, e) {
+			return e, true
+		}
+	}
+	return "", false
+}
+
+// unjudgedLists returns how many lists that somebody read were not judged, and one of them.
+func (c *checker) unjudgedLists() (n int, example string) {
+	for i := range c.ix.keys {
+		k, a := &c.ix.keys[i], &c.ix.answers
+		if (a.first[i] < a.first[i+1] && k.unjudged()) || c.passed[int32(i)] { //nolint:gosec // fewer than 2^31 keys
+			if n++; n == 1 {
+				example = k.name
+			}
+		}
+	}
+	return n, example
 }
 
 // got begins the sentence about a wrong answer.
@@ -102,6 +142,9 @@ func (c *checker) got(r *read) string {
 func (c *checker) stale(r *read, should *version) bool {
 	k := &c.ix.keys[r.key]
 	limit := should.commit
+	if should.txn != initial {
+		limit = c.ix.txns[should.txn].lo
+	}
 	for i := range k.versions {
 		v := &k.versions[i]
 		if v.commit < limit && v.is(r) {

@@ -42,11 +42,14 @@ type txn struct {
 	op    *history.Op
 	rec   *history.TxnRecord
 	first int32 // index of its first operation in opKeys
-	// lo and hi bound the commit timestamp; they are equal if it is known.
+	dated bool  // the record has the commit timestamp
+	// lo and hi bound the commit timestamp, and are equal if the record has it. Otherwise
+	// answers bring them closer: hi is where its writes were there, lo is above its locks,
+	// and above what its writes have replaced.
 	lo, hi uint64
 }
 
-func (t *txn) known() bool { return t.lo == t.hi }
+func (t *txn) known() bool { return t.dated }
 
 // initial is the number of the transaction that wrote the initial state.
 const initial = -1
@@ -57,7 +60,7 @@ type version struct {
 	absent bool
 	list   bool   // value is what was appended to the version before
 	value  string // settle replaces an appended value by the whole list
-	commit uint64 // the lowest timestamp that its commit may have: txn.lo, which stays as it is
+	commit uint64 // of its transaction; if that is not known, the lowest that it may be by the record alone
 }
 
 // key is one key with all versions that may be there.
@@ -74,12 +77,14 @@ type key struct {
 	lists    bool    // some version was appended
 	plain    bool    // some version was written or deleted, not appended
 	vague    bool    // an open transaction appended an element that is not its alone
+	free     bool    // nobody knows what it held at first
 }
 
 // newIndex arranges the transactions that have timestamps.
 func newIndex(h *history.History) *index {
 	ix := arrange(h, func(x *history.TxnRecord) bool { return x.StartTS != 0 })
 	ix.collectAnswers()
+	ix.learnInitial()
 	return ix
 }
 
@@ -108,9 +113,9 @@ func (ix *index) collectTxns(wanted func(*history.TxnRecord) bool) {
 		if op.Kind != history.Txn || op.Txn == nil || !wanted(op.Txn) {
 			continue
 		}
-		t := txn{op: op, rec: op.Txn, first: int32(ops), lo: op.Txn.CommitTS, hi: op.Txn.CommitTS} //nolint:gosec // fewer than 2^31 operations
-		if t.lo == 0 {
-			t.lo, t.hi = t.rec.StartTS+1, math.MaxUint64
+		t := txn{op: op, rec: op.Txn, first: int32(ops), dated: op.Txn.CommitTS != 0, lo: op.Txn.CommitTS, hi: op.Txn.CommitTS} //nolint:gosec // fewer than 2^31 operations
+		if !t.dated {
+			t.lo, t.hi = heldUntil(t.rec)+1, math.MaxUint64
 		}
 		ix.txns = append(ix.txns, t)
 		ix.starts = append(ix.starts, op.Txn.StartTS)
@@ -157,6 +162,10 @@ func (ix *index) collectKeys() {
 			op, id := &t.rec.Ops[j], int32(-1)
 			if op.Kind != history.TxnScan {
 				id = number(op.Key)
+			} else if ix.h.InitialUnknown { // what it shows may be of keys that nobody else names
+				for p := range op.Pairs {
+					number(op.Pairs[p].Key)
+				}
 			}
 			if op.Kind.Writes() && t.known() && ix.fates[i] != aborted {
 				writes[id]++
@@ -183,7 +192,7 @@ func (ix *index) sortKeys(names []string, writes []int) {
 		v, ok := ix.h.Initial[name]
 		versions[0] = version{txn: initial, absent: !ok, value: v}
 		end := 1 + writes[met]
-		ix.keys[i] = key{name: name, versions: versions[:1:end]}
+		ix.keys[i] = key{name: name, versions: versions[:1:end], free: !ok && ix.h.InitialUnknown}
 		versions = versions[end:]
 	}
 	for i, met := range ix.opKeys {

@@ -56,7 +56,7 @@ func All(h *history.History) (check, skew verdict.Result) {
 	n.see()
 	ix.resolve()
 	ix.settle()
-	c := &checker{collector: newCollector(ix), others: len(n.reads)}
+	c := &checker{collector: newCollector(ix), others: len(n.reads), passed: map[int32]bool{}}
 	c.timestamps()
 	byReturn := ix.byReturn()
 	c.realTime(byReturn)
@@ -65,7 +65,11 @@ func All(h *history.History) (check, skew verdict.Result) {
 	c.reads()
 	c.newestReads(n)
 	check = c.result()
-	return check, findSkew(ix, check.Verdict)
+	isolated := check.Verdict
+	if lists, _ := c.unjudgedLists(); lists > 0 && len(check.Findings) == 0 {
+		isolated = verdict.OK // as far as it was judged, and of the rest skew says so itself
+	}
+	return check, findSkew(ix, isolated)
 }
 
 // explainMax bounds how many wrong answers are explained: to look for the best
@@ -76,9 +80,10 @@ const explainMax = 10 * verdict.FindingsMax
 type checker struct {
 	collector
 
-	lookup *lookup // made when something is wrong
-	wrongs int     // how many answers were found wrong
-	others int     // how many answers are not of the transactions in the index
+	lookup *lookup        // made when something is wrong
+	wrongs int            // how many answers were found wrong
+	others int            // how many answers are not of the transactions in the index
+	passed map[int32]bool // keys of which reads of what is newest were not judged
 
 	candidates candidates // of the answer that is judged; kept for its room
 }
@@ -133,11 +138,13 @@ func (c *checker) result() verdict.Result {
 		r.Add(f)
 	}
 	r.More += max(0, c.wrongs-explainMax)
-	switch {
+	switch lists, example := c.unjudgedLists(); {
 	case len(c.ix.txns) == 0 && c.others == 0:
 		r.Undecided("no transaction has timestamps")
 	case r.Checked == 0:
 		r.Undecided("no transaction was committed or read anything")
+	case lists > 0:
+		r.Undecided(fmt.Sprintf("lists that were not judged, because it is not certain who wrote which element, or what was written over them: %d, one of them %q", lists, example))
 	case c.ix.undated > 0 && r.Verdict == verdict.OK:
 		r.NotJudged(fmt.Sprintf("of %d transactions it is not known when their statements were invoked: whether these see what was acknowledged before is not judged",
 			c.ix.undated))

@@ -52,7 +52,7 @@ type listWalk struct {
 	turns   map[string]int // by element of several owners, how often it was read
 	initial []string       // elements that were there at first and are not read yet
 	present map[int32]int  // by transaction, how many of its elements were read
-	order   uint64         // commit timestamp of the latest element read
+	order   uint64         // the commit timestamp of the latest element read is not below
 	latest  int32          // the transaction that appended it
 }
 
@@ -94,6 +94,9 @@ func (l *listWalk) element(e string) bool {
 	}
 	c, r := l.c, l.r
 	owners := l.all.owners[e]
+	if len(owners) == 0 && c.ix.keys[r.key].free {
+		return true // it may have been there at first
+	}
 	if len(owners) == 0 {
 		c.add(verdict.GarbageRead, r.txn, fmt.Sprintf("%s: nobody appended %q", c.got(r), e))
 		return false
@@ -116,14 +119,14 @@ func (l *listWalk) element(e string) bool {
 	case t.lo > r.ts:
 		c.interference(r, owner)
 		return false
-	case !t.known():
-		return true // it may stand anywhere
-	case t.lo < l.order:
+	case t.hi < l.order:
 		c.add(verdict.WriteOrder, r.txn, fmt.Sprintf("%s: %q of %s stands after what %s appended", c.got(r), e, c.ix.name(owner), c.ix.name(l.latest)),
 			owner, l.latest)
 		return false
 	}
-	l.order, l.latest = t.lo, owner
+	if t.lo >= l.order {
+		l.order, l.latest = t.lo, owner
+	}
 	return true
 }
 

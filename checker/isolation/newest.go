@@ -2,6 +2,7 @@ package isolation
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -18,7 +19,9 @@ import (
 //   - and the version was not committed after the return.
 //
 // The latter is certain if its transaction was invoked later, or if the commit
-// timestamp is above one that the oracle gave out later.
+// timestamp is above one that the oracle gave out later. The other way round, a version
+// whose commit timestamp is not known is below every one that was given out after the
+// return, so that whatever begins then has to see it.
 type newest struct {
 	ix     *index
 	reads  []newestRead        // by invocation
@@ -50,9 +53,9 @@ type start struct {
 // what is newest.
 type proof struct {
 	ret    int64
-	commit uint64
-	id     int  // of the operation that proves it
-	read   bool // by an answer, not by an acknowledgement
+	commit uint64 // of the version, or the lowest that it may be
+	id     int    // of the operation that proves it
+	read   bool   // by an answer, not by an acknowledgement
 }
 
 // proofs are those of one key.
@@ -87,29 +90,59 @@ func newNewest(ix *index) *newest {
 	slices.SortStableFunc(n.reads, func(a, b newestRead) int {
 		return cmp.Or(cmp.Compare(a.op.Invoke, b.op.Invoke), cmp.Compare(a.op.ID, b.op.ID))
 	})
+	if len(n.reads) > 0 {
+		n.collectStarts()
+	}
 	return n
 }
 
+// collectStarts collects the timestamps that the oracle has given out.
+func (n *newest) collectStarts() {
+	for i := range n.ix.txns {
+		if t := &n.ix.txns[i]; !t.rec.AsOf {
+			n.starts = append(n.starts, start{t.op.Invoke, t.rec.StartTS})
+		}
+	}
+	slices.SortFunc(n.starts, func(a, b start) int { return cmp.Compare(a.invoke, b.invoke) })
+	for i := len(n.starts) - 2; i >= 0; i-- {
+		n.starts[i].lowest = min(n.starts[i].lowest, n.starts[i+1].lowest)
+	}
+}
+
 // see notes that transactions of unknown outcome were committed, if one of these
-// reads shows what only they wrote.
+// reads shows what only they wrote: before its return, and above what had been
+// acknowledged before its invocation.
 func (n *newest) see() {
 	if len(n.reads) == 0 || !n.ix.anyOpen() {
 		return
 	}
 	owners := n.ix.openElements()
+	acknowledged := map[int32]*proofs{}
 	for i := range n.reads {
 		r := &n.reads[i]
 		if r.key == unnamed || !n.ix.keys[r.key].unsure {
 			continue
 		}
+		bound := n.bound(r.op.Return)
 		if elements, lists := owners[r.key]; lists || n.ix.keys[r.key].lists {
 			for e := range strings.FieldsSeq(r.value) {
 				if t, ok := elements[e]; ok {
-					n.ix.see(t, math.MaxUint64)
+					n.ix.see(t, bound)
 				}
 			}
-		} else if t, ok := n.only(r); ok && n.ix.fates[t] == open {
-			n.ix.see(t, math.MaxUint64)
+			continue
+		}
+		s := acknowledged[r.key]
+		if s == nil {
+			s = &proofs{}
+			n.acknowledged(r.key, s)
+			s.sort()
+			acknowledged[r.key] = s
+		}
+		floor := s.at(r.op.Invoke).commit
+		if t, ok := n.only(r); ok {
+			n.ix.see(t, bound)
+			n.ix.above(t, floor)
 		}
 	}
 }
@@ -120,7 +153,7 @@ func (n *newest) only(r *newestRead) (t int32, ok bool) {
 	for _, versions := range [][]version{k.versions, k.floating} {
 		for i := range versions {
 			v := &versions[i]
-			if !r.shows(v) {
+			if !r.shows(v) && !k.anything(v) {
 				continue
 			}
 			if ok {
@@ -141,22 +174,23 @@ func (n *newest) prepare() {
 		n.acknowledged(k, s)
 		n.floats[k] = n.ix.floatable(&n.ix.keys[k])
 	}
-	for i := range n.ix.txns {
-		t := &n.ix.txns[i]
-		if !t.rec.AsOf {
-			n.starts = append(n.starts, start{t.op.Invoke, t.rec.StartTS})
-		}
-		if !t.rec.Writes() { // what the others read may be their own
-			n.answered(t)
+	for i := range n.reads {
+		if r := &n.reads[i]; r.key != unnamed {
+			n.floats[r.key].show(r.value, r.op)
 		}
 	}
-	slices.SortFunc(n.starts, func(a, b start) int { return cmp.Compare(a.invoke, b.invoke) })
-	for i := len(n.starts) - 2; i >= 0; i-- {
-		n.starts[i].lowest = min(n.starts[i].lowest, n.starts[i+1].lowest)
+	for t := range n.ix.txns {
+		if !n.ix.txns[t].rec.Writes() { // what the others read may be their own
+			n.answered(int32(t)) //nolint:gosec // fewer than 2^31 transactions
+		}
 	}
 	for _, s := range n.keys {
-		slices.SortFunc(s.known, func(a, b proof) int { return cmp.Or(cmp.Compare(a.ret, b.ret), cmp.Compare(a.id, b.id)) })
+		s.sort()
 	}
+}
+
+func (s *proofs) sort() {
+	slices.SortFunc(s.known, func(a, b proof) int { return cmp.Or(cmp.Compare(a.ret, b.ret), cmp.Compare(a.id, b.id)) })
 }
 
 // acknowledged collects the versions of a key whose writers were told so.
@@ -171,32 +205,67 @@ func (n *newest) acknowledged(k int32, s *proofs) {
 }
 
 // answered collects the versions that snapshots have shown.
-func (n *newest) answered(t *txn) {
+func (n *newest) answered(number int32) {
+	t := &n.ix.txns[number]
 	for j := range t.rec.Ops {
 		op := &t.rec.Ops[j]
-		ts := cmp.Or(op.TS, t.rec.StartTS)
-		if op.Kind == history.TxnRead {
-			n.shown(t, op.Key, ts, op.Value)
+		r := read{txn: number, ts: cmp.Or(op.TS, t.rec.StartTS), found: true}
+		if op.Kind == history.TxnRead && op.Value != nil {
+			r.value = *op.Value
+			n.shown(r, op.Key)
 		}
 		for p := range op.Pairs {
-			n.shown(t, op.Pairs[p].Key, ts, &op.Pairs[p].Value)
+			r.value = op.Pairs[p].Value
+			n.shown(r, op.Pairs[p].Key)
 		}
 	}
 }
 
-// shown notes what a snapshot has shown of a key, if it is certain which version
-// that was.
-func (n *newest) shown(t *txn, name string, ts uint64, value *string) {
+// shown notes what a snapshot has shown of a key: a version of no lower timestamp than
+// the oldest one that it may have been.
+func (n *newest) shown(r read, name string) {
 	id, ok := n.ix.ids[name]
-	if !ok || n.keys[id] == nil || n.ix.keys[id].unsure {
+	if !ok || n.keys[id] == nil {
 		return
 	}
-	k := &n.ix.keys[id]
-	v := &k.versions[n.ix.upTo(k, ts)-1]
-	if v.txn == initial || value == nil || v.absent || v.value != *value {
+	k, op := &n.ix.keys[id], n.ix.txns[r.txn].op
+	r.key = id
+	oldest := k.versions[n.ix.upTo(k, r.ts)-1]
+	switch {
+	case k.unsure && k.lists:
+		n.floats[id].show(r.value, op)
+		return
+	case k.unsure:
+		oldest.commit = n.oldest(&r)
+	case oldest.absent || oldest.value != r.value:
 		return
 	}
-	n.keys[id].known = append(n.keys[id].known, proof{ret: t.op.Return, commit: v.commit, id: t.op.ID, read: true})
+	if oldest.commit > 0 {
+		n.keys[id].known = append(n.keys[id].known, proof{ret: op.Return, commit: oldest.commit, id: op.ID, read: true})
+	}
+}
+
+// oldest returns the lowest timestamp that the version may have which a snapshot has
+// shown, 0 if nothing explains the answer or it is what was there at first.
+func (n *newest) oldest(r *read) uint64 {
+	k := &n.ix.keys[r.key]
+	var cand candidates
+	cand.collect(n.ix, r, n.ix.upTo(k, r.ts))
+	lowest := uint64(math.MaxUint64)
+	for _, v := range append(cand.open, cand.newest) {
+		if v.is(r) || k.anything(v) {
+			lowest = min(lowest, v.commit)
+		}
+	}
+	for _, v := range cand.floating {
+		if v.is(r) {
+			lowest = min(lowest, max(n.ix.txns[v.txn].lo, cand.newest.commit+1))
+		}
+	}
+	if lowest == math.MaxUint64 {
+		return 0
+	}
+	return lowest
 }
 
 // at returns the newest version that is proved before an instant, in a sweep in
@@ -235,8 +304,15 @@ func (n *newest) bound(at int64) uint64 {
 }
 
 // floatable are the elements of a list that belong to transactions whose commit
-// timestamps are not known, and when these were invoked.
-type floatable map[string]int64
+// timestamps are not known.
+type floatable map[string]*float
+
+// float is one of them.
+type float struct {
+	txn    int32
+	invoke int64       // when its transaction was invoked
+	shown  *history.Op // of the reads that showed it, the one that returned first
+}
 
 func (ix *index) floatable(k *key) floatable {
 	if !k.lists || len(k.floating) == 0 {
@@ -244,11 +320,45 @@ func (ix *index) floatable(k *key) floatable {
 	}
 	f := floatable{}
 	for i := range k.floating {
+		t := k.floating[i].txn
 		for e := range strings.FieldsSeq(k.floating[i].value) {
-			f[e] = ix.txns[k.floating[i].txn].op.Invoke
+			f[e] = &float{txn: t, invoke: ix.txns[t].op.Invoke}
 		}
 	}
 	return f
+}
+
+// show notes what an answer shows of them.
+func (f floatable) show(list string, op *history.Op) {
+	if len(f) == 0 {
+		return
+	}
+	for e := range strings.FieldsSeq(list) {
+		if x := f[e]; x != nil && (x.shown == nil || op.Return < x.shown.Return) {
+			x.shown = op
+		}
+	}
+}
+
+// lost returns one that an answer lacks although somebody had been shown it before the
+// answer was asked for; nil if there is none.
+func (f floatable) lost(list string, invoke int64) *float {
+	var present map[string]struct{}
+	for _, e := range slices.Sorted(maps.Keys(f)) {
+		if f[e].shown == nil || f[e].shown.Return >= invoke {
+			continue
+		}
+		if present == nil {
+			present = map[string]struct{}{}
+			for p := range strings.FieldsSeq(list) {
+				present[p] = struct{}{}
+			}
+		}
+		if _, ok := present[e]; !ok {
+			return f[e]
+		}
+	}
+	return nil
 }
 
 // strip takes out of a list what may stand anywhere, and says whether some of that
@@ -258,8 +368,8 @@ func (f floatable) strip(list string, ret int64) (rest string, early bool) {
 		return list, false
 	}
 	for e := range strings.FieldsSeq(list) {
-		if invoke, floats := f[e]; floats {
-			early = early || invoke > ret
+		if x := f[e]; x != nil {
+			early = early || x.invoke > ret
 		} else {
 			rest = join(rest, e)
 		}

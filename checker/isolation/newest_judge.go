@@ -3,6 +3,7 @@ package isolation
 import (
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 
 	"simrun/checker/verdict"
@@ -16,20 +17,25 @@ func (c *checker) newestReads(n *newest) {
 		return
 	}
 	n.prepare()
+	first := map[string]*newestRead{} // of the keys that nobody else names
 	for i := range n.reads {
 		r := &n.reads[i]
 		switch {
 		case r.key == unnamed:
-			if r.found && !c.ix.h.InitialUnknown {
-				c.addNewest(verdict.GarbageRead, r, "which nobody wrote")
+			c.unnamedRead(first, r)
+			continue
+		case n.ix.keys[r.key].unjudged(), n.ix.keys[r.key].lists && n.ix.keys[r.key].free:
+			c.passed[r.key] = true
+			if e, of := c.nobodys(r.key, r.value); of {
+				c.addNewest(verdict.GarbageRead, r, fmt.Sprintf("of which nobody wrote %q", e))
 			}
 			continue
-		case n.ix.keys[r.key].vague:
-			continue // what belongs to whom is not certain
 		}
 		s := n.keys[r.key]
 		floor := s.at(r.op.Invoke)
-		if oldest, ok := n.possible(r, floor.commit); ok {
+		if lost := n.lost(r); lost != nil {
+			c.lostNewest(r, lost)
+		} else if oldest, ok := n.possible(r, floor.commit); ok {
 			s.recent = append(s.recent, proof{ret: r.op.Return, commit: oldest, id: r.op.ID, read: true})
 		} else {
 			c.explainNewest(n, r, floor)
@@ -37,28 +43,76 @@ func (c *checker) newestReads(n *newest) {
 	}
 }
 
-// possible returns the commit timestamp of the oldest version that the read may
-// have returned, when the one with the timestamp floor is there already.
+// unnamedRead judges a read of a key that nobody else names: it holds nothing, or if it is
+// not known what it held at first, what the first such read says.
+func (c *checker) unnamedRead(first map[string]*newestRead, r *newestRead) {
+	before := first[r.name]
+	switch {
+	case !c.ix.h.InitialUnknown && r.found:
+		c.addNewest(verdict.GarbageRead, r, "which nobody wrote")
+	case before == nil:
+		first[r.name] = r
+	case c.ix.h.InitialUnknown && (r.found != before.found || r.value != before.value) && !writtenBy(c.ix.h, r.name):
+		c.addNewest(verdict.GarbageRead, r, fmt.Sprintf("and id %d read %s, which nobody changed", before.op.ID, show(before.value, before.found)), before.op.ID)
+	}
+}
+
+// writtenBy says whether anybody wrote a key, with timestamps or without.
+func writtenBy(h *history.History, key string) bool {
+	return slices.ContainsFunc(h.Ops, func(op history.Op) bool {
+		return op.Txn != nil && slices.ContainsFunc(op.Txn.Ops, func(o history.TxnOp) bool { return o.Key == key && o.Kind.Writes() })
+	})
+}
+
+// possible returns the lowest commit timestamp that the version may have which the read
+// has returned, when one of no lower timestamp than floor is there already.
 func (n *newest) possible(r *newestRead, floor uint64) (oldest uint64, ok bool) {
 	k, bound := &n.ix.keys[r.key], n.bound(r.op.Return)
 	rest, early := n.floats[r.key].strip(r.value, r.op.Return)
-	for i := max(n.ix.upTo(k, floor)-1, 0); i < n.ix.upTo(k, bound); i++ {
+	from, to := sort.Search(len(k.versions), func(i int) bool { return k.versions[i].commit >= floor }), n.ix.upTo(k, bound)
+	for i := from; i < to && !ok; i++ {
 		v := &k.versions[i]
 		if v.txn != initial && n.ix.txns[v.txn].op.Invoke > r.op.Return {
 			continue
 		}
-		free := v.txn == initial && v.absent && n.ix.h.InitialUnknown
-		if free || k.lists && !early && v.value == rest || !k.lists && r.shows(v) {
-			return v.commit, true
+		if k.anything(v) || k.lists && !early && v.value == rest || !k.lists && r.shows(v) {
+			oldest, ok = v.commit, true
 		}
+	}
+	if k.lists {
+		return oldest, ok
+	}
+	if from < len(k.versions) && k.versions[from].commit == floor && n.ix.fateOf(&k.versions[from]) == committed {
+		floor++ // nothing else was committed at this timestamp
 	}
 	for i := range k.floating {
 		v := &k.floating[i]
-		if t := &n.ix.txns[v.txn]; !k.lists && r.shows(v) && t.op.Invoke <= r.op.Return && t.lo <= bound && t.hi >= floor {
-			return floor, true
+		t := &n.ix.txns[v.txn]
+		if !r.shows(v) || t.op.Invoke > r.op.Return || t.lo > bound || t.hi < floor {
+			continue
+		}
+		if lowest := max(t.lo, floor); !ok || lowest < oldest {
+			oldest, ok = lowest, true
 		}
 	}
-	return 0, false
+	return oldest, ok
+}
+
+// lost returns what a list lacks although it was there before; nil if it lacks nothing. A
+// list that is also written as a whole may lose elements.
+func (n *newest) lost(r *newestRead) *float {
+	if k := &n.ix.keys[r.key]; !k.lists || k.plain {
+		return nil
+	}
+	return n.floats[r.key].lost(r.value, r.op.Invoke)
+}
+
+func (c *checker) lostNewest(r *newestRead, lost *float) {
+	if c.wrongs++; c.wrongs > explainMax {
+		return
+	}
+	c.addNewest(verdict.StaleRead, r, fmt.Sprintf("without what %s appended, which had been read by id %d before the read was invoked",
+		c.ix.name(lost.txn), lost.shown.ID), lost.shown.ID, c.ix.txns[lost.txn].op.ID)
 }
 
 // explainNewest names what is wrong with an answer.
@@ -82,7 +136,7 @@ func (c *checker) explainNewest(n *newest, r *newestRead, floor proof) {
 		if v.txn != initial && (v.commit > n.bound(r.op.Return) || c.ix.txns[v.txn].op.Invoke > r.op.Return) {
 			c.addNewest(verdict.RealTimeOrder, r, fmt.Sprintf("which %s committed after the read had returned", c.ix.name(v.txn)), c.ix.txns[v.txn].op.ID)
 		} else {
-			c.missedNewest(r, v.txn, floor)
+			c.missedNewest(r, &v, floor)
 		}
 		return
 	}
@@ -101,17 +155,22 @@ func (c *checker) explainNewest(n *newest, r *newestRead, floor proof) {
 }
 
 // missedNewest: the answer is a version that was newest once, too early.
-func (c *checker) missedNewest(r *newestRead, writer int32, floor proof) {
+func (c *checker) missedNewest(r *newestRead, v *version, floor proof) {
 	how := "acknowledged"
 	if floor.read {
 		how = "read"
 	}
 	evidence := []int{floor.id}
-	if writer != initial {
-		evidence = append(evidence, c.ix.txns[writer].op.ID)
+	if v.txn != initial {
+		evidence = append(evidence, c.ix.txns[v.txn].op.ID)
 	}
-	c.addNewest(verdict.StaleRead, r, fmt.Sprintf("of %s, though the version of timestamp %d had been %s by id %d before the read was invoked",
-		c.ix.name(writer), floor.commit, how, floor.id), evidence...)
+	versions := c.ix.keys[r.key].versions
+	which := fmt.Sprintf("the version of timestamp %d", floor.commit)
+	if !slices.ContainsFunc(versions, func(v version) bool { return v.commit == floor.commit }) {
+		which = fmt.Sprintf("one that was committed at %d or later", floor.commit)
+	}
+	c.addNewest(verdict.StaleRead, r, fmt.Sprintf("of %s, though %s had been %s by id %d before the read was invoked",
+		c.ix.name(v.txn), which, how, floor.id), evidence...)
 }
 
 // wrote: the answer was written, but never committed.

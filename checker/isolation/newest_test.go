@@ -153,6 +153,48 @@ func TestNewest(t *testing.T) {
 			[]tx{ok(1, 2, add("l", "a")).at(10, 20), newestOf("l", "a b", 30, 50), unknown(3, 0, add("l", "b")).at(51, 60)},
 			[]tx{ok(1, 2, add("l", "a")).at(10, 20), newestOf("l", "a b", 30, 50), unknown(3, 0, add("l", "b")).at(50, 60)},
 		},
+		{
+			"an unknown timestamp that was read, and then an older version", verdict.StaleRead,
+			[]int{3, 2, 0},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), unknown(3, 0, w("x", "2")).at(21, 30), newestOf("x", "2", 31, 40), newestOf("x", "1", 41, 50)},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), unknown(3, 0, w("x", "2")).at(21, 30), newestOf("x", "2", 31, 41), newestOf("x", "1", 41, 50)},
+		},
+		{
+			"an unknown timestamp that was read, and missed by a snapshot", verdict.GSIb,
+			[]int{3, 1},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), unknown(3, 0, w("x", "2")).at(21, 30), newestOf("x", "2", 31, 40), ok(9, 0, r("x", "1")).at(41, 50)},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), unknown(3, 0, w("x", "2")).at(21, 30), newestOf("x", "2", 31, 41), ok(9, 0, r("x", "1")).at(41, 50)},
+		},
+		{
+			"an unknown timestamp below what was acknowledged before it was read", verdict.GSIb,
+			[]int{3, 1},
+			[]tx{ok(4, 5, w("x", "1")).at(10, 20), unknown(1, 0, w("x", "2")).at(1, 30), newestOf("x", "2", 31, 40), ok(9, 0, r("x", "1")).at(41, 50)},
+			[]tx{ok(4, 5, w("x", "1")).at(10, 20), unknown(1, 0, w("x", "2")).at(1, 30), newestOf("x", "2", 31, 40), ok(9, 0, r("x", "2")).at(41, 50)},
+		},
+		{
+			"an unknown timestamp that a snapshot has shown", verdict.StaleRead,
+			[]int{3, 2, 0},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), unknown(3, 0, w("x", "2")).at(21, 30), ok(9, 0, r("x", "2")).at(31, 40), newestOf("x", "1", 41, 50)},
+			[]tx{ok(1, 2, w("x", "1")).at(10, 20), unknown(3, 0, w("x", "2")).at(21, 30), ok(9, 0, r("x", "2")).at(31, 41), newestOf("x", "1", 41, 50)},
+		},
+		{
+			"a list without an element of an unknown timestamp that was read", verdict.StaleRead,
+			[]int{2, 1, 0},
+			[]tx{unknown(3, 0, add("l", "b")).at(21, 30), newestOf("l", "b", 31, 40), newestOf("l", "", 41, 50)},
+			[]tx{unknown(3, 0, add("l", "b")).at(21, 30), newestOf("l", "b", 31, 41), newestOf("l", "", 41, 50)},
+		},
+		{
+			"a list without an element of an unknown timestamp that a snapshot has shown", verdict.StaleRead,
+			[]int{2, 1, 0},
+			[]tx{unknown(3, 0, add("l", "b")).at(21, 30), ok(9, 0, r("l", "b")).at(31, 40), newestOf("l", "", 41, 50)},
+			[]tx{unknown(3, 0, add("l", "b")).at(21, 30), ok(9, 0, r("l", "b")).at(31, 41), newestOf("l", "", 41, 50)},
+		},
+		{
+			"a snapshot without an element of an unknown timestamp that was read", verdict.GSIb,
+			[]int{2, 0},
+			[]tx{unknown(3, 0, add("l", "b")).at(21, 30), newestOf("l", "b", 31, 40), ok(9, 0, r("l", "")).at(41, 50)},
+			[]tx{unknown(3, 0, add("l", "b")).at(21, 30), newestOf("l", "b", 31, 41), ok(9, 0, r("l", "")).at(41, 50)},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got := isolation.Check(build(c.bad...))
@@ -163,6 +205,17 @@ func TestNewest(t *testing.T) {
 				t.Errorf("the right history: %+v", got)
 			}
 		})
+	}
+}
+
+// A value that two have written is that of the older one: nothing says that the newer one
+// was there when it was read.
+func TestNewestOfTwoWithOneValue(t *testing.T) {
+	got := isolation.Check(build(
+		unknown(1, 0, w("x", "1")).at(10, 15), ok(3, 5, del("x")).at(20, 90), ok(8, 10, w("x", "1")).at(35, 120),
+		newestOf("x", "1", 30, 40), newestOf("x", "", 50, 60)))
+	if got.Verdict != verdict.OK {
+		t.Errorf("%+v", got)
 	}
 }
 

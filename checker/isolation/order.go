@@ -49,6 +49,8 @@ func (o *order) begin(k *key) {
 	case o.unclear != "":
 	case o.list && k.plain:
 		o.unclear = "appended to and also written as a whole"
+	case !o.list && k.free:
+		o.unclear = "read, and nothing tells what it held at first: perhaps what was written later"
 	case !o.list:
 		o.wrote = map[held]int32{}
 		for _, v := range slices.Concat(k.versions, k.floating) {
@@ -180,7 +182,7 @@ func (ix *index) settleList(o *order, k *key, wrong wrongList) {
 		owner, owned := o.owners[e]
 		first := len(o.versions) == 1
 		switch {
-		case first && len(known) > 0 && known[0] == e, first && !owned && ix.h.InitialUnknown && k.versions[0].absent:
+		case first && len(known) > 0 && known[0] == e, first && !owned && k.free:
 			known = known[min(1, len(known)):]
 			o.ends[0] = end - 1
 			continue

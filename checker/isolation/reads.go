@@ -56,14 +56,14 @@ func (c *checker) snapshot(r read) {
 func (c *checker) judge(r *read, n int) *version {
 	k := &c.ix.keys[r.key]
 	if !k.unsure {
-		if v := &k.versions[n-1]; !k.same(v, r) && !c.free(v) {
+		if v := &k.versions[n-1]; !k.same(v, r) && !k.anything(v) {
 			return v
 		}
 		return nil
 	}
 	cand := &c.candidates
 	cand.collect(c.ix, r, n)
-	if c.free(cand.newest) {
+	if k.anything(cand.newest) {
 		return nil
 	}
 	if k.lists && !k.plain {
@@ -95,8 +95,8 @@ func (k *key) same(v *version, r *read) bool {
 	return v.is(r)
 }
 
-// free says whether the version may have been anything.
-func (c *checker) free(v *version) bool { return v.txn == initial && v.absent && c.ix.h.InitialUnknown }
+// anything says whether the version may have been anything.
+func (k *key) anything(v *version) bool { return v.txn == initial && k.free }
 
 // hiding returns a version that was surely committed between the newest one of
 // known timestamp and ts, though its own timestamp is not known.

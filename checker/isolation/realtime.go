@@ -30,7 +30,7 @@ func (k stampKind) String() string {
 }
 
 // timestamps checks that the oracle gave out each timestamp once and that
-// transactions commit after they start.
+// transactions commit after they start, and after they were granted their locks.
 func (c *checker) timestamps() {
 	stamps := make([]stamp, 0, 2*len(c.ix.txns))
 	for i := range c.ix.txns {
@@ -46,8 +46,11 @@ func (c *checker) timestamps() {
 		if t.rec.CommitTS == 0 {
 			continue
 		}
-		if t.rec.CommitTS <= t.rec.StartTS {
+		switch held := heldUntil(t.rec); {
+		case t.rec.CommitTS <= t.rec.StartTS:
 			c.add(verdict.TimestampOrder, n, fmt.Sprintf("%s commits before it starts", c.ix.name(n)))
+		case t.rec.CommitTS <= held:
+			c.add(verdict.TimestampOrder, n, fmt.Sprintf("%s commits although it was granted a lock at %d", c.ix.name(n), held))
 		}
 		if !t.rec.Calculated {
 			stamps = append(stamps, stamp{ts: t.rec.CommitTS, txn: n, kind: commitStamp})

@@ -18,7 +18,7 @@ func (ix *index) resolve() {
 	}
 	ix.resolveLists()
 	r := newResolver(ix)
-	for r.pass(&r.seen, r.concludeSeen) || r.pass(&r.unseen, r.concludeUnseen) {
+	for r.pass(&r.seen, r.concludeSeen) || r.pass(&r.unseen, r.concludeUnseen) || r.pass(&r.over, r.concludeOver) {
 	}
 }
 
@@ -31,7 +31,7 @@ func (ix *index) anyOpen() bool {
 	return false
 }
 
-// resolver applies two rules to the answers that reads got, until neither
+// resolver applies three rules to the answers that reads got, until none of them
 // decides anything. A rule is applied again to an answer only if a transaction
 // was decided that might have given it.
 type resolver struct {
@@ -39,9 +39,9 @@ type resolver struct {
 	answers []answer // by start timestamp
 	shelves []shelf  // by key; of no key: nobody read it, or all its versions are sure
 
-	seen, unseen worklist
-	found        explanations
-	decided      []decision // by the rule just applied
+	seen, unseen, over worklist
+	found              explanations
+	decided            []decision // by the rule just applied
 }
 
 // answer is a read that may decide something.
@@ -55,6 +55,7 @@ type answer struct {
 	single   bool     // one version explained it at first, which was not surely committed
 	denies   bool     // newer versions were there then, of open transactions
 	doubtful bool     // two versions or more explain it
+	over     bool     // one version explains it, whose commit timestamp is not known
 }
 
 // decision is a transaction of which something was learnt, and the bounds
@@ -94,6 +95,7 @@ func (r *resolver) tells(a *answer) bool {
 	a.single, a.doubtful = n == 1 && !sure, n > 1
 	if a.single {
 		a.by = r.found.only().txn
+		a.over = r.found.floating != nil
 	}
 	if oldest, ok := r.found.oldest(a); ok {
 		from, to := r.shelves[a.key].between(oldest+1, a.n)
@@ -103,9 +105,10 @@ func (r *resolver) tells(a *answer) bool {
 }
 
 // list puts on each list the answers from which its rule may decide something. The
-// doubtful ones come on them when other decisions leave them fewer explanations.
+// doubtful ones come on them when other decisions leave them fewer explanations, and
+// the last rule comes back to an answer when it has a newer version below it.
 func (r *resolver) list() {
-	var seen, unseen []int32
+	var seen, unseen, over []int32
 	for i := range r.answers {
 		a, at := &r.answers[i], int32(i) //nolint:gosec // fewer than 2^31 answers
 		if a.single {
@@ -114,12 +117,16 @@ func (r *resolver) list() {
 		if a.denies {
 			unseen = append(unseen, at)
 		}
-		if a.doubtful {
+		if a.over {
+			over = append(over, at)
+		}
+		if a.doubtful || a.over {
 			s := &r.shelves[a.key]
 			s.doubtful = append(s.doubtful, doubt{a.ts, at})
 		}
 	}
-	r.seen, r.unseen = newWorklist(len(r.answers), seen), newWorklist(len(r.answers), unseen)
+	n := len(r.answers)
+	r.seen, r.unseen, r.over = newWorklist(n, seen), newWorklist(n, unseen), newWorklist(n, over)
 }
 
 // sort puts the answers in the order of their timestamps. It moves each of them once.
@@ -193,6 +200,9 @@ func (r *resolver) spread(d decision) {
 				r.seen.add(doubt.at)
 				r.unseen.add(doubt.at)
 			}
+			if a.over {
+				r.over.add(doubt.at)
+			}
 		}
 	}
 }
@@ -212,6 +222,10 @@ func (r *resolver) concludeSeen(at int32) {
 	a.doubtful = n > 1
 	if n != 1 || sure {
 		return
+	}
+	if f.floating != nil && !a.over {
+		a.over = true
+		r.over.add(at)
 	}
 	only := f.only().txn
 	if t := r.ix.txns[only]; r.ix.see(only, a.ts) {
@@ -237,4 +251,18 @@ func (r *resolver) concludeUnseen(at int32) {
 		r.decided = append(r.decided, decision{v.txn, t.lo, t.hi})
 		return true
 	})
+}
+
+// concludeOver: if a version of which the commit timestamp is not known alone explains
+// the answer, it has replaced the newest one that was surely committed by then.
+func (r *resolver) concludeOver(at int32) {
+	a, f := &r.answers[at], &r.found
+	r.look(a)
+	if n, sure := f.number(r.ix, a); n != 1 || sure || f.floating == nil {
+		return
+	}
+	only := f.floating.txn
+	if t := r.ix.txns[only]; r.ix.above(only, f.newest.commit) {
+		r.decided = append(r.decided, decision{only, t.lo, t.hi})
+	}
 }

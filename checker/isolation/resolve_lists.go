@@ -61,8 +61,20 @@ func (ix *index) news(n int32, ts uint64) bool {
 }
 
 // hiIfSeen returns the bound of a commit timestamp that is not known, of something that
-// was read at ts. The bounds never meet: lo == hi says that it is known.
-func (t *txn) hiIfSeen(ts uint64) uint64 { return min(t.hi, max(ts, t.lo+1)) }
+// was read at ts.
+func (t *txn) hiIfSeen(ts uint64) uint64 { return min(t.hi, max(ts, t.lo)) }
+
+// above records that what a transaction wrote has replaced a version that was committed
+// at ts, and says whether that is news. It is not if it contradicts what was learnt before:
+// then some answer is wrong, whatever is concluded.
+func (ix *index) above(n int32, ts uint64) bool {
+	t := &ix.txns[n]
+	if t.known() || ts < t.lo || ts >= t.hi {
+		return false
+	}
+	t.lo = ts + 1
+	return true
+}
 
 // openElements returns, for each list key, the elements that belong to one open
 // transaction and to nobody else.
@@ -71,25 +83,31 @@ func (ix *index) openElements() map[int32]map[string]int32 {
 	const shared = -1
 	for i := range ix.keys {
 		k := &ix.keys[i]
-		if !k.lists || !k.unsure {
-			continue
+		if !k.lists || !k.unsure || k.free {
+			continue // of a free one nobody knows which elements were there at first
 		}
 		elements := map[string]int32{}
+		unsure := map[string]struct{}{} // elements of transactions of which something is not known
 		for _, versions := range [][]version{k.versions, k.floating} {
 			for j := range versions {
 				v := &versions[j]
 				for e := range strings.FieldsSeq(v.value) {
-					switch _, dup := elements[e]; {
-					case dup, v.txn == initial, !v.list:
+					_, dup := elements[e]
+					_, doubt := unsure[e]
+					mine := v.txn != initial && (ix.fates[v.txn] == open || !ix.txns[v.txn].known())
+					k.vague = k.vague || dup && (doubt || mine)
+					if mine {
+						unsure[e] = struct{}{}
+					}
+					if dup || v.txn == initial || !v.list {
 						elements[e] = shared
-					default:
+					} else {
 						elements[e] = v.txn
 					}
 				}
 			}
 		}
 		for e, t := range elements {
-			k.vague = k.vague || t == shared
 			if t == shared || (ix.fates[t] != open && ix.txns[t].known()) {
 				delete(elements, e)
 			}

@@ -15,8 +15,8 @@ type shelf struct {
 	committed, open []int32
 	// holders are the versions that may or may not be there, by what they hold.
 	holders map[content]*holders
-	// doubtful are the answers that two versions or more explained at first, by
-	// timestamp.
+	// doubtful are the answers that two versions or more explained at first, or one
+	// whose commit timestamp is not known, by timestamp.
 	doubtful []doubt
 }
 
@@ -162,7 +162,7 @@ func (f *explanations) search(ix *index, s *shelf, a *answer) {
 // number returns how many versions explain the answer, and whether one of them is
 // surely committed.
 func (f *explanations) number(ix *index, a *answer) (n int, sure bool) {
-	sure = f.newest.is(&a.read) || (f.newest.txn == initial && ix.h.InitialUnknown)
+	sure = f.newest.is(&a.read) || ix.keys[a.key].anything(f.newest)
 	if sure {
 		return f.count + 1, true
 	}

@@ -47,6 +47,9 @@ func findSkew(ix *index, isolated verdict.Verdict) verdict.Result {
 		return r
 	}
 	g := newGraph(ix)
+	if ix.h.Consistency == history.StrictSerializable {
+		g.addRealTime()
+	}
 	r.Checked = ix.committed()
 	components := g.components()
 	for i, component := range components {
@@ -84,7 +87,8 @@ func (ix *index) committed() int {
 // since it closes no cycle that is not there without it: it depends on the writer of
 // the version that it returned, the writer of the next one overwrites that, and these
 // two are joined already by a write dependency, which is shorter. What binds such a
-// read is real time, which is no edge of this graph (newest.go).
+// read is real time (newest.go), which is an edge of this graph only for the others, and
+// only under strict serializability.
 type graph struct {
 	ix    *index
 	edges [][]edge
@@ -174,6 +178,39 @@ func (g *graph) drawUnsure(i int, link linker) {
 			link(r.txn, s.all[next].txn, rw, order, r.scan && !r.found)
 		}
 	})
+}
+
+// addRealTime adds a node for each instant at which a committed transaction returned:
+// from it to the next one and to those that were invoked before that. So there are
+// as many edges as transactions, and not as pairs of them.
+func (g *graph) addRealTime() {
+	ix := g.ix
+	var ended []int32
+	for t := range ix.txns {
+		if ix.fates[t] == committed && ix.txns[t].op.Outcome == history.OK {
+			ended = append(ended, int32(t)) //nolint:gosec // fewer than 2^31 transactions
+		}
+	}
+	slices.SortStableFunc(ended, func(a, b int32) int { return cmp.Compare(ix.txns[a].op.Return, ix.txns[b].op.Return) })
+	first := int32(len(g.edges)) //nolint:gosec // as above
+	g.edges = append(g.edges, make([][]edge, len(ended))...)
+	for i, t := range ended {
+		instant := first + int32(i) //nolint:gosec // as above
+		g.edges[t] = append(g.edges[t], edge{to: instant, kind: rt})
+		if i+1 < len(ended) {
+			g.edges[instant] = append(g.edges[instant], edge{to: instant + 1, kind: rt})
+		}
+	}
+	for t := range ix.txns {
+		if ix.fates[t] != committed || ix.txns[t].rec.AsOf {
+			continue
+		}
+		before, _ := slices.BinarySearchFunc(ended, ix.txns[t].op.Invoke, func(e int32, invoke int64) int { return cmp.Compare(ix.txns[e].op.Return, invoke) })
+		if before > 0 {
+			instant := first + int32(before-1)                                        //nolint:gosec // as above
+			g.edges[instant] = append(g.edges[instant], edge{to: int32(t), kind: rt}) //nolint:gosec // as above
+		}
+	}
 }
 
 // components returns the strongly connected components of more than one
@@ -308,15 +345,26 @@ func (g *graph) report(r *verdict.Result, component []int32, components int) {
 	var parts []string
 	f := verdict.Finding{}
 	for _, s := range cycle {
-		parts = append(parts, fmt.Sprintf("%s -%s %q->", g.ix.name(s.txn), s.edge.kind, g.ix.keys[s.edge.key].name))
+		switch {
+		case int(s.txn) >= len(g.ix.txns):
+			continue // an instant
+		case s.edge.kind == rt:
+			parts = append(parts, g.ix.name(s.txn)+" -rt->")
+		default:
+			parts = append(parts, fmt.Sprintf("%s -%s %q->", g.ix.name(s.txn), s.edge.kind, g.ix.keys[s.edge.key].name))
+		}
 		f.Evidence = append(f.Evidence, g.ix.txns[s.txn].op.ID)
 	}
 	path := strings.Join(parts, " ") + " the first"
+	promise := "serializability"
+	if g.ix.h.Consistency == history.StrictSerializable {
+		promise = "strict serializability"
+	}
 	var allowed bool
 	f.Anomaly, allowed = classify(cycle)
 	switch {
-	case g.ix.h.Consistency == history.Serializable:
-		f.Message = "a cycle that serializability does not allow: " + path
+	case g.ix.h.Consistency != history.SnapshotIsolation:
+		f.Message = fmt.Sprintf("a cycle that %s does not allow: %s", promise, path)
 		r.Add(f)
 		return
 	case !allowed && !g.ix.readsTwice(cycle):

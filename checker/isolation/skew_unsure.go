@@ -85,7 +85,7 @@ func (s *sequence) mayBe(j int, r *read) bool {
 	switch {
 	case v.txn == r.txn:
 		return false // nobody's snapshot has his own write
-	case !s.values, v.txn == initial && v.absent && s.ix.h.InitialUnknown:
+	case !s.values, s.k.anything(&v.version):
 		return true
 	case s.k.lists: // what floats is in no other version
 		return lastElement(v.value) == lastElement(r.value)

@@ -16,7 +16,8 @@ const MVCCName = "mvcc"
 // Options say what may be expected of the rows.
 type Options struct {
 	// Reads, if not nil, tells what was read before the rows were dumped: the
-	// locks of committed transactions that stood in the way must be gone.
+	// locks of committed transactions that stood in the way must be gone. It also
+	// tells which transactions were granted locks before they wrote, and when.
 	Reads *history.History
 	// Optimistic says that every transaction was optimistic which Reads does not call
 	// pessimistic: nobody else may have committed a key between the start of one that
@@ -89,21 +90,30 @@ type scan struct {
 	txns map[uint64]*txn
 	long map[version]struct{} // values in the default family
 	used map[version]struct{} // values that a record refers to
-	// pessimistic are the start timestamps of the transactions that locked before they
-	// wrote: of those, the history tells when.
-	pessimistic map[uint64]bool
+	// pessimistic are the transactions that locked before they wrote, by start timestamp:
+	// of each the greatest timestamp at which it was granted a lock, as the history tells;
+	// 0 if it was granted none. The records of what is committed do not have it.
+	pessimistic map[uint64]uint64
 }
 
 // locking notes the pessimistic transactions of a history.
 func (m *scan) locking(h *history.History) {
-	m.pessimistic = map[uint64]bool{}
+	m.pessimistic = map[uint64]uint64{}
 	if h == nil {
 		return
 	}
 	for i := range h.Ops {
-		if x := h.Ops[i].Txn; x != nil && x.Pessimistic {
-			m.pessimistic[x.StartTS] = true
+		x := h.Ops[i].Txn
+		if x == nil || !x.Pessimistic {
+			continue
 		}
+		last := m.pessimistic[x.StartTS]
+		for j := range x.Ops {
+			if op := &x.Ops[j]; op.Kind == history.TxnLock {
+				last = max(last, op.TS)
+			}
+		}
+		m.pessimistic[x.StartTS] = last
 	}
 }
 
@@ -184,7 +194,7 @@ func (m *scan) oneKey(key string, k *keyRecords) {
 		}
 		settle(w.start, fmt.Sprintf("committed at %d", w.commit))
 		m.commit(key, w)
-		if m.opts.Optimistic && !m.pessimistic[w.start] {
+		if _, locks := m.pessimistic[w.start]; m.opts.Optimistic && !locks {
 			m.overlap(key, w, k.writes[i+1:])
 		}
 	}
@@ -202,8 +212,11 @@ func (m *scan) rollback(key string, w record, settle func(uint64, string)) {
 }
 
 func (m *scan) commit(key string, w record) {
-	if w.commit <= w.start {
+	switch granted := m.pessimistic[w.start]; {
+	case w.commit <= w.start:
 		m.add(verdict.RecordConflict, "key %q: transaction %d is committed at %d", key, w.start, w.commit)
+	case w.commit <= granted:
+		m.add(verdict.RecordConflict, "key %q: transaction %d is committed at %d, and was granted a lock at %d", key, w.start, w.commit, granted)
 	}
 	m.txn(w.start).marks = append(m.txn(w.start).marks, mark{key: key, commit: w.commit})
 	if w.kind == 'P' && w.short == nil {
@@ -293,6 +306,9 @@ func (m *scan) locksOf(start uint64, t *txn, committed *mark) {
 			}
 			if committed.commit < l.minCommit {
 				m.add(verdict.RecordConflict, "transaction %d is committed at %d, and its lock on %q says not before %d", start, committed.commit, key, l.minCommit)
+			}
+			if committed.commit <= l.forUpdate {
+				m.add(verdict.RecordConflict, "transaction %d is committed at %d, and its lock on %q is of %d", start, committed.commit, key, l.forUpdate)
 			}
 		}
 		if committed != nil {

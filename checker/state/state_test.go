@@ -82,6 +82,22 @@ func TestMVCC(t *testing.T) {
 			Rows{Lock: []Row{putL("b", "a", 10, append(sa[:3:3], 'c', 0, 0, 0, 0, 0, 0, 0, 20)...)}, Write: []Row{putW("a", 10, 11, sa...)}},
 		},
 		{
+			"commit below what the lock was granted at", verdict.RecordConflict,
+			Options{},
+			Rows{Lock: []Row{putL("b", "a", 10, append(sa[:3:3], 'f', 0, 0, 0, 0, 0, 0, 0, 11)...)}, Write: []Row{putW("a", 10, 11, sa...)}},
+		},
+		{
+			"commit above what the lock was granted at", "",
+			Options{},
+			Rows{Lock: []Row{putL("b", "a", 10, append(sa[:3:3], 'f', 0, 0, 0, 0, 0, 0, 0, 11)...)}, Write: []Row{putW("a", 10, 12, sa...)}},
+		},
+		{
+			"commit below a lock that is in the history", verdict.RecordConflict,
+			Options{Reads: locking(10, 15, 13)},
+			Rows{Write: []Row{putW("a", 10, 15, sa...)}},
+		},
+		{"commit above the locks that are in the history", "", Options{Reads: locking(10, 15, 13)}, Rows{Write: []Row{putW("a", 10, 16, sa...)}}},
+		{
 			"writers that overlap", verdict.RecordConflict,
 			Options{Optimistic: true},
 			Rows{Write: []Row{putW("k", 10, 20, sa...), putW("k", 11, 21, sa...)}},
@@ -382,7 +398,11 @@ func TestAsyncLocks(t *testing.T) {
 	}
 }
 
-// locking is a history of one pessimistic transaction.
-func locking(start uint64) *history.History {
-	return &history.History{Ops: []history.Op{{Kind: history.Txn, Txn: &history.TxnRecord{StartTS: start, Pessimistic: true}}}}
+// locking is a history of one pessimistic transaction, and of the locks that it was granted.
+func locking(start uint64, granted ...uint64) *history.History {
+	x := &history.TxnRecord{StartTS: start, Pessimistic: true}
+	for _, ts := range granted {
+		x.Ops = append(x.Ops, history.TxnOp{Kind: history.TxnLock, Key: "k", TS: ts})
+	}
+	return &history.History{Ops: []history.Op{{Kind: history.Txn, Outcome: history.Unknown, Txn: x}}}
 }
