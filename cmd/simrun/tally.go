@@ -118,6 +118,33 @@ func (a *answer) junitCase(src *source) reports.Case {
 	}}
 }
 
+// openCases are what a test suite needs besides the runs that came to their end, or it
+// would be green for a hunt that did not: why the hunt ended early, and the seeds that
+// were asked for and have no answer. There are none if the runs are all that was wanted,
+// as they are when a hunt without a last seed has used its time.
+func (t *tally) openCases(err error) (cases []reports.Case) {
+	open := func(name, format string, args ...any) {
+		cases = append(cases, reports.Case{Name: t.src.name + ", " + name, Err: fmt.Errorf(format, args...)})
+	}
+	switch {
+	case err != nil:
+		open("the hunt", "%w", err)
+	case t.interrupted:
+		open("the hunt", "interrupted after %s", plural(t.seeds, "seed"))
+	case t.total < 0 && t.seeds == 0:
+		open("the hunt", "no seed came to its end in the time that there was")
+	}
+	if t.total >= 0 || t.interrupted {
+		for _, u := range t.unfinished {
+			open(fmt.Sprintf("seed %d", u.seed), "still under way after %v: not judged", rounded(u.ran))
+		}
+	}
+	if missing := t.missing(); missing > 0 {
+		open("seeds without a run", "%d of %s were not run", missing, plural(t.total, "seed"))
+	}
+	return cases
+}
+
 // fail counts a failure, and tells it if it is among the first of its kind.
 func (t *tally) fail(signature string, seed uint64, message string) {
 	f := t.bySignature[signature]

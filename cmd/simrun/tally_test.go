@@ -177,12 +177,16 @@ func TestTallyStatus(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tl := newTally(&source{name: "bank"}, &bytes.Buffer{}, &bytes.Buffer{}, -1)
+			tl.keepCases = true
 			for _, a := range c.answers {
 				tl.take(a)
 			}
 			tl.interrupted = c.interrupted
 			if got := conclude(tl.status(c.err), &output{}); got.code != c.want || !errors.Is(got.cause, c.err) {
 				t.Errorf("got %d, %v; want %d", got.code, got.cause, c.want)
+			}
+			if green := isGreen(t, tl, c.err); green != (c.want == exitOK) && c.name != "diverged" { // which is verify's, without a suite
+				t.Errorf("status %d, and the test suite is green: %v", c.want, green)
 			}
 		})
 	}
@@ -204,12 +208,27 @@ func TestTallyOpen(t *testing.T) {
 		{-1, []unfinished{{2, 14 * time.Second}}, exitUnknown},
 	} {
 		tl := newTally(&source{name: "bank"}, &bytes.Buffer{}, &bytes.Buffer{}, c.total)
+		tl.keepCases = true
 		tl.take(ran(1, checker.OK, "OK", ""))
 		tl.leave(c.under, time.Second)
 		if got := conclude(tl.status(nil), &output{}); got.code != c.want {
 			t.Errorf("%d seeds, %v: got %d, want %d", c.total, c.under, got.code, c.want)
 		}
+		if green := isGreen(t, tl, nil); green != (c.want == exitOK) {
+			t.Errorf("%d seeds, %v: status %d, and the test suite is green: %v", c.total, c.under, c.want, green)
+		}
 	}
+}
+
+// isGreen reports whether the test suite of a hunt that ended with err has nothing but
+// successes. It has to agree with the exit status.
+func isGreen(t *testing.T, tl *tally, err error) bool {
+	t.Helper()
+	var suite bytes.Buffer
+	if err := reports.WriteJUnit(&suite, "bank", append(tl.cases, tl.openCases(err)...)); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(suite.String(), `failures="0" errors="0" skipped="0"`)
 }
 
 // A test suite names the seed of what failed and the command.
