@@ -1,6 +1,7 @@
 package trialtest_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -96,5 +97,52 @@ func TestReplay(t *testing.T) {
 		if lines, err := os.ReadFile(trace); err != nil || !strings.Contains(string(lines), "phase calm") {
 			t.Errorf("%s: the trace is %q, %v", name, lines, err)
 		}
+	}
+}
+
+// pretendVariable says which system TestPretended tests.
+const pretendVariable = "SIM_PRETEND"
+
+// What the tests below run in a process of its own, for it may fail.
+func TestPretended(t *testing.T) {
+	switch os.Getenv(pretendVariable) {
+	case "":
+		t.Skip("it is there for other tests")
+	case "counted":
+		s, seeds := cell(), []uint64{}
+		build := s.Build
+		s.Build = func(t *trial.Trial) {
+			seeds = append(seeds, t.Plan.Seed)
+			build(t)
+		}
+		trialtest.Test(t, s)
+		fmt.Println("seeds", seeds)
+	}
+}
+
+// pretend runs a part of TestPretended and returns what it prints.
+func pretend(t *testing.T, what, part string, environment ...string) (out string, passed bool) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestPretended$/^"+part+"$", "-test.v") //nolint:gosec // this very test
+	cmd.Env = append(append(os.Environ(), pretendVariable+"="+what, "SIM_SEED=", "SIM_SEEDS=", "SIM_PLAN="), environment...)
+	text, err := cmd.CombinedOutput()
+	return string(text), err == nil
+}
+
+// A test that would run nothing fails, and every number of 64 bits is a seed: after the largest
+// comes 0.
+func TestSeedsOfEnvironment(t *testing.T) {
+	if out, passed := pretend(t, "counted", "seeds", "SIM_SEEDS=0"); passed || !strings.Contains(out, "SIM_SEEDS is 0") {
+		t.Errorf("no seeds: passed %v\n%s", passed, out)
+	}
+	if out, passed := pretend(t, "counted", "seeds", "SIM_SEED=18446744073709551616"); passed || !strings.Contains(out, "from 0 to 18446744073709551615") {
+		t.Errorf("a seed that is too large: passed %v\n%s", passed, out)
+	}
+	largest := []string{"SIM_SEED=18446744073709551615", "SIM_SEEDS=2"}
+	if out, passed := pretend(t, "counted", "seeds", largest...); !passed || !strings.Contains(out, "seeds [18446744073709551615 0]\n") {
+		t.Errorf("the largest seed: passed %v\n%s", passed, out)
+	}
+	if out, passed := pretend(t, "counted", "one-trace", largest...); !passed || strings.Contains(out, "seeds []\n") {
+		t.Errorf("the largest seed, one trace: passed %v\n%s", passed, out)
 	}
 }

@@ -9,7 +9,7 @@
 //
 // The environment steers it, as it does the tests of scenarios:
 //
-//	SIM_SEED=7 SIM_SEEDS=1000   which seeds, and how many
+//	SIM_SEED=7 SIM_SEEDS=1000   the first seed, and how many
 //	SIM_PLAN=plan.toml          run this plan instead, and tell what came of it
 //	SIM_SHRINK=1                with SIM_PLAN: look for the smallest plan that fails in the same way
 //	SIM_LOGS=1                  with SIM_PLAN: print what the nodes log
@@ -20,6 +20,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -67,10 +68,12 @@ func Test(t *testing.T, s *trial.System) {
 // that every mark is reached which is named after the system ("abd: ...").
 func seeds(t *testing.T, s *trial.System) {
 	first, n := fromEnvironment(t, "SIM_SEED", 0), fromEnvironment(t, "SIM_SEEDS", seedsDefault)
+	if n == 0 {
+		t.Fatal("SIM_SEEDS is 0, and nothing would be run: write at least 1, or leave it out")
+	}
 	marks, effective := map[string]uint64{}, map[string]int{}
-	for seed := first; seed < first+n; seed++ {
-		p := s.Plan(seed)
-		r := run(t, s, p)
+	for i := range n {
+		r := run(t, s, s.Plan(first+i)) // after the largest seed comes 0
 		expectOK(t, s, r)
 		for _, m := range r.Result.Marks {
 			marks[m.Name] += m.Count
@@ -98,7 +101,8 @@ func seeds(t *testing.T, s *trial.System) {
 func oneTrace(t *testing.T, s *trial.System) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	first := fromEnvironment(t, "SIM_SEED", 0)
-	for seed := first; seed < first+twice; seed++ {
+	for i := range uint64(twice) {
+		seed := first + i
 		recording, err := s.Record(s.Plan(seed))
 		if err != nil {
 			t.Fatal(err)
@@ -284,9 +288,9 @@ func fromEnvironment(t *testing.T, name string, otherwise uint64) uint64 {
 	if text == "" {
 		return otherwise
 	}
-	n, err := strconv.ParseUint(text, 10, 63)
+	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		t.Fatalf("%s is %q: write a number", name, text)
+		t.Fatalf("%s is %q: write a whole number from 0 to %d", name, text, uint64(math.MaxUint64))
 	}
 	return n
 }
