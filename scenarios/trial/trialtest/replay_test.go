@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"simrun/faults"
 	"simrun/nodes/env"
 	"simrun/scenarios/trial"
 	"simrun/scenarios/trial/trialtest"
@@ -117,6 +118,10 @@ func TestPretended(t *testing.T) {
 		}
 		trialtest.Test(t, s)
 		fmt.Println("seeds", seeds)
+	case "no target":
+		s := cell()
+		s.Faults = faults.StormConfig{Kinds: []faults.Kind{faults.ClockJump, faults.AddPeer}, Stores: []string{"server"}}
+		trialtest.Test(t, s)
 	}
 }
 
@@ -144,5 +149,14 @@ func TestSeedsOfEnvironment(t *testing.T) {
 	}
 	if out, passed := pretend(t, "counted", "one-trace", largest...); !passed || strings.Contains(out, "seeds []\n") {
 		t.Errorf("the largest seed, one trace: passed %v\n%s", passed, out)
+	}
+}
+
+// A kind of fault that can be in no plan is told, as one that takes no effect.
+func TestKindWithoutTarget(t *testing.T) {
+	want := "add-peer is among the kinds of System.Faults and in no plan of 30 seeds"
+	out, passed := pretend(t, "no target", "seeds")
+	if passed || !strings.Contains(out, want) || strings.Contains(out, "clock-jump") {
+		t.Errorf("passed %v\n%s", passed, out)
 	}
 }

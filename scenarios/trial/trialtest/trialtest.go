@@ -64,14 +64,18 @@ func Test(t *testing.T, s *trial.System) {
 	t.Run(nameParts, func(t *testing.T) { parts(t, s) })
 }
 
-// seeds wants every seed to be OK, and between them that every kind of fault takes effect and
-// that every mark is reached which is named after the system ("abd: ...").
+// seeds wants every seed to be OK, and between them that every kind of fault takes effect, also
+// of those that are in no plan, and that every mark is reached which is named after the system
+// ("abd: ...").
 func seeds(t *testing.T, s *trial.System) {
 	first, n := fromEnvironment(t, "SIM_SEED", 0), fromEnvironment(t, "SIM_SEEDS", seedsDefault)
 	if n == 0 {
 		t.Fatal("SIM_SEEDS is 0, and nothing would be run: write at least 1, or leave it out")
 	}
-	marks, effective := map[string]uint64{}, map[string]int{}
+	marks, scheduled, effective := map[string]uint64{}, map[string]int{}, map[string]int{}
+	for _, kind := range s.Faults.Kinds {
+		scheduled[kind.String()] = 0
+	}
 	for i := range n {
 		r := run(t, s, s.Plan(first+i)) // after the largest seed comes 0
 		expectOK(t, s, r)
@@ -79,6 +83,7 @@ func seeds(t *testing.T, s *trial.System) {
 			marks[m.Name] += m.Count
 		}
 		for _, f := range r.Result.Stats.Faults {
+			scheduled[f.Kind] += f.Scheduled
 			effective[f.Kind] += f.Effective
 		}
 	}
@@ -90,8 +95,11 @@ func seeds(t *testing.T, s *trial.System) {
 			t.Errorf("none of %d seeds has reached %q", n, name)
 		}
 	}
-	for _, kind := range slices.Sorted(maps.Keys(effective)) {
-		if effective[kind] == 0 {
+	for _, kind := range slices.Sorted(maps.Keys(scheduled)) {
+		switch {
+		case scheduled[kind] == 0:
+			t.Errorf("%s is among the kinds of System.Faults and in no plan of %d seeds: has it a target in this system?", kind, n)
+		case effective[kind] == 0:
 			t.Errorf("%s took no effect in any of %d seeds", kind, n)
 		}
 	}
