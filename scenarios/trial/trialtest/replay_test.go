@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -122,6 +123,8 @@ func TestPretended(t *testing.T) {
 		s := cell()
 		s.Faults = faults.StormConfig{Kinds: []faults.Kind{faults.ClockJump, faults.AddPeer}, Stores: []string{"server"}}
 		trialtest.Test(t, s)
+	case "forgetful":
+		trialtest.Test(t, cell().With("forgetful", 1))
 	}
 }
 
@@ -158,5 +161,37 @@ func TestKindWithoutTarget(t *testing.T) {
 	out, passed := pretend(t, "no target", "seeds")
 	if passed || !strings.Contains(out, want) || strings.Contains(out, "clock-jump") {
 		t.Errorf("passed %v\n%s", passed, out)
+	}
+}
+
+// What fails in every seed is told and kept a few times, and counted. A folder is called after
+// package, test and seed, and the smallest of the plans with parts removed has one folder.
+func TestFailuresAreFew(t *testing.T) {
+	dir := t.TempDir()
+	out, passed := pretend(t, "forgetful", "(seeds|parts-of-plans)", "TMPDIR="+dir)
+	if passed || !strings.Contains(out, "VIOLATION linear") {
+		t.Fatalf("passed %v\n%s", passed, out)
+	}
+	seeds, _, _ := strings.Cut(out, "=== RUN   TestPretended/parts-of-plans")
+	if n := strings.Count(seeds, "run it again:"); n != 3 {
+		t.Errorf("%d failures are told", n)
+	}
+	if !regexp.MustCompile(`VIOLATION linear [a-z-]+\n +[a-z-]+: .{10,}\n +run it again:`).MatchString(seeds) {
+		t.Error("no message of a finding")
+	}
+	if !regexp.MustCompile(`VIOLATION linear [a-z-]+: \d\d of 30 seeds; the first 3 are above`).MatchString(seeds) {
+		t.Error("they are not counted")
+	}
+	for _, c := range []struct {
+		folder string
+		count  int
+	}{{"TestPretended-seeds/cell-*", 3}, {"TestPretended-parts-of-plans/*", 1}} {
+		kept, err := filepath.Glob(filepath.Join(dir, "simrun-failures-*", "simrun-scenarios-trial-trialtest", c.folder))
+		if err != nil || len(kept) != c.count {
+			t.Errorf("%s: %v, %v", c.folder, kept, err)
+		}
+	}
+	if t.Failed() {
+		t.Log(out)
 	}
 }
