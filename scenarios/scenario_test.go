@@ -57,6 +57,24 @@ func TestChoicesAreIndependent(t *testing.T) {
 	}
 }
 
+// Keys beyond the width of their names are divided in their own order, not in that of their
+// numbers, in scenarios of prefixes as of tables.
+func TestManyKeysAreDivided(t *testing.T) {
+	for _, name := range []string{"bank", "register", "table", "shop"} {
+		s, err := Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Workload.Keys, s.Cluster.Regions = Range{50_000, 50_000}, Range{5, 7}
+		for seed := range uint64(2) {
+			p := s.Plan(seed)
+			if err := p.Validate(); err != nil || len(p.Cluster.SplitKeys) < 4 {
+				t.Errorf("%s, seed %d: %v, split at %q", name, seed, err, p.Cluster.SplitKeys)
+			}
+		}
+	}
+}
+
 // A mistake in a scenario file gives one error that names file and place and
 // says what to do.
 func TestMalformedScenarios(t *testing.T) {
