@@ -96,6 +96,16 @@ func TestMalformedScenarios(t *testing.T) {
 		{`["500ms", "1s", "3s"]`, `["500ms"]
 store-heartbeat = ["1s", "-1s"]`, `x.toml:34:26: knobs.store-heartbeat[1] is -1s: write '1ns' to `},
 		{`min = "6s"`, `min = 5`, `x.toml:19:1: storm.min has a value of another type: write a duration in quotes, such as '1.5s'`},
+		{`stores   = [3, 3, 5]`, `stores = [3, 12]`, `x.toml:6:14: cluster.stores[1] is 12: write 1 to 9`},
+		{`replicas = [3, 3, 5]`, `replicas = [3, 2]`, `x.toml:7:16: cluster.replicas[1] is 2: write 1, 3, 5 or 7`},
+		{`replicas = [3, 3, 5]`, `replicas = [3, 4]`, `x.toml:7:16: cluster.replicas[1] is 4: write 1, 3, 5 or 7`},
+		{`replicas = [3, 3, 5]`, `replicas = [3]
+placement = [3, 4]`, `x.toml:8:17: cluster.placement[1] is 4: write 1, 3 or 5`},
+		{`replicas = [3, 3, 5]`, `replicas = [3]
+joining = [-1]`, `x.toml:8:12: cluster.joining[0] is -1, but of `},
+		{`clients = { min = 3, max = 8 }`, `clients = { min = 3, max = 1001 }`, `x.toml:13:22: workload.clients.max is 1001: write 1 to 1000`},
+		{`rate    = { min = 40, max = 120 }`, `rate = { min = 2000000, max = 2000000 }`, `x.toml:14:10: workload.rate.min is 2000000: write 1 to 1000000`},
+		{`keys    = { min = 6, max = 24 }`, `keys = { min = 1, max = 4000000000000000000 }`, `x.toml:15:19: workload.keys.max is 4000000000000000000: write 1 to 1000000`},
 		{`max = "20s"`, `max = 20.5`, `x.toml:20:1: storm.max has a value of another type`},
 		{`["500ms", "1s", "3s"]`, `["500ms", 1]`, `x.toml:33:35: knobs.lock-ttl[1] has a value of another type`},
 		{`for-max     = "2s"`, `for-max = 2`, `x.toml:58:1: faults.for-max has a value of another type`},
