@@ -212,6 +212,9 @@ func Parse(file string, text []byte) (*Scenario, error) {
 	if err == nil {
 		err = s.checkValues()
 	}
+	if err == nil {
+		err = s.checkKinds()
+	}
 	var wrong *plan.Error
 	switch {
 	case errors.As(err, &wrong):

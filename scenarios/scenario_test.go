@@ -115,6 +115,8 @@ joining = [-1]`, `x.toml:8:12: cluster.joining[0] is -1, but of `},
 		{`kind-chance = 400`, `kind-chance = 4000`, `x.toml:56:1: faults.kind-chance is 4000: write 1 to 1000`},
 		{`bursts      = 300`, `steps = ["KvWrite"]`, `x.toml:59:10: faults.steps[0] is KvWrite, which is no kind of message: write the name of a request, such as KvPrewrite`},
 	} {
+		{`"partition"`, `"join"`, `x.toml:53:3: faults.kinds[0] is join, which no seed can draw: list in cluster.joining how many stores join`},
+		{`"partition"`, `"wipe"`, `x.toml:53:3: faults.kinds[0] is wipe, which takes a store away, and nobody would replace what it held: set scheduling.interval`},
 		text := strings.Replace(string(good), c.old, c.replacement, 1)
 		if text == string(good) {
 			t.Fatalf("%q is not in the file", c.old)
@@ -132,6 +134,27 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			f.Fatal(err)
 		}
+// A kind of fault that no plan of the lists has a target for is told when the file is read.
+func TestKindsWithoutTarget(t *testing.T) {
+	good, err := files.ReadFile("bank.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ stores, kind, want string }{
+		{"[3]", "add-peer", "which no seed can draw: list more stores than replicas"},
+		{"[3]", "wipe", "which no seed can draw: list more stores than replicas, and more than one replica"},
+		{"[3, 5]", "add-peer", ""},
+		{"[3]", "clog", ""},
+	} {
+		text := strings.Replace(string(good), "stores   = [3, 3, 5]", "stores = "+c.stores, 1)
+		text = strings.Replace(text, `"partition"`, `"`+c.kind+`"`, 1)
+		_, err := Parse("x.toml", []byte(text))
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasSuffix(err.Error(), c.want)) {
+			t.Errorf("%s, stores %s: %v", c.kind, c.stores, err)
+		}
+	}
+}
+
 		f.Add(text)
 	}
 	f.Fuzz(func(_ *testing.T, text []byte) {
