@@ -89,6 +89,9 @@ func hunt(cmd *cobra.Command, name string, f *huntFlags) error {
 	if f.limit == 0 && cmd.Flags().Changed("for") {
 		return errors.New("--for 0s leaves no time: give a positive duration such as 10m, or leave it out")
 	}
+	if f.seeds == "" && cmd.Flags().Changed("seeds") {
+		return errors.New("--seeds is empty: give seeds such as 1-2000, or leave it out to hunt for a time")
+	}
 	next, total, err := f.jobs()
 	if err != nil {
 		return err
