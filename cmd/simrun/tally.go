@@ -29,7 +29,8 @@ type tally struct {
 	bySignature map[string]*failure
 	failures    int // of all kinds
 	errors      int
-	idle        int // runs in which no fault took effect
+	idle        int            // runs in which no fault took effect
+	never       map[string]int // runs in which a program of the workload did not succeed once
 	diverged    int
 	seeds       int
 	cpu         time.Duration
@@ -63,7 +64,7 @@ const logEvery = 30 * time.Second
 func newTally(src *source, out, log io.Writer, total int) *tally {
 	return &tally{
 		src: src, out: out, total: total, bar: seedBar(log, total), log: log, logged: time.Now(),
-		counts: map[checker.Verdict]int{}, bySignature: map[string]*failure{}, marks: marks{},
+		counts: map[checker.Verdict]int{}, bySignature: map[string]*failure{}, marks: marks{}, never: map[string]int{},
 	}
 }
 
@@ -85,6 +86,9 @@ func (t *tally) take(a answer) {
 	t.virtual += time.Duration(a.Stats.Virtual)
 	if a.Stats.FaultsEffective() == 0 && a.Stats.Events > 0 {
 		t.idle++
+	}
+	for _, program := range a.Never {
+		t.never[program]++
 	}
 	t.marks.add(a.Marks)
 	if a.Divergence != "" {
@@ -236,6 +240,9 @@ func (t *tally) summary(wall time.Duration) {
 	}
 	if t.idle > 0 {
 		t.say("no fault took effect in %s", plural(t.idle, "run"))
+	}
+	for _, program := range slices.Sorted(maps.Keys(t.never)) {
+		t.say("program %s never succeeded in %d of %s", program, t.never[program], plural(t.seeds-t.errors, "run"))
 	}
 	if t.errors > 0 {
 		t.say("%s could not be run", plural(t.errors, "seed"))

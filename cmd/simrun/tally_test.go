@@ -34,6 +34,7 @@ func TestTally(t *testing.T) {
 	}
 	idle := ran(20, checker.OK, "OK", "")
 	idle.Stats.Faults = nil
+	idle.Never = []string{"order", "look"}
 	tl.take(idle)
 	tl.take(answer{Seed: 21, Error: "no such workload"})
 	tl.take(ran(22, checker.Unknown, "UNKNOWN", ""))
@@ -74,6 +75,8 @@ UNKNOWN did not finish  bank, seed 25
 └────────────────────────┴───────┴──────────────────────────────┘
 1.8 virtual seconds and 0.46 CPU-seconds a seed, 2000 events and 4.0 virtual seconds per CPU-second, 3s in all
 no fault took effect in 1 run
+program look never succeeded in 1 of 13 runs
+program order never succeeded in 1 of 13 runs
 1 seed could not be run
 seed 23 was still under way after 900ms: not judged
 seed 24 was still under way after 4s: not judged

@@ -43,6 +43,7 @@ type answer struct {
 	TraceHash  reports.Hash      `json:"trace_hash"`
 	Stats      reports.Stats     `json:"stats"`
 	Marks      []invariant.Count `json:"marks"`
+	Never      []string          `json:"never,omitempty"`    // programs of the workload that did not succeed once
 	Checkers   []checker.Result  `json:"checkers,omitempty"` // unless the verdict is OK
 	CPU        time.Duration     `json:"cpu"`                // of this job
 }
@@ -100,6 +101,7 @@ func (s *source) do(j job) answer {
 	r := outcome.Result
 	a.Divergence = divergence
 	a.Verdict, a.Signature, a.TraceHash, a.Stats, a.Marks = r.Verdict, r.Signature(), r.TraceHash, r.Stats, r.Marks
+	a.Never = reports.ProgramsNever(outcome.History)
 	if r.Verdict != checker.OK {
 		a.Message, a.Checkers = r.Message(), r.Checkers
 	}
