@@ -49,7 +49,7 @@ func inOrder(a, b Fault) int {
 func (c *StormConfig) swarm(seed uint64) []Kind {
 	allowed := slices.Clone(c.Kinds)
 	slices.Sort(allowed)
-	allowed = slices.DeleteFunc(slices.Compact(allowed), func(k Kind) bool { return !c.possible(k) })
+	allowed = slices.DeleteFunc(slices.Compact(allowed), func(k Kind) bool { return !c.Possible(k) })
 	if len(allowed) == 0 {
 		return nil
 	}
@@ -65,8 +65,8 @@ func (c *StormConfig) swarm(seed uint64) []Kind {
 	return on
 }
 
-// possible reports whether there is anybody for the kind to happen to.
-func (c *StormConfig) possible(k Kind) bool {
+// Possible reports whether there is anybody for the kind to happen to.
+func (c *StormConfig) Possible(k Kind) bool {
 	switch k {
 	case Partition:
 		return len(c.nodes()) >= 2

@@ -18,7 +18,7 @@ import (
 // protocols go wrong by: that an old request is executed behind its repetition, when
 // things have moved on, and that something else comes close behind it.
 func (c *StormConfig) aims(seed uint64) [][]Fault {
-	if !c.possible(Network) || len(c.Steps) == 0 || len(c.Clients) == 0 || !stream.New(seed, "storm aims").PerMille(c.Aimed) {
+	if !c.Possible(Network) || len(c.Steps) == 0 || len(c.Clients) == 0 || !stream.New(seed, "storm aims").PerMille(c.Aimed) {
 		return nil
 	}
 	length := int64(c.Length)

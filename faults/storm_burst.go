@@ -70,7 +70,7 @@ func (c *StormConfig) recipes() []recipe {
 		all = []recipe{{[]Kind{Isolate, PowerLoss}, (*burst).awayAndLoss}, {[]Kind{Isolate, Kill}, (*burst).awayAndKill}}
 	}
 	return slices.DeleteFunc(all, func(r recipe) bool {
-		return slices.ContainsFunc(r.kinds, func(k Kind) bool { return !slices.Contains(c.Kinds, k) || !c.possible(k) })
+		return slices.ContainsFunc(r.kinds, func(k Kind) bool { return !slices.Contains(c.Kinds, k) || !c.Possible(k) })
 	})
 }
 

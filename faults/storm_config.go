@@ -10,7 +10,7 @@ import (
 // a scenario file; what depends on the cluster is filled in by the scenario.
 type StormConfig struct {
 	// Length is the length of the storm; faults begin before it is over. At least 1ms.
-	Length Duration `toml:"length"`
+	Length Duration `toml:"-"`
 	// Kinds are the kinds allowed. Each is on or off for the whole storm, except in
 	// bursts.
 	Kinds []Kind `toml:"kinds"`
@@ -19,11 +19,11 @@ type StormConfig struct {
 	KindChance int `toml:"kind-chance"`
 
 	// PeriodMin and PeriodMax bound the mean time between two faults of one
-	// kind; each kind draws its own. Zero means an eighth of Length, and Length.
+	// kind; each kind draws its own. Zero means an eighth of the storm, and all of it.
 	PeriodMin Duration `toml:"period-min"`
 	PeriodMax Duration `toml:"period-max"`
 	// ForMin and ForMax bound how long a fault lasts. Zero means 10ms, and a
-	// quarter of Length.
+	// quarter of the storm.
 	ForMin Duration `toml:"for-min"`
 	ForMax Duration `toml:"for-max"`
 

@@ -52,6 +52,17 @@ func programCounts(h *history.History) (counts []programCount) {
 	return counts
 }
 
+// ProgramsNever returns the names of the programs of a workload that were begun and never came
+// to their end, sorted.
+func ProgramsNever(h *history.History) (names []string) {
+	for _, c := range programCounts(h) {
+		if c.ok == 0 {
+			names = append(names, c.name)
+		}
+	}
+	return names
+}
+
 // programs tells how often the programs of a workload came to their end: one that
 // never does is as good as none.
 func (t *text) programs() {

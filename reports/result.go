@@ -155,6 +155,23 @@ func (r *Result) Signature() string {
 	return s
 }
 
+// Message is what to say of a run that is not OK, in a line: its first finding, or why there is
+// no verdict. It is empty if the run is OK.
+func (r *Result) Message() string {
+	if r.Verdict == checker.OK {
+		return ""
+	}
+	for _, f := range r.Findings() {
+		return fmt.Sprintf("%s: %s", f.Anomaly, Visible(f.Message))
+	}
+	for _, c := range r.Checkers {
+		if c.Reason != "" {
+			return fmt.Sprintf("%s: %s", c.Checker, c.Reason)
+		}
+	}
+	return ""
+}
+
 // Hash is a trace hash. It is written as 16 hexadecimal digits: JSON numbers
 // lose bits in other languages.
 type Hash uint64

@@ -3,6 +3,8 @@ package scenarios
 import (
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"simrun/faults"
@@ -82,13 +84,15 @@ func splitKeys(regions int, keys []string) []string {
 
 // keys returns the workload's keys in their order, or places all over them.
 func (s *Scenario) keys(p *plan.Plan) []string {
-	if keys, own := workload.Places(&p.Workload); own {
-		return keys
+	keys, own := workload.Places(&p.Workload)
+	if !own {
+		keys = make([]string, p.Workload.Keys)
+		for n := range keys {
+			keys[n] = fmt.Sprintf("%s%04d", s.Workload.Prefix, n)
+		}
 	}
-	keys := make([]string, p.Workload.Keys)
-	for n := range keys {
-		keys[n] = fmt.Sprintf("%s%04d", s.Workload.Prefix, n)
-	}
+	// Names with more digits than four are not in the order of their numbers.
+	slices.SortStableFunc(keys, func(a, b string) int { return strings.Compare(plan.KeyBytes(a), plan.KeyBytes(b)) })
 	return keys
 }
 

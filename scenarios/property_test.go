@@ -3,11 +3,13 @@ package scenarios_test
 import (
 	"flag"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -34,7 +36,17 @@ func fromEnvironment(t *testing.T, name string, byDefault uint64) uint64 {
 	}
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		t.Fatalf("%s is %q, which is no number", name, text)
+		t.Fatalf("%s is %q: write a whole number from 0 to %d", name, text, uint64(math.MaxUint64))
+	}
+	return n
+}
+
+// howMany is what SIM_SEEDS says; a test that runs nothing must not pass.
+func howMany(t *testing.T, byDefault uint64) uint64 {
+	t.Helper()
+	n := fromEnvironment(t, "SIM_SEEDS", byDefault)
+	if n == 0 {
+		t.Fatal("SIM_SEEDS is 0, and nothing would be run: write at least 1, or leave it out")
 	}
 	return n
 }
@@ -43,22 +55,26 @@ func fromEnvironment(t *testing.T, name string, byDefault uint64) uint64 {
 // `simrun run SCENARIO --seed N`.
 func TestSeeds(t *testing.T) {
 	first := fromEnvironment(t, "SIM_SEED", 1)
-	n := fromEnvironment(t, "SIM_SEEDS", seedsDefault)
+	n := howMany(t, seedsDefault)
 	for _, name := range scenarios.Names() {
 		t.Run(name, func(t *testing.T) {
 			s, err := scenarios.Find(name)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for seed := first; seed < first+n; seed++ {
+			ran := 0
+			for i := range n {
+				seed := first + i // after the largest comes 0
 				o, err := runner.Run(s.Plan(seed), runner.Options{})
 				if err != nil {
 					t.Fatal(err)
 				}
+				ran++
 				if o.Result.Verdict != checker.OK {
 					t.Errorf("%v: %s\n    simrun run %s --seed %d", o.Result.Verdict, o.Result.Signature(), name, seed)
 				}
 			}
+			t.Logf("%d of %d seeds were run, from %d on", ran, n, first)
 		})
 	}
 }
@@ -67,7 +83,7 @@ func TestSeeds(t *testing.T) {
 // of its faults, clients and operations taken away, so a failure shrinks to few
 // of each; it is kept as a file, and the message names the command that runs it.
 func TestPlans(t *testing.T) {
-	checks := fromEnvironment(t, "SIM_SEEDS", checksDefault)
+	checks := howMany(t, checksDefault)
 	setFlag(t, "rapid.checks", strconv.FormatUint(checks, 10))
 	if seed := fromEnvironment(t, "SIM_SEED", 0); seed != 0 {
 		setFlag(t, "rapid.seed", strconv.FormatUint(seed, 10))
@@ -167,6 +183,30 @@ func TestPretendedFailure(t *testing.T) {
 		}
 		return "", nil
 	})
+}
+
+// Without a seed, or with something else than a number, the property tests fail; the largest
+// seed is one as any other. The method: they run in processes of their own. Of TestSeeds, one
+// scenario suffices.
+func TestSeedsOfEnvironment(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		test, env, want string
+	}{
+		{"^TestSeeds$/^register$", "SIM_SEEDS=0", "SIM_SEEDS is 0"},
+		{"^TestPlans$/^register$", "SIM_SEEDS=0", "SIM_SEEDS is 0"},
+		{"^TestSeeds$/^register$", "SIM_SEEDS=many", `SIM_SEEDS is "many": write a whole number`},
+		{"^TestSeeds$/^register$", "SIM_SEED=18446744073709551615", "2 of 2 seeds were run, from 18446744073709551615 on"},
+	} {
+		cmd := exec.CommandContext(t.Context(), program, "-test.v", "-test.run", c.test)
+		cmd.Env = append(os.Environ(), c.env)
+		if out, err := cmd.CombinedOutput(); !strings.Contains(string(out), c.want) {
+			t.Errorf("%s %s: %v, and no %q in\n%s", c.env, c.test, err, c.want, out)
+		}
+	}
 }
 
 // A plan that fails shrinks to what the failure needs, stays as a file when the

@@ -212,6 +212,9 @@ func Parse(file string, text []byte) (*Scenario, error) {
 	if err == nil {
 		err = s.checkValues()
 	}
+	if err == nil {
+		err = s.checkKinds()
+	}
 	var wrong *plan.Error
 	switch {
 	case errors.As(err, &wrong):
@@ -229,7 +232,8 @@ func describe(file string, err error, isTOML bool) error {
 	if errors.As(err, &strict) && len(strict.Errors) > 0 {
 		e := strict.Errors[0]
 		row, column := e.Position()
-		return fmt.Errorf("%s:%d:%d: unknown field %q: check its spelling and its table", file, row, column, strings.Join(e.Key(), "."))
+		return fmt.Errorf("%s:%d:%d: %s is no field of a scenario: %s", file, row, column,
+			strings.Join(e.Key(), "."), plan.KnownFields(reflect.TypeFor[Scenario](), e.Key()))
 	}
 	var decode *toml.DecodeError
 	if errors.As(err, &decode) {
@@ -314,12 +318,17 @@ func (s *Scenario) validateFaults() error {
 			}
 		}
 	}
-	for _, length := range []plan.Duration{s.Storm.Min, s.Storm.Max} {
+	for _, bound := range []struct {
+		field  string
+		length plan.Duration
+	}{{"storm.min", s.Storm.Min}, {"storm.max", s.Storm.Max}} {
 		c := s.Faults
-		c.Length = length
+		c.Length = bound.length
 		err := c.Validate()
 		var mistake *faults.ConfigError
 		switch {
+		case errors.As(err, &mistake) && mistake.Field == "length":
+			return wrong(bound.field, "%s", mistake.Message)
 		case errors.As(err, &mistake):
 			return wrong("faults."+mistake.Field, "%s", mistake.Message)
 		case err != nil:

@@ -57,6 +57,24 @@ func TestChoicesAreIndependent(t *testing.T) {
 	}
 }
 
+// Keys beyond the width of their names are divided in their own order, not in that of their
+// numbers, in scenarios of prefixes as of tables.
+func TestManyKeysAreDivided(t *testing.T) {
+	for _, name := range []string{"bank", "register", "table", "shop"} {
+		s, err := Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Workload.Keys, s.Cluster.Regions = Range{50_000, 50_000}, Range{5, 7}
+		for seed := range uint64(2) {
+			p := s.Plan(seed)
+			if err := p.Validate(); err != nil || len(p.Cluster.SplitKeys) < 4 {
+				t.Errorf("%s, seed %d: %v, split at %q", name, seed, err, p.Cluster.SplitKeys)
+			}
+		}
+	}
+}
+
 // A mistake in a scenario file gives one error that names file and place and
 // says what to do.
 func TestMalformedScenarios(t *testing.T) {
@@ -65,7 +83,11 @@ func TestMalformedScenarios(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ old, replacement, want string }{
-		{`api      = "txn"`, `apy = "txn"`, `x.toml:5:1: unknown field "cluster.apy"`},
+		{`api      = "txn"`, `apy = "txn"`, `x.toml:5:1: cluster.apy is no field of a scenario: in [cluster] there are api, stores, replicas, regions, placement, joining`},
+		{`name  = "bank"`, `nome = "bank"`, `x.toml:1:1: nome is no field of a scenario: at the top there are name, about, cluster, workload, storm, knobs, scheduling, faults`},
+		{`for-max     = "2s"`, `for-mix = "2s"`, `x.toml:58:1: faults.for-mix is no field of a scenario: in [faults] there are kinds, kind-chance, period-min, `},
+		{`for-max     = "2s"`, `length = "1h"`, `x.toml:58:1: faults.length is no field of a scenario: in [faults] there are kinds, kind-chance, `},
+		{`max = "20s"`, `max = "25h"`, `x.toml:20:1: storm.max is 25h: write 1ms to 24h`},
 		{`name    = "bank"`, `name = "bonk"`, `x.toml:11:1: workload.name is "bonk"; known are append, bank`},
 		{`name    = "bank"`, `name = `, `x.toml:11:`},
 		{`stores   = [3, 3, 5]`, `stores = []`, `x.toml:6:1: cluster.stores must list`},
@@ -74,6 +96,16 @@ func TestMalformedScenarios(t *testing.T) {
 		{`min = "6s"`, `min = "never"`, `x.toml:19:7: storm.min: invalid duration "never": write a number and a unit`},
 		{`clients = { min = 3, max = 8 }`, `clients = { min = 0, max = 8 }`, `x.toml:13:1: workload.clients: min is 0 and max is 8`},
 		{`"partition"`, `"partytion"`, `x.toml:53:3: faults.kinds`},
+		{`stores   = [3, 3, 5]`, `stores = [3, 12]`, `x.toml:6:14: cluster.stores[1] is 12: write 1 to 9`},
+		{`replicas = [3, 3, 5]`, `replicas = [3, 2]`, `x.toml:7:16: cluster.replicas[1] is 2: write 1, 3, 5 or 7`},
+		{`replicas = [3, 3, 5]`, `replicas = [3, 4]`, `x.toml:7:16: cluster.replicas[1] is 4: write 1, 3, 5 or 7`},
+		{`replicas = [3, 3, 5]`, `replicas = [3]
+placement = [3, 4]`, `x.toml:8:17: cluster.placement[1] is 4: write 1, 3 or 5`},
+		{`replicas = [3, 3, 5]`, `replicas = [3]
+joining = [-1]`, `x.toml:8:12: cluster.joining[0] is -1, but of `},
+		{`clients = { min = 3, max = 8 }`, `clients = { min = 3, max = 1001 }`, `x.toml:13:22: workload.clients.max is 1001: write 1 to 1000`},
+		{`rate    = { min = 40, max = 120 }`, `rate = { min = 2000000, max = 2000000 }`, `x.toml:14:10: workload.rate.min is 2000000: write 1 to 1000000`},
+		{`keys    = { min = 6, max = 24 }`, `keys = { min = 1, max = 4000000000000000000 }`, `x.toml:15:19: workload.keys.max is 4000000000000000000: write 1 to 1000000`},
 		{`["500ms", "1s", "3s"]`, `["500ms", "0s"]`, `x.toml:33:35: knobs.lock-ttl[1] is 0s: write '1ns' to `},
 		{`["500ms", "1s", "3s"]`, `["500ms"]
 store-heartbeat = ["1s", "-1s"]`, `x.toml:34:26: knobs.store-heartbeat[1] is -1s: write '1ns' to `},
@@ -83,6 +115,8 @@ store-heartbeat = ["1s", "-1s"]`, `x.toml:34:26: knobs.store-heartbeat[1] is -1s
 		{`for-max     = "2s"`, `for-max = 2`, `x.toml:58:1: faults.for-max has a value of another type`},
 		{`params  = { newest = 30`, `params = { reed = 1`, `x.toml:16:12: workload.params.reed is no parameter of the workload bank: it has balance, newest, noted, past, read, singly, turnover`},
 		{`api      = "txn"`, `api = "raw"`, `x.toml:5:1: cluster.api is 'raw', which does not serve the workload bank`},
+		{`"partition"`, `"join"`, `x.toml:53:3: faults.kinds[0] is join, which no seed can draw: list in cluster.joining how many stores join`},
+		{`"partition"`, `"wipe"`, `x.toml:53:3: faults.kinds[0] is wipe, which takes a store away, and nobody would replace what it held: set scheduling.interval`},
 		{`bursts      = 300`, `aimed = 300`, `x.toml:59:1: faults.aimed stands there without steps: name the requests`},
 		{`kind-chance = 400`, `kind-chance = 4000`, `x.toml:56:1: faults.kind-chance is 4000: write 1 to 1000`},
 		{`bursts      = 300`, `steps = ["KvWrite"]`, `x.toml:59:10: faults.steps[0] is KvWrite, which is no kind of message: write the name of a request, such as KvPrewrite`},
@@ -94,6 +128,27 @@ store-heartbeat = ["1s", "-1s"]`, `x.toml:34:26: knobs.store-heartbeat[1] is -1s
 		_, err := Parse("x.toml", []byte(text))
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%q: got error %v, want %q...", c.replacement, err, c.want)
+		}
+	}
+}
+
+// A kind of fault that no plan of the lists has a target for is told when the file is read.
+func TestKindsWithoutTarget(t *testing.T) {
+	good, err := files.ReadFile("bank.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ stores, kind, want string }{
+		{"[3]", "add-peer", "which no seed can draw: list more stores than replicas"},
+		{"[3]", "wipe", "which no seed can draw: list more stores than replicas, and more than one replica"},
+		{"[3, 5]", "add-peer", ""},
+		{"[3]", "clog", ""},
+	} {
+		text := strings.Replace(string(good), "stores   = [3, 3, 5]", "stores = "+c.stores, 1)
+		text = strings.Replace(text, `"partition"`, `"`+c.kind+`"`, 1)
+		_, err := Parse("x.toml", []byte(text))
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasSuffix(err.Error(), c.want)) {
+			t.Errorf("%s, stores %s: %v", c.kind, c.stores, err)
 		}
 	}
 }

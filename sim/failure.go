@@ -48,16 +48,27 @@ func (f *Failure) Calls() (calls []string) {
 	return calls
 }
 
-// Function returns the function in which the panic was raised, as far as the stack
-// tells: the innermost one of this module, or else the innermost one.
+// Function returns the function in which the panic was raised, as far as the stack tells: the
+// innermost of the calls that is not of the standard library, or else the innermost one.
 func (f *Failure) Function() (innermost string) {
-	for name := range f.frames() {
-		if strings.HasPrefix(name, "simrun/") {
+	for _, call := range f.Calls() {
+		name, _, _ := strings.Cut(call, " ")
+		if !standard(name) {
 			return name
 		}
 		innermost = cmp.Or(innermost, name)
 	}
 	return innermost
+}
+
+// standard reports whether a function is of the standard library, by the first element of its
+// package's path. Modules of one's own have other names, with or without a dot in them.
+func standard(name string) bool {
+	const first = " archive bufio builtin bytes cmp compress container context crypto database debug embed encoding errors expvar flag fmt go hash html " +
+		"image index internal io iter log maps math mime net os path plugin reflect regexp runtime slices sort strconv strings structs sync syscall " +
+		"testing text time unicode unique unsafe vendor weak "
+	element := name[:max(strings.IndexAny(name, "./"), 0)]
+	return element != "" && strings.Contains(first, " "+element+" ")
 }
 
 // frames goes through the calls that led to the panic, those of the runtime aside: the

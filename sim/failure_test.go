@@ -36,5 +36,29 @@ func TestFailureFunction(t *testing.T) {
 	}
 }
 
+// The function is that of whoever wrote the code that panicked, in whatever module it is: not of
+// the standard library, and not the simulator that called it. The method: stacks as the runtime
+// writes them.
+func TestFailureFunctionOfOtherModules(t *testing.T) {
+	const (
+		top    = "goroutine 7 [running]:\nruntime/debug.Stack()\n\t/go/src/runtime/debug/stack.go:26 +0x5e\npanic({0x1?, 0x2?})\n\t/go/src/runtime/panic.go:783 +0x132\n"
+		below  = "simrun/sim.(*process).arrive(0xc0, 0x1)\n\t/own/simrun/sim/process.go:120 +0x1a\nsimrun/sim.(*World).RunFor(0xc0)\n\t/own/simrun/sim/world.go:80 +0x1a\n"
+		nilMap = "internal/runtime/maps.(*Map).PutSlotSmall(...)\n\t/go/src/internal/runtime/maps/map.go:500\nruntime.mapassign_faststr(0x1)\n\t/go/src/runtime/map.go:263 +0x1e\n"
+		sorts  = "slices.insertionSortCmpFunc[...]({0x1, 0x2}, 0x3)\n\t/go/src/slices/zsortanyfunc.go:12 +0x1a\n"
+	)
+	for _, c := range []struct{ frames, want string }{
+		{nilMap + "example.com/own.(*server).put(0xc0)\n\t/own/server.go:31 +0x2\n" + below, "example.com/own.(*server).put"},
+		{"own.replica.func1(0xc0)\n\t/own/server.go:31 +0x2\n" + below, "own.replica.func1"},
+		{sorts + "example.com/own/list.order(0xc0)\n\t/own/list/order.go:31 +0x2\n" + below, "example.com/own/list.order"},
+		{"time.Duration.String(0x1)\n\t/go/src/time/time.go:31 +0x2\n" + below, "time.Duration.String"},
+		{below, "simrun/sim.(*process).arrive"},
+	} {
+		f := &sim.Failure{Stack: []byte(top + c.frames)}
+		if got := f.Function(); got != c.want {
+			t.Errorf("got %q, want %q in %q", got, c.want, f.Calls())
+		}
+	}
+}
+
 //go:noinline
 func reach(list []int, at int) { list[at]++ }

@@ -132,7 +132,7 @@ func recordedVerdict(cmd *cobra.Command, folder string, ofHistory checker.Verdic
 	if all := r.Findings(); len(all) > 0 {
 		found = fmt.Sprintf(" (%s %s)", all[0].Checker, all[0].Anomaly)
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "the run itself: %v%s, which a history does not show: %s\n", r.Verdict, found, message(r))
+	fmt.Fprintf(cmd.OutOrStdout(), "the run itself: %v%s, which a history does not show: %s\n", r.Verdict, found, r.Message())
 	return r.Verdict
 }
 

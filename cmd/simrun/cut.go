@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -30,7 +31,7 @@ func judgeCut(h *history.History, opts checker.Options) []checker.Result {
 		results = checker.History(part, opts)
 	}
 	return append(results, checker.Result{
-		Checker: "recording", Verdict: checker.Unknown,
+		Checker: recordingName, Verdict: checker.Unknown,
 		Reason: fmt.Sprintf("history truncated: %s, %d of them checkable; no end line, such as %s",
 			plural(len(h.Ops), "complete operation"), len(part.Ops), history.EndLine(len(h.Ops))),
 	})
@@ -100,6 +101,30 @@ func writesOnly(op *history.Op) bool {
 	}
 	return true
 }
+
+// keptResult returns what the result in a folder says if only the history there was cut off,
+// after the run: what the run has found stays found, and a part of the history is not OK. It is
+// nil if there is no result, or none that can be read.
+func keptResult(dir string, h *history.History) *reports.Result {
+	file := filepath.Join(dir, reports.FileResult)
+	data, err := os.ReadFile(file) //nolint:gosec // a file of the folder
+	if err != nil {
+		return nil
+	}
+	r, err := reports.ParseResult(file, data)
+	if err != nil {
+		return nil
+	}
+	r.Checkers = append(r.Checkers, checker.Result{
+		Checker: recordingName, Verdict: checker.Unknown,
+		Reason: fmt.Sprintf("history truncated after the run: %s left; what the others say is of the whole run", plural(len(h.Ops), "complete operation")),
+	})
+	r.Conclude()
+	return r
+}
+
+// recordingName is the name of the checker of recordings.
+const recordingName = "recording"
 
 // cutRun makes a run of what a process that was killed has left in a folder: plan
 // and history, without what is known only at the end.

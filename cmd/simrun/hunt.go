@@ -53,7 +53,7 @@ all others is UNKNOWN. The exit status is 3 also if some of --seeds were not run
 	addKnobFlag(cmd, &f.knobs)
 	cmd.Flags().BoolVar(&f.stop, "stop", false, "stop at the first violation")
 	addMarksFlag(cmd, &f.marks)
-	cmd.Flags().StringVar(&f.junit, "junit", "", "also write the runs as a JUnit test suite to this file")
+	cmd.Flags().StringVar(&f.junit, "junit", "", "also write the runs as a JUnit test suite to this file; it has an error unless all were run")
 	return cmd
 }
 
@@ -89,6 +89,9 @@ func hunt(cmd *cobra.Command, name string, f *huntFlags) error {
 	if f.limit == 0 && cmd.Flags().Changed("for") {
 		return errors.New("--for 0s leaves no time: give a positive duration such as 10m, or leave it out")
 	}
+	if f.seeds == "" && cmd.Flags().Changed("seeds") {
+		return errors.New("--seeds is empty: give seeds such as 1-2000, or leave it out to hunt for a time")
+	}
 	next, total, err := f.jobs()
 	if err != nil {
 		return err
@@ -121,6 +124,7 @@ func hunt(cmd *cobra.Command, name string, f *huntFlags) error {
 	t.listMarks = f.marks
 	t.summary(time.Since(begun))
 	if suite != nil {
+		t.cases = append(t.cases, t.openCases(err)...)
 		if junitErr := suite.keep(reports.WriteJUnit(suite, src.name, t.cases)); err == nil {
 			err = junitErr
 		}

@@ -33,7 +33,7 @@ The verdict is told on standard error unless it is OK, and by the exit status.`,
 			if err != nil {
 				return err
 			}
-			if line := message(outcome.Result); line != "" {
+			if line := outcome.Result.Message(); line != "" {
 				fmt.Fprintf(cmd.ErrOrStderr(), "simrun: %v: %s\n", outcome.Result.Verdict, line)
 			}
 			return verdictStatus(outcome.Result.Verdict)

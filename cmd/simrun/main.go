@@ -143,6 +143,6 @@ func one(what string) cobra.PositionalArgs {
 		if len(args) > 0 {
 			got = strconv.Itoa(len(args)) + " arguments"
 		}
-		return fmt.Errorf("%s: expected %s, got %s; see %s --help", cmd.CommandPath(), what, got, cmd.CommandPath())
+		return fmt.Errorf("%s: expected %s, got %s; see %s --help", cmd.Name(), what, got, cmd.CommandPath())
 	}
 }

@@ -19,7 +19,8 @@ func reportCommand() *cobra.Command {
 		Use:   "report FOLDER",
 		Short: "Print the verdict of an output folder and write its page again",
 		Long: `report writes the page of a folder again from its other files. Of a run that was killed
-it tells what the plan and the part of the history hold that were recorded.`,
+it tells what the plan and the part of the history hold that were recorded. A history that
+was cut off later does not hide what the run has found, but is UNKNOWN by itself.`,
 		Example: "  simrun report out/bank-7",
 		Args:    one("the folder of one run"),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -27,7 +28,8 @@ it tells what the plan and the part of the history hold that were recorded.`,
 			run, err := reports.Load(args[0])
 			switch {
 			case isCut(run.History, err):
-				run.Cut = true
+				run.Result = keptResult(args[0], run.History)
+				run.Cut = run.Result == nil
 			case err != nil:
 				return withRemedy(err, args[0])
 			}

@@ -166,7 +166,7 @@ func (c *failing) refuse(r *reports.Result) error {
 	case checker.Unknown, checker.Unrecoverable:
 	}
 	err := fmt.Errorf("nothing to shrink: %s seed %d is %v; only a violation can be shrunk", c.name, r.Seed, r.Verdict)
-	if line := message(r); line != "" {
+	if line := r.Message(); line != "" {
 		err = fmt.Errorf("%w: %s", err, line)
 	}
 	return status{exitUnknown, err}

@@ -29,7 +29,8 @@ type tally struct {
 	bySignature map[string]*failure
 	failures    int // of all kinds
 	errors      int
-	idle        int // runs in which no fault took effect
+	idle        int            // runs in which no fault took effect
+	never       map[string]int // runs in which a program of the workload did not succeed once
 	diverged    int
 	seeds       int
 	cpu         time.Duration
@@ -63,7 +64,7 @@ const logEvery = 30 * time.Second
 func newTally(src *source, out, log io.Writer, total int) *tally {
 	return &tally{
 		src: src, out: out, total: total, bar: seedBar(log, total), log: log, logged: time.Now(),
-		counts: map[checker.Verdict]int{}, bySignature: map[string]*failure{}, marks: marks{},
+		counts: map[checker.Verdict]int{}, bySignature: map[string]*failure{}, marks: marks{}, never: map[string]int{},
 	}
 }
 
@@ -85,6 +86,9 @@ func (t *tally) take(a answer) {
 	t.virtual += time.Duration(a.Stats.Virtual)
 	if a.Stats.FaultsEffective() == 0 && a.Stats.Events > 0 {
 		t.idle++
+	}
+	for _, program := range a.Never {
+		t.never[program]++
 	}
 	t.marks.add(a.Marks)
 	if a.Divergence != "" {
@@ -116,6 +120,33 @@ func (a *answer) junitCase(src *source) reports.Case {
 		Scenario: src.name, Seed: a.Seed, Command: src.command(a.Seed),
 		Verdict: a.Verdict, Checkers: a.Checkers, Wall: a.CPU,
 	}}
+}
+
+// openCases are what a test suite needs besides the runs that came to their end, or it
+// would be green for a hunt that did not: why the hunt ended early, and the seeds that
+// were asked for and have no answer. There are none if the runs are all that was wanted,
+// as they are when a hunt without a last seed has used its time.
+func (t *tally) openCases(err error) (cases []reports.Case) {
+	open := func(name, format string, args ...any) {
+		cases = append(cases, reports.Case{Name: t.src.name + ", " + name, Err: fmt.Errorf(format, args...)})
+	}
+	switch {
+	case err != nil:
+		open("the hunt", "%w", err)
+	case t.interrupted:
+		open("the hunt", "interrupted after %s", plural(t.seeds, "seed"))
+	case t.total < 0 && t.seeds == 0:
+		open("the hunt", "no seed came to its end in the time that there was")
+	}
+	if t.total >= 0 || t.interrupted {
+		for _, u := range t.unfinished {
+			open(fmt.Sprintf("seed %d", u.seed), "still under way after %v: not judged", rounded(u.ran))
+		}
+	}
+	if missing := t.missing(); missing > 0 {
+		open("seeds without a run", "%d of %s were not run", missing, plural(t.total, "seed"))
+	}
+	return cases
 }
 
 // fail counts a failure, and tells it if it is among the first of its kind.
@@ -209,6 +240,9 @@ func (t *tally) summary(wall time.Duration) {
 	}
 	if t.idle > 0 {
 		t.say("no fault took effect in %s", plural(t.idle, "run"))
+	}
+	for _, program := range slices.Sorted(maps.Keys(t.never)) {
+		t.say("program %s never succeeded in %d of %s", program, t.never[program], plural(t.seeds-t.errors, "run"))
 	}
 	if t.errors > 0 {
 		t.say("%s could not be run", plural(t.errors, "seed"))

@@ -34,6 +34,7 @@ func TestTally(t *testing.T) {
 	}
 	idle := ran(20, checker.OK, "OK", "")
 	idle.Stats.Faults = nil
+	idle.Never = []string{"order", "look"}
 	tl.take(idle)
 	tl.take(answer{Seed: 21, Error: "no such workload"})
 	tl.take(ran(22, checker.Unknown, "UNKNOWN", ""))
@@ -74,6 +75,8 @@ UNKNOWN did not finish  bank, seed 25
 └────────────────────────┴───────┴──────────────────────────────┘
 1.8 virtual seconds and 0.46 CPU-seconds a seed, 2000 events and 4.0 virtual seconds per CPU-second, 3s in all
 no fault took effect in 1 run
+program look never succeeded in 1 of 13 runs
+program order never succeeded in 1 of 13 runs
 1 seed could not be run
 seed 23 was still under way after 900ms: not judged
 seed 24 was still under way after 4s: not judged
@@ -177,12 +180,16 @@ func TestTallyStatus(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			tl := newTally(&source{name: "bank"}, &bytes.Buffer{}, &bytes.Buffer{}, -1)
+			tl.keepCases = true
 			for _, a := range c.answers {
 				tl.take(a)
 			}
 			tl.interrupted = c.interrupted
 			if got := conclude(tl.status(c.err), &output{}); got.code != c.want || !errors.Is(got.cause, c.err) {
 				t.Errorf("got %d, %v; want %d", got.code, got.cause, c.want)
+			}
+			if green := isGreen(t, tl, c.err); green != (c.want == exitOK) && c.name != "diverged" { // which is verify's, without a suite
+				t.Errorf("status %d, and the test suite is green: %v", c.want, green)
 			}
 		})
 	}
@@ -204,12 +211,27 @@ func TestTallyOpen(t *testing.T) {
 		{-1, []unfinished{{2, 14 * time.Second}}, exitUnknown},
 	} {
 		tl := newTally(&source{name: "bank"}, &bytes.Buffer{}, &bytes.Buffer{}, c.total)
+		tl.keepCases = true
 		tl.take(ran(1, checker.OK, "OK", ""))
 		tl.leave(c.under, time.Second)
 		if got := conclude(tl.status(nil), &output{}); got.code != c.want {
 			t.Errorf("%d seeds, %v: got %d, want %d", c.total, c.under, got.code, c.want)
 		}
+		if green := isGreen(t, tl, nil); green != (c.want == exitOK) {
+			t.Errorf("%d seeds, %v: status %d, and the test suite is green: %v", c.total, c.under, c.want, green)
+		}
 	}
+}
+
+// isGreen reports whether the test suite of a hunt that ended with err has nothing but
+// successes. It has to agree with the exit status.
+func isGreen(t *testing.T, tl *tally, err error) bool {
+	t.Helper()
+	var suite bytes.Buffer
+	if err := reports.WriteJUnit(&suite, "bank", append(tl.cases, tl.openCases(err)...)); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(suite.String(), `failures="0" errors="0" skipped="0"`)
 }
 
 // A test suite names the seed of what failed and the command.

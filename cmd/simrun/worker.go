@@ -43,6 +43,7 @@ type answer struct {
 	TraceHash  reports.Hash      `json:"trace_hash"`
 	Stats      reports.Stats     `json:"stats"`
 	Marks      []invariant.Count `json:"marks"`
+	Never      []string          `json:"never,omitempty"`    // programs of the workload that did not succeed once
 	Checkers   []checker.Result  `json:"checkers,omitempty"` // unless the verdict is OK
 	CPU        time.Duration     `json:"cpu"`                // of this job
 }
@@ -100,8 +101,9 @@ func (s *source) do(j job) answer {
 	r := outcome.Result
 	a.Divergence = divergence
 	a.Verdict, a.Signature, a.TraceHash, a.Stats, a.Marks = r.Verdict, r.Signature(), r.TraceHash, r.Stats, r.Marks
+	a.Never = reports.ProgramsNever(outcome.History)
 	if r.Verdict != checker.OK {
-		a.Message, a.Checkers = message(r), r.Checkers
+		a.Message, a.Checkers = r.Message(), r.Checkers
 	}
 	a.CPU = cpuTime() - before
 	return a
@@ -133,22 +135,6 @@ func (s *source) planOf(j job) (*plan.Plan, error) {
 	}
 	p, err := plan.Parse(reports.FilePlan, j.Plan)
 	return &p, err
-}
-
-// message is what to say of a run that is not OK, in a line; "" of one that is.
-func message(r *reports.Result) string {
-	if r.Verdict == checker.OK {
-		return ""
-	}
-	for _, f := range r.Findings() {
-		return fmt.Sprintf("%s: %s", f.Anomaly, reports.Visible(f.Message))
-	}
-	for _, c := range r.Checkers {
-		if c.Reason != "" {
-			return fmt.Sprintf("%s: %s", c.Checker, c.Reason)
-		}
-	}
-	return ""
 }
 
 // compare runs the plan once more for each number of processors but the first,

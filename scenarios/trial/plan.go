@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -75,7 +76,7 @@ func (p Phases) withDefaults() Phases {
 type document struct {
 	Version    string         `toml:"version"`
 	System     string         `toml:"system"`
-	Seed       uint64         `toml:"seed"`
+	Seed       seed           `toml:"seed"`
 	Clients    int            `toml:"clients"`
 	Operations uint64         `toml:"operations"`
 	Events     uint64         `toml:"events"`
@@ -88,17 +89,39 @@ type schedule struct {
 	Faults []string `toml:"faults,multiline"`
 }
 
+// seed prints as an integer where TOML has one, and as a string above.
+type seed uint64
+
+// MarshalTOML implements unstable.Marshaler.
+func (s seed) MarshalTOML() ([]byte, error) {
+	digits := strconv.FormatUint(uint64(s), 10)
+	if s > math.MaxInt64 {
+		digits = "'" + digits + "'"
+	}
+	return []byte(digits), nil
+}
+
+// UnmarshalText reads the string form.
+func (s *seed) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(string(text), 10, 64)
+	if err != nil {
+		return fmt.Errorf("%q is no seed: write a number from 0 to %d", text, uint64(math.MaxUint64))
+	}
+	*s = seed(n)
+	return nil
+}
+
 // String prints the plan as System.Parse reads it.
 func (p *Plan) String() string {
 	d := document{
-		Version: Version, System: p.System, Seed: p.Seed, Clients: p.Clients, Operations: p.Operations, Events: p.Events,
+		Version: Version, System: p.System, Seed: seed(p.Seed), Clients: p.Clients, Operations: p.Operations, Events: p.Events,
 		Phases: p.Phases, Params: p.Params, Schedule: schedule{Faults: make([]string, len(p.Faults))},
 	}
 	for i, f := range p.Faults {
 		d.Schedule.Faults[i] = f.String()
 	}
 	var b bytes.Buffer
-	if err := toml.NewEncoder(&b).Encode(d); err != nil {
+	if err := toml.NewEncoder(&b).EnableMarshalerInterface().Encode(d); err != nil {
 		return "# not printable: " + err.Error() + "\n"
 	}
 	return b.String()
@@ -123,7 +146,7 @@ func parse(text string) (*Plan, error) {
 		return nil, fmt.Errorf("version is %q, and this program reads %q only", d.Version, Version)
 	}
 	p := &Plan{
-		System: d.System, Seed: d.Seed, Clients: d.Clients, Operations: d.Operations, Events: d.Events,
+		System: d.System, Seed: uint64(d.Seed), Clients: d.Clients, Operations: d.Operations, Events: d.Events,
 		Phases: d.Phases, Params: d.Params, Faults: make([]faults.Fault, len(d.Schedule.Faults)),
 	}
 	if p.Params == nil {
@@ -140,8 +163,6 @@ func parse(text string) (*Plan, error) {
 // validate reports what is wrong with a plan of any system.
 func (p *Plan) validate() error {
 	switch {
-	case p.Seed > math.MaxInt64:
-		return fmt.Errorf("seed is %d: write 0 to %d", p.Seed, uint64(math.MaxInt64))
 	case p.Clients < 1 || p.Clients > clientsMax:
 		return fmt.Errorf("clients is %d: write 1 to %d", p.Clients, clientsMax)
 	case p.Operations > math.MaxInt64:

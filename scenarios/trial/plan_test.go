@@ -1,6 +1,7 @@
 package trial_test
 
 import (
+	"math"
 	"strings"
 	"testing"
 
@@ -44,6 +45,9 @@ func TestPlanText(t *testing.T) {
 	if err != nil || q.String() != want {
 		t.Errorf("read as\n%v\n%v", q, err)
 	}
+	if q, err = s.Parse("plan.toml", s.Plan(math.MaxUint64).String()); err != nil || q.Seed != math.MaxUint64 {
+		t.Errorf("the plan of the largest seed is read as\n%v\n%v", q, err)
+	}
 	if q = p.Clone(); q.String() != want {
 		t.Errorf("copied as\n%s", q)
 	}
@@ -63,7 +67,8 @@ func TestPlanMistakes(t *testing.T) {
 		{"'1'", "'2'", `plan.toml: version is "2", and this program reads "1" only`},
 		{"'counter'", "'abd'", `plan.toml: system is "abd", and this is "counter"`},
 		{"seed = 7", "seed = 7\nsead = 8", "plan.toml: line 4: sead is no field of a plan"},
-		{"seed = 7", "seed = 'x'", "plan.toml: line 3, column 8: toml: cannot"},
+		{"seed = 7", "seed = 'x'", `plan.toml: line 3, column 8: toml: "x" is no seed: write a number from 0 to 18446744073709551615`},
+		{"seed = 7", "seed = -1", "plan.toml: line 3, column 8: toml: "},
 		{"clients = 2", "clients = 0", "plan.toml: clients is 0: write 1 to 1000"},
 		{"events = 10000000", "events = 0", "plan.toml: events is 0: write 1 to 9223372036854775807"},
 		{"storm = '1s'", "storm = '0s'", "plan.toml: phases.storm is 0s: write more than nothing, up to 24h0m0s"},

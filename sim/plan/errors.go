@@ -212,16 +212,18 @@ func fieldName(f reflect.StructField) string {
 	return name
 }
 
-// knownFields lists what may stand where an unknown field stood.
-func knownFields(key []string) string {
+// KnownFields lists what may stand in a document of a type where an unknown field stood.
+func KnownFields(document reflect.Type, key []string) string {
 	for n := len(key) - 1; n >= 0; n-- {
-		t := fieldType(documentType(), key[:n])
+		t := fieldType(document, key[:n])
 		if t == nil || t.Kind() != reflect.Struct {
 			continue
 		}
 		var names []string
 		for _, f := range reflect.VisibleFields(t) {
-			names = append(names, fieldName(f))
+			if name := fieldName(f); name != "" && name != "-" {
+				names = append(names, name)
+			}
 		}
 		where := "at the top"
 		if n > 0 {

@@ -115,6 +115,7 @@ type Phases struct {
 
 // Limits end a run that would not end by itself, as out of budget.
 type Limits struct {
-	// Events is the maximum number of events that the loop runs. Not zero.
+	// Events is the maximum number of events that the loop runs. Not zero. A verdict tells
+	// the number of records of the trace, which is another.
 	Events uint64 `toml:"events"`
 }

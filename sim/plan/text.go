@@ -161,7 +161,7 @@ func decodeError(err error) *Error {
 	var unknown *toml.StrictMissingError
 	if errors.As(err, &unknown) && len(unknown.Errors) > 0 {
 		first := &unknown.Errors[0]
-		e := &Error{Field: strings.Join(first.Key(), "."), Message: "is no field of a plan: " + knownFields(first.Key())}
+		e := &Error{Field: strings.Join(first.Key(), "."), Message: "is no field of a plan: " + KnownFields(documentType(), first.Key())}
 		e.Line, e.Column = first.Position()
 		return e
 	}

@@ -1,13 +1,16 @@
 package trialtest_test
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"simrun/faults"
 	"simrun/nodes/env"
 	"simrun/scenarios/trial"
 	"simrun/scenarios/trial/trialtest"
@@ -96,5 +99,99 @@ func TestReplay(t *testing.T) {
 		if lines, err := os.ReadFile(trace); err != nil || !strings.Contains(string(lines), "phase calm") {
 			t.Errorf("%s: the trace is %q, %v", name, lines, err)
 		}
+	}
+}
+
+// pretendVariable says which system TestPretended tests.
+const pretendVariable = "SIM_PRETEND"
+
+// What the tests below run in a process of its own, for it may fail.
+func TestPretended(t *testing.T) {
+	switch os.Getenv(pretendVariable) {
+	case "":
+		t.Skip("it is there for other tests")
+	case "counted":
+		s, seeds := cell(), []uint64{}
+		build := s.Build
+		s.Build = func(t *trial.Trial) {
+			seeds = append(seeds, t.Plan.Seed)
+			build(t)
+		}
+		trialtest.Test(t, s)
+		fmt.Println("seeds", seeds)
+	case "no target":
+		s := cell()
+		s.Faults = faults.StormConfig{Kinds: []faults.Kind{faults.ClockJump, faults.AddPeer}, Stores: []string{"server"}}
+		trialtest.Test(t, s)
+	case "forgetful":
+		trialtest.Test(t, cell().With("forgetful", 1))
+	}
+}
+
+// pretend runs a part of TestPretended and returns what it prints.
+func pretend(t *testing.T, what, part string, environment ...string) (out string, passed bool) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestPretended$/^"+part+"$", "-test.v") //nolint:gosec // this very test
+	cmd.Env = append(append(os.Environ(), pretendVariable+"="+what, "SIM_SEED=", "SIM_SEEDS=", "SIM_PLAN="), environment...)
+	text, err := cmd.CombinedOutput()
+	return string(text), err == nil
+}
+
+// A test that would run nothing fails, and every number of 64 bits is a seed: after the largest
+// comes 0.
+func TestSeedsOfEnvironment(t *testing.T) {
+	if out, passed := pretend(t, "counted", "seeds", "SIM_SEEDS=0"); passed || !strings.Contains(out, "SIM_SEEDS is 0") {
+		t.Errorf("no seeds: passed %v\n%s", passed, out)
+	}
+	if out, passed := pretend(t, "counted", "seeds", "SIM_SEED=18446744073709551616"); passed || !strings.Contains(out, "from 0 to 18446744073709551615") {
+		t.Errorf("a seed that is too large: passed %v\n%s", passed, out)
+	}
+	largest := []string{"SIM_SEED=18446744073709551615", "SIM_SEEDS=2"}
+	if out, passed := pretend(t, "counted", "seeds", largest...); !passed || !strings.Contains(out, "seeds [18446744073709551615 0]\n") {
+		t.Errorf("the largest seed: passed %v\n%s", passed, out)
+	}
+	if out, passed := pretend(t, "counted", "one-trace", largest...); !passed || strings.Contains(out, "seeds []\n") {
+		t.Errorf("the largest seed, one trace: passed %v\n%s", passed, out)
+	}
+}
+
+// A kind of fault that can be in no plan is told, as one that takes no effect.
+func TestKindWithoutTarget(t *testing.T) {
+	want := "add-peer is among the kinds of System.Faults and in no plan of 30 seeds"
+	out, passed := pretend(t, "no target", "seeds")
+	if passed || !strings.Contains(out, want) || strings.Contains(out, "clock-jump") {
+		t.Errorf("passed %v\n%s", passed, out)
+	}
+}
+
+// What fails in every seed is told and kept a few times, and counted. A folder is called after
+// package, test and seed, and the smallest of the plans with parts removed has one folder.
+func TestFailuresAreFew(t *testing.T) {
+	dir := t.TempDir()
+	out, passed := pretend(t, "forgetful", "(seeds|parts-of-plans)", "TMPDIR="+dir)
+	if passed || !strings.Contains(out, "VIOLATION linear") {
+		t.Fatalf("passed %v\n%s", passed, out)
+	}
+	seeds, _, _ := strings.Cut(out, "=== RUN   TestPretended/parts-of-plans")
+	if n := strings.Count(seeds, "run it again:"); n != 3 {
+		t.Errorf("%d failures are told", n)
+	}
+	if !regexp.MustCompile(`VIOLATION linear [a-z-]+\n +[a-z-]+: .{10,}\n +run it again:`).MatchString(seeds) {
+		t.Error("no message of a finding")
+	}
+	if !regexp.MustCompile(`VIOLATION linear [a-z-]+: \d\d of 30 seeds; the first 3 are above`).MatchString(seeds) {
+		t.Error("they are not counted")
+	}
+	for _, c := range []struct {
+		folder string
+		count  int
+	}{{"TestPretended-seeds/cell-*", 3}, {"TestPretended-parts-of-plans/*", 1}} {
+		kept, err := filepath.Glob(filepath.Join(dir, "simrun-failures-*", "simrun-scenarios-trial-trialtest", c.folder))
+		if err != nil || len(kept) != c.count {
+			t.Errorf("%s: %v, %v", c.folder, kept, err)
+		}
+	}
+	if t.Failed() {
+		t.Log(out)
 	}
 }

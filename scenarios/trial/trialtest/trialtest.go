@@ -3,13 +3,14 @@
 //	func TestABD(t *testing.T) { trialtest.Test(t, abd()) }
 //
 // runs the plans of many seeds and plans of which parts were taken away, and makes sure that
-// a plan is one trace. Whatever fails leaves a folder with its plan, history and report, and
-// ends with the command that runs exactly that again. Find is for the other direction: a step
+// a plan is one trace. Of what fails, a few of each kind leave a folder with plan, history and
+// report, below the folder for temporary files (TMPDIR), and end with the command that runs
+// exactly that again. Find is for the other direction: a step
 // of the protocol that is left out has to be found.
 //
 // The environment steers it, as it does the tests of scenarios:
 //
-//	SIM_SEED=7 SIM_SEEDS=1000   which seeds, and how many
+//	SIM_SEED=7 SIM_SEEDS=1000   the first seed, and how many
 //	SIM_PLAN=plan.toml          run this plan instead, and tell what came of it
 //	SIM_SHRINK=1                with SIM_PLAN: look for the smallest plan that fails in the same way
 //	SIM_LOGS=1                  with SIM_PLAN: print what the nodes log
@@ -20,6 +21,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -43,6 +45,7 @@ const (
 	seedsDefault = 30
 	checks       = 20 // plans of which parts were taken away
 	twice        = 2  // seeds that are run again and again
+	keptMax      = 3  // failures of one kind that are told and kept; all are counted
 )
 
 // The tests of a test of a system; none of them has a part in the command that replays a plan.
@@ -63,20 +66,38 @@ func Test(t *testing.T, s *trial.System) {
 	t.Run(nameParts, func(t *testing.T) { parts(t, s) })
 }
 
-// seeds wants every seed to be OK, and between them that every kind of fault takes effect and
-// that every mark is reached which is named after the system ("abd: ...").
+// seeds wants every seed to be OK, and between them that every kind of fault takes effect, also
+// of those that are in no plan, and that every mark is reached which is named after the system
+// ("abd: ...").
 func seeds(t *testing.T, s *trial.System) {
 	first, n := fromEnvironment(t, "SIM_SEED", 0), fromEnvironment(t, "SIM_SEEDS", seedsDefault)
-	marks, effective := map[string]uint64{}, map[string]int{}
-	for seed := first; seed < first+n; seed++ {
-		p := s.Plan(seed)
-		r := run(t, s, p)
-		expectOK(t, s, r)
+	if n == 0 {
+		t.Fatal("SIM_SEEDS is 0, and nothing would be run: write at least 1, or leave it out")
+	}
+	marks, scheduled, effective := map[string]uint64{}, map[string]int{}, map[string]int{}
+	for _, kind := range s.Faults.Kinds {
+		scheduled[kind.String()] = 0
+	}
+	failed := map[string]int{} // how many, by signature
+	for i := range n {
+		r := run(t, s, s.Plan(first+i)) // after the largest seed comes 0
+		if r.Result.Verdict != checker.OK {
+			failed[r.Result.Signature()]++
+			if failed[r.Result.Signature()] <= keptMax {
+				t.Error(describe(t, s, r, ""))
+			}
+		}
 		for _, m := range r.Result.Marks {
 			marks[m.Name] += m.Count
 		}
 		for _, f := range r.Result.Stats.Faults {
+			scheduled[f.Kind] += f.Scheduled
 			effective[f.Kind] += f.Effective
+		}
+	}
+	for _, signature := range slices.Sorted(maps.Keys(failed)) {
+		if failed[signature] > keptMax {
+			t.Errorf("%s: %d of %d seeds; the first %d are above", signature, failed[signature], n, keptMax)
 		}
 	}
 	if n < seedsDefault {
@@ -87,8 +108,11 @@ func seeds(t *testing.T, s *trial.System) {
 			t.Errorf("none of %d seeds has reached %q", n, name)
 		}
 	}
-	for _, kind := range slices.Sorted(maps.Keys(effective)) {
-		if effective[kind] == 0 {
+	for _, kind := range slices.Sorted(maps.Keys(scheduled)) {
+		switch {
+		case scheduled[kind] == 0:
+			t.Errorf("%s is among the kinds of System.Faults and in no plan of %d seeds: has it a target in this system?", kind, n)
+		case effective[kind] == 0:
 			t.Errorf("%s took no effect in any of %d seeds", kind, n)
 		}
 	}
@@ -98,7 +122,8 @@ func seeds(t *testing.T, s *trial.System) {
 func oneTrace(t *testing.T, s *trial.System) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	first := fromEnvironment(t, "SIM_SEED", 0)
-	for seed := first; seed < first+twice; seed++ {
+	for i := range uint64(twice) {
+		seed := first + i
 		recording, err := s.Record(s.Plan(seed))
 		if err != nil {
 			t.Fatal(err)
@@ -125,7 +150,7 @@ func parts(t *testing.T, s *trial.System) {
 		})
 		r := run(rt, s, p)
 		if r.Result.Verdict != checker.OK {
-			rt.Fatalf("%s\n%s", r.Result.Signature(), keep(t, s, r))
+			rt.Fatal(describe(t, s, r, nameParts)) // the last is the smallest
 		}
 	})
 }
@@ -178,7 +203,7 @@ func shrink(t *testing.T, s *trial.System, p *trial.Plan, signature string, told
 	}
 	if told {
 		t.Logf("seed %d: %s, with %d of %d faults and %d of %d clients after %d runs\n%s", p.Seed, signature,
-			len(small.Plan.Faults), len(p.Faults), small.Plan.Clients, p.Clients, small.Tries, keep(t, s, run(t, s, small.Plan)))
+			len(small.Plan.Faults), len(p.Faults), small.Plan.Clients, p.Clients, small.Tries, keep(t, s, run(t, s, small.Plan), ""))
 	}
 	return small.Plan
 }
@@ -239,17 +264,25 @@ func run(t failer, s *trial.System, p *trial.Plan) *reports.Run {
 	return r
 }
 
-func expectOK(t *testing.T, s *trial.System, r *reports.Run) {
+// describe says what a run that failed has found, keeps it and says how to run it again.
+func describe(t *testing.T, s *trial.System, r *reports.Run, name string) string {
 	t.Helper()
-	if r.Result.Verdict != checker.OK {
-		t.Errorf("%s\n%s", r.Result.Signature(), keep(t, s, r))
+	words := r.Result.Signature()
+	if message := r.Result.Message(); message != "" {
+		words += "\n    " + message
 	}
+	return words + "\n" + keep(t, s, r, name)
 }
 
-// keep saves a run that failed, and says how to run it again.
-func keep(t *testing.T, s *trial.System, r *reports.Run) string {
+// keep saves a run that failed, and says how to run it again. The folder has the name, or that
+// of system and seed if there is none.
+func keep(t *testing.T, s *trial.System, r *reports.Run, name string) string {
 	t.Helper()
-	dir := filepath.Join(os.TempDir(), fmt.Sprintf("simrun-failures-%d", os.Getuid()), strings.ReplaceAll(t.Name(), "/", "-"), fmt.Sprintf("%s-%d", s.Name, r.Result.Seed))
+	dashed := func(path string) string { return strings.ReplaceAll(path, "/", "-") }
+	if name == "" {
+		name = fmt.Sprintf("%s-%d", s.Name, r.Result.Seed)
+	}
+	dir := filepath.Join(os.TempDir(), fmt.Sprintf("simrun-failures-%d", os.Getuid()), dashed(packageOfTest()), dashed(t.Name()), name)
 	again := command(t, filepath.Join(dir, reports.FilePlan))
 	r.Result.Command = again
 	folder, err := reports.Create(dir, "")
@@ -262,19 +295,23 @@ func keep(t *testing.T, s *trial.System, r *reports.Run) string {
 	return fmt.Sprintf("    run it again:     %s\n    make it smaller:  SIM_SHRINK=1 %s\n    look at it:       %s", again, again, filepath.Join(dir, reports.FilePage))
 }
 
+// packageOfTest is the package that is tested, "." if nobody knows.
+func packageOfTest() string {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		return strings.TrimSuffix(info.Path, ".test")
+	}
+	return "."
+}
+
 // command runs the plan in a file with the test that is under way.
 func command(t *testing.T, file string) string {
 	t.Helper()
-	pkg := "."
-	if info, ok := debug.ReadBuildInfo(); ok {
-		pkg = strings.TrimSuffix(info.Path, ".test")
-	}
 	name := t.Name()
 	for _, own := range []string{nameSeeds, nameOneTrace, nameParts} {
 		name = strings.TrimSuffix(name, "/"+own)
 	}
 	pattern := "^" + strings.ReplaceAll(name, "/", "$/^") + "$"
-	return fmt.Sprintf("SIM_PLAN=%s go test %s -run %s -count 1 -v", reports.ShellQuoted(file), pkg, reports.ShellQuoted(pattern))
+	return fmt.Sprintf("SIM_PLAN=%s go test %s -run %s -count 1 -v", reports.ShellQuoted(file), packageOfTest(), reports.ShellQuoted(pattern))
 }
 
 // fromEnvironment reads a number from the environment.
@@ -284,9 +321,9 @@ func fromEnvironment(t *testing.T, name string, otherwise uint64) uint64 {
 	if text == "" {
 		return otherwise
 	}
-	n, err := strconv.ParseUint(text, 10, 63)
+	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil {
-		t.Fatalf("%s is %q: write a number", name, text)
+		t.Fatalf("%s is %q: write a whole number from 0 to %d", name, text, uint64(math.MaxUint64))
 	}
 	return n
 }
