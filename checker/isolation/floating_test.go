@@ -81,7 +81,8 @@ func TestWhereWhatFloatsMayBe(t *testing.T) {
 		{
 			"above what it has replaced, as a later snapshot shows", verdict.GSIb,
 			[]tx{one, unknown(2, 0, w("x", "2"), w("y", "2")), ok(10, 0, r("y", "2")), ok(12, 0, r("x", "2"))},
-			ok(11, 0, r("x", "1")), tx{},
+			ok(11, 0, r("x", "1")),
+			tx{},
 		},
 		{
 			"above what it has replaced, of which it is learnt later that it was committed", verdict.GSIb,
@@ -89,7 +90,8 @@ func TestWhereWhatFloatsMayBe(t *testing.T) {
 				unknown(1, 5, w("x", "1"), w("z", "1")), unknown(2, 0, w("x", "2"), w("y", "2")),
 				ok(10, 0, r("y", "2")), ok(12, 0, r("x", "2")), ok(13, 0, r("z", "1")),
 			},
-			ok(11, 0, r("x", "1")), tx{},
+			ok(11, 0, r("x", "1")),
+			tx{},
 		},
 		{
 			"appended behind what was appended under its lock", verdict.WriteOrder,

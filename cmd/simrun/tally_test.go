@@ -223,12 +223,12 @@ func TestTallyOpen(t *testing.T) {
 	}
 }
 
-// isGreen reports whether the test suite of a hunt that ended with err has nothing but
+// isGreen reports whether the test suite of a hunt that ended with an error, or with none, has nothing but
 // successes. It has to agree with the exit status.
-func isGreen(t *testing.T, tl *tally, err error) bool {
+func isGreen(t *testing.T, tl *tally, ended error) bool {
 	t.Helper()
 	var suite bytes.Buffer
-	if err := reports.WriteJUnit(&suite, "bank", append(tl.cases, tl.openCases(err)...)); err != nil {
+	if err := reports.WriteJUnit(&suite, "bank", append(tl.cases, tl.openCases(ended)...)); err != nil {
 		t.Fatal(err)
 	}
 	return strings.Contains(suite.String(), `failures="0" errors="0" skipped="0"`)
