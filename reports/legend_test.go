@@ -29,7 +29,7 @@ func TestLegend(t *testing.T) {
 		{"../checker/*.go", `Name += "([a-z]+)"|Checker: "([a-z]+)"|r\.Checker = "([a-z]+)"`, 2},
 		{"../scenarios/runner/*.go", `Checker: "([a-z]+)"|const [a-z]+Name = "([a-z]+)"`, 5},
 		{"../scenarios/bareraft/audit.go", `CheckerName = "([a-z]+)"`, 1},
-		{"../cmd/simrun/cut.go", `Checker: "([a-z]+)"`, 1},
+		{"../cmd/simrun/cut.go", `Name = "([a-z]+)"`, 1},
 	} {
 		names := namesIn(t, source.files, source.name)
 		if len(names) < source.least {

@@ -100,11 +100,11 @@ func TestDetectError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It has the plan, which has more stores than there may be.
-	file := scenarioFile(t, "stores   = [3]", "stores   = [20]")
+	// Some seeds draw a plan in which a request lasts longer than its operation may.
+	file := scenarioFile(t, "[knobs]", "[knobs]\nrequest-timeout = [\"2s\", \"100ms\"]\noperation-timeout = [\"1s\", \"10s\"]")
 	bug := &planted.Bug{ID: "X1", Scenario: file}
 	f := &plantedFlags{seeds: 50, workers: 2}
-	if d, err := detect(t.Context(), bug, program, f, io.Discard); err == nil || !strings.Contains(err.Error(), "seed 1 cannot be run: cluster.stores is 20") {
+	if d, err := detect(t.Context(), bug, program, f, io.Discard); err == nil || !strings.Contains(err.Error(), " cannot be run: knobs.operation-timeout is 1s") {
 		t.Errorf("got %v, %v", d, err)
 	}
 }

@@ -98,8 +98,8 @@ func (p *process) signal(s os.Signal) {
 // not take it for a verdict.
 func TestHuntInterrupted(t *testing.T) {
 	t.Parallel()
-	// A plan has at most 9 stores, so that some seeds cannot be run.
-	file := scenarioFile(t, "stores   = [3]", "stores   = [3, 20]")
+	// An operation lasts at least as long as a request, so that some seeds cannot be run.
+	file := scenarioFile(t, "[knobs]", "[knobs]\nrequest-timeout = [\"2s\", \"100ms\"]\noperation-timeout = [\"1s\", \"10s\"]")
 	p := start(t, "hunt", file, "--for", "10m", "--workers", "1")
 	if !p.lines.Scan() || !strings.HasPrefix(p.lines.Text(), "NOT RUN  "+file+", seed ") {
 		t.Fatalf("the hunt begins with %q", p.lines.Text())
@@ -109,7 +109,7 @@ func TestHuntInterrupted(t *testing.T) {
 	if code != exitUnknown {
 		t.Errorf("exit status %d, want %d", code, exitUnknown)
 	}
-	for _, want := range []string{"cluster.stores", "interrupted; this is what was found so far", " OK, 0 VIOLATION", "could not be run"} {
+	for _, want := range []string{"knobs.operation-timeout", "interrupted; this is what was found so far", " OK, 0 VIOLATION", "could not be run"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the output lacks %q:\n%s", want, out)
 		}
