@@ -7,7 +7,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -76,7 +75,7 @@ func (p Phases) withDefaults() Phases {
 type document struct {
 	Version    string         `toml:"version"`
 	System     string         `toml:"system"`
-	Seed       seed           `toml:"seed"`
+	Seed       faults.Seed    `toml:"seed"`
 	Clients    int            `toml:"clients"`
 	Operations uint64         `toml:"operations"`
 	Events     uint64         `toml:"events"`
@@ -89,32 +88,10 @@ type schedule struct {
 	Faults []string `toml:"faults,multiline"`
 }
 
-// seed prints as an integer where TOML has one, and as a string above.
-type seed uint64
-
-// MarshalTOML implements unstable.Marshaler.
-func (s seed) MarshalTOML() ([]byte, error) {
-	digits := strconv.FormatUint(uint64(s), 10)
-	if s > math.MaxInt64 {
-		digits = "'" + digits + "'"
-	}
-	return []byte(digits), nil
-}
-
-// UnmarshalText reads the string form.
-func (s *seed) UnmarshalText(text []byte) error {
-	n, err := strconv.ParseUint(string(text), 10, 64)
-	if err != nil {
-		return fmt.Errorf("%q is no seed: write a number from 0 to %d", text, uint64(math.MaxUint64))
-	}
-	*s = seed(n)
-	return nil
-}
-
 // String prints the plan as System.Parse reads it.
 func (p *Plan) String() string {
 	d := document{
-		Version: Version, System: p.System, Seed: seed(p.Seed), Clients: p.Clients, Operations: p.Operations, Events: p.Events,
+		Version: Version, System: p.System, Seed: faults.Seed(p.Seed), Clients: p.Clients, Operations: p.Operations, Events: p.Events,
 		Phases: p.Phases, Params: p.Params, Schedule: schedule{Faults: make([]string, len(p.Faults))},
 	}
 	for i, f := range p.Faults {

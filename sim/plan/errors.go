@@ -168,7 +168,7 @@ func (found positions) untyped(document reflect.Type) *Error {
 			continue
 		}
 		t := fieldType(document, key)
-		if t == reflect.TypeFor[Duration]() || t == reflect.TypeFor[seed]() && value != unstable.Integer {
+		if t == reflect.TypeFor[Duration]() || t == reflect.TypeFor[faults.Seed]() && value != unstable.Integer {
 			return found.locate(&Error{Field: path, Message: "has a value of another type: write " + expectedValue(t)})
 		}
 	}
@@ -241,7 +241,7 @@ func expectedValue(t reflect.Type) string {
 		return ""
 	case t == reflect.TypeFor[Duration]():
 		return "a duration in quotes, such as '1.5s'"
-	case t == reflect.TypeFor[seed]():
+	case t == reflect.TypeFor[faults.Seed]():
 		return "a whole number, from 0"
 	case t.Kind() == reflect.Bool:
 		return "true or false"

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"math"
-	"strconv"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
@@ -17,51 +15,29 @@ import (
 // are printed. It differs from Plan in that the faults come last, being the
 // longest, and in that a seed may be larger than an integer of TOML.
 type document struct {
-	Version    string     `toml:"version"`
-	Scenario   string     `toml:"scenario"`
-	Seed       seed       `toml:"seed"`
-	Cluster    Cluster    `toml:"cluster"`
-	Workload   Workload   `toml:"workload"`
-	Phases     Phases     `toml:"phases"`
-	Knobs      Knobs      `toml:"knobs"`
-	Scheduling Scheduling `toml:"scheduling"`
-	Network    Network    `toml:"network"`
-	Disk       Disk       `toml:"disk"`
-	Clocks     Clocks     `toml:"clocks"`
-	Limits     Limits     `toml:"limits"`
-	Schedule   schedule   `toml:"schedule"`
+	Version    string      `toml:"version"`
+	Scenario   string      `toml:"scenario"`
+	Seed       faults.Seed `toml:"seed"`
+	Cluster    Cluster     `toml:"cluster"`
+	Workload   Workload    `toml:"workload"`
+	Phases     Phases      `toml:"phases"`
+	Knobs      Knobs       `toml:"knobs"`
+	Scheduling Scheduling  `toml:"scheduling"`
+	Network    Network     `toml:"network"`
+	Disk       Disk        `toml:"disk"`
+	Clocks     Clocks      `toml:"clocks"`
+	Limits     Limits      `toml:"limits"`
+	Schedule   schedule    `toml:"schedule"`
 }
 
 type schedule struct {
 	Faults []string `toml:"faults,multiline"`
 }
 
-// seed prints as an integer where TOML has one, and as a string above.
-type seed uint64
-
-// MarshalTOML implements unstable.Marshaler.
-func (s seed) MarshalTOML() ([]byte, error) {
-	digits := strconv.FormatUint(uint64(s), 10)
-	if s > math.MaxInt64 {
-		digits = "'" + digits + "'"
-	}
-	return []byte(digits), nil
-}
-
-// UnmarshalText reads the string form.
-func (s *seed) UnmarshalText(text []byte) error {
-	n, err := strconv.ParseUint(string(text), 10, 64)
-	if err != nil {
-		return fmt.Errorf("%q is no seed: write a number from 0 to %d", text, uint64(math.MaxUint64))
-	}
-	*s = seed(n)
-	return nil
-}
-
 // String prints the plan as Parse reads it. The plan must be valid.
 func (p Plan) String() string {
 	d := document{
-		Version: p.Version, Scenario: p.Scenario, Seed: seed(p.Seed),
+		Version: p.Version, Scenario: p.Scenario, Seed: faults.Seed(p.Seed),
 		Cluster: p.Cluster, Workload: p.Workload, Phases: p.Phases, Knobs: p.Knobs, Scheduling: p.Scheduling,
 		Network: p.Network, Disk: p.Disk, Clocks: p.Clocks, Limits: p.Limits,
 		Schedule: schedule{Faults: make([]string, len(p.Faults))},
