@@ -66,7 +66,7 @@ func Load(dir string) (*Run, error) {
 	run := &Run{}
 	plan, err := os.ReadFile(filepath.Join(dir, FilePlan))
 	if err != nil && (!errors.Is(err, os.ErrNotExist) || !isRun(dir)) {
-		return run, unreadable(dir, FilePlan, err)
+		return run, Unreadable(dir, FilePlan, err)
 	}
 	run.Plan = string(plan)
 	run.History, err = loadHistory(dir)
@@ -81,24 +81,31 @@ func loadHistory(dir string) (*history.History, error) {
 	file := filepath.Join(dir, FileHistory)
 	h, err := history.Load(file)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, unreadable(dir, FileHistory, err)
+		return nil, Unreadable(dir, FileHistory, err)
 	}
 	return h, err
 }
 
+// LoadVerdict reads result.json alone: all that the run has found, and no trace. An error is
+// fs.ErrNotExist if there is no such file.
+func LoadVerdict(dir string) (*Result, error) {
+	file := filepath.Join(dir, FileResult)
+	data, err := os.ReadFile(file) //nolint:gosec // a file of the folder
+	if err != nil {
+		return nil, Unreadable(dir, FileResult, err)
+	}
+	return ParseResult(file, data)
+}
+
 // LoadResult reads result.json and trace.json.
 func LoadResult(dir string) (*Result, error) {
-	data, err := os.ReadFile(filepath.Join(dir, FileResult))
-	if err != nil {
-		return nil, unreadable(dir, FileResult, err)
-	}
-	r, err := ParseResult(filepath.Join(dir, FileResult), data)
+	r, err := LoadVerdict(dir)
 	if err != nil {
 		return nil, err
 	}
-	data, err = os.ReadFile(filepath.Join(dir, FileTrace))
+	data, err := os.ReadFile(filepath.Join(dir, FileTrace))
 	if err != nil {
-		return nil, unreadable(dir, FileTrace, err)
+		return nil, Unreadable(dir, FileTrace, err)
 	}
 	return r, parseTrace(filepath.Join(dir, FileTrace), data, r)
 }
@@ -159,12 +166,14 @@ func parse(file string, data []byte, kind string, v any) error {
 	return nil
 }
 
-func unreadable(dir, name string, err error) error {
+// Unreadable is the error of a file of a folder that cannot be read, with what to do about
+// one that is missing.
+func Unreadable(dir, name string, err error) error {
 	e := &Error{File: filepath.Join(dir, name), Problem: "cannot be read: " + reason(err), Err: err}
 	if errors.Is(err, os.ErrNotExist) {
 		e.Problem = "the file is missing"
 		e.Remedy = RecordAnew(filepath.Dir(e.File))
-		if name == FilePlan {
+		if _, statErr := os.Stat(filepath.Join(dir, FilePlan)); statErr != nil {
 			e.Remedy = "is " + dir + " the folder of a run?"
 		}
 	}

@@ -1,10 +1,7 @@
 package scenarios
 
 import (
-	"fmt"
 	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"simrun/faults"
@@ -84,16 +81,10 @@ func splitKeys(regions int, keys []string) []string {
 
 // keys returns the workload's keys in their order, or places all over them.
 func (s *Scenario) keys(p *plan.Plan) []string {
-	keys, own := workload.Places(&p.Workload)
-	if !own {
-		keys = make([]string, p.Workload.Keys)
-		for n := range keys {
-			keys[n] = fmt.Sprintf("%s%04d", s.Workload.Prefix, n)
-		}
+	if keys, own := workload.Places(&p.Workload); own {
+		return keys
 	}
-	// Names with more digits than four are not in the order of their numbers.
-	slices.SortStableFunc(keys, func(a, b string) int { return strings.Compare(plan.KeyBytes(a), plan.KeyBytes(b)) })
-	return keys
+	return workload.Keys(s.Workload.Prefix, p.Workload.Keys)
 }
 
 // tune draws the configuration.

@@ -3,7 +3,6 @@ package scenarios_test
 import (
 	"flag"
 	"fmt"
-	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +17,7 @@ import (
 	"simrun/faults"
 	"simrun/scenarios"
 	"simrun/scenarios/runner"
+	"simrun/scenarios/trial/trialtest"
 	"simrun/sim/plan"
 	"simrun/sim/shrink"
 )
@@ -28,34 +28,10 @@ const (
 	checksDefault = 10 // plans of each scenario in TestPlans
 )
 
-func fromEnvironment(t *testing.T, name string, byDefault uint64) uint64 {
-	t.Helper()
-	text := os.Getenv(name)
-	if text == "" {
-		return byDefault
-	}
-	n, err := strconv.ParseUint(text, 10, 64)
-	if err != nil {
-		t.Fatalf("%s is %q: write a whole number from 0 to %d", name, text, uint64(math.MaxUint64))
-	}
-	return n
-}
-
-// howMany is what SIM_SEEDS says; a test that runs nothing must not pass.
-func howMany(t *testing.T, byDefault uint64) uint64 {
-	t.Helper()
-	n := fromEnvironment(t, "SIM_SEEDS", byDefault)
-	if n == 0 {
-		t.Fatal("SIM_SEEDS is 0, and nothing would be run: write at least 1, or leave it out")
-	}
-	return n
-}
-
 // Every scenario keeps its promises under its first seeds: the very runs of
 // `simrun run SCENARIO --seed N`.
 func TestSeeds(t *testing.T) {
-	first := fromEnvironment(t, "SIM_SEED", 1)
-	n := howMany(t, seedsDefault)
+	first, n := trialtest.Seeds(t, 1, seedsDefault)
 	for _, name := range scenarios.Names() {
 		t.Run(name, func(t *testing.T) {
 			s, err := scenarios.Find(name)
@@ -83,9 +59,9 @@ func TestSeeds(t *testing.T) {
 // of its faults, clients and operations taken away, so a failure shrinks to few
 // of each; it is kept as a file, and the message names the command that runs it.
 func TestPlans(t *testing.T) {
-	checks := howMany(t, checksDefault)
+	seed, checks := trialtest.Seeds(t, 0, checksDefault)
 	setFlag(t, "rapid.checks", strconv.FormatUint(checks, 10))
-	if seed := fromEnvironment(t, "SIM_SEED", 0); seed != 0 {
+	if seed != 0 {
 		setFlag(t, "rapid.seed", strconv.FormatUint(seed, 10))
 	}
 	for _, name := range scenarios.Names() {

@@ -66,22 +66,6 @@ func (ix *index) heldFrom(n int32, key string) uint64 {
 	return last
 }
 
-// heldUntil returns the timestamp above which a transaction has to commit: that of its
-// start, and of every lock that a pessimistic one was granted. What a store calculates is
-// above the for_update_ts of the locks, and what is drawn was drawn after them.
-func heldUntil(t *history.TxnRecord) uint64 {
-	last := t.StartTS
-	if !t.Pessimistic {
-		return last
-	}
-	for i := range t.Ops {
-		if op := &t.Ops[i]; op.Kind == history.TxnLock {
-			last = max(last, op.TS)
-		}
-	}
-	return last
-}
-
 // writers returns who wrote the key, in the order of commit, appending to ws.
 func (c *checker) writers(k *key, ws []writer) []writer {
 	for i := range k.versions {

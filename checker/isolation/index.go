@@ -115,7 +115,7 @@ func (ix *index) collectTxns(wanted func(*history.TxnRecord) bool) {
 		}
 		t := txn{op: op, rec: op.Txn, first: int32(ops), dated: op.Txn.CommitTS != 0, lo: op.Txn.CommitTS, hi: op.Txn.CommitTS} //nolint:gosec // fewer than 2^31 operations
 		if !t.dated {
-			t.lo, t.hi = heldUntil(t.rec)+1, math.MaxUint64
+			t.lo, t.hi = t.rec.HeldUntil()+1, math.MaxUint64
 		}
 		ix.txns = append(ix.txns, t)
 		ix.starts = append(ix.starts, op.Txn.StartTS)

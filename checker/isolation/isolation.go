@@ -85,6 +85,8 @@ type checker struct {
 	others int            // how many answers are not of the transactions in the index
 	passed map[int32]bool // keys of which reads of what is newest were not judged
 
+	written map[string]struct{} // the keys that anybody wrote; made when it is asked for
+
 	candidates candidates // of the answer that is judged; kept for its room
 }
 

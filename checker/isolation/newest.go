@@ -2,7 +2,6 @@ package isolation
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -27,7 +26,7 @@ type newest struct {
 	reads  []newestRead        // by invocation
 	keys   map[int32]*proofs   // of the keys that they read
 	starts []start             // given out by the oracle, by invocation
-	floats map[int32]floatable // of lists, what may stand anywhere
+	floats map[int32]*floatable // of lists, what may stand anywhere
 }
 
 // newestRead is the answer to one of them.
@@ -68,7 +67,7 @@ type proofs struct {
 
 // newNewest collects these reads, without what resolve and settle find out.
 func newNewest(ix *index) *newest {
-	n := &newest{ix: ix, keys: map[int32]*proofs{}, floats: map[int32]floatable{}}
+	n := &newest{ix: ix, keys: map[int32]*proofs{}, floats: map[int32]*floatable{}}
 	for i := range ix.h.Ops {
 		op := &ix.h.Ops[i]
 		if op.Kind != history.Txn || op.Txn == nil || !op.Txn.Newest {
@@ -305,7 +304,10 @@ func (n *newest) bound(at int64) uint64 {
 
 // floatable are the elements of a list that belong to transactions whose commit
 // timestamps are not known.
-type floatable map[string]*float
+type floatable struct {
+	elements map[string]*float
+	shown    []string // those that a read showed, in order
+}
 
 // float is one of them.
 type float struct {
@@ -314,27 +316,36 @@ type float struct {
 	shown  *history.Op // of the reads that showed it, the one that returned first
 }
 
-func (ix *index) floatable(k *key) floatable {
+// floatable returns those of a key, nil if there are none.
+func (ix *index) floatable(k *key) *floatable {
 	if !k.lists || len(k.floating) == 0 {
 		return nil
 	}
-	f := floatable{}
+	f := &floatable{elements: map[string]*float{}}
 	for i := range k.floating {
 		t := k.floating[i].txn
 		for e := range strings.FieldsSeq(k.floating[i].value) {
-			f[e] = &float{txn: t, invoke: ix.txns[t].op.Invoke}
+			f.elements[e] = &float{txn: t, invoke: ix.txns[t].op.Invoke}
 		}
 	}
 	return f
 }
 
 // show notes what an answer shows of them.
-func (f floatable) show(list string, op *history.Op) {
-	if len(f) == 0 {
+func (f *floatable) show(list string, op *history.Op) {
+	if f == nil {
 		return
 	}
 	for e := range strings.FieldsSeq(list) {
-		if x := f[e]; x != nil && (x.shown == nil || op.Return < x.shown.Return) {
+		x := f.elements[e]
+		if x == nil {
+			continue
+		}
+		if x.shown == nil {
+			i, _ := slices.BinarySearch(f.shown, e)
+			f.shown = slices.Insert(f.shown, i, e)
+		}
+		if x.shown == nil || op.Return < x.shown.Return {
 			x.shown = op
 		}
 	}
@@ -342,10 +353,14 @@ func (f floatable) show(list string, op *history.Op) {
 
 // lost returns one that an answer lacks although somebody had been shown it before the
 // answer was asked for; nil if there is none.
-func (f floatable) lost(list string, invoke int64) *float {
+func (f *floatable) lost(list string, invoke int64) *float {
+	if f == nil {
+		return nil
+	}
 	var present map[string]struct{}
-	for _, e := range slices.Sorted(maps.Keys(f)) {
-		if f[e].shown == nil || f[e].shown.Return >= invoke {
+	for _, e := range f.shown {
+		x := f.elements[e]
+		if x.shown.Return >= invoke {
 			continue
 		}
 		if present == nil {
@@ -355,7 +370,7 @@ func (f floatable) lost(list string, invoke int64) *float {
 			}
 		}
 		if _, ok := present[e]; !ok {
-			return f[e]
+			return x
 		}
 	}
 	return nil
@@ -363,12 +378,12 @@ func (f floatable) lost(list string, invoke int64) *float {
 
 // strip takes out of a list what may stand anywhere, and says whether some of that
 // is of a transaction that was invoked after the list was returned.
-func (f floatable) strip(list string, ret int64) (rest string, early bool) {
-	if len(f) == 0 {
+func (f *floatable) strip(list string, ret int64) (rest string, early bool) {
+	if f == nil {
 		return list, false
 	}
 	for e := range strings.FieldsSeq(list) {
-		if x := f[e]; x != nil {
+		if x := f.elements[e]; x != nil {
 			early = early || x.invoke > ret
 		} else {
 			rest = join(rest, e)

@@ -52,16 +52,27 @@ func (c *checker) unnamedRead(first map[string]*newestRead, r *newestRead) {
 		c.addNewest(verdict.GarbageRead, r, "which nobody wrote")
 	case before == nil:
 		first[r.name] = r
-	case c.ix.h.InitialUnknown && (r.found != before.found || r.value != before.value) && !writtenBy(c.ix.h, r.name):
+	case c.ix.h.InitialUnknown && (r.found != before.found || r.value != before.value) && !c.changed(r.name):
 		c.addNewest(verdict.GarbageRead, r, fmt.Sprintf("and id %d read %s, which nobody changed", before.op.ID, show(before.value, before.found)), before.op.ID)
 	}
 }
 
-// writtenBy says whether anybody wrote a key, with timestamps or without.
-func writtenBy(h *history.History, key string) bool {
-	return slices.ContainsFunc(h.Ops, func(op history.Op) bool {
-		return op.Txn != nil && slices.ContainsFunc(op.Txn.Ops, func(o history.TxnOp) bool { return o.Key == key && o.Kind.Writes() })
-	})
+// changed says whether anybody wrote a key, with timestamps or without.
+func (c *checker) changed(key string) bool {
+	if c.written == nil {
+		c.written = map[string]struct{}{}
+		for i := range c.ix.h.Ops {
+			if x := c.ix.h.Ops[i].Txn; x != nil {
+				for j := range x.Ops {
+					if o := &x.Ops[j]; o.Kind.Writes() {
+						c.written[o.Key] = struct{}{}
+					}
+				}
+			}
+		}
+	}
+	_, ok := c.written[key]
+	return ok
 }
 
 // possible returns the lowest commit timestamp that the version may have which the read

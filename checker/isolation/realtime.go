@@ -46,7 +46,7 @@ func (c *checker) timestamps() {
 		if t.rec.CommitTS == 0 {
 			continue
 		}
-		switch held := heldUntil(t.rec); {
+		switch held := t.rec.HeldUntil(); {
 		case t.rec.CommitTS <= t.rec.StartTS:
 			c.add(verdict.TimestampOrder, n, fmt.Sprintf("%s commits before it starts", c.ix.name(n)))
 		case t.rec.CommitTS <= held:

@@ -91,8 +91,8 @@ type scan struct {
 	long map[version]struct{} // values in the default family
 	used map[version]struct{} // values that a record refers to
 	// pessimistic are the transactions that locked before they wrote, by start timestamp:
-	// of each the greatest timestamp at which it was granted a lock, as the history tells;
-	// 0 if it was granted none. The records of what is committed do not have it.
+	// of each the timestamp above which it has to commit, as the history tells. The records
+	// of what is committed do not have it.
 	pessimistic map[uint64]uint64
 }
 
@@ -103,17 +103,9 @@ func (m *scan) locking(h *history.History) {
 		return
 	}
 	for i := range h.Ops {
-		x := h.Ops[i].Txn
-		if x == nil || !x.Pessimistic {
-			continue
+		if x := h.Ops[i].Txn; x != nil && x.Pessimistic {
+			m.pessimistic[x.StartTS] = x.HeldUntil()
 		}
-		last := m.pessimistic[x.StartTS]
-		for j := range x.Ops {
-			if op := &x.Ops[j]; op.Kind == history.TxnLock {
-				last = max(last, op.TS)
-			}
-		}
-		m.pessimistic[x.StartTS] = last
 	}
 }
 

@@ -104,26 +104,13 @@ func check(cmd *cobra.Command, file string, limit time.Duration, edn, consistenc
 // that does not say what was found is not OK. The trace is not needed for that. A run
 // that was killed left no result; its cut history says so.
 func recordedVerdict(cmd *cobra.Command, folder string, ofHistory checker.Verdict, cut bool) checker.Verdict {
-	file := filepath.Join(folder, reports.FileResult)
-	var r *reports.Result
-	data, err := os.ReadFile(file) //nolint:gosec // a file of the folder
-	if err == nil {
-		r, err = reports.ParseResult(file, data)
-	}
-	missing := errors.Is(err, fs.ErrNotExist)
+	r, err := reports.LoadVerdict(folder)
 	switch {
-	case missing && cut:
+	case cut && errors.Is(err, fs.ErrNotExist):
 		return checker.Unknown
 	case err != nil:
-		reason := err.Error()
-		if missing {
-			reason = file + ": the file is missing"
-			if _, statErr := os.Stat(filepath.Join(folder, reports.FilePlan)); statErr == nil {
-				reason += "; " + reports.RecordAnew(folder)
-			}
-		}
-		fmt.Fprintf(cmd.OutOrStdout(), "the run itself: %v, its verdict cannot be read: %s; to judge the history alone: simrun check %s\n",
-			checker.Unknown, reason, reports.ShellQuoted(filepath.Join(folder, reports.FileHistory)))
+		fmt.Fprintf(cmd.OutOrStdout(), "the run itself: %v, its verdict cannot be read: %v; to judge the history alone: simrun check %s\n",
+			checker.Unknown, err, reports.ShellQuoted(filepath.Join(folder, reports.FileHistory)))
 		return checker.Unknown
 	case checker.Merge(ofHistory, r.Verdict) == ofHistory:
 		return r.Verdict
@@ -143,14 +130,10 @@ func noHistory(file string, err error) error {
 	if filepath.Base(file) != reports.FileHistory {
 		return err
 	}
-	_, statErr := os.Stat(filepath.Join(dir, reports.FilePlan))
-	missing := errors.Is(err, fs.ErrNotExist)
-	switch {
-	case missing && statErr == nil:
-		return &reports.Error{File: file, Problem: "the file is missing", Remedy: reports.RecordAnew(dir), Err: err}
-	case missing:
-		return &reports.Error{File: file, Problem: "the file is missing", Remedy: "is " + dir + " the folder of a run?", Err: err}
-	case statErr == nil:
+	if errors.Is(err, fs.ErrNotExist) {
+		return reports.Unreadable(dir, reports.FileHistory, err)
+	}
+	if _, statErr := os.Stat(filepath.Join(dir, reports.FilePlan)); statErr == nil {
 		return withRemedy(err, dir)
 	}
 	return err

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -106,12 +105,7 @@ func writesOnly(op *history.Op) bool {
 // after the run: what the run has found stays found, and a part of the history is not OK. It is
 // nil if there is no result, or none that can be read.
 func keptResult(dir string, h *history.History) *reports.Result {
-	file := filepath.Join(dir, reports.FileResult)
-	data, err := os.ReadFile(file) //nolint:gosec // a file of the folder
-	if err != nil {
-		return nil
-	}
-	r, err := reports.ParseResult(file, data)
+	r, err := reports.LoadVerdict(dir)
 	if err != nil {
 		return nil
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -211,12 +210,7 @@ func withRemedy(err error, dir string) error {
 // withoutPlan is the command that records a folder anew whose plan cannot be read,
 // by what its result says of the run; "" if that is not enough.
 func withoutPlan(dir string) string {
-	name := filepath.Join(dir, reports.FileResult)
-	data, err := os.ReadFile(name) //nolint:gosec // a file of the folder
-	if err != nil {
-		return ""
-	}
-	r, err := reports.ParseResult(name, data)
+	r, err := reports.LoadVerdict(dir)
 	if err != nil || r.Scenario == "" || strings.Contains(r.Command, reports.FilePlan) {
 		return ""
 	}

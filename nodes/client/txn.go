@@ -272,10 +272,7 @@ func (tx *Txn) writes() bool {
 	if !tx.options.Pessimistic {
 		return len(tx.buffer.sorted) > 0
 	}
-	if markLocksOnly.Sometimes(tx.statements > 1 && tx.lockCount > 0 && !tx.changes()) {
-		return true
-	}
-	return tx.changes()
+	return tx.changes() || markLocksOnly.Sometimes(tx.statements > 1 && tx.lockCount > 0)
 }
 
 // changes reports whether the transaction is to change anything, or has yet to lock it.

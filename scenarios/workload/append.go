@@ -42,7 +42,7 @@ const listPrefix = "list/"
 func newAppend(cfg Config) *appends {
 	return &appends{
 		instants: newInstants(&cfg),
-		lists:    keys(listPrefix, cfg.Keys),
+		lists:    Keys(listPrefix, cfg.Keys),
 		width:    cfg.param("keys-per-txn"),
 		reads:    cfg.param("read"),
 		length:   cfg.param("length"),

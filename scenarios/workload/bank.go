@@ -40,7 +40,7 @@ const (
 func newBank(cfg Config) *bank {
 	return &bank{
 		instants: newInstants(&cfg),
-		accounts: keys(accountPrefix, cfg.Keys),
+		accounts: Keys(accountPrefix, cfg.Keys),
 		balance:  cfg.param("balance"),
 		readRate: cfg.param("read"),
 		turnover: cfg.param("turnover"),

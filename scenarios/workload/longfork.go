@@ -47,7 +47,7 @@ const (
 )
 
 func newLongFork(cfg Config) *longFork {
-	return &longFork{members: keys(forkPrefix, cfg.Keys), reads: cfg.param("read"), open: cfg.param("groups")}
+	return &longFork{members: Keys(forkPrefix, cfg.Keys), reads: cfg.param("read"), open: cfg.param("groups")}
 }
 
 // Header implements Workload.

@@ -34,7 +34,7 @@ const slotPrefix = "slot/"
 
 func newPredicate(cfg Config) *predicate {
 	return &predicate{
-		slots: keys(slotPrefix, cfg.Keys),
+		slots: Keys(slotPrefix, cfg.Keys),
 		reads: cfg.param("read"), claims: cfg.param("claim"), linger: cfg.param("linger"),
 	}
 }

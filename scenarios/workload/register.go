@@ -46,8 +46,8 @@ const (
 
 func newRegister(cfg Config) *register {
 	return &register{
-		current:  keys(registerPrefix, cfg.Keys),
-		all:      keys(registerPrefix, cfg.Keys),
+		current:  Keys(registerPrefix, cfg.Keys),
+		all:      Keys(registerPrefix, cfg.Keys),
 		unknown:  map[string]int{},
 		writes:   cfg.param("write"),
 		swaps:    cfg.param("cas"),

@@ -31,7 +31,7 @@ const (
 
 func newWriteSkew(cfg Config) *writeSkew {
 	return &writeSkew{
-		pairs:  keys(pairPrefix, cfg.Keys),
+		pairs:  Keys(pairPrefix, cfg.Keys),
 		locked: cfg.Keys - (cfg.Keys*cfg.param("locked")+999)/1000,
 	}
 }

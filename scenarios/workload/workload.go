@@ -174,12 +174,13 @@ func optional(value []byte, present bool) *string {
 	return &s
 }
 
-// keys returns n names with a common prefix, in order.
-func keys(prefix string, n int) []string {
+// Keys returns n names with a common prefix, in order.
+func Keys(prefix string, n int) []string {
 	names := make([]string, n)
 	for i := range names {
 		names[i] = fmt.Sprintf("%s%04d", prefix, i)
 	}
+	slices.Sort(names) // those of more digits than four are not in the order of their numbers
 	return names
 }
 

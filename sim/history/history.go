@@ -207,6 +207,22 @@ func (t *TxnRecord) Writes() bool {
 	return false
 }
 
+// HeldUntil returns the timestamp above which the transaction has to commit: that of its
+// start, and of every lock that a pessimistic one was granted. What a store calculates is
+// above the for_update_ts of the locks, and what is drawn was drawn after them.
+func (t *TxnRecord) HeldUntil() uint64 {
+	last := t.StartTS
+	if !t.Pessimistic {
+		return last
+	}
+	for i := range t.Ops {
+		if op := &t.Ops[i]; op.Kind == TxnLock {
+			last = max(last, op.TS)
+		}
+	}
+	return last
+}
+
 // TxnKind is the kind of an operation inside a transaction.
 type TxnKind string
 

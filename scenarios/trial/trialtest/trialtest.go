@@ -70,10 +70,7 @@ func Test(t *testing.T, s *trial.System) {
 // of those that are in no plan, and that every mark is reached which is named after the system
 // ("abd: ...").
 func seeds(t *testing.T, s *trial.System) {
-	first, n := fromEnvironment(t, "SIM_SEED", 0), fromEnvironment(t, "SIM_SEEDS", seedsDefault)
-	if n == 0 {
-		t.Fatal("SIM_SEEDS is 0, and nothing would be run: write at least 1, or leave it out")
-	}
+	first, n := Seeds(t, 0, seedsDefault)
 	marks, scheduled, effective := map[string]uint64{}, map[string]int{}, map[string]int{}
 	for _, kind := range s.Faults.Kinds {
 		scheduled[kind.String()] = 0
@@ -121,7 +118,7 @@ func seeds(t *testing.T, s *trial.System) {
 // oneTrace runs plans again, at several numbers of processors.
 func oneTrace(t *testing.T, s *trial.System) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
-	first := fromEnvironment(t, "SIM_SEED", 0)
+	first, _ := Seeds(t, 0, twice)
 	for i := range uint64(twice) {
 		seed := first + i
 		recording, err := s.Record(s.Plan(seed))
@@ -312,6 +309,17 @@ func command(t *testing.T, file string) string {
 	}
 	pattern := "^" + strings.ReplaceAll(name, "/", "$/^") + "$"
 	return fmt.Sprintf("SIM_PLAN=%s go test %s -run %s -count 1 -v", reports.ShellQuoted(file), packageOfTest(), reports.ShellQuoted(pattern))
+}
+
+// Seeds returns what SIM_SEED and SIM_SEEDS say, the first seed and how many, or else what is
+// given. A test that would run none fails, for it must not pass.
+func Seeds(t *testing.T, first, n uint64) (uint64, uint64) {
+	t.Helper()
+	first, n = fromEnvironment(t, "SIM_SEED", first), fromEnvironment(t, "SIM_SEEDS", n)
+	if n == 0 {
+		t.Fatal("SIM_SEEDS is 0, and nothing would be run: write at least 1, or leave it out")
+	}
+	return first, n
 }
 
 // fromEnvironment reads a number from the environment.
