@@ -54,6 +54,9 @@ var regressions = map[string]string{
 	// its own removal and is gone, and a disk is lost: the last two needed its
 	// vote. It is demoted first now.
 	"removed-while-elected.toml": "raftstore: voter demoted outside of a joint configuration",
+	// A transaction starts at the very timestamp at which another one has committed its
+	// primary, is rolled back there, and its prewrite comes again. It is refused.
+	"rollback-at-a-commit.toml": "txn: rollback noted in the commit of another transaction",
 	// A leader that is cut off appends what nobody else gets; the others go on, but
 	// less far, forget what it lacks, and send it a snapshot that ends before its own
 	// log does. It is killed between the record of the snapshot and the reset of the
@@ -103,6 +106,7 @@ func TestRegressions(t *testing.T) {
 var planted = map[string]string{
 	"kill-before-durable.toml":      "K04",
 	"late-lock-after-rollback.toml": "P25",
+	"rollback-at-a-commit.toml":     "P23",
 	"snapshot-below-log-end.toml":   "P04",
 	"split-after-its-region.toml":   "P07",
 	"ttl-over-before-last-key.toml": "P29",
