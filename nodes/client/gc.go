@@ -147,9 +147,11 @@ func (g *Collector) prepare(t env.Task, b *backoff, safePoint uint64) error {
 	if err := g.eachRegion(t, b, func(p part) error { return g.resolveLocks(t, b, p, safePoint) }); err != nil {
 		return err
 	}
-	if _, err := g.points.UpdateGCSafePoint(t, safePoint); err != nil {
+	settled, err := g.points.UpdateGCSafePoint(t, safePoint)
+	if err != nil {
 		return err
 	}
+	invariant.Check(settled >= safePoint, "client: placement lets garbage collection advance to %d, and said %d before", settled, safePoint)
 	return g.tellStores(t, b, safePoint, g.settleStore)
 }
 

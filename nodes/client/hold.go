@@ -19,7 +19,7 @@ var (
 // Holder keeps garbage collection from what somebody still reads.
 type Holder interface {
 	// UpdateServiceGCSafePoint asks to keep what is visible at ts for as long as
-	// ttl; none ends that. It returns the least timestamp at which anybody reads:
+	// ttl; none ends that, up to ts. It returns the least timestamp at which anybody reads:
 	// if that is above ts, it is too late.
 	UpdateServiceGCSafePoint(t env.Task, service string, ts uint64, ttl time.Duration) (least uint64, err error)
 }
@@ -33,7 +33,7 @@ type Holder interface {
 // does not reach it, its old snapshots are refused.
 func (c *Client) HoldSnapshots(holder Holder, ttl time.Duration) {
 	c.env.Sched.Go("hold snapshots", func(t env.Task) {
-		held := false
+		held := uint64(0)
 		for {
 			t.Sleep(ttl / 6)
 			held = c.hold(t, holder, ttl, held)
@@ -41,9 +41,9 @@ func (c *Client) HoldSnapshots(holder Holder, ttl time.Duration) {
 	})
 }
 
-// hold asks for what the oldest transaction needs. It reports whether something
-// may be held back from now on.
-func (c *Client) hold(t env.Task, holder Holder, ttl time.Duration, held bool) bool {
+// hold asks for what the oldest transaction needs. It returns the timestamp from which on
+// something may be held back from now on, 0 if nothing is.
+func (c *Client) hold(t env.Task, holder Holder, ttl time.Duration, held uint64) uint64 {
 	service := "client " + c.env.Name
 	oldest, ok := c.oldest(ttl / 6)
 	switch {
@@ -51,13 +51,14 @@ func (c *Client) hold(t env.Task, holder Holder, ttl time.Duration, held bool) b
 		markHold.Reached()
 		least, err := holder.UpdateServiceGCSafePoint(t, service, oldest, ttl)
 		markHoldTooLate.Sometimes(err == nil && least > oldest)
-		return true
-	case held:
+		return oldest
+	case held != 0:
 		markHoldEnded.Reached()
-		_, err := holder.UpdateServiceGCSafePoint(t, service, 0, 0)
-		return err != nil
+		if _, err := holder.UpdateServiceGCSafePoint(t, service, held, 0); err != nil {
+			return held
+		}
 	}
-	return false
+	return 0
 }
 
 // open is a transaction that has begun and not ended.

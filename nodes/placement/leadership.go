@@ -135,7 +135,7 @@ func (l *leadership) loadFrom(img Image) (err error) {
 		l.s.cfg.Observer.RegionKnown(l.term, r.meta)
 	}
 	l.operators = newOperators(l)
-	if l.safePoints, err = loadSafePoints(img); err != nil {
+	if l.safePoints, err = loadSafePoints(img, l.s.cfg.TimestampWindow); err != nil {
 		return err
 	}
 	markIDsLost.Sometimes(l.ids.end > l.s.cfg.maxID()) // those with which the cluster has begun

@@ -20,6 +20,8 @@ var (
 	markSafePointHeld    = invariant.NewMark("placement: safe point of garbage collection held back by a service")
 	markSafePointStale   = invariant.NewMark("placement: service asked for a safe point that is passed")
 	markSafePointExpired = invariant.NewMark("placement: safe point of a silent service dropped")
+	markSafePointUnsaved = invariant.NewMark("placement: answer about safe points waited for earlier changes")
+	markSafePointKept    = invariant.NewMark("placement: late removal of a safe point left a newer one")
 )
 
 // GCService is the name under which garbage collection itself has a service safe
@@ -45,15 +47,19 @@ type safePoints struct {
 	settled  uint64
 }
 
-func loadSafePoints(img Image) (*safePoints, error) {
+// loadSafePoints reads those that earlier leaders have saved. The clock of the timestamps may
+// have leapt with the leadership, by a window at most, so that services which were a moment
+// ago in time get as much longer. In the state their expiry stays, or every fail-over would
+// add to it.
+func loadSafePoints(img Image, window time.Duration) (*safePoints, error) {
 	sp := &safePoints{services: map[string]serviceSafePoint{}}
 	err := img.Load(prefixService, func(key string, value []byte) error {
 		if len(value) != 16 {
 			return fmt.Errorf("safe point of %d bytes", len(value))
 		}
-		sp.services[key[len(prefixService):]] = serviceSafePoint{
-			ts: binary.BigEndian.Uint64(value), expiry: int64(binary.BigEndian.Uint64(value[8:])),
-		}
+		known := serviceSafePoint{ts: binary.BigEndian.Uint64(value), expiry: int64(binary.BigEndian.Uint64(value[8:]))}
+		known.expiry += min(window.Milliseconds(), math.MaxInt64-known.expiry)
+		sp.services[key[len(prefixService):]] = known
 		return nil
 	})
 	if err != nil {
@@ -66,7 +72,8 @@ func loadSafePoints(img Image) (*safePoints, error) {
 }
 
 // update sets, moves or, without a time to live, removes the safe point of a
-// service, and returns what has to be saved. A service cannot go below the least
+// service, and returns what has to be saved. A removal that names a timestamp is of a safe
+// point up to that one: it may be late. A service cannot go below the least
 // safe point there is, for that may be collected already: then nothing changes.
 func (sp *safePoints) update(service string, ts uint64, ttl, now int64) []Record {
 	records := sp.expire(now)
@@ -75,7 +82,7 @@ func (sp *safePoints) update(service string, ts uint64, ttl, now int64) []Record
 	case ts == 0 && ttl <= 0 && service == GCService:
 		// Only a question.
 	case ttl <= 0:
-		if exists {
+		if exists && !markSafePointKept.Sometimes(ts != 0 && ts < known.ts) {
 			delete(sp.services, service)
 			records = append(records, Record{Key: prefixService + service})
 		}
@@ -131,11 +138,12 @@ func (sp *safePoints) settle(ts uint64) []Record {
 	return []Record{{keySafePoint, encodeUint64(ts)}}
 }
 
-// saved waits until records are committed, or it is at least certain that this
-// member leads if there are none: the answer may depend on what a later leader
-// has changed.
+// saved waits until records are committed, and all changes before them, for the answer may
+// depend on those too: were it told and they lost, a later leader would go back. Without any
+// of them it waits until it is certain that this member leads: a later leader may have
+// changed what the answer says.
 func (l *leadership) saved(t env.Task, records []Record) error {
-	if len(records) == 0 {
+	if len(records) == 0 && !markSafePointUnsaved.Sometimes(l.saver.busy()) {
 		return l.confirm(t)
 	}
 	done := &env.Future[struct{}]{}
@@ -189,7 +197,7 @@ func (s *Server) handleGetGCSafePoint(t env.Task, _ env.Addr, req *pdpb.GetGCSaf
 		return resp
 	}
 	resp.SafePoint = l.safePoints.settled
-	if err := l.confirm(t); err != nil {
+	if err := l.saved(t, nil); err != nil {
 		return failed(s, h, resp, err)
 	}
 	return resp
@@ -197,7 +205,7 @@ func (s *Server) handleGetGCSafePoint(t env.Task, _ env.Addr, req *pdpb.GetGCSaf
 
 // UpdateServiceGCSafePoint asks that garbage collection leave everything that is
 // visible at ts, for as long as ttl, in whole seconds; none
-// ends the request. It returns the least timestamp that any service has asked
+// ends what was asked for up to ts, or all of it if that is 0. It returns the least timestamp that any service has asked
 // for: if that is above ts, it is too late.
 func (c *Client) UpdateServiceGCSafePoint(t env.Task, service string, ts uint64, ttl time.Duration) (least uint64, err error) {
 	resp, err := call[pdpb.UpdateServiceGCSafePointResponse](c, t, rpc.PdUpdateServiceGCSafePoint,
