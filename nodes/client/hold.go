@@ -29,8 +29,10 @@ type Holder interface {
 // for lapses after ttl. Six times in that time it is renewed, for the oldest
 // transaction that is open for longer than a sixth of it: none is older than a third
 // of ttl when it is asked for first, so a lifetime of data of at least half of ttl leaves no
-// transaction of a client that reaches placement without its snapshot. If a client
-// does not reach it, its old snapshots are refused.
+// transaction of a client that reaches placement without its snapshot. When placement gets
+// another leader, its clock leaps by a timestamp window at most; what was not asked for by
+// then needs a lifetime that is longer than the window. If a client does not reach placement,
+// its old snapshots are refused.
 func (c *Client) HoldSnapshots(holder Holder, ttl time.Duration) {
 	c.env.Sched.Go("hold snapshots", func(t env.Task) {
 		held := uint64(0)
