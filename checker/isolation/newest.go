@@ -23,9 +23,9 @@ import (
 // return, so that whatever begins then has to see it.
 type newest struct {
 	ix     *index
-	reads  []newestRead        // by invocation
-	keys   map[int32]*proofs   // of the keys that they read
-	starts []start             // given out by the oracle, by invocation
+	reads  []newestRead         // by invocation
+	keys   map[int32]*proofs    // of the keys that they read
+	starts []start              // given out by the oracle, by invocation
 	floats map[int32]*floatable // of lists, what may stand anywhere
 }
 
