@@ -8,8 +8,8 @@
 // History runs every checker that applies to the kinds of operations found:
 //
 //	linear     reads, writes, compare-and-swaps, appends, mutexes, one key at a time
-//	isolation  transactions with timestamps: snapshot isolation
-//	skew       the anomalies that snapshot isolation allows, as observations
+//	isolation  transactions with timestamps: snapshot isolation, read committed
+//	skew       the anomalies that snapshot isolation allows: observations, unless more is promised
 //	cycles     dependencies that a level of isolation forbids, told from values alone: lists, keys written once or after they were read
 //	answers    what clients found wrong when they compared answers of tables
 //	bank       full reads of all accounts have one total

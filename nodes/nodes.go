@@ -11,6 +11,7 @@
 //	txn        the Percolator commands and the raw interface
 //	placement  timestamps, ids, the directory of stores and regions
 //	client     the library with which programs use the database
+//	table      tables, rows and indexes on its transactions; table/sql: as text
 //
 // Nothing here or below knows the simulator.
 package nodes

@@ -10,7 +10,7 @@
 //
 // Load reads such a folder, strictly. Its files are
 //
-//	plan.toml       what was run; a system of one's own has none
+//	plan.toml       what was run, unless it had no plan
 //	history.jsonl   every operation of every client, in the order of return
 //	result.json     Result: verdict, findings, statistics, timeline
 //	trace.json      the trace hash and its checkpoints

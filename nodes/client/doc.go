@@ -4,9 +4,9 @@
 //
 //	c := client.New(e, rpc.NewEndpoint(e), pd, client.Config{})
 //
-//	err := c.RawPut(t, key, value)              // the raw interface: one key at a time
+//	err := c.RawPut(t, key, value)              // the raw interface: keys by themselves
 //
-//	tx, err := c.Begin(t)                       // optimistic Percolator transactions
+//	tx, err := c.Begin(t)                       // Percolator transactions, optimistic unless Config.Txn says otherwise
 //	value, found, err := tx.Get(t, key)         // snapshot at tx.StartTS(), own writes included
 //	tx.Set(key, value)                          // buffered
 //	err = tx.Commit(t)

@@ -31,10 +31,10 @@
 //
 // # What it owns, and what it caches
 //
-// It owns timestamps, ids and the list of stores, which are replicated.
-// Timestamps and ids are handed out from windows whose upper bound is committed
-// before the first one is used; each leadership begins above the bound that it
-// finds.
+// It owns timestamps, ids, the list of stores and the safe points of garbage
+// collection (safepoint.go), which are replicated. Timestamps and ids are handed out
+// from windows whose upper bound is committed before the first one is used; each
+// leadership begins above the bound that it finds.
 //
 // Regions are owned by the stores. What placement knows of them comes from the
 // heartbeats of their leaders; a heartbeat that is older than what is known, of
@@ -52,19 +52,19 @@
 // With Config.Scheduling the leader looks at all regions now and then
 // (scheduler.go). The checkers look at one region at a time, for what is wrong with
 // it: a replica on a store that is down, being emptied or gone, one too few or too
-// many, a learner or a joint configuration that was left behind (checkers.go). The
-// schedulers look at all, for what could be better: leaders and peers spread
-// evenly, none led by a slow store, small neighbours merged (balance.go). Either
-// makes operators (operator.go), which are courses of steps, one at a time for a
-// region; the leader of the region gets the step that is next as the answer to its
-// heartbeat, and the heartbeats show when it is done. An operator ends when it is
+// many, a learner or a joint configuration that was left behind, far more in it than
+// it should hold (checkers.go). The schedulers look at all, for what could be better:
+// leaders and peers spread evenly, none led by a slow store, small neighbours merged
+// (balance.go). Either makes operators (operator.go), which are courses of steps, one at
+// a time for a region; the leader of the region gets the step that is next as the answer
+// to its heartbeat, and the heartbeats show when it is done. An operator ends when it is
 // done, when it takes too long, and when the region shows a change that none of its
 // steps explains. Operators live in the leader's memory only: what a leader has
 // left half way, the next one finds as it finds everything else.
 //
 // A store is up, disconnected or down by how long it has been silent. By request it
-// is emptied, and when no region has a peer on it, it becomes a tombstone, for good
-// (stores.go).
+// is emptied, and when no region has a peer on it, and it says so too unless it is down
+// or destroyed, it becomes a tombstone, for good (stores.go).
 //
 // # Timestamps agree with real time
 //

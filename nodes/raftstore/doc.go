@@ -64,8 +64,8 @@
 //
 // Leaders report their regions and stores report themselves (heartbeat.go). What is
 // answered to the first is carried out if it still fits (orders.go): a change of
-// members, a transfer of the leadership, a split. Regions that have grown too large
-// are split without being asked (splitcheck.go). A store tells how slow its disk is
+// members, a transfer of the leadership, a split, a merge. Regions that have grown too
+// large are split without being asked (splitcheck.go). A store tells how slow its disk is
 // (slow.go).
 //
 // # Merges

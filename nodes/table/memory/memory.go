@@ -1,6 +1,7 @@
 // Package memory is a store for tables in memory: snapshot isolation in its
 // plainest form, over a map of versions, and pessimistic locks over another map. It
-// serves tests of what lies on transactions, and needs no simulated world.
+// serves tests of what lies on transactions, and rehearsals of SQL scripts, and needs
+// no simulated world.
 package memory
 
 import (

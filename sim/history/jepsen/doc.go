@@ -7,7 +7,8 @@
 //     after another: registers (:read :write :cas), also independent ones with
 //     [k v] tuples, mutexes (:acquire :release), key-value stores with :key
 //     (:get :put :append), transactions (:txn, or no :f at all, with [[:r k v]
-//     [:w k v] [:append k v]]) and banks (:read of a map, :transfer);
+//     [:w k v] [:append k v]], or Knossos's [:read k v] and [:write k v]), banks
+//     (:read of a map, :transfer) and timestamps (:timestamp);
 //   - the same as a JSON array;
 //   - the text log of porcupine's test data (INFO jepsen.util - 0 :invoke ...).
 //
