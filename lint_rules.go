@@ -14,11 +14,11 @@ import "github.com/quasilyte/go-ruleguard/dsl"
 // goroutine reports what leaves the order of events to the Go scheduler.
 func goroutine(m dsl.Matcher) {
 	m.Match(`go $f($*args)`).
-		Where(m.File().PkgPath.Matches(`^simrun/(nodes|sim|network|faults|scenarios/(cluster|workload|runner|bareraft|trial))(/|$)`) &&
+		Where(m.File().PkgPath.Matches(`^simrun/(nodes|sim|network|faults|scenarios/(cluster|workload|runner|bareraft|chain|trial))(/|$)`) &&
 			!m.File().PkgPath.Matches(`^simrun/sim/history/jepsen$`) && !m.File().Name.Matches(`_test\.go$`)).
 		Report(`a goroutine runs whenever the scheduler likes; use a task`)
 	m.Match(`select { $*clauses }`).
-		Where(m.File().PkgPath.Matches(`^simrun/(nodes|sim|network|faults|scenarios/(cluster|workload|runner|bareraft|trial))(/|$)`) &&
+		Where(m.File().PkgPath.Matches(`^simrun/(nodes|sim|network|faults|scenarios/(cluster|workload|runner|bareraft|chain|trial))(/|$)`) &&
 			!m.File().PkgPath.Matches(`^simrun/sim/history/jepsen$`) && !m.File().Name.Matches(`_test\.go$`)).
 		Report(`select chooses at random; use a future or a wait queue`)
 }
@@ -33,7 +33,7 @@ func mapOrder(m dsl.Matcher) {
 		`for $k = range $x { $*body }`,
 	).
 		Where(m["x"].Type.Underlying().Is(`map[$key]$value`) &&
-			m.File().PkgPath.Matches(`^simrun/(nodes|sim|network|faults|scenarios/(cluster|workload|runner|bareraft|trial))(/|$)`) &&
+			m.File().PkgPath.Matches(`^simrun/(nodes|sim|network|faults|scenarios/(cluster|workload|runner|bareraft|chain|trial))(/|$)`) &&
 			!m.File().PkgPath.Matches(`^simrun/sim/history/jepsen$`) && !m.File().Name.Matches(`_test\.go$`)).
 		At(m["x"]).
 		Report(`the order of a map's keys differs from run to run; range over slices.Sorted(maps.Keys($x))`)
@@ -47,7 +47,7 @@ func mapOrder(m dsl.Matcher) {
 		`slices.AppendSeq($s, maps.Keys($x))`,
 		`slices.AppendSeq($s, maps.Values($x))`,
 	).
-		Where(m.File().PkgPath.Matches(`^simrun/(nodes|sim|network|faults|scenarios/(cluster|workload|runner|bareraft|trial))(/|$)`) &&
+		Where(m.File().PkgPath.Matches(`^simrun/(nodes|sim|network|faults|scenarios/(cluster|workload|runner|bareraft|chain|trial))(/|$)`) &&
 			!m.File().PkgPath.Matches(`^simrun/sim/history/jepsen$`) && !m.File().Name.Matches(`_test\.go$`)).
 		Report(`the order of a map's keys differs from run to run; use slices.Sorted(maps.Keys($x))`)
 }

@@ -112,14 +112,16 @@ func TestHoldOverFailover(t *testing.T) {
 		if err != nil || now-start < 2*second {
 			t.Fatalf("the clock has not leapt: %d ms, %v", (now-start)>>18, err)
 		}
-		if least, err := pd.AdvanceSafePoint(task, now-second); err != nil || least > start {
+		least, err := pd.AdvanceSafePoint(task, now-second)
+		if err != nil || least > start {
 			t.Errorf("the service is passed: %d ms, %v", int64(least-start)>>18, err)
 		}
 		task.Sleep(6 * time.Second)
 		if now, err = pd.GetTS(task, noLimit); err != nil {
 			t.Fatal(err)
 		}
-		if least, err := pd.AdvanceSafePoint(task, now-second); err != nil || least != now-second {
+		least, err = pd.AdvanceSafePoint(task, now-second)
+		if err != nil || least != now-second {
 			t.Errorf("a service that is silent holds for ever: %d ms, %v", int64(least-start)>>18, err)
 		}
 	})
