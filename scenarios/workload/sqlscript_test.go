@@ -83,6 +83,7 @@ func TestScript(t *testing.T) {
 func TestMalformedScripts(t *testing.T) {
 	for _, c := range []struct{ old, replacement, want string }{
 		{"-- setup", "", "line 5: a statement stands before the first section"},
+		{"id = @a", "id = ?", "line 11: column 14: a parameter (?) is not offered: write a variable, @name"},
 		{"CREATE TABLE", "CREATE TABEL", "line 4: column 12: this is no SQL"},
 		{"SELECT * FROM t;\n", "SELECT * FROM t\n", "line 14: the statement does not end"},
 		{"change, weight 3", "change, weight 0", "line 8: weight 0: write 1 to 1000"},

@@ -46,6 +46,9 @@ func (tr *translator) expr(node ast.ExprNode) expr {
 			}
 		}
 		return negated(one, n.Not)
+	case ast.ParamMarkerExpr: // which is a ValueExpr too, of NULL
+		tr.fail(node, "a parameter (?) is not offered: write a variable, @name")
+		return constant{}
 	case ast.ValueExpr:
 		return tr.constant(n)
 	}
