@@ -25,8 +25,10 @@
 // variables (@name), + - * over numbers, = <> < <= > >= and <=>, AND, OR, NOT,
 // IS [NOT] NULL, [NOT] BETWEEN and [NOT] IN over a list. NULL is neither true nor
 // false, as ever. Nothing is converted silently: a text compared with a number is
-// an error, not zero, except that a text beside a DATETIME is one. An UPDATE sees
-// the old values of all columns, as in TiDB. A result out of range is an error.
+// an error, not zero, except that a constant or a variable that is a text beside a
+// DATETIME is one; DATETIME goes with nothing else. Names are resolved, and operands
+// looked at, before anything is read, whether a row would come upon them or not. An
+// UPDATE sees the old values of all columns, as in TiDB. A result out of range is an error.
 //
 // Everything else is an error that says where it stands.
 //

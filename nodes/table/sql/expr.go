@@ -77,14 +77,18 @@ func (e variable) eval(s *scope) (value, error) {
 }
 
 func (e columnRef) eval(s *scope) (value, error) {
-	if s.tb == nil {
-		return value{}, exprError("column %s stands where there is no row", e.name)
-	}
-	p, err := s.tb.Place(e.name)
+	p, err := s.place(e)
 	if err != nil {
 		return value{}, err
 	}
 	return value{s.row[p], &s.tb.Columns[p]}, nil
+}
+
+func (s *scope) place(e columnRef) (int, error) {
+	if s.tb == nil {
+		return 0, exprError("column %s stands where there is no row", e.name)
+	}
+	return s.tb.Place(e.name)
 }
 
 // both evaluates two expressions.
