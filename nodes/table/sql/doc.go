@@ -28,7 +28,8 @@
 // an error, not zero, except that a constant or a variable that is a text beside a
 // DATETIME is one; DATETIME goes with nothing else. Names are resolved, and operands
 // looked at, before anything is read, whether a row would come upon them or not. An
-// UPDATE sees the old values of all columns, as in TiDB. A result out of range is an error.
+// UPDATE sees the old values of all columns, as in TiDB; of a column that is set twice the
+// last value counts. A result out of range is an error.
 //
 // Everything else is an error that says where it stands.
 //

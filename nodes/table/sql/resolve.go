@@ -2,6 +2,7 @@ package sql
 
 import (
 	"fmt"
+	"slices"
 
 	"simrun/nodes/codec"
 	"simrun/nodes/table"
@@ -198,8 +199,14 @@ func (u update) check(s *scope) error {
 	return u.source.check(s)
 }
 
-// check looks at the rows of VALUES, which are to have the columns of these places.
+// check looks at the rows of VALUES, which are to have the columns of these places, each
+// once. (SET may name a column twice, as in MySQL; the last one counts.)
 func (in insert) check(s *Session, tb *table.Table, places []int) error {
+	for i, p := range places {
+		if slices.Contains(places[:i], p) {
+			return fmt.Errorf("%w: column %s of table %s is named twice", table.ErrSchema, tb.Columns[p].Name, tb.Name)
+		}
+	}
 	outside := s.scope(nil, nil)
 	for _, list := range in.rows {
 		if len(list) != len(places) {
