@@ -5,6 +5,8 @@ import (
 	"strconv"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/charset"
+	"github.com/pingcap/tidb/pkg/parser/mysql"
 	"github.com/pingcap/tidb/pkg/parser/opcode"
 
 	"simrun/nodes/codec"
@@ -141,6 +143,10 @@ func (tr *translator) constant(n ast.ValueExpr) expr {
 	case uint64:
 		return constant{codec.Uint(v)}
 	case string:
+		// The parser writes its default where the text has no charset.
+		if set := n.GetType().GetCharset(); set != "" && set != mysql.DefaultCharset && set != charset.CharsetBin {
+			tr.fail(n, "a text of a certain character set is not offered")
+		}
 		return constant{codec.Bytes(v)}
 	case float64:
 		return constant{codec.Float(v)}
