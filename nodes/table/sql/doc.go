@@ -30,7 +30,9 @@
 // DATETIME is one; DATETIME goes with nothing else. Names are resolved, and operands
 // looked at, before anything is read, whether a row would come upon them or not. An
 // UPDATE sees the old values of all columns, as in TiDB; of a column that is set twice the
-// last value counts. A result out of range is an error.
+// last value counts. A result out of range is an error. An integer of more than 64 bits is
+// refused. A number with a point is a floating point number, there being no DECIMAL, and
+// an integer that is compared with one is compared as one.
 //
 // Everything else is an error that says where it stands.
 //

@@ -26,6 +26,7 @@ type (
 		op   operator
 		a, b expr
 	}
+	opposite struct{ a expr } // with the other sign
 	compared struct {
 		op   comparison
 		a, b expr
@@ -105,6 +106,14 @@ func (e calculated) eval(s *scope) (value, error) {
 		return value{}, err
 	}
 	return arithmetic(e.op, x, y)
+}
+
+func (e opposite) eval(s *scope) (value, error) {
+	v, err := e.a.eval(s)
+	if err != nil || v.IsNull() {
+		return value{}, err
+	}
+	return negative(v)
 }
 
 func (e compared) eval(s *scope) (value, error) {
@@ -203,6 +212,8 @@ func hasColumn(e expr) bool {
 		return true
 	case calculated:
 		return hasColumn(e.a) || hasColumn(e.b)
+	case opposite:
+		return hasColumn(e.a)
 	case compared:
 		return hasColumn(e.a) || hasColumn(e.b)
 	case conjunction:

@@ -32,6 +32,8 @@ func (s *scope) classOf(e expr) (class, error) {
 		return s.classOfColumn(e)
 	case calculated:
 		return numberClass, s.numbers(byte(e.op), e.a, e.b)
+	case opposite:
+		return numberClass, s.numbers('-', e.a)
 	case compared:
 		return numberClass, s.matching(e.a, e.b)
 	case conjunction:
