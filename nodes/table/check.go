@@ -45,13 +45,13 @@ func (tx *Tx) checkIndex(t env.Task, tb *Table, x *Index, records []Record) erro
 	for _, r := range records {
 		key, value, _ := tb.entry(x, r.Row, r.Handle)
 		if there, found := stored[string(key)]; !found || there != string(value) {
-			return inconsistent("row %d of table %s has no entry (%s) in index %s", r.Handle, tb.Name, describe(x.values(r.Row)), x.Name)
+			return tb.disagree("row %d of table %s has no entry (%s) in index %s", r.Handle, tb.Name, describe(x.values(r.Row)), x.Name)
 		}
 	}
 	// Entries have different keys, so as many entries as rows are those of the rows,
 	// unless two rows share one: then the entry names one of them only.
 	if len(entries) != len(records) {
-		return inconsistent("index %s.%s has %d entries for %d rows", tb.Name, x.Name, len(entries), len(records))
+		return tb.disagree("index %s.%s has %d entries for %d rows", tb.Name, x.Name, len(entries), len(records))
 	}
 	return nil
 }

@@ -47,6 +47,8 @@ var (
 	markStatementLooked    = invariant.NewMark("table: statement looked at the version of the schema")
 	markStatementOlder     = invariant.NewMark("table: statement ran one schema version behind")
 	markStatementRefused   = invariant.NewMark("table: statement refused two schema versions behind")
+	markLocksGone          = invariant.NewMark("table: rows and entries disagreed in a transaction whose locks were gone")
+	markLocksUnknown       = invariant.NewMark("table: rows and entries disagreed, and nobody told whether the transaction held its locks")
 )
 
 // doCurrent is DoWithin for a pessimistic transaction.
@@ -67,7 +69,7 @@ func (tx *Tx) doCurrent(t env.Task, wait client.LockWait, fn func(s *Statement) 
 	markStatementAgain.Sometimes(attempts > 1)
 	if err != nil {
 		markStatementDuplicate.Sometimes(errors.Is(err, ErrDuplicate))
-		return current(err)
+		return tx.explain(t, current(err))
 	}
 	markAbsentLocked.Sometimes(s.absent)
 	s.apply()
@@ -75,6 +77,28 @@ func (tx *Tx) doCurrent(t env.Task, wait client.LockWait, fn func(s *Statement) 
 		tx.note(r)
 	}
 	return nil
+}
+
+// explain returns the error of a statement that has failed, without ErrInconsistent if lost
+// locks explain it. A statement sees what is newest under what its transaction has written,
+// and both are one picture only as long as the locks are held: if their TTL was over
+// unnoticed, others may have changed a row since, and the entries that they have written
+// stand beside the row as this transaction would have it. Then the transaction is rolled
+// back, as good as: its commit would fail. No lock explains that rows or entries do not
+// decode, nor anything in a table that the transaction has not written.
+func (tx *Tx) explain(t env.Task, err error) error {
+	var d *disagreement
+	if !errors.As(err, &d) || len(tx.written[d.table]) == 0 {
+		return err
+	}
+	held, unknown := tx.kv.Held(t)
+	switch {
+	case markLocksUnknown.Sometimes(unknown != nil):
+		return failure("statement", fmt.Errorf("%w; it is to tell whether locks were lost before: %v", unknown, err)) //nolint:errorlint // it is not to be found in the error
+	case markLocksGone.Sometimes(!held):
+		return failure("statement", fmt.Errorf("%w: %v", client.ErrRolledBack, err)) //nolint:errorlint // it is not to be found in the error
+	}
+	return err
 }
 
 // current returns the error of a statement as that of one in an optimistic transaction:

@@ -25,9 +25,23 @@ var (
 	// Errors of type *LeaseError say how long it is.
 	ErrLease = errors.New("the schema has just changed")
 	// ErrInconsistent: rows and indexes do not agree, or do not decode. It is what
-	// nothing that can happen in operation explains.
+	// nothing that can happen in operation explains: where a pessimistic transaction
+	// may have lost its locks, they need not agree, and the error is another one
+	// (current.go, explain).
 	ErrInconsistent = errors.New("inconsistent data")
 )
+
+// disagreement is the ErrInconsistent of a table whose rows and entries decode, but do not
+// agree.
+type disagreement struct {
+	table   int64
+	message string
+}
+
+func (e *disagreement) Error() string { return fmt.Sprintf("%v: %s", ErrInconsistent, e.message) }
+
+// Is makes the error an ErrInconsistent.
+func (e *disagreement) Is(target error) bool { return target == ErrInconsistent }
 
 // DuplicateError says what exists already. It is ErrDuplicate.
 type DuplicateError struct {
@@ -64,4 +78,9 @@ func schemaError(format string, args ...any) error {
 
 func inconsistent(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrInconsistent, fmt.Sprintf(format, args...))
+}
+
+// disagree says how the rows and the entries of the table do not agree.
+func (t *Table) disagree(format string, args ...any) error {
+	return &disagreement{t.ID, fmt.Sprintf(format, args...)}
 }

@@ -185,7 +185,7 @@ func (tx *Tx) resolve(t env.Task, tb *Table, x *Index, entries []client.Pair, fr
 		return nil, err
 	}
 	if len(rows) != len(keys) {
-		return nil, inconsistent("%d of %d entries of index %s.%s have no row", len(keys)-len(rows), len(keys), tb.Name, x.Name)
+		return nil, tb.disagree("%d of %d entries of index %s.%s have no row", len(keys)-len(rows), len(keys), tb.Name, x.Name)
 	}
 	records, err := tx.records(t, tb, nil, rows, from)
 	if err != nil {
@@ -193,7 +193,7 @@ func (tx *Tx) resolve(t env.Task, tb *Table, x *Index, entries []client.Pair, fr
 	}
 	for i, r := range records {
 		if !slices.Equal(x.values(r.Row), values[i]) {
-			return nil, inconsistent("index %s.%s has (%s) for row %d, which has (%s)",
+			return nil, tb.disagree("index %s.%s has (%s) for row %d, which has (%s)",
 				tb.Name, x.Name, describe(values[i]), r.Handle, describe(x.values(r.Row)))
 		}
 	}

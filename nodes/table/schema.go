@@ -35,12 +35,14 @@ func (s State) maintained() bool { return s == WriteOnly || s == Reorganizing ||
 
 // Column is a column of a table.
 type Column struct {
-	ID       int64  `json:"id"`
-	Name     string `json:"name"`
-	Type     Type   `json:"type"`
-	Length   int    `json:"length,omitempty"` // of a VARCHAR, in bytes
-	Unsigned bool   `json:"unsigned,omitempty"`
-	NotNull  bool   `json:"not_null,omitempty"`
+	ID     int64  `json:"id"`
+	Name   string `json:"name"`
+	Type   Type   `json:"type"`
+	Length int    `json:"length,omitempty"` // of a VARCHAR, in bytes
+	// Precision is to how many digits of a second a DATETIME is rounded.
+	Precision int  `json:"precision,omitempty"`
+	Unsigned  bool `json:"unsigned,omitempty"`
+	NotNull   bool `json:"not_null,omitempty"`
 }
 
 // Index is an index of a table.
@@ -138,6 +140,8 @@ func (t *Table) addColumn(c Column) error {
 		return schemaError("column %s.%s: type %q is not offered", t.Name, c.Name, c.Type)
 	case (c.Type == VarChar) != (c.Length > 0):
 		return schemaError("column %s.%s: a length of %d for a %s", t.Name, c.Name, c.Length, c.Type)
+	case c.Precision != 0 && c.Type != DateTime, c.Precision < 0 || c.Precision > precisionMax:
+		return schemaError("column %s.%s: a %s with %d digits of a second", t.Name, c.Name, c.Type, c.Precision)
 	case c.Unsigned && !c.Type.integer():
 		return schemaError("column %s.%s: an unsigned %s", t.Name, c.Name, c.Type)
 	}
@@ -240,7 +244,7 @@ func decodeTable(text []byte) (*Table, error) {
 	}
 	ok := t.PrimaryKey >= -1 && t.PrimaryKey < len(t.Columns) && (t.PrimaryKey < 0 || t.Columns[t.PrimaryKey].Type.integer())
 	for _, c := range t.Columns {
-		ok = ok && slices.Contains(types(), c.Type) && c.ID > 0 && c.ID <= columnMax
+		ok = ok && slices.Contains(types(), c.Type) && c.ID > 0 && c.ID <= columnMax && c.Precision >= 0 && c.Precision <= precisionMax
 	}
 	ok = ok && slices.IsSortedFunc(t.Columns, func(a, b Column) int { return int(a.ID - b.ID) })
 	for _, x := range t.Indexes {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 
 	"simrun/nodes/codec"
 )
@@ -53,8 +54,8 @@ func (c *Column) kind() codec.Kind {
 
 // Convert returns v as a value of the column: integers of either sign become
 // the column's, integers become floating point numbers where that loses
-// nothing, a text becomes a date and time. What has no such value is an error
-// of class ErrValue.
+// nothing, a text becomes a date and time, which is rounded to the column's precision.
+// What has no such value is an error of class ErrValue.
 func (c *Column) Convert(v Datum) (Datum, error) {
 	if v.IsNull() {
 		if c.NotNull {
@@ -74,20 +75,26 @@ func (c *Column) Convert(v Datum) (Datum, error) {
 		return v, valueError("%v is no %s(%d) for column %s", v, c.Type, c.Length, c.Name)
 	case DateTime:
 	}
+	return c.dateTime(v)
+}
+
+func (c *Column) dateTime(v Datum) (Datum, error) {
+	packed := v.Uint()
 	switch v.Kind() {
 	case codec.KindBytes:
-		packed, err := ParseDateTime(v.Bytes())
-		if err != nil {
+		var err error
+		if packed, err = ParseDateTime(v.Bytes()); err != nil {
 			return v, valueError("column %s: %v", c.Name, err)
 		}
-		return codec.Uint(packed), nil
 	case codec.KindUint:
-		if FormatDateTime(v.Uint()) != "" {
-			return v, nil
-		}
 	default:
+		return v, valueError("%v is no %s for column %s", v, c.Type, c.Name)
 	}
-	return v, valueError("%v is no %s for column %s", v, c.Type, c.Name)
+	rounded := roundDateTime(packed, c.Precision)
+	if FormatDateTime(rounded) == "" {
+		return v, valueError("%v is no %s for column %s", v, c.Type, c.Name)
+	}
+	return codec.Uint(rounded), nil
 }
 
 func (c *Column) integer(v Datum) (Datum, error) {
@@ -130,7 +137,11 @@ func (c *Column) Format(v Datum) string {
 	case v.IsNull():
 		return "NULL"
 	case c.Type == DateTime:
-		return FormatDateTime(v.Uint())
+		seconds, fraction, _ := strings.Cut(FormatDateTime(v.Uint()), ".")
+		if c.Precision == 0 {
+			return seconds
+		}
+		return seconds + "." + (fraction + "000000")[:c.Precision]
 	case c.Type == VarChar:
 		return v.Bytes()
 	}
@@ -145,6 +156,37 @@ func pack(year, month, day, hour, minute, second, micro uint64) uint64 {
 	ymd := (year*13+month)<<5 | day
 	hms := hour<<12 | minute<<6 | second
 	return (ymd<<17|hms)<<24 | micro
+}
+
+// unpack is the inverse of pack.
+func unpack(v uint64) (d, c [3]uint64, micro uint64) {
+	micro, rest := v&(1<<24-1), v>>24
+	hms, ymd := rest&(1<<17-1), rest>>17
+	return [3]uint64{ymd >> 5 / 13, ymd >> 5 % 13, ymd & 31}, [3]uint64{hms >> 12, hms >> 6 & 63, hms & 63}, micro
+}
+
+// precisionMax is the most digits of a second that a DATETIME has.
+const precisionMax = 6
+
+// roundDateTime rounds the packed form of a date and time to some digits of a second,
+// halves up, as MySQL does. What is none stays none, and so may what is rounded up be.
+func roundDateTime(v uint64, precision int) uint64 {
+	unit := uint64(1)
+	for range precisionMax - precision {
+		unit *= 10
+	}
+	d, c, micro := unpack(v)
+	if micro%unit == 0 || FormatDateTime(v) == "" {
+		return v
+	}
+	const second = 1_000_000
+	if micro = (micro + unit/2) / unit * unit; micro < second {
+		return pack(d[0], d[1], d[2], c[0], c[1], c[2], micro)
+	}
+	next := time.Date(int(d[0]), time.Month(d[1]), int(d[2]), int(c[0]), int(c[1]), int(c[2])+1, 0, time.UTC) //nolint:gosec // small numbers
+	year, month, day := next.Date()
+	hour, minute, sec := next.Clock()
+	return pack(uint64(year), uint64(month), uint64(day), uint64(hour), uint64(minute), uint64(sec), 0) //nolint:gosec // not negative
 }
 
 // ParseDateTime returns the packed form of "2006-01-02 15:04:05", with up to
@@ -209,10 +251,8 @@ func daysOf(year, month uint64) uint64 {
 // FormatDateTime is the inverse of ParseDateTime; "" if v is not the packed
 // form of a date and time.
 func FormatDateTime(v uint64) string {
-	micro, rest := v&(1<<24-1), v>>24
-	hms, ymd := rest&(1<<17-1), rest>>17
-	year, month, day := ymd>>5/13, ymd>>5%13, ymd&31
-	text := fmt.Sprintf("%04d-%02d-%02d %02d:%02d:%02d.%06d", year, month, day, hms>>12, hms>>6&63, hms&63, micro)
+	d, c, micro := unpack(v)
+	text := fmt.Sprintf("%04d-%02d-%02d %02d:%02d:%02d.%06d", d[0], d[1], d[2], c[0], c[1], c[2], micro)
 	if back, err := ParseDateTime(text); err != nil || back != v {
 		return ""
 	}

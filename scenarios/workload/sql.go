@@ -3,7 +3,7 @@ package workload
 import (
 	"errors"
 	"fmt"
-	"slices"
+	"math/big"
 
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
@@ -189,17 +189,17 @@ func (w *sqlLoad) compare(t env.Task, session *sql.Session, record *watched) err
 
 func (w *sqlLoad) checkSums(t env.Task, session *sql.Session, record *watched) error {
 	for _, sum := range w.script.sums {
-		total := int64(0)
+		total := new(big.Int)
 		for _, q := range sum.queries {
 			values, err := column(t, session, q)
 			if err != nil {
 				return err
 			}
 			for _, v := range values {
-				total += v.Int() // of an unsigned value the same bits
+				total.Add(total, integer(v))
 			}
 		}
-		if total != sum.total {
+		if total.Cmp(big.NewInt(sum.total)) != 0 {
 			record.fault("the values of %q add up to %d, not %d", texts(sum.queries), total, sum.total)
 		}
 	}
@@ -216,8 +216,12 @@ func (w *sqlLoad) checkSubsets(t env.Task, session *sql.Session, record *watched
 		if err != nil {
 			return err
 		}
+		there := make(map[table.Datum]bool, len(all))
+		for _, v := range all {
+			there[unsigned(v)] = true
+		}
 		for _, v := range parts {
-			if !slices.Contains(all, v) {
+			if !there[unsigned(v)] {
 				record.fault("%q returns %v, which %q does not", pair[0].Text, v, pair[1].Text)
 			}
 		}
@@ -225,15 +229,35 @@ func (w *sqlLoad) checkSubsets(t env.Task, session *sql.Session, record *watched
 	return nil
 }
 
-// column returns the values of the first column of a query.
+// integer returns the value of a column that the rehearsal has found to be one of integers.
+func integer(v table.Datum) *big.Int {
+	if v.Kind() == codec.KindUint {
+		return new(big.Int).SetUint64(v.Uint())
+	}
+	return big.NewInt(v.Int())
+}
+
+// unsigned returns a value such that two that are equal, of columns that can be compared,
+// are by ==: integers that are not negative as unsigned ones.
+func unsigned(v table.Datum) table.Datum {
+	if v.Kind() == codec.KindInt && v.Int() >= 0 {
+		return codec.Uint(v.Uint())
+	}
+	return v
+}
+
+// column returns the values of the first column of a query that are not NULL: SUM passes
+// over NULL, and a reference that is NULL refers to nothing.
 func column(t env.Task, session *sql.Session, q *sql.Statement) ([]table.Datum, error) {
 	r, err := session.Exec(t, q)
 	if err != nil {
 		return nil, err
 	}
-	values := make([]table.Datum, len(r.Rows))
-	for i, row := range r.Rows {
-		values[i] = row[0]
+	var values []table.Datum
+	for _, row := range r.Rows {
+		if !row[0].IsNull() {
+			values = append(values, row[0])
+		}
 	}
 	return values, nil
 }

@@ -37,13 +37,37 @@ func (s *script) rehearse() error {
 		}
 	}
 	session.Clear()
+	return s.rehearseInvariants(session)
+}
+
+// rehearseInvariants runs the queries of sums and subsets, and looks whether there is
+// something to add up and to compare.
+func (s *script) rehearseInvariants(session *sql.Session) error {
+	first := map[*sql.Statement]table.Column{}
 	for _, q := range s.invariants() {
-		if _, err := session.Exec(memory.Idle{}, q); err != nil {
+		r, err := session.Exec(memory.Idle{}, q)
+		if err != nil {
 			return s.mistake(q, "", err)
+		}
+		first[q] = r.Columns[0]
+	}
+	for _, sum := range s.sums {
+		for _, q := range sum.queries {
+			if c := first[q]; !isInteger(c) {
+				return s.mistake(q, "", fmt.Errorf("column %s is %s, and a sum is of integers", c.Name, c.Type))
+			}
+		}
+	}
+	for _, pair := range s.subsets {
+		a, b := first[pair[0]], first[pair[1]]
+		if a.Type != b.Type && !(isInteger(a) && isInteger(b)) {
+			return s.mistake(pair[0], "", fmt.Errorf("column %s is %s, and column %s of the other query is %s: they are never equal", a.Name, a.Type, b.Name, b.Type))
 		}
 	}
 	return nil
 }
+
+func isInteger(c table.Column) bool { return c.Type == table.BigInt || c.Type == table.Int }
 
 // variables finds what texts name, apart from what stands in quotes.
 var variables = regexp.MustCompile(`'[^']*'|@(\w+)`)

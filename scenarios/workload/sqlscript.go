@@ -43,8 +43,9 @@ import (
 // step has. A program ends where a statement fails, or does not return or change
 // as many rows as the comment behind it says; the transaction is then rolled
 // back. Other comments, in lines of their own or behind a semicolon, are for people.
-// In every snapshot, sum says, the values of these queries add up to that number; and
-// subset, every value of the first query is one of the second's.
+// In every snapshot, sum says, the values of these queries, which are integers, add up to
+// that number; and subset, every value of the first query is one of the second's. NULL is
+// no value.
 type script struct {
 	setup    []step
 	programs []program

@@ -9,6 +9,7 @@ import (
 	"simrun/nodes/table"
 	"simrun/nodes/table/memory"
 	"simrun/nodes/table/sql"
+	"simrun/sim/history"
 	"simrun/sim/plan"
 	"simrun/sim/stream"
 )
@@ -83,6 +84,7 @@ func TestScript(t *testing.T) {
 func TestMalformedScripts(t *testing.T) {
 	for _, c := range []struct{ old, replacement, want string }{
 		{"-- setup", "", "line 5: a statement stands before the first section"},
+		{"id = @a", "id = ?", "line 11: column 14: a parameter (?) is not offered: write a variable, @name"},
 		{"CREATE TABLE", "CREATE TABEL", "line 4: column 12: this is no SQL"},
 		{"SELECT * FROM t;\n", "SELECT * FROM t\n", "line 14: the statement does not end"},
 		{"change, weight 3", "change, weight 0", "line 8: weight 0: write 1 to 1000"},
@@ -149,6 +151,14 @@ func TestRehearsal(t *testing.T) {
 		{"SELECT n FROM t;", "SELECT m FROM t;", "line 17: not in the schema"},
 		{"SELECT id FROM t;", "SELECT id FROM s;", "line 20: not in the schema"},
 		{"n = @u", "n = @v", "line 10: @v has no value: name it in the heading of the program"},
+		{"SELECT * FROM t;", "DELETE FROM t WHERE id = 77 AND nosuch = 1;", `line 14: program read: not in the schema: table t has no column "nosuch"`},
+		{"SELECT * FROM t;", "UPDATE t SET nosuch = 1 WHERE id = 77;", `line 14: program read: not in the schema: table t has no column "nosuch"`},
+		{"SELECT * FROM t;", "DELETE FROM t WHERE id = 77 AND n = 'x';", `line 14: program read: expression has no value: column n and "x" cannot be compared`},
+		{"SELECT n FROM t;", "SELECT s FROM u;", "line 17: column s is varchar, and a sum is of integers"},
+		{"SELECT n FROM t;", "SELECT f FROM u;", "line 17: column f is double, and a sum is of integers"},
+		{"SELECT n FROM t;", "SELECT n FROM t;\nSELECT d FROM u;", "line 18: column d is datetime, and a sum is of integers"},
+		{"SELECT id FROM t WHERE id = 1;", "SELECT s FROM u;", "line 19: column s is varchar, and column id of the other query is int: they are never equal"},
+		{"SELECT id FROM t WHERE id = 1;", "SELECT d FROM u;", "line 19: column d is datetime, and column id of the other query is int: they are never equal"},
 		{"FROM t;\n-- subset", "FROM t WHERE n = @a;\n-- subset", "line 17: @a has no value"},
 		{"COMMIT;", "", "line 10: program change leaves a transaction open"},
 		{"BEGIN;", "", "line 12: program change: transaction: none is under way"},
@@ -159,6 +169,9 @@ func TestRehearsal(t *testing.T) {
 		{"-- rows 1", "-- row 1", "line 11: -- row 1: write -- rows and a number"},
 	} {
 		text := strings.Replace(smallScript, c.old, c.replacement, 1)
+		if strings.Contains(c.replacement, "FROM u;") { // a table of everything, in the line of t
+			text = strings.Replace(text, "(2, 6);", "(2, 6); CREATE TABLE u (s VARCHAR(3), f DOUBLE, d DATETIME);", 1)
+		}
 		if err := check(text); text == smallScript || err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%q: got %v, want %s", c.replacement, err, c.want)
 		}
@@ -167,6 +180,7 @@ func TestRehearsal(t *testing.T) {
 		{"COMMIT;", "COMMIT; -- and that is all"},
 		{"SELECT * FROM t;", "-- some of it\nUPDATE t SET n = n - 9223372036854775807 - 100;"},
 		{"SELECT * FROM t;", "INSERT INTO t VALUES (1, 9);"},
+		{"SELECT n FROM t;", "SELECT COUNT(*) FROM t;"},
 	} {
 		text := strings.Replace(smallScript, c.old, c.replacement, 1)
 		if err := check(text); text == smallScript || err != nil {
@@ -189,4 +203,36 @@ func FuzzScript(f *testing.F) {
 			t.Fatalf("tables %q, columns %q", names, columns)
 		}
 	})
+}
+
+// Sums are of any size and subsets of values, whatever the integers are stored as; NULL is
+// neither added nor looked for.
+func TestInvariantsByValue(t *testing.T) {
+	for _, c := range []struct{ rows, total, want string }{
+		{"(1, 1, 18446744073709551615), (2, NULL, NULL)", "1", "add up to 18446744073709551615, not 1"},
+		{"(1, 1, 9223372036854775807), (2, NULL, NULL)", "9223372036854775807", ""},
+		{"(1, NULL, 1), (2, 2, 9223372036854775808)", "-9223372036854775807", "add up to 9223372036854775809, not -9223372036854775807"},
+		{"(1, 2, 5)", "5", `"SELECT n FROM t" returns 2, which "SELECT id FROM t" does not`},
+		{"(1, -1, 5), (18446744073709551615, 1, 5)", "10", `returns -1, which "SELECT id FROM t" does not`},
+	} {
+		text := "-- setup\nCREATE TABLE t (id BIGINT UNSIGNED PRIMARY KEY, n INT, u BIGINT UNSIGNED);\nINSERT INTO t VALUES " + c.rows +
+			";\n-- program p\nSELECT * FROM t;\n-- sum " + c.total + "\nSELECT u FROM t;\n-- subset\nSELECT n FROM t;\nSELECT id FROM t;\n"
+		s, err := parseScript(text)
+		if err == nil {
+			err = s.rehearse()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		session := sql.NewSession(table.New(memory.New(), table.Config{}))
+		for _, st := range s.setup {
+			if _, err := session.Exec(memory.Idle{}, st.Statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w, record := &sqlLoad{script: s}, &watched{&history.TxnRecord{}}
+		if err = w.compare(memory.Idle{}, session, record); err != nil || !strings.HasSuffix(record.Problem, c.want) || (record.Problem == "") != (c.want == "") {
+			t.Errorf("%s: %q, %v, want %q", c.rows, record.Problem, err, c.want)
+		}
+	}
 }

@@ -61,6 +61,9 @@ type Txn interface {
 	Pessimistic() bool
 	// Statement runs a statement that reads what is newest and locks keys.
 	Statement(t env.Task, wait client.LockWait, body func(ts uint64) (lock [][]byte, err error)) error
+	// Held reports whether everything that was locked has been locked ever since; the
+	// error is that this cannot be found out.
+	Held(t env.Task) (bool, error)
 	// SetDerived and DeleteDerived write a key whose every writer locks another one.
 	SetDerived(key, value []byte)
 	DeleteDerived(key []byte)

@@ -42,6 +42,9 @@ type Store struct {
 	// Locking, if set, is called when a statement has read and before it locks; an
 	// error is why it cannot.
 	Locking func() error
+	// Holding, if set, is called when a transaction asks whether it holds its locks; an
+	// error is why nobody tells.
+	Holding func() error
 
 	ts       uint64
 	versions map[string][]version // the oldest first

@@ -71,10 +71,30 @@ func (x *txn) lock(keys [][]byte, ts uint64, wait client.LockWait) error {
 	return nil
 }
 
+// Expire releases all locks, as if their TTL was over and somebody had met them.
+func (m *Store) Expire() { clear(m.holders) }
+
+// Held implements kv.Txn.
+func (x *txn) Held(env.Task) (bool, error) {
+	if x.store.Holding != nil {
+		if err := x.store.Holding(); err != nil {
+			return false, err
+		}
+	}
+	for key := range x.locked { //nolint:gocritic // the order does not matter
+		if x.store.holders[key] != x {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
 // release gives up all locks.
 func (x *txn) release() {
 	for key := range x.locked { //nolint:gocritic // the order does not matter
-		delete(x.store.holders, key)
+		if x.store.holders[key] == x {
+			delete(x.store.holders, key)
+		}
 	}
 }
 

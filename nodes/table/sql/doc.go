@@ -21,12 +21,18 @@
 //	BEGIN [PESSIMISTIC | OPTIMISTIC]    START TRANSACTION    COMMIT    ROLLBACK
 //	ADMIN CHECK TABLE t
 //
-// Types are those of package table. Expressions have columns, constants,
+// Types are those of package table, DATETIME(n) with n digits of a second, none without n,
+// to which what is stored is rounded, as in MySQL. Expressions have columns, constants,
 // variables (@name), + - * over numbers, = <> < <= > >= and <=>, AND, OR, NOT,
 // IS [NOT] NULL, [NOT] BETWEEN and [NOT] IN over a list. NULL is neither true nor
 // false, as ever. Nothing is converted silently: a text compared with a number is
-// an error, not zero, except that a text beside a DATETIME is one. An UPDATE sees
-// the old values of all columns, as in TiDB. A result out of range is an error.
+// an error, not zero, except that a constant or a variable that is a text beside a
+// DATETIME is one; DATETIME goes with nothing else. Names are resolved, and operands
+// looked at, before anything is read, whether a row would come upon them or not. An
+// UPDATE sees the old values of all columns, as in TiDB; of a column that is set twice the
+// last value counts. A result out of range is an error. An integer of more than 64 bits is
+// refused. A number with a point is a floating point number, there being no DECIMAL, and
+// an integer that is compared with one is compared as one.
 //
 // Everything else is an error that says where it stands.
 //

@@ -2,7 +2,6 @@ package sql
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"simrun/nodes/codec"
@@ -28,16 +27,12 @@ type reader interface {
 	Scan(t env.Task, tb *table.Table, s table.Scan) ([]table.Record, error)
 }
 
-// find reads the rows that a statement is about, in its order.
+// find reads the rows that a statement is about, in its order. Its names are resolved
+// (check).
 func (src *source) find(t env.Task, s *Session, from reader, tb *table.Table) ([]table.Record, error) {
 	limit, err := limitOf(s.scope(nil, nil), src.limit)
 	if err != nil {
 		return nil, err
-	}
-	for _, o := range src.order {
-		if _, err = tb.Place(o.column); err != nil {
-			return nil, err
-		}
 	}
 	p := choose(s.scope(nil, nil), tb, src)
 	if limit == 0 {
@@ -59,7 +54,7 @@ func (src *source) find(t env.Task, s *Session, from reader, tb *table.Table) ([
 // compare orders two records as ORDER BY says.
 func (src *source) compare(tb *table.Table, a, b table.Record) int {
 	for _, o := range src.order {
-		place, _ := tb.Place(o.column) // find has looked
+		place, _ := tb.Place(o.column) // check has looked
 		c := a.Row[place].Compare(b.Row[place])
 		if o.reverse {
 			c = -c
@@ -131,6 +126,9 @@ func (in insert) exec(t env.Task, s *Session) (*Result, error) {
 			return nil, err
 		}
 		places, err := placesOf(tb, in.columns)
+		if err == nil {
+			err = in.check(s, tb, places)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -151,9 +149,6 @@ func (in insert) exec(t env.Task, s *Session) (*Result, error) {
 
 // row evaluates one row of VALUES; a column that is not named is NULL.
 func (in insert) row(s *Session, tb *table.Table, places []int, list []expr) (table.Row, error) {
-	if len(list) != len(places) {
-		return nil, fmt.Errorf("%w: %d values for %d columns of table %s", table.ErrSchema, len(list), len(places), tb.Name)
-	}
 	row := make(table.Row, len(tb.Columns))
 	for i, e := range list {
 		v, err := e.eval(s.scope(nil, nil))
@@ -168,6 +163,9 @@ func (in insert) row(s *Session, tb *table.Table, places []int, list []expr) (ta
 func (u update) exec(t env.Task, s *Session) (*Result, error) {
 	return s.within(t, func(tx *table.Tx) (*Result, error) {
 		tb, err := tx.Table(u.table)
+		if err == nil {
+			err = u.check(s.scope(tb, nil))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -212,6 +210,9 @@ func (u update) apply(s *Session, tb *table.Table, row table.Row) (table.Row, er
 func (d remove) exec(t env.Task, s *Session) (*Result, error) {
 	return s.within(t, func(tx *table.Tx) (*Result, error) {
 		tb, err := tx.Table(d.table)
+		if err == nil {
+			err = d.check(s.scope(tb, nil))
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -26,6 +26,7 @@ type (
 		op   operator
 		a, b expr
 	}
+	opposite struct{ a expr } // with the other sign
 	compared struct {
 		op   comparison
 		a, b expr
@@ -77,14 +78,18 @@ func (e variable) eval(s *scope) (value, error) {
 }
 
 func (e columnRef) eval(s *scope) (value, error) {
-	if s.tb == nil {
-		return value{}, exprError("column %s stands where there is no row", e.name)
-	}
-	p, err := s.tb.Place(e.name)
+	p, err := s.place(e)
 	if err != nil {
 		return value{}, err
 	}
 	return value{s.row[p], &s.tb.Columns[p]}, nil
+}
+
+func (s *scope) place(e columnRef) (int, error) {
+	if s.tb == nil {
+		return 0, exprError("column %s stands where there is no row", e.name)
+	}
+	return s.tb.Place(e.name)
 }
 
 // both evaluates two expressions.
@@ -101,6 +106,14 @@ func (e calculated) eval(s *scope) (value, error) {
 		return value{}, err
 	}
 	return arithmetic(e.op, x, y)
+}
+
+func (e opposite) eval(s *scope) (value, error) {
+	v, err := e.a.eval(s)
+	if err != nil || v.IsNull() {
+		return value{}, err
+	}
+	return negative(v)
 }
 
 func (e compared) eval(s *scope) (value, error) {
@@ -199,6 +212,8 @@ func hasColumn(e expr) bool {
 		return true
 	case calculated:
 		return hasColumn(e.a) || hasColumn(e.b)
+	case opposite:
+		return hasColumn(e.a)
 	case compared:
 		return hasColumn(e.a) || hasColumn(e.b)
 	case conjunction:

@@ -77,7 +77,7 @@ func (tr *translator) statement(node ast.StmtNode) runner {
 	case *ast.CreateIndexStmt:
 		return tr.createIndex(n)
 	case *ast.DropIndexStmt:
-		tr.not(n.IfExists || n.IsHypo, "DROP INDEX IF EXISTS")
+		tr.not(n.IfExists || n.IsHypo || n.LockAlg != nil, "DROP INDEX IF EXISTS, or with ALGORITHM or LOCK,")
 		return dropIndex{tr.tableName(n.Table), n.IndexName}
 	case *ast.AlterTableStmt:
 		return tr.alterTable(n)
@@ -173,7 +173,7 @@ func (tr *translator) query(n *ast.SelectStmt) runner {
 	tr.not(n.Distinct || n.Having != nil || n.GroupBy != nil || len(n.WindowSpecs) > 0 || n.SelectIntoOpt != nil || n.With != nil ||
 		n.Kind != ast.SelectStmtKindSelect || len(n.TableHints) > 0, "SELECT with anything but WHERE, ORDER BY, LIMIT and FOR UPDATE")
 	if o := n.SelectStmtOpts; o != nil {
-		tr.not(o.Distinct || o.SQLBigResult || o.SQLBufferResult || o.SQLSmallResult || o.CalcFoundRows || o.StraightJoin || o.Priority != 0, "an option of SELECT")
+		tr.not(o.Distinct || o.SQLBigResult || o.SQLBufferResult || o.SQLSmallResult || o.CalcFoundRows || o.StraightJoin || o.Priority != 0 || !o.SQLCache, "an option of SELECT")
 	}
 	q := query{}
 	if n.From == nil {
@@ -266,7 +266,8 @@ func (tr *translator) parts(keys []*ast.IndexPartSpecification) []string {
 func (tr *translator) createIndex(n *ast.CreateIndexStmt) runner {
 	tr.not(n.IfNotExists, "CREATE INDEX IF NOT EXISTS")
 	tr.not(n.KeyType != ast.IndexKeyTypeNone && n.KeyType != ast.IndexKeyTypeUnique, "this kind of index")
-	tr.not(n.LockAlg != nil || n.IndexOption != nil && !n.IndexOption.IsEmpty(), "an option of an index")
+	tr.not(n.LockAlg != nil, "ALGORITHM or LOCK of CREATE INDEX")
+	tr.indexOption(n.IndexOption)
 	return createIndex{tr.tableName(n.Table), table.IndexDefinition{
 		Name: n.IndexName, Unique: n.KeyType == ast.IndexKeyTypeUnique, Columns: tr.parts(n.IndexPartSpecifications),
 	}}

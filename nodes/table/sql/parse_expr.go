@@ -1,10 +1,14 @@
 package sql
 
 import (
+	"errors"
 	"math"
 	"strconv"
+	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/charset"
+	"github.com/pingcap/tidb/pkg/parser/mysql"
 	"github.com/pingcap/tidb/pkg/parser/opcode"
 
 	"simrun/nodes/codec"
@@ -46,6 +50,9 @@ func (tr *translator) expr(node ast.ExprNode) expr {
 			}
 		}
 		return negated(one, n.Not)
+	case ast.ParamMarkerExpr: // which is a ValueExpr too, of NULL
+		tr.fail(node, "a parameter (?) is not offered: write a variable, @name")
+		return constant{}
 	case ast.ValueExpr:
 		return tr.constant(n)
 	}
@@ -102,7 +109,7 @@ func (tr *translator) unary(n *ast.UnaryOperationExpr) expr {
 		if c, ok := a.(constant); ok {
 			return tr.minus(n, c)
 		}
-		return calculated{'-', constant{codec.Int(0)}, a}
+		return opposite{a}
 	case opcode.Not, opcode.Not2:
 		return negation{a}
 	default:
@@ -114,7 +121,7 @@ func (tr *translator) unary(n *ast.UnaryOperationExpr) expr {
 // minus is a constant with its sign; the least integer is one.
 func (tr *translator) minus(n ast.Node, c constant) expr {
 	switch {
-	case c.Kind() == codec.KindInt:
+	case c.Kind() == codec.KindInt && c.Int() != math.MinInt64:
 		return constant{codec.Int(-c.Int())}
 	case c.Kind() == codec.KindUint && c.Uint() == 1<<63:
 		return constant{codec.Int(math.MinInt64)}
@@ -123,12 +130,13 @@ func (tr *translator) minus(n ast.Node, c constant) expr {
 	case c.IsNull():
 		return c
 	}
-	tr.fail(n, "-%v is no number, or out of range", c.Datum)
+	tr.fail(n, "-(%v) is no number, or out of range", c.Datum)
 	return c
 }
 
 // constant is a number, a text or NULL. A number with a decimal point is a
-// floating point number here.
+// floating point number here. One without is an integer, and the parser makes a decimal
+// number of it if that has more than 64 bits.
 func (tr *translator) constant(n ast.ValueExpr) expr {
 	switch v := n.GetValue().(type) {
 	case nil:
@@ -138,10 +146,18 @@ func (tr *translator) constant(n ast.ValueExpr) expr {
 	case uint64:
 		return constant{codec.Uint(v)}
 	case string:
+		// The parser writes its default where the text has no charset.
+		if set := n.GetType().GetCharset(); set != "" && set != mysql.DefaultCharset && set != charset.CharsetBin {
+			tr.fail(n, "a text of a certain character set is not offered")
+		}
 		return constant{codec.Bytes(v)}
 	case float64:
 		return constant{codec.Float(v)}
 	case interface{ String() string }: // a decimal number
+		_, err := strconv.ParseUint(v.String(), 10, 64)
+		if errors.Is(err, strconv.ErrRange) && !strings.Contains(v.String(), ".") {
+			tr.fail(n, "%s has more than 64 bits: write %s.0 for a floating point number", v, v)
+		}
 		f, err := strconv.ParseFloat(v.String(), 64)
 		if err == nil {
 			return constant{codec.Float(f)}

@@ -1,7 +1,11 @@
 package sql
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/charset"
 	"github.com/pingcap/tidb/pkg/parser/mysql"
 
 	"simrun/nodes/table"
@@ -25,6 +29,7 @@ func (tr *translator) createTable(n *ast.CreateTableStmt) runner {
 			d.Indexes = append(d.Indexes, def)
 		}
 	}
+	tr.notNull(n.Cols, d.Primary)
 	return createTable{d, n.IfNotExists}
 }
 
@@ -32,25 +37,43 @@ func (tr *translator) createTable(n *ast.CreateTableStmt) runner {
 func (tr *translator) column(d *table.Definition, n *ast.ColumnDef) {
 	c := table.Column{Name: tr.columnName(n.Name)}
 	c.Type, c.Length = tr.columnType(n)
+	if c.Type == table.DateTime {
+		c.Precision = max(n.Tp.GetDecimal(), 0) // none is 0
+		tr.not(c.Precision > 6, "DATETIME with more than 6 digits of a second")
+	}
 	c.Unsigned = mysql.HasUnsignedFlag(n.Tp.GetFlag())
 	tr.not(mysql.HasZerofillFlag(n.Tp.GetFlag()), "ZEROFILL")
 	for _, o := range n.Options {
+		tr.not(o.PrimaryKeyTp != ast.PrimaryKeyTypeDefault, "PRIMARY KEY CLUSTERED or NONCLUSTERED")
 		switch o.Tp {
 		case ast.ColumnOptionNotNull:
 			c.NotNull = true
 		case ast.ColumnOptionNull:
+			c.NotNull = false // the last one counts
 		case ast.ColumnOptionPrimaryKey:
 			if len(d.Primary) > 0 {
 				tr.fail(nil, "table %s has two primary keys", d.Name)
 			}
 			d.Primary = []string{c.Name}
 		case ast.ColumnOptionUniqKey:
+			tr.not(o.StrValue != "", "UNIQUE GLOBAL")
 			d.Indexes = append(d.Indexes, table.IndexDefinition{Name: c.Name, Unique: true, Columns: []string{c.Name}})
 		default:
 			tr.fail(o.Expr, "column %s: an option other than NULL, NOT NULL, PRIMARY KEY and UNIQUE is not offered", c.Name)
 		}
 	}
 	d.Columns = append(d.Columns, c)
+}
+
+// notNull refuses columns of the primary key that say NULL.
+func (tr *translator) notNull(columns []*ast.ColumnDef, primary []string) {
+	for _, c := range columns {
+		says := func(o *ast.ColumnOption) bool { return o.Tp == ast.ColumnOptionNull }
+		is := func(name string) bool { return strings.EqualFold(name, c.Name.Name.O) }
+		if slices.ContainsFunc(c.Options, says) && slices.ContainsFunc(primary, is) {
+			tr.fail(nil, "column %s is of the primary key, which is never NULL", c.Name.Name.O)
+		}
+	}
 }
 
 // varCharMax is the longest VARCHAR.
@@ -67,12 +90,15 @@ func (tr *translator) columnType(n *ast.ColumnDef) (table.Type, int) {
 		tr.not(n.Tp.GetFlen() >= 0 || n.Tp.GetDecimal() >= 0, "DOUBLE of a certain width")
 		return table.Double, 0
 	case mysql.TypeVarchar:
+		// VARBINARY and VARCHAR CHARACTER SET binary are the same. The others compare by
+		// bytes, too, but for their charsets that would not be right.
+		text := n.Tp.GetCharset() != charset.CharsetBin && (n.Tp.GetCharset() != "" || n.Tp.GetCollate() != "" || mysql.HasBinaryFlag(n.Tp.GetFlag()))
+		tr.not(text, "VARCHAR of a certain character set or collation")
 		if length := n.Tp.GetFlen(); length > 0 && length <= varCharMax {
 			return table.VarChar, length
 		}
 		tr.fail(nil, "column %s: a VARCHAR has 1 to %d bytes", n.Name.Name.O, varCharMax)
 	case mysql.TypeDatetime:
-		tr.not(n.Tp.GetDecimal() > 0 && n.Tp.GetDecimal() != 6, "DATETIME of a precision other than 0 or 6")
 		return table.DateTime, 0
 	default:
 		tr.fail(nil, "column %s: a type other than BIGINT, INT, DOUBLE, VARCHAR, VARBINARY and DATETIME is not offered", n.Name.Name.O)
@@ -83,7 +109,8 @@ func (tr *translator) columnType(n *ast.ColumnDef) (table.Type, int) {
 // constraint returns a key of a table. A key without a name has that of its
 // first column.
 func (tr *translator) constraint(n *ast.Constraint) (def table.IndexDefinition, primary bool) {
-	tr.not(n.IfNotExists || n.Option != nil && !n.Option.IsEmpty(), "an option of an index")
+	tr.not(n.IfNotExists, "an index IF NOT EXISTS")
+	tr.indexOption(n.Option)
 	def = table.IndexDefinition{Name: n.Name, Columns: tr.parts(n.Keys)}
 	switch n.Tp {
 	case ast.ConstraintPrimaryKey:
@@ -98,4 +125,9 @@ func (tr *translator) constraint(n *ast.Constraint) (def table.IndexDefinition, 
 		def.Name = def.Columns[0]
 	}
 	return def, false
+}
+
+// indexOption refuses all options of an index.
+func (tr *translator) indexOption(o *ast.IndexOption) {
+	tr.not(o != nil && (!o.IsEmpty() || o.AddColumnarReplicaOnDemand != 0), "an option of an index")
 }

@@ -238,6 +238,9 @@ func (q query) exec(t env.Task, s *Session) (*Result, error) {
 			return nil, err
 		}
 		places, err := placesOf(tb, q.columns)
+		if err == nil {
+			err = q.check(s.scope(tb, nil))
+		}
 		if err != nil {
 			return nil, err
 		}

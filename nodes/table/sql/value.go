@@ -160,6 +160,26 @@ func arithmetic(op operator, a, b value) (value, error) {
 	return value{Datum: codec.Int(int64(r.size))}, nil //nolint:gosec // it was looked at
 }
 
+// negative is a number that is not NULL with the other sign: of an unsigned one, too, it is
+// signed, as in MySQL, and out of range if it does not fit.
+func negative(v value) (value, error) {
+	switch v.Kind() {
+	case codec.KindInt, codec.KindUint:
+		x := integerOf(v)
+		if x.size > 1<<63 || x.negative && x.size == 1<<63 {
+			return v, fmt.Errorf("%w: -(%v) is %w", ErrExpression, v.Datum, ErrOutOfRange)
+		}
+		if x.negative {
+			return value{Datum: codec.Int(int64(x.size))}, nil //nolint:gosec // it was looked at
+		}
+		return value{Datum: codec.Int(-int64(x.size))}, nil //nolint:gosec // -2^63 too
+	case codec.KindFloat:
+		return value{Datum: codec.Float(-v.Float())}, nil
+	case codec.KindBytes, codec.KindNull:
+	}
+	return v, exprError("- over %v, which is no number", v.Datum)
+}
+
 func (x integer) plus(y integer) (integer, bool) {
 	if x.negative == y.negative {
 		sum, carry := bits.Add64(x.size, y.size, 0)
