@@ -23,8 +23,8 @@ func TestHeld(t *testing.T) {
 		}
 		is := func(when string, want bool) {
 			t.Helper()
-			if held, err := tx.Held(task); held != want || err != nil {
-				t.Errorf("%s: %v, %v", when, held, err)
+			if held, failure := tx.Held(task); held != want || failure != nil {
+				t.Errorf("%s: %v, %v", when, held, failure)
 			}
 		}
 		is("nothing is locked", true)

@@ -226,7 +226,7 @@ func TestInvariantsByValue(t *testing.T) {
 		}
 		session := sql.NewSession(table.New(memory.New(), table.Config{}))
 		for _, st := range s.setup {
-			if _, err := session.Exec(memory.Idle{}, st.Statement); err != nil {
+			if _, err = session.Exec(memory.Idle{}, st.Statement); err != nil {
 				t.Fatal(err)
 			}
 		}
