@@ -69,13 +69,8 @@ func (h *heartbeat) beat(t env.Task, tx *Txn) {
 	}
 	c := tx.client
 	b := c.newBackoff(c.cfg.LockTTL / 2)
-	ctx := &kvrpcpb.Context{}
-	resp := &kvrpcpb.TxnHeartBeatResponse{}
-	req := &kvrpcpb.TxnHeartBeatRequest{
-		Context: ctx, PrimaryLock: primary, StartVersion: tx.snapshot.ts, AdviseLockTtl: tx.lockTTL(),
-	}
 	markHeartbeat.Reached()
-	err := c.send(t, &b, txnBounds(primary), call{rpc.KvTxnHeartBeat, ctx, req, resp})
+	resp, err := tx.askPrimary(t, &b, primary, tx.lockTTL())
 	gone := err == nil && resp.Error != nil
 	if gone && since != 0 && since == h.since {
 		// Committed or rolled back; the commit will find out which.
@@ -86,4 +81,13 @@ func (h *heartbeat) beat(t env.Task, tx *Txn) {
 	if bytes.Equal(tx.primary, primary) {
 		h.arm(tx)
 	}
+}
+
+// askPrimary asks the primary for its lock, which lasts for the TTL from the start of the
+// transaction on from then, if that is longer than it does already.
+func (tx *Txn) askPrimary(t env.Task, b *backoff, primary []byte, ttl uint64) (*kvrpcpb.TxnHeartBeatResponse, error) {
+	ctx := &kvrpcpb.Context{}
+	resp := &kvrpcpb.TxnHeartBeatResponse{}
+	req := &kvrpcpb.TxnHeartBeatRequest{Context: ctx, PrimaryLock: primary, StartVersion: tx.snapshot.ts, AdviseLockTtl: ttl}
+	return resp, tx.client.send(t, b, txnBounds(primary), call{rpc.KvTxnHeartBeat, ctx, req, resp})
 }

@@ -1,12 +1,9 @@
 package client
 
 import (
-	"github.com/pingcap/kvproto/pkg/kvrpcpb"
-
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
-	"simrun/nodes/rpc"
 )
 
 //nolint:gochecknoglobals // marks register once
@@ -30,10 +27,8 @@ func (tx *Txn) Held(t env.Task) (bool, error) {
 	}
 	c := tx.client
 	b := c.newBackoff(c.cfg.OpTimeout)
-	ctx := &kvrpcpb.Context{}
-	resp := &kvrpcpb.TxnHeartBeatResponse{}
-	req := &kvrpcpb.TxnHeartBeatRequest{Context: ctx, PrimaryLock: tx.primary, StartVersion: tx.snapshot.ts}
-	if err := c.send(t, &b, txnBounds(tx.primary), call{rpc.KvTxnHeartBeat, ctx, req, resp}); err != nil {
+	resp, err := tx.askPrimary(t, &b, tx.primary, 0)
+	if err != nil {
 		return false, failed("held", err)
 	}
 	switch ke := resp.Error; {
