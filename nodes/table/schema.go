@@ -140,7 +140,7 @@ func (t *Table) addColumn(c Column) error {
 		return schemaError("column %s.%s: type %q is not offered", t.Name, c.Name, c.Type)
 	case (c.Type == VarChar) != (c.Length > 0):
 		return schemaError("column %s.%s: a length of %d for a %s", t.Name, c.Name, c.Length, c.Type)
-	case c.Precision != 0 && c.Type != DateTime, c.Precision < 0 || c.Precision > precisionMax:
+	case c.Precision != 0 && c.Type != DateTime, c.Precision < 0 || c.Precision > PrecisionMax:
 		return schemaError("column %s.%s: a %s with %d digits of a second", t.Name, c.Name, c.Type, c.Precision)
 	case c.Unsigned && !c.Type.integer():
 		return schemaError("column %s.%s: an unsigned %s", t.Name, c.Name, c.Type)
@@ -244,7 +244,7 @@ func decodeTable(text []byte) (*Table, error) {
 	}
 	ok := t.PrimaryKey >= -1 && t.PrimaryKey < len(t.Columns) && (t.PrimaryKey < 0 || t.Columns[t.PrimaryKey].Type.integer())
 	for _, c := range t.Columns {
-		ok = ok && slices.Contains(types(), c.Type) && c.ID > 0 && c.ID <= columnMax && c.Precision >= 0 && c.Precision <= precisionMax
+		ok = ok && slices.Contains(types(), c.Type) && c.ID > 0 && c.ID <= columnMax && c.Precision >= 0 && c.Precision <= PrecisionMax
 	}
 	ok = ok && slices.IsSortedFunc(t.Columns, func(a, b Column) int { return int(a.ID - b.ID) })
 	for _, x := range t.Indexes {

@@ -87,11 +87,14 @@ func (c *Column) dateTime(v Datum) (Datum, error) {
 			return v, valueError("column %s: %v", c.Name, err)
 		}
 	case codec.KindUint:
+		if FormatDateTime(packed) == "" {
+			return v, valueError("%v is no %s for column %s", v, c.Type, c.Name)
+		}
 	default:
 		return v, valueError("%v is no %s for column %s", v, c.Type, c.Name)
 	}
 	rounded := roundDateTime(packed, c.Precision)
-	if FormatDateTime(rounded) == "" {
+	if rounded != packed && FormatDateTime(rounded) == "" { // it was at the end of the last year
 		return v, valueError("%v is no %s for column %s", v, c.Type, c.Name)
 	}
 	return codec.Uint(rounded), nil
@@ -165,18 +168,18 @@ func unpack(v uint64) (d, c [3]uint64, micro uint64) {
 	return [3]uint64{ymd >> 5 / 13, ymd >> 5 % 13, ymd & 31}, [3]uint64{hms >> 12, hms >> 6 & 63, hms & 63}, micro
 }
 
-// precisionMax is the most digits of a second that a DATETIME has.
-const precisionMax = 6
+// PrecisionMax is the most digits of a second that a DATETIME has.
+const PrecisionMax = 6
 
 // roundDateTime rounds the packed form of a date and time to some digits of a second,
-// halves up, as MySQL does. What is none stays none, and so may what is rounded up be.
+// halves up, as MySQL does. What is rounded up may be none.
 func roundDateTime(v uint64, precision int) uint64 {
 	unit := uint64(1)
-	for range precisionMax - precision {
+	for range PrecisionMax - precision {
 		unit *= 10
 	}
 	d, c, micro := unpack(v)
-	if micro%unit == 0 || FormatDateTime(v) == "" {
+	if micro%unit == 0 {
 		return v
 	}
 	const second = 1_000_000

@@ -39,7 +39,7 @@ func (tr *translator) column(d *table.Definition, n *ast.ColumnDef) {
 	c.Type, c.Length = tr.columnType(n)
 	if c.Type == table.DateTime {
 		c.Precision = max(n.Tp.GetDecimal(), 0) // none is 0
-		tr.not(c.Precision > 6, "DATETIME with more than 6 digits of a second")
+		tr.not(c.Precision > table.PrecisionMax, "DATETIME with more than 6 digits of a second")
 	}
 	c.Unsigned = mysql.HasUnsignedFlag(n.Tp.GetFlag())
 	tr.not(mysql.HasZerofillFlag(n.Tp.GetFlag()), "ZEROFILL")

@@ -101,7 +101,7 @@ func restrict(s *scope, tb *table.Table, found map[int]*restriction, c columnRef
 		return
 	}
 	column := tb.Columns[place]
-	column.NotNull, column.Precision = false, 6 // what is only compared is not rounded
+	column.NotNull, column.Precision = false, table.PrecisionMax // what is only compared is not rounded
 	if v, err = column.Convert(v); err != nil {
 		return // a value that the column cannot have: evaluation compares
 	}
