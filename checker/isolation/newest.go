@@ -337,15 +337,13 @@ func (f *floatable) show(list string, op *history.Op) {
 		return
 	}
 	for e := range strings.FieldsSeq(list) {
-		x := f.elements[e]
-		if x == nil {
-			continue
-		}
-		if x.shown == nil {
+		switch x := f.elements[e]; {
+		case x == nil:
+		case x.shown == nil:
 			i, _ := slices.BinarySearch(f.shown, e)
 			f.shown = slices.Insert(f.shown, i, e)
-		}
-		if x.shown == nil || op.Return < x.shown.Return {
+			x.shown = op
+		case op.Return < x.shown.Return:
 			x.shown = op
 		}
 	}

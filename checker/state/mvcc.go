@@ -104,7 +104,7 @@ func (m *scan) locking(h *history.History) {
 	}
 	for i := range h.Ops {
 		if x := h.Ops[i].Txn; x != nil && x.Pessimistic {
-			m.pessimistic[x.StartTS] = x.HeldUntil()
+			m.pessimistic[x.StartTS] = max(m.pessimistic[x.StartTS], x.HeldUntil())
 		}
 	}
 }
