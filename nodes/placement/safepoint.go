@@ -204,8 +204,8 @@ func (s *Server) handleGetGCSafePoint(t env.Task, _ env.Addr, req *pdpb.GetGCSaf
 }
 
 // UpdateServiceGCSafePoint asks that garbage collection leave everything that is
-// visible at ts, for as long as ttl, in whole seconds; none
-// ends what was asked for up to ts, or all of it if that is 0. It returns the least timestamp that any service has asked
+// visible at ts, for as long as ttl, in whole seconds; none ends what was asked for up to
+// ts, or all of it if that is 0. It returns the least timestamp that any service has asked
 // for: if that is above ts, it is too late.
 func (c *Client) UpdateServiceGCSafePoint(t env.Task, service string, ts uint64, ttl time.Duration) (least uint64, err error) {
 	resp, err := call[pdpb.UpdateServiceGCSafePointResponse](c, t, rpc.PdUpdateServiceGCSafePoint,

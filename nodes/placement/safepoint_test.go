@@ -37,16 +37,18 @@ func TestUnsavedSafePoint(t *testing.T) {
 		undo = append(undo, inj.DiskStall(m.Name()).Undo)
 	}
 	s.do(t, func(task env.Task, e *env.Env, pd *Client) {
-		asked := map[string]func(env.Task) (uint64, error){
-			"the end of a hold":      func(t env.Task) (uint64, error) { return pd.UpdateServiceGCSafePoint(t, "reader", 0, 0) },
-			"a collector":            func(t env.Task) (uint64, error) { return pd.AdvanceSafePoint(t, 100) },
-			"a store that joins":     func(t env.Task) (uint64, error) { closed, _, err := pd.SafePoints(t); return closed, err },
-			"a collector that is on": func(t env.Task) (uint64, error) { return pd.UpdateGCSafePoint(t, 110) },
-		}
-		for _, what := range []string{"the end of a hold", "a collector that is on", "a collector", "a store that joins"} {
-			e.Sched.Go(what, func(task env.Task) {
-				if got, err := asked[what](task); err == nil {
-					t.Errorf("%s: %d, which nobody has saved", what, got)
+		for _, who := range []struct {
+			name string
+			ask  func(env.Task) (uint64, error)
+		}{
+			{"the end of a hold", func(t env.Task) (uint64, error) { return pd.UpdateServiceGCSafePoint(t, "reader", 0, 0) }},
+			{"a collector that goes on", func(t env.Task) (uint64, error) { return pd.UpdateGCSafePoint(t, 110) }},
+			{"a collector that begins", func(t env.Task) (uint64, error) { return pd.AdvanceSafePoint(t, 100) }},
+			{"a store that joins", func(t env.Task) (uint64, error) { closed, _, err := pd.SafePoints(t); return closed, err }},
+		} {
+			e.Sched.Go(who.name, func(task env.Task) {
+				if got, err := who.ask(task); err == nil {
+					t.Errorf("%s: %d, which nobody has saved", who.name, got)
 				}
 			})
 		}
