@@ -64,7 +64,8 @@ type Config struct {
 	// Default 256.
 	ScanPage int
 	// SuspectFor is how long a store that did not answer is passed over, unless a
-	// peer names the leader there meanwhile. Default: RPCTimeout.
+	// peer names the leader there meanwhile; up to eight times as long if it does not
+	// answer again and again. Default: RPCTimeout.
 	SuspectFor time.Duration
 }
 

@@ -80,7 +80,7 @@ func (c *Client) attempt(t env.Task, b *backoff, r *region, req call) verdict {
 		}
 		return v
 	}
-	c.stores.get(peer.StoreId).silentAt = 0
+	c.stores.get(peer.StoreId).answers()
 	if e := req.resp.GetRegionError(); e != nil {
 		return c.regionError(r, peer, e)
 	}
@@ -93,7 +93,7 @@ func (c *Client) attempt(t env.Task, b *backoff, r *region, req call) verdict {
 // unanswered judges an attempt that brought no response.
 func (c *Client) unanswered(r *region, peer *metapb.Peer, m rpc.Method, err error) verdict {
 	err = fmt.Errorf("%s to store %d: %w", m, peer.StoreId, err)
-	c.stores.get(peer.StoreId).silentAt = c.env.Clock.Monotonic()
+	c.stores.get(peer.StoreId).wasSilent(c.env.Clock.Monotonic(), c.cfg.SuspectFor)
 	c.tryNext(r, peer)
 	if errors.Is(err, rpc.ErrRefused) {
 		markRefused.Reached()

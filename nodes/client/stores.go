@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"simrun/nodes/env"
+	"simrun/nodes/invariant"
 )
 
 var (
@@ -19,7 +20,33 @@ type store struct {
 	// silentAt is the monotonic time at which it became known that the store had not
 	// answered; 0 since it answers.
 	silentAt time.Duration
+	// suspectFor is how long it is passed over since then.
+	suspectFor time.Duration
 }
+
+// suspectDoublings is how often the time doubles for which a silent store is passed over.
+const suspectDoublings = 3
+
+// wasSilent notes that the store did not answer. If it does not when it gets another
+// chance either, it is passed over for twice as long: whatever else gets lost costs a
+// client as many timeouts more as there are dead stores that it tries again, and its
+// operation may have time for few.
+func (s *store) wasSilent(now, suspectFor time.Duration) {
+	switch {
+	case s.silentAt == 0:
+		s.suspectFor = suspectFor
+	case now >= s.silentAt+s.suspectFor: // not one of several that were under way together
+		markSilentAgain.Reached()
+		s.suspectFor = min(2*s.suspectFor, suspectFor<<suspectDoublings)
+	}
+	s.silentAt = now
+}
+
+// answers notes that the store answers.
+func (s *store) answers() { s.silentAt = 0 }
+
+//nolint:gochecknoglobals // marks register once
+var markSilentAgain = invariant.NewMark("client: store silent again when it was asked after a while")
 
 // storeCache holds the stores by id. Placement owns their addresses.
 type storeCache struct {
@@ -43,7 +70,7 @@ func (sc *storeCache) forget(id uint64) { sc.get(id).addr = 0 }
 func (c *Client) isSuspect(id uint64, vouched time.Duration) bool {
 	s := c.stores.stores[id]
 	return s != nil && s.silentAt > 0 && s.silentAt >= vouched &&
-		c.env.Clock.Monotonic() < s.silentAt+c.cfg.SuspectFor
+		c.env.Clock.Monotonic() < s.silentAt+s.suspectFor
 }
 
 // address returns the address of a store.

@@ -52,6 +52,33 @@ func TestSilentStoreAvoided(t *testing.T) {
 	})
 }
 
+// TestSilentStoreAgain: a store is gone for good, and now and then another request is
+// lost. The client tries the dead one again and again, but less and less often.
+func TestSilentStoreAgain(t *testing.T) {
+	c := newCluster(t, 1, Config{}, true)
+	c.run(func(task env.Task) {
+		c.transfer("", true, 2)
+		c.down = 3 // which is the next one after the leader
+		const rounds = 20
+		for range rounds {
+			c.rules = []*rule{{method: rpc.RawGet, dropReq: true, times: 1}}
+			if _, _, err := c.client.RawGet(task, []byte("k")); err != nil {
+				t.Fatal(err)
+			}
+			task.Sleep(c.client.cfg.SuspectFor)
+		}
+		// Each round takes two to three times SuspectFor.
+		if n := c.client.Stats().Lost - rounds; n < 4 || n > rounds/2 {
+			t.Errorf("the dead store was asked %d times in %d rounds", n, rounds)
+		}
+		c.down = 0
+		task.Sleep(c.client.cfg.SuspectFor << suspectDoublings)
+		if c.client.isSuspect(3, 0) {
+			t.Error("the store is suspect for longer than it may be")
+		}
+	})
+}
+
 // TestSilentStoreNamed: a request to the leader is lost, but the leader is there.
 // Another peer says so, and the client believes it at once, in the place of waiting
 // until the store is not suspect any more.
