@@ -213,6 +213,9 @@ func (n *Node) observeDisk(op disk.Op) {
 		subject = op.String()
 	}
 	t.record(n.world.now, TraceDisk, uint32(n.addr), op.Digest(), subject)
+	if n.world.OnDisk != nil {
+		n.world.OnDisk(n, op)
+	}
 }
 
 // diskDied is called by the disk when it has taken the node down.

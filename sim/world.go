@@ -53,6 +53,11 @@ type World struct {
 	*Kernel
 	Network *network.Network
 
+	// OnDisk, if set, is told of every operation that a node's disk has taken. It may be
+	// called on a goroutine of the node's storage engine, while the loop waits for that
+	// engine.
+	OnDisk func(n *Node, op disk.Op)
+
 	cfg    Config
 	nodes  []*Node // by address, from 1
 	byName map[string]*Node

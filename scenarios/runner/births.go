@@ -40,6 +40,26 @@ func birthBound(p *plan.Plan) time.Duration {
 	return time.Duration(p.Knobs.ElectionTick) * time.Duration(p.Knobs.TickInterval) * 4 / 5
 }
 
+// diskQueueMax is how long an operation may take on a disk, with all that it waits for,
+// for the disk not to disturb a birth. The first election waits for four, one after the
+// other: for what the candidate's log is writing and then for its vote, and for the same
+// on a voter's disk. They may take half of the bound.
+func diskQueueMax(p *plan.Plan) time.Duration { return birthBound(p) / 8 }
+
+// diskOp notes an operation that took longer than limit on a disk. What overlaps is
+// noted as one.
+func (tl *timeline) diskOp(complete int64, limit time.Duration) {
+	now := tl.Now()
+	if complete-now <= int64(limit) {
+		return
+	}
+	if n := len(tl.queues); n > 0 && now <= tl.queues[n-1].to {
+		tl.queues[n-1].to = max(tl.queues[n-1].to, complete)
+		return
+	}
+	tl.queues = append(tl.queues, span{now, complete})
+}
+
 // split notes the regions that a split has made; the first one is that which was
 // split.
 func (tl *timeline) split(regions []uint64) {
@@ -109,9 +129,9 @@ func (tl *timeline) disturbed(b birth, bound time.Duration) bool {
 			return true
 		}
 	}
-	return slices.ContainsFunc(tl.elections, func(e election) bool {
-		return e.at >= from && e.at <= to && !born(e.region)
-	})
+	queued := func(s span) bool { return s.from <= to && s.to >= b.at }
+	elected := func(e election) bool { return e.at >= from && e.at <= to && !born(e.region) }
+	return slices.ContainsFunc(tl.queues, queued) || slices.ContainsFunc(tl.elections, elected)
 }
 
 // election is when a peer became leader of a region.

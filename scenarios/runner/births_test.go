@@ -21,6 +21,7 @@ func TestSlowBirths(t *testing.T) {
 		events  []reports.Event
 		fault   faults.Kind
 		loss    int
+		disk    time.Duration // how long an operation just before takes
 		checked int
 		slow    bool
 	}{
@@ -39,9 +40,14 @@ func TestSlowBirths(t *testing.T) {
 		{name: "beside a transfer", elected: late, fault: faults.TransferLeader},
 		{name: "beside another split", elected: late, fault: faults.Split, checked: 1, slow: true},
 		{name: "in a network that loses messages", elected: late, loss: 10},
+		{name: "on a busy disk", elected: late, disk: 50 * time.Millisecond},
+		{name: "on a disk that was busy", elected: late, disk: 5 * time.Millisecond, checked: 1, slow: true},
 	} {
 		now := split
 		tl := &timeline{Timeline: reports.Timeline[openKey]{Now: func() int64 { return int64(now) }, Events: c.events}}
+		now -= 10 * time.Millisecond
+		tl.diskOp(int64(now+c.disk), time.Millisecond)
+		now = split
 		tl.clusterEvent(cluster.Event{At: int64(split), Kind: cluster.SplitDone, Text: "regions 1, 2", Regions: []uint64{1, 2}})
 		if c.fault != 0 {
 			tl.fault(faults.Event{At: int64(split), Fault: faults.Fault{Kind: c.fault}, Stage: faults.Happened, Effect: true})

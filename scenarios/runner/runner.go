@@ -29,6 +29,7 @@ import (
 	"simrun/scenarios/trial"
 	"simrun/scenarios/workload"
 	"simrun/sim"
+	"simrun/sim/disk"
 	"simrun/sim/history"
 	"simrun/sim/plan"
 )
@@ -189,6 +190,7 @@ func (r *run) prepare(build Builder) error {
 		return err
 	}
 	r.timeline.Now = r.world.Now
+	r.world.OnDisk = func(_ *sim.Node, op disk.Op) { r.timeline.diskOp(op.Complete, diskQueueMax(p)) }
 	r.rec.Observe(r.traceOp)
 	r.watchTrace()
 	r.schedule = faults.NewScheduler(r.world.Kernel, sim.NewInjector(r.world, r.cluster), p.Faults, r.faultEvent)

@@ -18,6 +18,8 @@ type timeline struct {
 	elections []election
 	// splitsAsked are the positions of the events of splits as faults.
 	splitsAsked []int
+	// queues are when operations had to wait for long for a disk, in the order of time.
+	queues []span
 }
 
 // openKey names something that lasts.
