@@ -82,6 +82,31 @@ func (p *process) duration(d int64) int64 {
 	return p.node.clock.Duration(d)
 }
 
+// due returns what the node's monotonic clock shows when d has passed on it.
+func (p *process) due(d int64) int64 {
+	if p == nil {
+		return 0
+	}
+	return p.node.clock.Monotonic(p.node.world.now) + d
+}
+
+// clockRounding is how far two readings of a clock may be from what it has advanced, in
+// nanoseconds: each is rounded down.
+const clockRounding = 1
+
+// early returns the true time that is left until the node's monotonic clock shows due; 0
+// if it does. A clock that was slowed down meanwhile takes longer than was computed.
+func (p *process) early(due int64) int64 {
+	if p == nil {
+		return 0
+	}
+	c := &p.node.clock
+	if left := due - c.Monotonic(p.node.world.now); left > clockRounding {
+		return c.Duration(left)
+	}
+	return 0
+}
+
 // Wall implements env.Clock.
 func (p *process) Wall() time.Time {
 	return time.Unix(0, p.node.clock.Wall(p.node.world.now)).UTC()

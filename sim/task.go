@@ -43,6 +43,7 @@ type killSignal struct{}
 type wake struct {
 	task *task
 	wait uint64
+	due  int64 // on the monotonic clock of the task's node; 0: it is a wake-up
 }
 
 // Go starts a task that belongs to no node, for harness code.
@@ -64,7 +65,7 @@ func (k *Kernel) spawn(owner *process, name string, body func(env.Task)) *task {
 	}
 	t.index = len(*t.peers)
 	*t.peers = append(*t.peers, t)
-	k.schedule(k.now, t)
+	k.schedule(k.now, t, 0)
 	return t
 }
 
@@ -166,7 +167,7 @@ func (t *task) Park(d time.Duration) bool {
 		return true
 	}
 	if d >= 0 {
-		t.kernel.schedule(t.kernel.now+t.owner.duration(int64(d)), t)
+		t.kernel.schedule(t.kernel.now+t.owner.duration(int64(d)), t, t.owner.due(int64(d)))
 	}
 	t.parked = true
 	ok := t.yield(struct{}{})
@@ -184,14 +185,15 @@ func (t *task) Wake(wait uint64) {
 	}
 	t.woken = true
 	if t.parked {
-		t.kernel.schedule(t.kernel.now, t)
+		t.kernel.schedule(t.kernel.now, t, 0)
 	}
 }
 
-// schedule makes the task's current wait end at the virtual time at.
-func (k *Kernel) schedule(at int64, t *task) {
+// schedule makes the task's current wait end at the virtual time at, if the clock of its
+// node shows due then.
+func (k *Kernel) schedule(at int64, t *task, due int64) {
 	w := take(&k.wakes)
-	w.task, w.wait = t, t.wait
+	w.task, w.wait, w.due = t, t.wait, due
 	k.queue.push(at, w)
 }
 
@@ -209,6 +211,10 @@ func (w *wake) Fire() {
 			return
 		}
 		if t.owner.node.hold(w) {
+			return
+		}
+		if left := t.owner.early(w.due); left > 0 {
+			k.queue.push(k.now+left, w)
 			return
 		}
 	}

@@ -12,6 +12,7 @@ type timer struct {
 	owner   *process
 	fn      func()
 	gen     uint64
+	due     int64 // on the monotonic clock
 	pending bool
 }
 
@@ -22,9 +23,10 @@ func (p *process) After(d time.Duration, fn func()) env.Timer {
 		return env.Timer{}
 	}
 	t := take(&k.timers)
-	t.owner, t.fn, t.pending = p, fn, true
+	wait := int64(max(d, 0))
+	t.owner, t.fn, t.due, t.pending = p, fn, p.due(wait), true
 	t.gen++
-	k.queue.push(k.now+p.duration(int64(max(d, 0))), t)
+	k.queue.push(k.now+p.duration(wait), t)
 	return env.NewTimer(t, t.gen)
 }
 
@@ -43,6 +45,10 @@ func (t *timer) Fire() {
 	k := p.node.world.Kernel
 	if t.pending && p.alive() {
 		if p.node.hold(t) {
+			return
+		}
+		if left := p.early(t.due); left > 0 {
+			k.queue.push(k.now+left, t)
 			return
 		}
 		k.Trace.record(k.now, TraceTimer, uint32(p.node.addr), t.gen, "")

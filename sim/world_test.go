@@ -285,3 +285,33 @@ func TestDo(t *testing.T) {
 	n.Start()
 	after("another process", 2)
 }
+
+// A timer that was set when the clock of its node ran fast is due when that much has
+// passed on the clock, though it was slowed down since.
+func TestTimersOfASlowedClock(t *testing.T) {
+	w := sim.NewWorld(sim.Config{Seed: 1})
+	defer w.Close()
+	const wait = time.Second
+	var began, fired, slept time.Duration
+	n := w.AddNode(sim.NodeConfig{Name: "a", Main: func(e *env.Env) func() {
+		began = e.Clock.Monotonic()
+		e.Sched.After(wait, func() { fired = e.Clock.Monotonic() - began })
+		e.Sched.Go("task", func(task env.Task) {
+			task.Sleep(wait)
+			slept = e.Clock.Monotonic() - began
+		})
+		return nil
+	}})
+	n.SetDrift(500_000)
+	n.Start()
+	for _, drift := range []int64{10_000, -500_000, 0, -3} {
+		_ = w.RunFor(150*time.Millisecond + 7)
+		n.SetDrift(drift)
+	}
+	_ = w.RunFor(3 * time.Second)
+	for what, took := range map[string]time.Duration{"timer": fired, "sleep": slept} {
+		if took < wait-time.Nanosecond || took > wait+time.Microsecond {
+			t.Errorf("a %s of %v took %v on the clock", what, wait, took)
+		}
+	}
+}

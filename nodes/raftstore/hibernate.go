@@ -138,7 +138,7 @@ func (p *peer) settled() bool {
 	return initialised(p.region) && !p.sleep.active && !p.merging() &&
 		p.applied == p.log.lastIndex && p.commit() == p.log.lastIndex && p.appliedTerm == p.term() &&
 		len(p.proposals.queued)+len(p.proposals.logged) == 0 &&
-		p.reads.next == nil && len(p.reads.rounds) == 0 &&
+		p.reads.next == nil && len(p.reads.guarded)+len(p.reads.rounds) == 0 &&
 		len(p.received) == 0 && p.restored == nil
 }
 

@@ -155,6 +155,17 @@ func TestWakesOnDemand(t *testing.T) {
 				c.t.Errorf("follower reads %q: %v", got, regionErr)
 			}
 		}},
+		{"woken by a read", func(t env.Task) { // with the ranges of a transaction's, which the leader looks at
+			f := follower()
+			ctx := f.context("k")
+			ctx.ReplicaRead = true
+			snap, _, regionErr := f.GuardedSnapshot(t, ctx, []byte("guard"))
+			if regionErr != nil {
+				c.t.Errorf("follower refuses: %v", regionErr)
+				return
+			}
+			snap.Close()
+		}},
 		{"woken by a leader transfer", func(t env.Task) {
 			to := follower()
 			region, _ := to.RegionOf([]byte("k"))

@@ -191,6 +191,8 @@ func (s *Store) LeaderSnapshot(ctx *kvrpcpb.Context) (*RegionSnapshot, *errorpb.
 // joinRead returns the round that will be asked for in the next turn. A follower's
 // read with a guard has one of its own.
 func (p *peer) joinRead(guard []byte) *readRound {
+	markWokenByRead.Sometimes(p.asleep())
+	p.stir()
 	if len(guard) > 0 && !p.isLeader() {
 		round := &readRound{context: p.s.readContext(), term: p.term(), replica: true, guard: guard}
 		p.reads.guarded = append(p.reads.guarded, round)
@@ -198,8 +200,6 @@ func (p *peer) joinRead(guard []byte) *readRound {
 		return round
 	}
 	if p.reads.next == nil {
-		markWokenByRead.Sometimes(p.asleep())
-		p.stir()
 		p.reads.next = &readRound{context: p.s.readContext(), term: p.term(), replica: !p.isLeader()}
 		p.s.markDirty(p)
 	} else if !p.reads.next.shared {
