@@ -221,6 +221,9 @@ func TestRecorder(t *testing.T) {
 	if err = history.Validate(h); err != nil {
 		t.Fatal(err)
 	}
+	if !h.Numbered {
+		t.Error("the header does not say that ids are in the order of invocation")
+	}
 	if last := h.Ops[2]; last.ID != d.ID || last.Outcome != history.Unknown || last.Return != 20 || last.Phase != "storm" || last.Error == "" {
 		t.Fatalf("%+v", last)
 	}
