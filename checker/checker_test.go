@@ -58,7 +58,7 @@ func TestHistory(t *testing.T) {
 		want string
 	}{
 		{"nothing", history.History{}, "[history UNKNOWN]"},
-		{"nothing, of another tool", history.History{Header: history.Header{Foreign: true}}, "[history OK]"},
+		{"nothing, of another tool", history.History{Header: history.Header{Foreign: true}}, "[history UNKNOWN]"},
 		{"only what nobody knows", history.History{Ops: []history.Op{{Kind: "other"}}}, "[history UNKNOWN]"},
 		{"a register, and a key that only others touched", history.History{Ops: []history.Op{read, {ID: 3, Kind: "raed", Key: "b", Outcome: history.OK, Invoke: 5, Return: 6}}}, "[linear OK history UNKNOWN]"},
 		{"a register, and another kind without effect", history.History{Ops: []history.Op{read, {ID: 3, Kind: "raed", Key: "b", Outcome: history.Failed, Invoke: 5, Return: 6}}}, "[linear OK]"},

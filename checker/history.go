@@ -53,16 +53,16 @@ func History(h *history.History, opts Options) []Result {
 	return results
 }
 
-// nothing answers for a history without an operation that a checker knows. A
-// run that recorded nothing proves nothing; of a foreign history without any
-// operation its own tool says that it is in order.
+// nothing answers for a history without an operation that a checker knows, whoever
+// recorded it: nothing was checked, which is all that is known of a client that never
+// came to work.
 func nothing(h *history.History) Result {
 	r := Result{Checker: "history"}
-	if h.Foreign && len(h.Ops) == 0 {
-		r.Reason = "no client did anything"
+	if len(h.Ops) == 0 {
+		r.Undecided("nothing was checked: the history holds no operation")
 		return r
 	}
-	r.Undecided("the history holds no operation that a checker knows")
+	r.Undecided("nothing was checked: the history holds no operation that a checker knows")
 	return r
 }
 

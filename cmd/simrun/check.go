@@ -35,7 +35,7 @@ A run finds more than its history shows. Given a folder, check also prints what 
 itself found, if that is worse, and the exit status is that of the worse verdict. If the
 folder does not say what the run found, the verdict is UNKNOWN. A history.jsonl that was
 cut off, because its run was killed, is checked as far as possible; the result is
-VIOLATION or UNKNOWN, never OK.`,
+VIOLATION or UNKNOWN, never OK. Without any operation it is UNKNOWN.`,
 		Example: "  simrun check out/bank-7/history.jsonl\n  simrun check append.edn --consistency strict-serializable",
 		Args:    one("one history"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return check(cmd, args[0], limit, edn, consistency) },

@@ -29,25 +29,30 @@ func judgeCut(h *history.History, opts checker.Options) []checker.Result {
 	if len(part.Ops) > 0 {
 		results = checker.History(part, opts)
 	}
+	checkable := fmt.Sprintf("%d of them checkable", len(part.Ops))
+	if !h.Numbered {
+		checkable = `none of them checkable, for without "numbered" in the header it is not known when what is missing began`
+	}
 	return append(results, checker.Result{
 		Checker: recordingName, Verdict: checker.Unknown,
-		Reason: fmt.Sprintf("history truncated: %s, %d of them checkable; no end line, such as %s",
-			plural(len(h.Ops), "complete operation"), len(part.Ops), history.EndLine(len(h.Ops))),
+		Reason: fmt.Sprintf("history truncated: %s, %s; no end line, such as %s",
+			plural(len(h.Ops), "complete operation"), checkable, history.EndLine(len(h.Ops))),
 	})
 }
 
 // settled returns the part of a history that was cut off in which no effect of an
 // operation can be seen that is not in it. Operations are recorded when they
 // return: those that were under way when the recording ended are missing, and
-// others may have seen what they wrote. Their ids are missing too, and ids are
-// given in the order of invocation: whatever returned before the last invocation
+// others may have seen what they wrote. Their ids are missing too, and if ids were
+// given in the order of invocation (history.Header.Numbered), whatever returned before the last invocation
 // that precedes the first missing id has seen nothing of them. Of what was under
 // way at that instant only the writes are kept, with an unknown outcome, for what
-// it returned later may come from what is missing.
+// it returned later may come from what is missing. If ids tell nothing, then what is
+// missing may have begun before everything else, and nothing is left.
 func settled(h *history.History) *history.History {
 	part := &history.History{Header: h.Header}
-	if h.Foreign {
-		return part // whose ids mean nothing
+	if !h.Numbered {
+		return part
 	}
 	there := make(map[int]bool, len(h.Ops))
 	for i := range h.Ops {

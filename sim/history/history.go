@@ -27,6 +27,9 @@ type Header struct {
 	// Foreign says that another tool recorded it, so that it is not known what the
 	// history was meant to hold.
 	Foreign bool `json:"foreign,omitempty"`
+	// Numbered says that ids were given from 0 on in the order of invocation. Those that are
+	// missing from a history that was cut off then tell since when operations are missing.
+	Numbered bool `json:"numbered,omitempty"`
 
 	// Initial holds the keys that were present before the first operation.
 	// Other keys were absent.

@@ -124,6 +124,17 @@ func TestMalformed(t *testing.T) {
 		{"no commit timestamp", edit(4, `"commit_ts":9,`, ``), "h:5: id 3: it wrote, is committed, and has no commit timestamp", false},
 		{"unknown operation", edit(4, `"f":"lock"`, `"f":"luck"`), `h:5: id 3: its operation 5: kind "luck" is unknown`, false},
 		{"a read with a limit", edit(4, `"f":"r"`, `"limit":1,"f":"r"`), `h:5: id 3: its operation 0: kind "r" has none of the fields of a scan`, false},
+		{"a field in another case", edit(1, `"value":"1"`, `"value":"1","Value":"2"`), `h:2: malformed line: unknown field "Value": names are in lower case`, false},
+		{"only in another case", edit(4, `"commit_ts":9`, `"COMMIT_TS":9`), `h:5: malformed line: unknown field "COMMIT_TS"`, false},
+		{"a letter that folds to another", edit(1, `"key"`, "\"\u212aey\""), `h:2: malformed line: unknown field`, false},
+		{"an escaped name", edit(1, `"key"`, `"\u006bey"`), `h:2: malformed line: unknown field`, false},
+		{"a field twice", edit(1, `"value":"1"`, `"value":"2" , "value" : "1"`), `h:2: malformed line: field "value" stands twice`, false},
+		{"a field of a pair twice", edit(4, `{"k":"b",`, `{"k":"b","k":"c",`), `h:5: malformed line: field "k" stands twice`, false},
+		{"a field twice around an object", edit(4, `"kind":"txn"`, `"txn":{"start_ts":1,"ops":[]},"kind":"txn"`), `h:5: malformed line: field "txn" stands twice`, false},
+		{"a header field twice", edit(0, `"seed":7`, `"seed":8,"seed":7`), `h:1: malformed line: field "seed" stands twice`, false},
+		{"a header field in another case", edit(0, `"format"`, `"Format"`), `h:1: malformed line: unknown field "Format"`, false},
+		{"a key twice at first", edit(0, `"a":"60"`, `"a":"60","\u0061":"50"`), `h:1: malformed line: key "a" stands twice in "initial"`, false},
+		{"an end line that counts twice", edit(8, `"ops":7`, `"ops":8,"ops":7`), "h:9: the end line is malformed", false},
 		{"end line of another kind", edit(8, `{"end":true`, `{"end":false`), "h:9: the end line is malformed", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -160,6 +171,29 @@ func TestEveryPrefixIsTruncated(t *testing.T) {
 	}
 }
 
+// TestNames: what is checked of names is checked of names alone: not of values that look
+// like them, nor of the keys that were there at first, whose case means something.
+func TestNames(t *testing.T) {
+	h := small()
+	h.Initial = map[string]string{"k": `"Value":`, "K": "1", `"k":`: "2", `\`: "3", "Bank": "{"}
+	h.Ops[0].Value, h.Ops[0].Key = p(`{"Value":"1","Value":"2"}`), `\":`
+	got, err := history.Decode(strings.NewReader(encode(t, h)), "h")
+	if err != nil || !reflect.DeepEqual(got, h) {
+		t.Errorf("comes back as %+v: %v", got, err)
+	}
+}
+
+// TestMark: the byte order mark of an editor is no part of the history.
+func TestMark(t *testing.T) {
+	const mark = "\uFEFF"
+	if got, err := history.Decode(strings.NewReader(mark+encode(t, small())), "h"); err != nil || !reflect.DeepEqual(got, small()) {
+		t.Errorf("comes back as %+v: %v", got, err)
+	}
+	if _, err := history.Decode(strings.NewReader(mark+mark+encode(t, small())), "h"); err == nil {
+		t.Error("two of them are skipped")
+	}
+}
+
 // TestRecorder: the stream holds what the recorder holds, what is under way at
 // the end is unknown, and one client's operations never touch.
 func TestRecorder(t *testing.T) {
@@ -186,6 +220,9 @@ func TestRecorder(t *testing.T) {
 	}
 	if err = history.Validate(h); err != nil {
 		t.Fatal(err)
+	}
+	if !h.Numbered {
+		t.Error("the header does not say that ids are in the order of invocation")
 	}
 	if last := h.Ops[2]; last.ID != d.ID || last.Outcome != history.Unknown || last.Return != 20 || last.Phase != "storm" || last.Error == "" {
 		t.Fatalf("%+v", last)

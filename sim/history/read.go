@@ -40,8 +40,8 @@ const (
 // not fill the memory. A scan of a hundred thousand pairs fits.
 const lineMax = 64 << 20
 
-// Reader reads a history file, strictly: unknown fields, unknown kinds,
-// overlapping operations of one client and a missing end are errors.
+// Reader reads a history file, strictly: unknown fields and those that stand twice,
+// unknown kinds, overlapping operations of one client and a missing end are errors.
 type Reader struct {
 	name   string
 	in     *bufio.Reader
@@ -54,6 +54,7 @@ type Reader struct {
 // NewReader reads the header. The name is that of the file, for errors.
 func NewReader(r io.Reader, name string) (*Reader, error) {
 	hr := &Reader{name: name, in: bufio.NewReaderSize(r, 1<<16), check: NewValidator()}
+	SkipMark(hr.in)
 	line, complete, err := hr.next()
 	if err != nil {
 		if errors.Is(err, io.EOF) {
@@ -177,7 +178,8 @@ func (r *Reader) truncated(problem string) error {
 	return &Error{File: r.name, Line: r.line, Problem: problem + ": the file is truncated", Remedy: remedyRecord, Truncated: true}
 }
 
-// strict decodes one JSON value that fills the line.
+// strict decodes one JSON value that fills the line, with every name as the format has
+// it and once.
 func strict(line []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.DisallowUnknownFields()
@@ -190,7 +192,15 @@ func strict(line []byte, v any) error {
 	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("malformed line: there is something after the closing brace")
 	}
-	return nil
+	return checkNames(line)
+}
+
+// SkipMark skips the byte order mark that some editors put before a text.
+func SkipMark(in *bufio.Reader) {
+	const mark = "\uFEFF"
+	if head, _ := in.Peek(len(mark)); string(head) == mark {
+		_, _ = in.Discard(len(mark))
+	}
 }
 
 // Decode reads a whole history. If the file is truncated it returns what is there

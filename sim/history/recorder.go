@@ -30,7 +30,9 @@ type Recorder struct {
 }
 
 // NewRecorder returns a recorder that streams to w; w may be nil.
+// Whatever the header says of it, the ids are in the order of invocation.
 func NewRecorder(header Header, w io.Writer) *Recorder {
+	header.Numbered = true
 	r := &Recorder{
 		h:       History{Header: header},
 		pending: map[int]*Op{},

@@ -52,15 +52,15 @@ func (b *builder) fail(line int, format string, args ...any) error {
 	return &history.Error{File: b.name, Line: line, Problem: fmt.Sprintf(format, args...)}
 }
 
-// add takes the next map of the file. Operations of the nemesis, whose process
-// is a word, are not a client's.
+// nemesis is the process that brings about faults. It is the only one that Jepsen names;
+// a client is a number.
+const nemesis = "nemesis"
+
+// add takes the next map of the file. Operations of the nemesis are not a client's.
 func (b *builder) add(f form) error {
 	process, ok := f.fields["process"].(int64)
 	if !ok {
-		if word(f.fields["process"]) == "" {
-			return b.fail(f.line, "the operation has no :process")
-		}
-		return nil
+		return b.noClient(f)
 	}
 	if b.next == 0 {
 		if err := b.state(f); err != nil {
@@ -78,12 +78,12 @@ func (b *builder) add(f form) error {
 		return b.fail(f.line, "process %d ends an operation that it has not begun", process)
 	}
 	delete(b.pending, process)
+	if err := b.sameOperation(e, f); err != nil {
+		return err
+	}
 	e.ret, e.end = at, f.fields["value"]
 	if v, ok := text(f.fields["error"]); ok {
 		e.err = v
-	}
-	if v := word(f.fields["f"]); v != "" && e.kind == "" {
-		e.kind = v
 	}
 	e.stamps(f)
 	switch kind {
@@ -100,13 +100,48 @@ func (b *builder) add(f form) error {
 	return nil
 }
 
+// noClient takes a map whose process is no number. That of a client which is known by
+// a name would be lost without a word, with all that it wrote and saw.
+func (b *builder) noClient(f form) error {
+	process, there := text(f.fields["process"])
+	switch {
+	case !there:
+		return b.fail(f.line, "the operation has no :process")
+	case word(f.fields["process"]) == nemesis:
+		return nil
+	}
+	return &history.Error{
+		File: b.name, Line: f.line,
+		Problem: fmt.Sprintf(":process %q is neither a whole number nor :%s", process, nemesis),
+		Remedy:  "give every client a number",
+	}
+}
+
+// sameOperation checks that an end says nothing of its operation but what the beginning
+// has said.
+func (b *builder) sameOperation(e *event, f form) error {
+	switch v := word(f.fields["f"]); {
+	case v == "":
+	case e.kind == "":
+		e.kind = v
+	case v != e.kind:
+		return b.fail(f.line, "process %d ends a :%s, and what it began in line %d is a :%s", e.process, v, e.line, e.kind)
+	}
+	key, there := text(f.fields["key"])
+	if began, _ := text(e.key); there && (key != began || !e.hasKey) {
+		return b.fail(f.line, "process %d ends an operation of :key %q, and what it began in line %d is not of that", e.process, key, e.line)
+	}
+	return nil
+}
+
 func (b *builder) begin(f form, process, at int64) error {
 	if b.pending[process] != nil {
 		return b.fail(f.line, "process %d begins an operation while its previous one, of line %d, is under way",
 			process, b.pending[process].line)
 	}
 	e := &event{id: b.next, process: process, line: f.line, invoke: at, kind: word(f.fields["f"]), begin: f.fields["value"]}
-	e.key, e.hasKey = f.fields["key"]
+	e.key = f.fields["key"]
+	e.hasKey = e.key != nil
 	b.pending[process] = e
 	return nil
 }
@@ -151,7 +186,8 @@ func (b *builder) finish() (*history.History, error) {
 
 // shape is what can be told only from all operations together.
 type shape struct {
-	independent bool // values are [k v] tuples
+	independent bool // values of registers are [k v] tuples
+	keyed       bool // registers have a :key
 	lists       bool // transactions append
 }
 
@@ -163,13 +199,14 @@ func surveyEvents(events []*event) shape {
 		case "read", "write", "cas":
 			seen = true
 			s.independent = s.independent && isTuple(e)
+			s.keyed = s.keyed || e.hasKey
 		case "txn", "":
 			for _, o := range micros(e.begin) {
 				s.lists = s.lists || word(o[0]) == "append"
 			}
 		}
 	}
-	s.independent = s.independent && seen
+	s.independent = s.independent && seen && !s.keyed
 	return s
 }
 

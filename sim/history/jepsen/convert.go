@@ -3,6 +3,7 @@ package jepsen
 import (
 	"slices"
 	"strings"
+	"unicode"
 
 	"simrun/sim/history"
 )
@@ -24,6 +25,9 @@ func (b *builder) convert(e *event, s shape) (history.Op, error) {
 	case "acquire", "release":
 		op.Kind = history.Kind(e.kind)
 		op.Key, _ = text(e.begin)
+		if e.hasKey {
+			op.Key, _ = text(e.key)
+		}
 		return op, nil
 	case "timestamp":
 		op.Kind = history.Timestamp
@@ -43,17 +47,24 @@ func (b *builder) convert(e *event, s shape) (history.Op, error) {
 }
 
 // register converts an operation on a register; key and value may come as a
-// tuple.
+// tuple, or the key may stand beside.
 func (b *builder) register(op history.Op, e *event, s shape) (history.Op, error) {
 	begin, end := e.begin, e.end
-	if s.independent {
-		if t, ok := begin.([]any); ok && len(t) == 2 {
-			op.Key, _ = text(t[0])
-			begin = t[1]
-		}
+	switch {
+	case s.independent:
+		both := begin.([]any) // as every beginning is
+		op.Key, _ = text(both[0])
+		begin = both[1]
 		if t, ok := end.([]any); ok && len(t) == 2 {
+			if key, _ := text(t[0]); key != op.Key && op.Outcome == history.OK {
+				return op, b.fail(e.line, "the :%s of %q ends as one of %q", e.kind, op.Key, key)
+			}
 			end = t[1]
 		}
+	case e.hasKey:
+		op.Key, _ = text(e.key)
+	case s.keyed:
+		return op, b.fail(e.line, "the :%s has no :key, and others have one", e.kind)
 	}
 	op.Kind = history.Kind(e.kind)
 	switch e.kind {
@@ -182,7 +193,10 @@ func (b *builder) micro(e *event, micro []any, s shape) (history.TxnOp, error) {
 	case "r", "read":
 		t.Kind, t.Value = history.TxnRead, value(micro[2])
 		if list, ok := micro[2].([]any); ok && s.lists {
-			t.Value = joined(list)
+			var err error
+			if t.Value, err = b.joined(e, list); err != nil {
+				return t, err
+			}
 		}
 	case "w", "write":
 		t.Kind, t.Value = history.TxnWrite, value(micro[2])
@@ -194,6 +208,9 @@ func (b *builder) micro(e *event, micro []any, s shape) (history.TxnOp, error) {
 		if t.Value == nil {
 			return t, b.fail(e.line, "nothing is appended")
 		}
+		if _, err := b.element(e, micro[2]); err != nil {
+			return t, err
+		}
 	default:
 		return t, b.fail(e.line, "operation %q of a transaction is none of :r, :w, :append", f)
 	}
@@ -204,14 +221,26 @@ func (b *builder) micro(e *event, micro []any, s shape) (history.TxnOp, error) {
 }
 
 // joined is a list as a space-separated string; an empty one is absent.
-func joined(list []any) *string {
+func (b *builder) joined(e *event, list []any) (value *string, err error) {
 	if len(list) == 0 {
-		return nil
+		return value, nil
 	}
 	parts := make([]string, len(list))
 	for i := range list {
-		parts[i], _ = text(list[i])
+		if parts[i], err = b.element(e, list[i]); err != nil {
+			return nil, err
+		}
 	}
 	s := strings.Join(parts, " ")
-	return &s
+	return &s, nil
+}
+
+// element prints an element of a list. Two lists are not to look the same when they are
+// joined, so it has to be one word.
+func (b *builder) element(e *event, v any) (string, error) {
+	s, ok := text(v)
+	if !ok || s == "" || strings.ContainsFunc(s, unicode.IsSpace) {
+		return "", b.fail(e.line, "element %q of a list is empty or has white space, and is not told from several", s)
+	}
+	return s, nil
 }

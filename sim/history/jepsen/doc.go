@@ -5,7 +5,7 @@
 //
 //   - EDN, one map an operation's beginning or end, in a vector, a list or one
 //     after another: registers (:read :write :cas), also independent ones with
-//     [k v] tuples, mutexes (:acquire :release), key-value stores with :key
+//     [k v] tuples or with :key, mutexes (:acquire :release), key-value stores with :key
 //     (:get :put :append), transactions (:txn, or no :f at all, with [[:r k v]
 //     [:w k v] [:append k v]], or Knossos's [:read k v] and [:write k v]), banks
 //     (:read of a map, :transfer) and timestamps (:timestamp);
@@ -43,6 +43,7 @@ func Open(path string) (*history.History, error) {
 // errors.
 func Read(r io.Reader, name string) (*history.History, error) {
 	in := bufio.NewReaderSize(r, 4096)
+	history.SkipMark(in)
 	head, err := in.Peek(4096)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("history: read %s: %w", name, err)

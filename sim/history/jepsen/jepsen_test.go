@@ -80,6 +80,22 @@ func TestImport(t *testing.T) {
 			[]string{"write x nil>3 ok", "read :y nil>nil ok", "cas 1 nil>2 ok swapped"},
 		},
 		{
+			"registers with keys", `{:process 0, :type :invoke, :f :write, :key "x", :value [1 2]}
+{:process 0, :type :ok, :f :write, :value [1 2]}
+{:process 0, :type :invoke, :f :cas, :key 7, :value [1 [2 3]]} {:process 0, :type :ok, :f :cas, :key 7, :value [1 [2 3]]}`,
+			[]string{"write x nil>[1 2] ok", "cas 7 1>[2 3] ok swapped"},
+		},
+		{
+			"tuples beside an empty :key", `[{"process":0,"type":"invoke","f":"write","key":null,"value":["x",1]},
+{"process":0,"type":"ok","f":"write","key":null,"value":["x",1]},
+{"process":"nemesis","type":"info","f":"start"}, {"process":":nemesis","type":"info","f":"stop"}]`,
+			[]string{"write x nil>1 ok"},
+		},
+		{
+			"mutexes with keys", `{:process 0, :type :invoke, :f :acquire, :key "m"} {:process 0, :type :ok, :f :acquire, :key "m"}`,
+			[]string{"acquire m nil>nil ok"},
+		},
+		{
 			"mutex", `({:process 0, :type :invoke, :f :acquire} {:process 0, :type :ok, :f :acquire} {:process 0, :type :invoke, :f :release, :value nil})`,
 			[]string{"acquire  nil>nil ok", "release  nil>nil unknown"},
 		},
@@ -153,6 +169,23 @@ func TestMalformed(t *testing.T) {
 		{"two beginnings", begin + begin, "h:2: process 0 begins an operation while its previous one, of line 1", false},
 		{"unknown type", begin + `{:process 0, :type :okay, :f :read}`, `h:2: :type "okay"`, false},
 		{"no process", `{:type :ok}`, "h:1: the operation has no :process", false},
+		{"a client with a name", `{:process "c0", :type :invoke, :f :read}`, `h:1: :process "c0" is neither a whole number nor :nemesis; give every client a number`, false},
+		{"a client with a keyword", begin + `{:process :c0, :type :invoke, :f :read}`, `h:2: :process ":c0" is neither a whole number`, false},
+		{"a client with a number in quotes", `[{"process":0,"type":"invoke","f":"read"},` + "\n" + `{"process":"1","type":"invoke","f":"read"}]`, `h:2: :process "1" is neither a whole number`, false},
+		{"a client with a fraction", `[{"process":1.5,"type":"invoke","f":"read"}]`, `h:1: :process "1.5" is neither a whole number`, false},
+		{"a client of a log with a name", "INFO  jepsen.util - c0 :invoke :read nil\n", `h:1: :process ":c0" is neither a whole number`, false},
+		{"an end of another kind", begin + `{:process 0, :type :ok, :f :write, :value 9}`, "h:2: process 0 ends a :write, and what it began in line 1 is a :read", false},
+		{"an end of another key", `{:process 0, :type :invoke, :f :read, :key "x"}` + "\n" + `{:process 0, :type :ok, :f :read, :key "y"}`, `h:2: process 0 ends an operation of :key "y", and what it began in line 1 is not of that`, false},
+		{"an end with a key of its own", begin + `{:process 0, :type :ok, :f :read, :key ""}`, `h:2: process 0 ends an operation of :key ""`, false},
+		{"a tuple of another key", `{:process 0, :type :invoke, :f :read, :value ["x" nil]} {:process 0, :type :ok, :f :read, :value ["y" 1]}`, `h:1: the :read of "x" ends as one of "y"`, false},
+		{"registers with a key and without", `{:process 1, :type :invoke, :f :read, :key "x"}` + "\n" + begin, "h:2: the :read has no :key, and others have one", false},
+		{"an element with white space", `{:process 0, :type :invoke, :f :txn, :value [[:append "k" "a b"]]}`, `h:1: element "a b" of a list is empty or has white space`, false},
+		{
+			"an element that was read with white space", `{:process 0, :type :invoke, :f :txn, :value [[:append 1 1]]} {:process 1, :type :invoke, :f :txn, :value [[:r 1 nil]]}
+{:process 1, :type :ok, :f :txn, :value [[:r 1 [1 "2\u00a03"]]]}`, `h:1: element "2\u00a03" of a list`, false,
+		},
+		{"an empty element", `{:process 0, :type :invoke, :f :txn, :value [[:append "k" ""]]}`, `h:1: element "" of a list`, false},
+		{"an element that is nil", `{:process 0, :type :invoke, :f :txn, :value [[:append 1 1] [:r 1 nil]]} {:process 0, :type :ok, :f :txn, :value [[:append 1 1] [:r 1 [nil 1]]]}`, `h:1: element "" of a list`, false},
 		{"a number", "[" + begin + "7]", `h:2: '7' stands where`, false},
 		{"after the end", "[" + begin + "]\n" + begin, "h:3: there is something after the closing bracket", false},
 		{"cas of one", "\n{:process 0, :type :invoke, :f :cas, :value 7}", "h:2: the value of a :cas is", false},
@@ -281,6 +314,19 @@ func TestNative(t *testing.T) {
 	}
 	if h := readAll(t, b.String()); len(h.Ops) != 5 || h.Foreign {
 		t.Errorf("%+v", h)
+	}
+}
+
+// TestMark: a byte order mark before a history of any form is skipped.
+func TestMark(t *testing.T) {
+	for _, text := range []string{
+		`{:process 0, :type :invoke, :f :read}`, `[{:process 0, :type :invoke, :f :read}]`, `[{"process":0,"type":"invoke","f":"read"}]`,
+		"INFO  jepsen.util - 0 :invoke :read nil\n",
+		`{"format":"simrun-history","version":1}` + "\n" + `{"id":0,"client":0,"kind":"read","invoke":0,"return":1,"outcome":"unknown"}` + "\n" + history.EndLine(1) + "\n",
+	} {
+		if h := readAll(t, "\uFEFF"+text); len(h.Ops) != 1 || h.Ops[0].Kind != history.Read {
+			t.Errorf("%s: %+v", text, h)
+		}
 	}
 }
 
