@@ -64,14 +64,17 @@ type tableTxn struct {
 	session *Session
 	op      *history.Op
 	ended   bool
+	// within is set in the body of a statement, whose reads are of what is newest.
+	within bool
 }
 
 func (x *tableTxn) note(ops ...history.TxnOp) { x.op.Txn.Ops = append(x.op.Txn.Ops, ops...) }
 
-// at returns the timestamp of what was just read or locked, as the record has it.
+// at returns the timestamp of what was just read, as the record has it: that of the
+// statement, or 0 for the snapshot, whatever the client says that it has read.
 func (x *tableTxn) at() uint64 {
-	if ts := x.ReadTS(); ts != x.StartTS() {
-		return ts
+	if x.within {
+		return x.ReadTS()
 	}
 	return 0
 }
@@ -153,14 +156,16 @@ func (x *tableTxn) Statement(t env.Task, wait client.LockWait, body func(ts uint
 	invoke := x.session.Now()
 	err := x.Txn.Statement(t, wait, func(ts uint64) (lock [][]byte, err error) {
 		x.op.Txn.Statements = append(x.op.Txn.Statements, history.Statement{TS: ts, Invoke: invoke})
+		x.within = true
 		keys, err = body(ts)
+		x.within = false
 		return keys, err
 	})
 	if err != nil {
 		return err
 	}
 	for _, key := range keys {
-		x.note(history.TxnOp{Kind: history.TxnLock, Key: hex.EncodeToString(key), TS: x.at()})
+		x.note(history.TxnOp{Kind: history.TxnLock, Key: hex.EncodeToString(key), TS: x.ReadTS()})
 	}
 	return nil
 }

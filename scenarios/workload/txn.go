@@ -65,19 +65,26 @@ func dropLocks(x *history.TxnRecord) {
 
 func (x *txn) note(op history.TxnOp) { x.record.Ops = append(x.record.Ops, op) }
 
+// current says whether a statement sees more than the transaction's snapshot: because it
+// locks, or under read committed.
+func (x *txn) current(locks bool) bool {
+	o := x.Options()
+	return o.ReadCommitted || o.Pessimistic && locks
+}
+
 // began records a statement that was invoked at an instant and has been answered, if
-// it is one that sees more than the transaction's snapshot: because it locks, or under
-// read committed. Its timestamp is recorded as it is, whatever it should be.
+// it has a timestamp of its own, which is recorded as it is, whatever it should be.
 func (x *txn) began(invoke int64, locks bool) {
-	if o := x.Options(); o.ReadCommitted || o.Pessimistic && locks {
+	if x.current(locks) {
 		x.record.Statements = append(x.record.Statements, history.Statement{TS: x.ReadTS(), Invoke: invoke})
 	}
 }
 
 // at returns the timestamp of what was just read, as the record has it: that of the
-// last statement, or 0 for the snapshot.
-func (x *txn) at() uint64 {
-	if n := len(x.record.Statements); n > 0 && x.record.Statements[n-1].TS == x.ReadTS() {
+// last statement, or 0 for the snapshot. What should be of the snapshot is recorded so,
+// whatever the client says that it has read: that is for the checker to judge.
+func (x *txn) at(locks bool) uint64 {
+	if n := len(x.record.Statements); n > 0 && x.current(locks) && x.record.Statements[n-1].TS == x.ReadTS() {
 		return x.ReadTS()
 	}
 	return 0
@@ -96,7 +103,7 @@ func (x *txn) locking() bool { return x.Options().Pessimistic && !x.plain }
 // noteLocks records that keys were locked by the statement just done.
 func (x *txn) noteLocks(keys ...string) {
 	for _, k := range keys {
-		x.note(history.TxnOp{Kind: history.TxnLock, Key: k, TS: x.at()})
+		x.note(history.TxnOp{Kind: history.TxnLock, Key: k, TS: x.at(true)})
 	}
 }
 
@@ -127,7 +134,7 @@ func (x *txn) insert(t env.Task, key, value string) error {
 		}
 		x.began(invoke, true)
 		x.noteLocks(key)
-		x.note(history.TxnOp{Kind: history.TxnRead, Key: key, TS: x.at()})
+		x.note(history.TxnOp{Kind: history.TxnRead, Key: key, TS: x.at(true)})
 		x.note(history.TxnOp{Kind: history.TxnWrite, Key: key, Value: &value})
 		return nil
 	}
@@ -214,7 +221,7 @@ func (x *txn) read(t env.Task, key string) (string, error) {
 	if x.locking() {
 		x.noteLocks(key)
 	}
-	x.note(history.TxnOp{Kind: history.TxnRead, Key: key, Value: optional(value, ok), TS: x.at()})
+	x.note(history.TxnOp{Kind: history.TxnRead, Key: key, Value: optional(value, ok), TS: x.at(x.locking())})
 	return string(value), nil
 }
 
@@ -240,7 +247,7 @@ func (x *txn) readAll(t env.Task, keys []string) (map[string]string, error) {
 	}
 	for _, k := range keys {
 		value, ok := found[k]
-		x.note(history.TxnOp{Kind: history.TxnRead, Key: k, Value: optional([]byte(value), ok), TS: x.at()})
+		x.note(history.TxnOp{Kind: history.TxnRead, Key: k, Value: optional([]byte(value), ok), TS: x.at(x.locking())})
 	}
 	return found, nil
 }
@@ -262,7 +269,7 @@ func (x *txn) scan(t env.Task, start, end string, limit int, reverse bool) ([]hi
 	for _, row := range rows {
 		pairs = append(pairs, history.Pair{Key: string(row.Key), Value: string(row.Value)})
 	}
-	x.note(history.TxnOp{Kind: history.TxnScan, Key: start, EndKey: end, Limit: limit, Reverse: reverse, Pairs: pairs, TS: x.at()})
+	x.note(history.TxnOp{Kind: history.TxnScan, Key: start, EndKey: end, Limit: limit, Reverse: reverse, Pairs: pairs, TS: x.at(false)})
 	return pairs, nil
 }
 
