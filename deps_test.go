@@ -73,6 +73,7 @@ func layers() []rule {
 		},
 		{pkg: "nodes", imports: []string{"nodes/..."}, tests: simulator},
 
+		{pkg: "sim/bom"},
 		{pkg: "sim/stream"},
 		{pkg: "sim/clock", tests: []string{"sim/stream"}},
 		{pkg: "sim/history"},
@@ -80,7 +81,7 @@ func layers() []rule {
 		{pkg: "sim/disk", imports: []string{"sim/stream", "nodes/env"}},
 		{pkg: "network", imports: []string{"sim/stream", "nodes/env"}},
 		{pkg: "faults", imports: []string{"sim/stream"}},
-		{pkg: "sim/plan", imports: []string{"faults"}},
+		{pkg: "sim/plan", imports: []string{"faults", "sim/bom"}},
 		{pkg: "sim/reduce", imports: []string{"faults"}},
 		{pkg: "sim/shrink", imports: []string{"sim/plan", "sim/reduce", "faults"}},
 		{
@@ -98,7 +99,7 @@ func layers() []rule {
 		{pkg: "checker/state", imports: []string{"checker/verdict", "sim/history"}, tests: []string{"sim/history/..."}},
 		{pkg: "checker", imports: []string{"checker/...", "sim/history"}, tests: []string{"sim/history/..."}},
 		// Of the database the reports know how the keys of tables are written, to read them.
-		{pkg: "reports", imports: []string{"checker", "sim/history/...", "nodes/invariant", "nodes/codec"}},
+		{pkg: "reports", imports: []string{"checker", "sim/bom", "sim/history/...", "nodes/invariant", "nodes/codec"}},
 
 		// These join the parts; scenarios itself only draws plans. The nodes of
 		// bareraft are a system of their own, in which a bug of raft's is not
@@ -134,7 +135,7 @@ func layers() []rule {
 			pkg:     "scenarios/runner",
 			imports: slices.Concat(below, []string{"scenarios/trial", "scenarios/workload", "scenarios/cluster", "scenarios/bareraft"}),
 		},
-		{pkg: "scenarios", imports: []string{"sim/plan", "sim/stream", "faults", "nodes/rpc", "scenarios/workload"}, tests: slices.Concat(below, []string{"scenarios/..."})},
+		{pkg: "scenarios", imports: []string{"sim/bom", "sim/plan", "sim/stream", "faults", "nodes/rpc", "scenarios/workload"}, tests: slices.Concat(below, []string{"scenarios/..."})},
 		{pkg: "scenarios/determinism", tests: slices.Concat(below, []string{"scenarios", "scenarios/..."})},
 		{pkg: "scenarios/coverage", tests: slices.Concat(below, []string{"scenarios", "scenarios/..."})},
 		{pkg: "scenarios/planted", tests: slices.Concat(below, []string{"scenarios"})},

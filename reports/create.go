@@ -22,35 +22,44 @@ const FolderNew = ".new"
 // earlier run has left there stays until Save has written all of the new one: a
 // run that dies takes nothing away, and what it recorded is in FolderNew. Files
 // that are not a run's are left alone; a folder is refused if one of them has the
-// name of a file that a run writes. input is the plan that is run, "" if it is no
-// file: lying in the folder, it stays as it is.
+// name of a file that a run writes, and if another run is writing there. input is the
+// plan that is run, "" if it is no file: lying in the folder, it stays as it is.
+//
+// The folder is this run's until Save or Discard, or the end of the process.
 func Create(path, input string) (*Folder, error) {
 	f := Open(path)
-	if err := f.make(path); err != nil {
-		return nil, err
-	}
-	earlier, err := ownFiles(path)
-	if err != nil {
+	if err := f.take(path, input); err != nil {
 		f.Discard()
 		return nil, err
 	}
-	if len(earlier) == 0 {
-		return f, nil
-	}
-	f.path, f.into = filepath.Join(path, FolderNew), path
-	if err := f.make(f.path); err != nil {
-		return nil, err
-	}
-	// Of a run that died before: it is recorded again now, or another one is.
-	if err := removeAll(f.path, ""); err != nil {
-		return nil, err
-	}
-	f.keepInput(input)
 	return f, nil
 }
 
+func (f *Folder) take(path, input string) error {
+	if err := f.make(path); err != nil {
+		return err
+	}
+	if err := f.hold(path); err != nil {
+		return err
+	}
+	earlier, err := ownFiles(path)
+	if err != nil || len(earlier) == 0 {
+		return err
+	}
+	f.path, f.into = filepath.Join(path, FolderNew), path
+	if err := f.make(f.path); err != nil {
+		return err
+	}
+	// Of a run that died before: it is recorded again now, or another one is.
+	if err := removeAll(f.path, ""); err != nil {
+		return err
+	}
+	f.keepInput(input)
+	return nil
+}
+
 // Unfinished returns where the recording of a run is that was to replace the one
-// in a folder and did not come to its end, "" if there is none.
+// in a folder and has not come to its end, "" if there is none.
 func Unfinished(path string) string {
 	path = filepath.Join(path, FolderNew)
 	if _, err := os.Stat(filepath.Join(path, FilePlan)); err != nil {
@@ -59,8 +68,10 @@ func Unfinished(path string) string {
 	return path
 }
 
-// Discard takes away what Create has made, unless something was written.
+// Discard ends a run that is not saved: it takes away what Create has made, unless
+// something was written.
 func (f *Folder) Discard() {
+	f.release()
 	for _, path := range f.made {
 		_ = f.remove(path) // fails if there is something inside
 	}

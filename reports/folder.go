@@ -29,6 +29,7 @@ type Folder struct {
 	// keepPlan says that the plan there is the input.
 	keepPlan bool
 	made     []string       // folders that Create has made, the innermost first
+	lock     *os.File       // nil: others may write there too
 	stream   *historyStream // nil: the history is written by Save
 	// create makes a temporary file in the folder, remove takes it away.
 	create func(dir, pattern string) (*os.File, error)
@@ -96,8 +97,10 @@ func (s *historyStream) Close() error {
 
 // Save writes all files of the run. Each appears whole or not at all. The first
 // that cannot be written ends it: the error says what is missing, and what was
-// written stays. When all are there they take the place of an earlier run's.
+// written stays. When all are there they take the place of an earlier run's. The
+// folder is no longer this run's then.
 func (f *Folder) Save(run *Run) error {
+	defer f.release()
 	if err := f.saveRun(run); err != nil {
 		return err
 	}

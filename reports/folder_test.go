@@ -47,7 +47,8 @@ func files(t *testing.T, dir string) map[string]string {
 func TestSaveAndLoad(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "out", "bank-7")
 	run := bankRun(110)
-	run.Result.Seed = 1<<64 - 1
+	run.Plan = strings.Replace(run.Plan, "seed = 7", "seed = '18446744073709551615'", 1)
+	run.Result.Seed, run.History.Seed = 1<<64-1, 1<<64-1
 	save(t, dir, run)
 	got, err := Load(dir)
 	if err != nil {
@@ -105,6 +106,7 @@ func TestCreateRemovesAnEarlierRun(t *testing.T) {
 	if got := Unfinished(dir); got != filepath.Join(dir, FolderNew) {
 		t.Errorf("the unfinished run is said to be in %q", got)
 	}
+	f.release() // as the end of the process does
 	if f, err = Create(dir, ""); err != nil {
 		t.Fatal(err)
 	}

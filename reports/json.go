@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"simrun/sim/bom"
 	"simrun/sim/history"
 )
 
@@ -59,8 +60,8 @@ func writeJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// Load reads a folder. What can be read is returned together with the first
-// error: a run whose process died has a plan and the part of its history that
+// Load reads a folder, whose files have to be of one run. What can be read is returned
+// together with the first error: a run whose process died has a plan and the part of its history that
 // it recorded, and no result. A system of one's own has no plan.
 func Load(dir string) (*Run, error) {
 	run := &Run{}
@@ -68,13 +69,16 @@ func Load(dir string) (*Run, error) {
 	if err != nil && (!errors.Is(err, os.ErrNotExist) || !isRun(dir)) {
 		return run, Unreadable(dir, FilePlan, err)
 	}
-	run.Plan = string(plan)
+	run.Plan = bom.Skip(string(plan))
 	run.History, err = loadHistory(dir)
 	if err != nil {
 		return run, err
 	}
 	run.Result, err = LoadResult(dir)
-	return run, err
+	if err != nil {
+		return run, err
+	}
+	return run, run.OneRun(dir, true)
 }
 
 func loadHistory(dir string) (*history.History, error) {

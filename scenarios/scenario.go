@@ -24,6 +24,7 @@ import (
 	"simrun/faults"
 	"simrun/nodes/rpc"
 	"simrun/scenarios/workload"
+	"simrun/sim/bom"
 	"simrun/sim/plan"
 )
 
@@ -53,7 +54,9 @@ type Cluster struct {
 	API      plan.API `toml:"api"`
 	Stores   []int    `toml:"stores"`   // how many: one of these
 	Replicas []int    `toml:"replicas"` // one of these that does not exceed the number of stores
-	Regions  Range    `toml:"regions"`  // how many there are at the start
+	// Regions is how many there are at the start: at most as many as the workload has keys, also
+	// if a seed draws fewer keys.
+	Regions Range `toml:"regions"`
 	// Placement is the number of placement members: one of these; default 3.
 	Placement []int `toml:"placement"`
 	// Joining is how many of the stores join later: one of these, but at most as many as
@@ -198,6 +201,7 @@ func Find(name string) (*Scenario, error) {
 // Parse reads a scenario. An error names the file, the line and what to do.
 func Parse(file string, text []byte) (*Scenario, error) {
 	s := &Scenario{}
+	text = []byte(bom.Skip(string(text)))
 	isTOML := toml.Unmarshal(text, &map[string]any{}) == nil
 	if isTOML {
 		if err := plan.CheckTypes(file, string(text), reflect.TypeFor[Scenario]()); err != nil {

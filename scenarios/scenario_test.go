@@ -106,6 +106,8 @@ joining = [-1]`, `x.toml:8:12: cluster.joining[0] is -1, but of `},
 		{`clients = { min = 3, max = 8 }`, `clients = { min = 3, max = 1001 }`, `x.toml:13:22: workload.clients.max is 1001: write 1 to 1000`},
 		{`rate    = { min = 40, max = 120 }`, `rate = { min = 2000000, max = 2000000 }`, `x.toml:14:10: workload.rate.min is 2000000: write 1 to 1000000`},
 		{`keys    = { min = 6, max = 24 }`, `keys = { min = 1, max = 4000000000000000000 }`, `x.toml:15:19: workload.keys.max is 4000000000000000000: write 1 to 1000000`},
+		{`regions  = { min = 2, max = 8 }`, `regions = { min = 2, max = 25 }`, `x.toml:8:22: cluster.regions.max is 25, but regions begin at keys of the workload, of which there are at most 24: write 1 to 24, or more for workload.keys.max`},
+		{`regions  = { min = 2, max = 8 }`, `regions = { min = 25, max = 1000000000 }`, `x.toml:8:13: cluster.regions.min is 25, but`},
 		{`["500ms", "1s", "3s"]`, `["500ms", "0s"]`, `x.toml:33:35: knobs.lock-ttl[1] is 0s: write '1ns' to `},
 		{`["500ms", "1s", "3s"]`, `["500ms"]
 store-heartbeat = ["1s", "-1s"]`, `x.toml:34:26: knobs.store-heartbeat[1] is -1s: write '1ns' to `},
@@ -129,6 +131,52 @@ store-heartbeat = ["1s", "-1s"]`, `x.toml:34:26: knobs.store-heartbeat[1] is -1s
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%q: got error %v, want %q...", c.replacement, err, c.want)
 		}
+	}
+}
+
+// The workload table with side tables has more places for regions than keys, and a group of the
+// api raft is one region whatever the scenario says.
+func TestRegionsWithinBounds(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		regions Range
+		want    string
+	}{
+		{"table", Range{2, 30}, "cluster.regions.max is 30, but regions begin at keys of the workload, of which there are at most 24: "},
+		{"table with side tables", Range{2, 30}, ""},
+		{"table with side tables", Range{40, 50}, "cluster.regions.min is 40, but "},
+		{"raft", Range{30, 30}, ""},
+		{"bank", Range{24, 24}, ""}, // of which a seed has that many keys
+	} {
+		name, _, side := strings.Cut(c.name, " with ")
+		s, err := Find(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Cluster.Regions = c.regions
+		s.Workload.Params = map[string]int{}
+		if side {
+			s.Workload.Params["side"] = 100
+		}
+		if err = s.checkValues(); c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)) {
+			t.Errorf("%s, regions %v: %v", c.name, c.regions, err)
+		}
+	}
+}
+
+// The mark with which some editors begin a text is no part of a scenario, nor does it move what
+// is wrong.
+func TestMarkIsSkipped(t *testing.T) {
+	text, err := files.ReadFile("bank.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := Parse("x.toml", []byte("\ufeff"+string(text)))
+	if err != nil || s.Name != "bank" {
+		t.Error(err)
+	}
+	if _, err = Parse("x.toml", []byte("\ufeffnome = 1")); err == nil || !strings.HasPrefix(err.Error(), "x.toml:1:1: nome") {
+		t.Error(err)
 	}
 }
 

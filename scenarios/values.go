@@ -42,7 +42,7 @@ func (s *Scenario) checkValues() error {
 	return nil
 }
 
-// checkRanges does the same for both ends of the workload's ranges; all that lies between
+// checkRanges does the same for both ends of the ranges; all that lies between
 // them is possible too. A plan with nothing else from the scenario is what is checked: with
 // too many keys there would be no end to a plan of the scenario.
 func (s *Scenario) checkRanges() error {
@@ -64,6 +64,26 @@ func (s *Scenario) checkRanges() error {
 			if err := p.Validate(); err != nil {
 				return valueError(f.name, fmt.Sprintf("workload.%s.%s", f.name, end.name), err)
 			}
+		}
+	}
+	return s.checkRegions()
+}
+
+// checkRegions refuses more regions than a seed with the most keys can have. A seed that draws
+// fewer keys than regions has as many regions as keys.
+func (s *Scenario) checkRegions() error {
+	if s.Cluster.API == plan.Raft || s.Cluster.Regions.Max <= s.Workload.Keys.Max {
+		return nil // there is one, or there are keys enough
+	}
+	p := plan.Default()
+	p.Workload.Name, p.Workload.Keys, p.Workload.Params, p.Workload.SQL = s.Workload.Name, s.Workload.Keys.Max, s.Workload.Params, s.Workload.SQL
+	most := len(s.keys(&p))
+	for _, end := range []struct {
+		name string
+		n    int
+	}{{"min", s.Cluster.Regions.Min}, {"max", s.Cluster.Regions.Max}} {
+		if end.n > most {
+			return wrong("cluster.regions."+end.name, "is %d, but regions begin at keys of the workload, of which there are at most %d: write 1 to %d, or more for workload.keys.max", end.n, most, most)
 		}
 	}
 	return nil

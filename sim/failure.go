@@ -26,6 +26,9 @@ func (f *Failure) Error() string {
 	if f.Task != "" {
 		where = "task " + f.Task
 	}
+	if place := f.place(); place != "" {
+		where += ", " + place
+	}
 	return fmt.Sprintf("panic at %v in %s: %v", f.At, where, f.Value)
 }
 
@@ -50,13 +53,23 @@ func (f *Failure) Calls() (calls []string) {
 
 // Function returns the function in which the panic was raised, as far as the stack tells: the
 // innermost of the calls that is not of the standard library, or else the innermost one.
-func (f *Failure) Function() (innermost string) {
+func (f *Failure) Function() string {
+	name, _, _ := strings.Cut(f.call(), " ")
+	return name
+}
+
+// place returns file and line of the Function, "" if the stack does not tell.
+func (f *Failure) place() string {
+	_, place, _ := strings.Cut(f.call(), " ")
+	return strings.Trim(place, "()")
+}
+
+func (f *Failure) call() (innermost string) {
 	for _, call := range f.Calls() {
-		name, _, _ := strings.Cut(call, " ")
-		if !standard(name) {
-			return name
+		if name, _, _ := strings.Cut(call, " "); !standard(name) {
+			return call
 		}
-		innermost = cmp.Or(innermost, name)
+		innermost = cmp.Or(innermost, call)
 	}
 	return innermost
 }

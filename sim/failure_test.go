@@ -11,7 +11,7 @@ import (
 	"simrun/sim"
 )
 
-// A panic is told with the function that raised it, in a callback and in a task.
+// A panic is told with the function that raised it and its line, in a callback and in a task.
 func TestFailureFunction(t *testing.T) {
 	var none []int
 	for name, begin := range map[string]func(e *env.Env){
@@ -32,6 +32,10 @@ func TestFailureFunction(t *testing.T) {
 		if got := strings.Join(f.Calls(), ", "); !calls.MatchString(got) {
 			t.Errorf("%s: the calls are %s\n%s", name, got, f.Stack)
 		}
+		told := regexp.MustCompile(`^panic at 1?0?s in (callback|task work), failure_test\.go:\d+: runtime error: index out of range \[3\] with length 0$`)
+		if !told.MatchString(f.Error()) {
+			t.Errorf("%s: it says %q", name, f)
+		}
 		w.Close()
 	}
 }
@@ -46,16 +50,19 @@ func TestFailureFunctionOfOtherModules(t *testing.T) {
 		nilMap = "internal/runtime/maps.(*Map).PutSlotSmall(...)\n\t/go/src/internal/runtime/maps/map.go:500\nruntime.mapassign_faststr(0x1)\n\t/go/src/runtime/map.go:263 +0x1e\n"
 		sorts  = "slices.insertionSortCmpFunc[...]({0x1, 0x2}, 0x3)\n\t/go/src/slices/zsortanyfunc.go:12 +0x1a\n"
 	)
-	for _, c := range []struct{ frames, want string }{
-		{nilMap + "example.com/own.(*server).put(0xc0)\n\t/own/server.go:31 +0x2\n" + below, "example.com/own.(*server).put"},
-		{"own.replica.func1(0xc0)\n\t/own/server.go:31 +0x2\n" + below, "own.replica.func1"},
-		{sorts + "example.com/own/list.order(0xc0)\n\t/own/list/order.go:31 +0x2\n" + below, "example.com/own/list.order"},
-		{"time.Duration.String(0x1)\n\t/go/src/time/time.go:31 +0x2\n" + below, "time.Duration.String"},
-		{below, "simrun/sim.(*process).arrive"},
+	for _, c := range []struct{ frames, want, place string }{
+		{nilMap + "example.com/own.(*server).put(0xc0)\n\t/own/server.go:31 +0x2\n" + below, "example.com/own.(*server).put", "server.go:31"},
+		{"own.replica.func1(0xc0)\n\t/own/server.go:31 +0x2\n" + below, "own.replica.func1", "server.go:31"},
+		{sorts + "example.com/own/list.order(0xc0)\n\t/own/list/order.go:31 +0x2\n" + below, "example.com/own/list.order", "order.go:31"},
+		{"time.Duration.String(0x1)\n\t/go/src/time/time.go:31 +0x2\n" + below, "time.Duration.String", "time.go:31"},
+		{below, "simrun/sim.(*process).arrive", "process.go:120"},
 	} {
 		f := &sim.Failure{Stack: []byte(top + c.frames)}
 		if got := f.Function(); got != c.want {
 			t.Errorf("got %q, want %q in %q", got, c.want, f.Calls())
+		}
+		if !strings.Contains(f.Error(), "in callback, "+c.place+": ") {
+			t.Errorf("the place is not %s in %q", c.place, f)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 type NodeConfig struct {
 	// Name names the node in plans, reports and logs. Names are unique.
 	Name string
-	// Disk, if not nil, gives the node a disk.
+	// Disk, if not nil, gives the node a disk; otherwise its Env.Disk is nil.
 	Disk *disk.Config
 	// Main starts one process of the node. It must not wait. What it returns, if
 	// not nil, runs after the process has ended, when nothing that it does has an

@@ -13,6 +13,7 @@ import (
 
 	"simrun/checker"
 	"simrun/reports"
+	"simrun/sim/bom"
 	"simrun/sim/history"
 	"simrun/sim/history/jepsen"
 )
@@ -35,7 +36,8 @@ A run finds more than its history shows. Given a folder, check also prints what 
 itself found, if that is worse, and the exit status is that of the worse verdict. If the
 folder does not say what the run found, the verdict is UNKNOWN. A history.jsonl that was
 cut off, because its run was killed, is checked as far as possible; the result is
-VIOLATION or UNKNOWN, never OK. Without any operation it is UNKNOWN.`,
+VIOLATION or UNKNOWN, never OK. It is UNKNOWN without any operation, or if the files of a
+folder are not of one run.`,
 		Example: "  simrun check out/bank-7/history.jsonl\n  simrun check append.edn --consistency strict-serializable",
 		Args:    one("one history"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return check(cmd, args[0], limit, edn, consistency) },
@@ -96,21 +98,29 @@ func check(cmd *cobra.Command, file string, limit time.Duration, edn, consistenc
 	if folder == "" {
 		return verdictStatus(verdict)
 	}
-	return verdictStatus(checker.Merge(verdict, recordedVerdict(cmd, folder, verdict, cut)))
+	return verdictStatus(checker.Merge(verdict, recordedVerdict(cmd, folder, h, verdict, cut)))
 }
 
 // recordedVerdict returns the verdict of the run in a folder, and prints it if it is
 // worse than that of its history: a run finds more than clients can see, so a folder
-// that does not say what was found is not OK. The trace is not needed for that. A run
-// that was killed left no result; its cut history says so.
-func recordedVerdict(cmd *cobra.Command, folder string, ofHistory checker.Verdict, cut bool) checker.Verdict {
+// that does not say what was found is not OK, and neither is one with the files of several
+// runs. The trace is not needed for that. A run that was killed left no result; its cut
+// history says so.
+func recordedVerdict(cmd *cobra.Command, folder string, h *history.History, ofHistory checker.Verdict, cut bool) checker.Verdict {
 	r, err := reports.LoadVerdict(folder)
-	switch {
-	case cut && errors.Is(err, fs.ErrNotExist):
+	killed := cut && errors.Is(err, fs.ErrNotExist)
+	mixed := (&reports.Run{Plan: planText(folder), History: h, Result: r}).OneRun(folder, !cut)
+	unknown := func(problem string, err error) checker.Verdict {
+		fmt.Fprintf(cmd.OutOrStdout(), "the run itself: %v, %s: %v; to judge the history alone: simrun check %s\n",
+			checker.Unknown, problem, err, reports.ShellQuoted(filepath.Join(folder, reports.FileHistory)))
 		return checker.Unknown
-	case err != nil:
-		fmt.Fprintf(cmd.OutOrStdout(), "the run itself: %v, its verdict cannot be read: %v; to judge the history alone: simrun check %s\n",
-			checker.Unknown, err, reports.ShellQuoted(filepath.Join(folder, reports.FileHistory)))
+	}
+	switch {
+	case err != nil && !killed:
+		return unknown("its verdict cannot be read", err)
+	case mixed != nil:
+		return unknown("which one it was is not clear", mixed)
+	case killed:
 		return checker.Unknown
 	case checker.Merge(ofHistory, r.Verdict) == ofHistory:
 		return r.Verdict
@@ -121,6 +131,12 @@ func recordedVerdict(cmd *cobra.Command, folder string, ofHistory checker.Verdic
 	}
 	fmt.Fprintf(cmd.OutOrStdout(), "the run itself: %v%s, which a history does not show: %s\n", r.Verdict, found, r.Message())
 	return r.Verdict
+}
+
+// planText is the plan in a folder, "" if none can be read.
+func planText(folder string) string {
+	text, _ := os.ReadFile(filepath.Join(folder, reports.FilePlan)) //nolint:gosec // a file of the folder
+	return bom.Skip(string(text))
 }
 
 // noHistory is the error of a history that cannot be read, with what to do about it

@@ -17,6 +17,7 @@ import (
 	"simrun/reports"
 	"simrun/scenarios"
 	"simrun/scenarios/runner"
+	"simrun/sim/bom"
 	"simrun/sim/plan"
 )
 
@@ -62,6 +63,7 @@ func near(name string, err error) error {
 
 // parseSource reads the text of a plan or scenario file.
 func parseSource(name string, text []byte) (*source, error) {
+	text = []byte(bom.Skip(string(text)))
 	if !hasFields(text) {
 		return nil, fmt.Errorf("%s: the file holds nothing: a plan begins with version, scenario and seed, a scenario with name and about", name)
 	}

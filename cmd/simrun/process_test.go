@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -236,6 +237,36 @@ func TestRunKilledOverAnother(t *testing.T) {
 	p = start(t, "replay", folder)
 	if out, code := p.end(); code != exitOK || !strings.Contains(out, "replayed exactly") || !strings.Contains(p.stderr.String(), "what it recorded is in "+filepath.Join(folder, reports.FolderNew)) {
 		t.Errorf("exit status %d: %s%s", code, out, p.stderr.String())
+	}
+}
+
+// Of two runs into one folder the second is refused, and the first loses nothing by it. If the
+// first is killed, the next one may.
+func TestTwoRunsIntoOneFolder(t *testing.T) {
+	t.Parallel()
+	p, folder := longRun(t)
+	recorded, err := os.ReadFile(filepath.Join(folder, reports.FilePlan))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join("testdata", "tiny.toml")
+	second := start(t, "run", file, "--out", folder)
+	out, code := second.end()
+	want := fmt.Sprintf("simrun: %s: another run (process %d) is writing into the folder; wait until that has ended, or choose another folder (--out)\n", folder, p.cmd.Process.Pid)
+	if code != exitUsage || out != "" || second.stderr.String() != want {
+		t.Errorf("exit status %d: %s%s", code, out, second.stderr.String())
+	}
+	if text, lost := os.ReadFile(filepath.Join(folder, reports.FilePlan)); lost != nil || !bytes.Equal(text, recorded) {
+		t.Errorf("the plan of the first run was changed: %v", lost)
+	}
+	p.signal(syscall.SIGKILL)
+	p.end()
+	third := start(t, "run", file, "--out", folder)
+	if out, code = third.end(); code != exitOK || third.stderr.Len() > 0 {
+		t.Errorf("exit status %d: %s%s", code, out, third.stderr.String())
+	}
+	if _, err := reports.Load(folder); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -30,6 +30,9 @@ was cut off later does not hide what the run has found, but is UNKNOWN by itself
 			case isCut(run.History, err):
 				run.Result = keptResult(args[0], run.History)
 				run.Cut = run.Result == nil
+				if err = run.OneRun(args[0], false); err != nil {
+					return withRemedy(err, args[0])
+				}
 			case err != nil:
 				return withRemedy(err, args[0])
 			}

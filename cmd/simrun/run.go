@@ -40,6 +40,7 @@ func runCommand() *cobra.Command {
 seed inside; --seed runs it under another one. The output folder gets the plan, the history
 while it is recorded, and at the end the verdict, the trace and a page. A folder that holds
 an earlier run keeps it until the new one is whole; till then that is in its subfolder ` + reports.FolderNew + `.
+While a run writes into a folder, another one is refused there.
 An interrupt ends the run early: what was recorded is checked and kept.`,
 		Example: `  simrun run bank --seed 7
   simrun run bank --seed 7 --trace events.txt --trace-from 2s --trace-to 3s
@@ -113,12 +114,13 @@ func (f *runFlags) open(cmd *cobra.Command, src *source, opts *runner.Options) (
 	if src.plan != nil {
 		input = src.name
 	}
-	if left := reports.Unfinished(f.out); left != "" {
-		fmt.Fprintf(cmd.ErrOrStderr(), "simrun: %s, what a run recorded that did not come to its end, gives way\n", left)
-	}
+	left := reports.Unfinished(f.out)
 	folder, err = reports.Create(f.out, input)
 	if err != nil {
 		return nil, nil, err
+	}
+	if left != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "simrun: %s, what a run recorded that did not come to its end, gives way\n", left)
 	}
 	logf, closeLog, err := openLog(f.log, cmd.ErrOrStderr())
 	if err != nil {
@@ -146,7 +148,7 @@ func (s *source) keepsPlan(out string, seed uint64) error {
 // tellUnfinished says where else something was recorded for a folder.
 func tellUnfinished(stderr io.Writer, dir string) {
 	if left := reports.Unfinished(dir); left != "" {
-		fmt.Fprintf(stderr, "simrun: %s is an earlier run; one that was to take its place did not come to its end, and what it recorded is in %s\n", dir, left)
+		fmt.Fprintf(stderr, "simrun: %s is an earlier run; one that is to take its place has not come to its end, and what it recorded is in %s\n", dir, left)
 	}
 }
 
@@ -177,6 +179,7 @@ func tell(w io.Writer, folder *reports.Folder, run *reports.Run, saveErr error) 
 // that could not be written.
 func runInto(folder *reports.Folder, src *source, p *plan.Plan, opts runner.Options) (*reports.Run, error) {
 	text := p.String()
+	defer folder.Discard() // unless it was saved
 	if err := folder.SavePlan(text); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"simrun/faults"
+	"simrun/sim/bom"
 )
 
 // Duration is a time.Duration that is text in plans: "1.5s".
@@ -107,7 +108,7 @@ func (p *Plan) String() string {
 // parse reads a plan of any system.
 func parse(text string) (*Plan, error) {
 	var d document
-	err := toml.NewDecoder(strings.NewReader(text)).DisallowUnknownFields().Decode(&d)
+	err := toml.NewDecoder(strings.NewReader(bom.Skip(text))).DisallowUnknownFields().Decode(&d)
 	var wrong *toml.DecodeError
 	var unknown *toml.StrictMissingError
 	switch {

@@ -48,6 +48,9 @@ func TestPlanText(t *testing.T) {
 	if q, err = s.Parse("plan.toml", s.Plan(math.MaxUint64).String()); err != nil || q.Seed != math.MaxUint64 {
 		t.Errorf("the plan of the largest seed is read as\n%v\n%v", q, err)
 	}
+	if q, err = s.Parse("plan.toml", "\ufeff"+want); err != nil || q.String() != want {
+		t.Errorf("with the mark of an editor it is read as\n%v\n%v", q, err)
+	}
 	if q = p.Clone(); q.String() != want {
 		t.Errorf("copied as\n%s", q)
 	}

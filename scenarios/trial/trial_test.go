@@ -30,7 +30,7 @@ func TestRegister(t *testing.T) { trialtest.Test(t, register()) }
 
 // The step that is left out is found, by a plan that becomes small.
 func TestRegisterWithoutWriteBack(t *testing.T) {
-	small, signature := trialtest.Find(t, register().With("no-write-back", 1), 60)
+	small, signature := trialtest.Find(t, register(), "no-write-back", 60)
 	if signature != "VIOLATION linear not-linearizable" || len(small.Faults) > 0 || small.Operations == 0 || small.Operations > 50 {
 		t.Errorf("%s by\n%s", signature, small)
 	}

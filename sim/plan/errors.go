@@ -11,6 +11,7 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 
 	"simrun/faults"
+	"simrun/sim/bom"
 )
 
 // Error is what is wrong with a plan.
@@ -118,7 +119,7 @@ func keyPath(table string, key unstable.Iterator) string {
 // Locate adds the position of the field that an error names, in the text of the
 // plan. Use it for what is found wrong with a plan after Parse.
 func Locate(file, text string, err *Error) *Error {
-	located := positionsOf(text).locate(&Error{Field: err.Field, Message: err.Message})
+	located := positionsOf(bom.Skip(text)).locate(&Error{Field: err.Field, Message: err.Message})
 	located.File = file
 	return located
 }

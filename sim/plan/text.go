@@ -9,6 +9,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"simrun/faults"
+	"simrun/sim/bom"
 )
 
 // document is the text form of a plan: the sections in the order in which they
@@ -62,7 +63,7 @@ func (p Plan) String() string {
 // Parse reads a plan and validates it. file is its name in errors. The error is
 // an *Error.
 func Parse(file, text string) (Plan, error) {
-	p, err := parse(text)
+	p, err := parse(bom.Skip(text))
 	if err != nil {
 		err.File = file
 		return Plan{}, err

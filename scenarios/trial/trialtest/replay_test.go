@@ -67,7 +67,7 @@ func TestCell(t *testing.T) { trialtest.Test(t, cell()) }
 // A plan that was kept is run again by the test of the system, in a process of its own: the
 // plan says what was left out.
 func TestReplay(t *testing.T) {
-	small, signature := trialtest.Find(t, cell().With("forgetful", 1), 10)
+	small, signature := trialtest.Find(t, cell(), "forgetful", 10)
 	if small.Operations == 0 || small.Operations > 40 || small.Params["forgetful"] != 1 {
 		t.Errorf("%s by\n%s", signature, small)
 	}
@@ -125,6 +125,17 @@ func TestPretended(t *testing.T) {
 		trialtest.Test(t, s)
 	case "forgetful":
 		trialtest.Test(t, cell().With("forgetful", 1))
+	case "panics anyway":
+		s := cell()
+		build := s.Build
+		s.Build = func(t *trial.Trial) {
+			build(t)
+			t.World.AddNode(sim.NodeConfig{Name: "other", Main: func(e *env.Env) func() {
+				e.Sched.After(time.Second, func() { e.Disk.Barrier(nil) })
+				return nil
+			}})
+		}
+		t.Run("find", func(t *testing.T) { trialtest.Find(t, s, "forgetful", 10) })
 	}
 }
 
@@ -152,6 +163,20 @@ func TestSeedsOfEnvironment(t *testing.T) {
 	}
 	if out, passed := pretend(t, "counted", "one-trace", largest...); !passed || strings.Contains(out, "seeds []\n") {
 		t.Errorf("the largest seed, one trace: passed %v\n%s", passed, out)
+	}
+}
+
+// What fails for another reason is no find of the step that is left out, and it is told with its
+// place.
+func TestFindOfSomethingElse(t *testing.T) {
+	out, passed := pretend(t, "panics anyway", "find", "TMPDIR="+t.TempDir())
+	if passed || !strings.Contains(out, "forgetful = 1 is not why seed 0 fails; it also does with 0:") {
+		t.Errorf("passed %v\n%s", passed, out)
+	}
+	want := regexp.MustCompile(`VIOLATION assertion panic: simrun/scenarios/trial/trialtest_test\.TestPretended\.\S+\n +` +
+		`panic: panic at 1s in callback, replay_test\.go:\d+: runtime error: `)
+	if !want.MatchString(out) {
+		t.Errorf("the panic is told otherwise:\n%s", out)
 	}
 }
 

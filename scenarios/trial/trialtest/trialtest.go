@@ -5,8 +5,8 @@
 // runs the plans of many seeds and plans of which parts were taken away, and makes sure that
 // a plan is one trace. Of what fails, a few of each kind leave a folder with plan, history and
 // report, below the folder for temporary files (TMPDIR), and end with the command that runs
-// exactly that again. Find is for the other direction: a step
-// of the protocol that is left out has to be found.
+// exactly that again. Find is for the other direction: a step of the protocol that is left out
+// has to be found, and what is found has to be due to that step.
 //
 // The environment steers it, as it does the tests of scenarios:
 //
@@ -162,17 +162,19 @@ func setFlag(t *testing.T, name, value string) {
 	t.Cleanup(func() { _ = flag.Set(name, before) })
 }
 
-// Find makes sure that one of the first seeds finds what is wrong with a system: its plan
-// says the same after it was a file, and becomes smaller. It returns the smallest, and the
-// signature of what it finds.
-func Find(t *testing.T, s *trial.System, seeds uint64) (smallest *trial.Plan, signature string) {
+// Find makes sure that one of the first seeds finds what is wrong with a system if a parameter
+// is 1 and not what it usually is, so that a step is left out: its plan says the same after it was
+// a file, and becomes smaller; and with the usual value of the parameter, both plans are OK. It
+// returns the smallest, and the signature of what it finds.
+func Find(t *testing.T, s *trial.System, omission string, seeds uint64) (smallest *trial.Plan, signature string) {
 	t.Helper()
+	planted := s.With(omission, 1)
 	if file := os.Getenv("SIM_PLAN"); file != "" {
-		replay(t, s, file)
+		replay(t, planted, file)
 		t.SkipNow()
 	}
 	for seed := range seeds {
-		found := run(t, s, s.Plan(seed))
+		found := run(t, s, planted.Plan(seed))
 		if found.Result.Verdict != checker.Violation {
 			continue
 		}
@@ -180,14 +182,27 @@ func Find(t *testing.T, s *trial.System, seeds uint64) (smallest *trial.Plan, si
 		if err != nil {
 			t.Fatal(err)
 		}
+		wantSound(t, s, omission, p)
 		if again := run(t, s, p); again.Result.TraceHash != found.Result.TraceHash {
 			t.Errorf("trace %v, and %v when read from a file", found.Result.TraceHash, again.Result.TraceHash)
 		}
 		smallest = shrink(t, s, p, found.Result.Signature(), testing.Verbose())
+		wantSound(t, s, omission, smallest)
 		return smallest, found.Result.Signature()
 	}
-	t.Fatalf("%d seeds do not find it", seeds)
+	t.Fatalf("%d seeds do not find %s", seeds, omission)
 	return nil, ""
+}
+
+// wantSound wants a plan that fails to be OK with the usual value of the parameter: what fails
+// anyway has another cause.
+func wantSound(t *testing.T, s *trial.System, omission string, p *trial.Plan) {
+	t.Helper()
+	p = p.Clone()
+	p.Params[omission] = s.Plan(p.Seed).Params[omission]
+	if r := run(t, s, p); r.Result.Verdict != checker.OK {
+		t.Fatalf("%s = 1 is not why seed %d fails; it also does with %d:\n%s", omission, p.Seed, p.Params[omission], describe(t, s, r, ""))
+	}
 }
 
 // shrink returns the smallest plan that fails in the same way, and tells of it if somebody
@@ -271,7 +286,7 @@ func describe(t *testing.T, s *trial.System, r *reports.Run, name string) string
 	return words + "\n" + keep(t, s, r, name)
 }
 
-// keep saves a run that failed, and says how to run it again. The folder has the name, or that
+// keep saves a run that failed, and says how to run it again, or why it could not be saved. The folder has the name, or that
 // of system and seed if there is none.
 func keep(t *testing.T, s *trial.System, r *reports.Run, name string) string {
 	t.Helper()
@@ -287,7 +302,7 @@ func keep(t *testing.T, s *trial.System, r *reports.Run, name string) string {
 		err = folder.Save(r)
 	}
 	if err != nil {
-		t.Fatal(err)
+		return "    it is not kept: " + err.Error() // and told all the same
 	}
 	return fmt.Sprintf("    run it again:     %s\n    make it smaller:  SIM_SHRINK=1 %s\n    look at it:       %s", again, again, filepath.Join(dir, reports.FilePage))
 }
