@@ -35,7 +35,7 @@ func (c *checker) conflicts() {
 				continue // as nearly always, and then it need not be looked at
 			}
 			if a.txn != b.txn && c.ix.heldFrom(b.txn, k.name) < a.commit {
-				c.conflict(int32(i), a, b) //nolint:gosec // fewer than 2^31 keys
+				c.conflict(int32(i), a, b) // fewer than 2^31 keys
 			}
 		}
 	}

@@ -95,7 +95,7 @@ func arrange(h *history.History, wanted func(*history.TxnRecord) bool) *index {
 	ix.collectKeys()
 	writers := make([]int32, len(ix.keys))
 	for t := range ix.txns {
-		ix.addWrites(int32(t), writers) //nolint:gosec // fewer than 2^31 transactions
+		ix.addWrites(int32(t), writers) // fewer than 2^31 transactions
 	}
 	for k := range ix.keys {
 		ix.sortVersions(&ix.keys[k])
@@ -113,7 +113,7 @@ func (ix *index) collectTxns(wanted func(*history.TxnRecord) bool) {
 		if op.Kind != history.Txn || op.Txn == nil || !wanted(op.Txn) {
 			continue
 		}
-		t := txn{op: op, rec: op.Txn, first: int32(ops), dated: op.Txn.CommitTS != 0, lo: op.Txn.CommitTS, hi: op.Txn.CommitTS} //nolint:gosec // fewer than 2^31 operations
+		t := txn{op: op, rec: op.Txn, first: int32(ops), dated: op.Txn.CommitTS != 0, lo: op.Txn.CommitTS, hi: op.Txn.CommitTS} // fewer than 2^31 operations
 		if !t.dated {
 			t.lo, t.hi = t.rec.HeldUntil()+1, math.MaxUint64
 		}
@@ -146,7 +146,7 @@ func (ix *index) collectKeys() {
 	number := func(name string) int32 {
 		id, ok := ix.ids[name]
 		if !ok {
-			id = int32(len(names))     //nolint:gosec // fewer than 2^31 keys
+			id = int32(len(names))     // fewer than 2^31 keys
 			name = strings.Clone(name) // so that all names lie together, which are compared all the time
 			ix.ids[name] = id
 			names, writes = append(names, name), append(writes, 0)
@@ -188,7 +188,7 @@ func (ix *index) sortKeys(names []string, writes []int) {
 	numbers := make([]int32, len(names))
 	for i, name := range slices.Sorted(slices.Values(names)) {
 		met := ix.ids[name]
-		numbers[met], ix.ids[name] = int32(i), int32(i) //nolint:gosec // fewer than 2^31 keys
+		numbers[met], ix.ids[name] = int32(i), int32(i) // fewer than 2^31 keys
 		v, ok := ix.h.Initial[name]
 		versions[0] = version{txn: initial, absent: !ok, value: v}
 		end := 1 + writes[met]

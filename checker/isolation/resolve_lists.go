@@ -113,7 +113,7 @@ func (ix *index) openElements() map[int32]map[string]int32 {
 			}
 		}
 		if len(elements) > 0 {
-			owners[int32(i)] = elements //nolint:gosec // fewer than 2^31 keys
+			owners[int32(i)] = elements // fewer than 2^31 keys
 		}
 	}
 	return owners

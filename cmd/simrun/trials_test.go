@@ -113,7 +113,7 @@ func TestPoolWaits(t *testing.T) {
 			return job{later: true}, true
 		}
 		given++
-		return job{Seed: uint64(given)}, true //nolint:gosec // small
+		return job{Seed: uint64(given)}, true
 	}, func(answer) { answered++ })
 	if err != nil || answered != 6 {
 		t.Errorf("%d answers, error %v: %s", answered, err, stderr.String())

@@ -66,7 +66,7 @@ func (c *Config) tasksMax() int { return 4*c.MaxInflightMsgs + tasksSlack }
 // turnBytesMax bounds what is proposed to a region in one turn, if it is more than
 // one command.
 func (c *Config) turnBytesMax() int {
-	return int(max(c.MaxUncommittedBytes, c.MaxSizePerMsg)) //nolint:gosec // far below that
+	return int(max(c.MaxUncommittedBytes, c.MaxSizePerMsg))
 }
 
 // admits reports whether a peer can take what a message has it write. If not, the
@@ -87,7 +87,7 @@ func (p *peer) admits(m *raftpb.Message) bool {
 	if size == 0 || b.stepped > 0 && b.probe == pr {
 		return true // as many copies as a link has held back say nothing new
 	}
-	if markAppendRefused.Sometimes(uint64(b.bytes+b.stepped) >= p.s.cfg.MaxInflightBytes) { //nolint:gosec // sizes
+	if markAppendRefused.Sometimes(uint64(b.bytes+b.stepped) >= p.s.cfg.MaxInflightBytes) {
 		return false
 	}
 	b.stepped, b.latest, b.probe = b.stepped+size, size, pr
@@ -110,7 +110,7 @@ func (p *peer) growBacklog(size int) {
 	switch most := 0; {
 	case size == 0:
 	case p.isLeader():
-		most = int(cfg.MaxUncommittedBytes) //nolint:gosec // far below that
+		most = int(cfg.MaxUncommittedBytes)
 		if before == 0 {
 			most = max(cfg.turnBytesMax(), cfg.EntrySizeMax) + payloadSlack
 		}
@@ -118,7 +118,7 @@ func (p *peer) growBacklog(size int) {
 			invariant.Fail("raftstore: %s: %d bytes wait for the leader's own disk, %d may", p, b.bytes, most)
 		}
 	default:
-		most = int(cfg.MaxInflightBytes) + b.latest //nolint:gosec // far below that
+		most = int(cfg.MaxInflightBytes) + b.latest
 		if p.merge.catchingUp {
 			most += cfg.EntrySizeMax // the entries come from a command that the store has taken
 		}
@@ -132,7 +132,7 @@ func (p *peer) growBacklog(size int) {
 // overloads reports whether a leader's own disk has no room for proposals of that size.
 func (p *peer) overloads(size int) bool {
 	b := &p.backlog
-	return b.bytes > 0 && uint64(b.bytes+size) > p.s.cfg.MaxUncommittedBytes //nolint:gosec // sizes
+	return b.bytes > 0 && uint64(b.bytes+size) > p.s.cfg.MaxUncommittedBytes
 }
 
 // shrinkBacklog takes leave of a task.
