@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -38,7 +37,7 @@ was cut off later does not hide what the run has found, but is UNKNOWN by itself
 				return withRemedy(err, args[0])
 			}
 			if run.Cut {
-				cutRun(args[0], run, p, checker.Options{Timeout: time.Minute})
+				cutRun(args[0], run, p, checker.Options{})
 			}
 			if err := reports.Open(args[0]).SavePage(run); err != nil {
 				return err

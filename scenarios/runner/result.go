@@ -42,7 +42,7 @@ func (r *run) finish(err error) (*Outcome, error) {
 	replicated := r.cluster.Replication()
 	res.Stats.SetCost(replicated.Proposals, replicated.Messages, h)
 	res.Checkers = append(r.ownResults(h), r.state...)
-	res.Checkers = append(res.Checkers, checker.History(h, checker.Options{Timeout: r.opts.LinearTimeout})...)
+	res.Checkers = append(res.Checkers, checker.History(h, checker.Options{})...)
 	res.Locate(h)
 	r.stateSeen(res)
 	res.Conclude()

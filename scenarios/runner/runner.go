@@ -54,8 +54,6 @@ type Options struct {
 	Interrupted func() bool
 	// Dump, if set, gets the raft logs of all regions at the end of the run.
 	Dump io.Writer
-	// LinearTimeout bounds the search for a linearization, in real time.
-	LinearTimeout time.Duration
 }
 
 // Progress tells how far a run is.
