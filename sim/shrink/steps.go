@@ -32,10 +32,6 @@ func Faults(p *plan.Plan, keep func(i int, f faults.Fault) bool) {
 	p.Faults = reduce.Keep(p.Faults, keep)
 }
 
-// Storm ends the storm of a plan after length, and takes away the faults that begin
-// later.
-func Storm(p *plan.Plan, length time.Duration) { parts().EndStorm(p, length) }
-
 // operations bounds the number of operations. A plan without a bound begins about as
 // many as its rate says.
 func operations() number {
