@@ -190,7 +190,7 @@ func (r *run) prepare(build Builder) error {
 	r.timeline.Now = r.world.Now
 	r.world.OnDisk = func(_ *sim.Node, op disk.Op) { r.timeline.diskOp(op.Complete, diskQueueMax(p)) }
 	r.rec.Observe(r.traceOp)
-	r.watchTrace()
+	r.trace = sim.WatchTrace(r.world, r.opts.Watch, r.opts.Trace, r.opts.TraceFrom, r.opts.TraceTo)
 	r.schedule = faults.NewScheduler(r.world.Kernel, sim.NewInjector(r.world, r.cluster), p.Faults, r.faultEvent)
 	r.watchProgress()
 	return nil
@@ -254,24 +254,6 @@ func (r *run) violate(f checker.Finding) {
 		}
 	}
 	r.findings = append(r.findings, f)
-}
-
-// watchTrace lets whoever wants to see the trace see it.
-func (r *run) watchTrace() {
-	watch := r.opts.Watch
-	if r.opts.Trace != nil {
-		r.trace = sim.NewTraceLines(r.opts.Trace, r.world, r.opts.TraceFrom, r.opts.TraceTo)
-		watch = r.trace.Record
-		if other := r.opts.Watch; other != nil {
-			watch = func(record sim.Record, subject string) {
-				other(record, subject)
-				r.trace.Record(record, subject)
-			}
-		}
-	}
-	if watch != nil {
-		r.world.Trace.Watch(watch)
-	}
 }
 
 // setPhase begins a phase.
