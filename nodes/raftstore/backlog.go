@@ -107,26 +107,29 @@ func (p *peer) growBacklog(size int) {
 	before := b.bytes
 	b.bytes += size
 	b.tasks++
-	switch most := 0; {
-	case size == 0:
-	case p.isLeader():
-		most = int(cfg.MaxUncommittedBytes)
-		if before == 0 {
-			most = max(cfg.turnBytesMax(), cfg.EntrySizeMax) + payloadSlack
-		}
-		if b.bytes > most {
+	if most := p.backlogMax(before); size > 0 && b.bytes > most {
+		if p.isLeader() {
 			invariant.Fail("raftstore: %s: %d bytes wait for the leader's own disk, %d may", p, b.bytes, most)
 		}
-	default:
-		most = int(cfg.MaxInflightBytes) + b.latest
-		if p.merge.catchingUp {
-			most += cfg.EntrySizeMax // the entries come from a command that the store has taken
-		}
-		if b.bytes > most {
-			invariant.Fail("raftstore: %s: %d bytes wait for the disk of a follower, %d may", p, b.bytes, most)
-		}
+		invariant.Fail("raftstore: %s: %d bytes wait for the disk of a follower, %d may", p, b.bytes, most)
 	}
 	cfg.Backlogs.Append.grow(size)
+}
+
+// backlogMax is how many bytes may wait for the disk once a task has joined those before
+// it.
+func (p *peer) backlogMax(before int) int {
+	cfg := &p.s.cfg
+	switch {
+	case p.isLeader() && before == 0:
+		return max(cfg.turnBytesMax(), cfg.EntrySizeMax) + payloadSlack
+	case p.isLeader():
+		return int(cfg.MaxUncommittedBytes)
+	case p.merge.catchingUp: // the entries come from a command that the store has taken
+		return int(cfg.MaxInflightBytes) + p.backlog.latest + cfg.EntrySizeMax
+	default:
+		return int(cfg.MaxInflightBytes) + p.backlog.latest
+	}
 }
 
 // overloads reports whether a leader's own disk has no room for proposals of that size.
