@@ -48,7 +48,7 @@ type wake struct {
 // Go starts a task that belongs to no node, for harness code.
 func (k *Kernel) Go(name string, body func(env.Task)) { k.spawn(nil, name, body) }
 
-func (k *Kernel) spawn(owner *process, name string, body func(env.Task)) *task {
+func (k *Kernel) spawn(owner *process, name string, body func(env.Task)) {
 	t := take(&k.idle)
 	if t.kernel == nil { // a new one
 		t.kernel = k
@@ -65,7 +65,6 @@ func (k *Kernel) spawn(owner *process, name string, body func(env.Task)) *task {
 	t.index = len(*t.peers)
 	*t.peers = append(*t.peers, t)
 	k.schedule(k.now, t)
-	return t
 }
 
 // run is the coroutine: one body after another, until it is cancelled.
