@@ -192,7 +192,7 @@ func (s *Store) LeaderSnapshot(ctx *kvrpcpb.Context) (*RegionSnapshot, *errorpb.
 // read with a guard has one of its own.
 func (p *peer) joinRead(guard []byte) *readRound {
 	if len(guard) > 0 && !p.isLeader() {
-		round := &readRound{context: p.s.readContext(), term: p.term(), replica: true, guard: guard}
+		round := &readRound{context: p.s.name(&p.s.nextRead), term: p.term(), replica: true, guard: guard}
 		p.reads.guarded = append(p.reads.guarded, round)
 		p.s.markDirty(p)
 		return round
@@ -200,7 +200,7 @@ func (p *peer) joinRead(guard []byte) *readRound {
 	if p.reads.next == nil {
 		markWokenByRead.Sometimes(p.asleep())
 		p.stir()
-		p.reads.next = &readRound{context: p.s.readContext(), term: p.term(), replica: !p.isLeader()}
+		p.reads.next = &readRound{context: p.s.name(&p.s.nextRead), term: p.term(), replica: !p.isLeader()}
 		p.s.markDirty(p)
 	} else if !p.reads.next.shared {
 		p.reads.next.shared = true
