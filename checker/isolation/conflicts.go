@@ -77,7 +77,7 @@ func (c *checker) writers(k *key, ws []writer) []writer {
 		return ws // in order already
 	}
 	for _, t := range k.locks {
-		if tx := &c.ix.txns[t]; c.ix.fates[t] == committed && tx.known() {
+		if tx := &c.ix.txns[t]; c.ix.fates[t] == committed && tx.known {
 			ws = append(ws, writer{txn: t, lock: true, commit: tx.lo})
 		}
 	}

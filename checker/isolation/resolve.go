@@ -24,7 +24,7 @@ func (ix *index) resolve() {
 
 func (ix *index) anyOpen() bool {
 	for i := range ix.txns {
-		if t, f := &ix.txns[i], ix.fates[i]; f == open || (f == committed && !t.known() && t.rec.Writes()) {
+		if t, f := &ix.txns[i], ix.fates[i]; f == open || (f == committed && !t.known && t.rec.Writes()) {
 			return true
 		}
 	}
@@ -187,7 +187,7 @@ func (r *resolver) spread(d decision) {
 		if s.k == nil {
 			continue // nobody read it
 		}
-		if t.known() && r.ix.fates[d.txn] == committed {
+		if t.known && r.ix.fates[d.txn] == committed {
 			s.commit(r.ix, d.txn)
 		}
 		from := sort.Search(len(s.doubtful), func(i int) bool { return s.doubtful[i].ts >= d.lo })
