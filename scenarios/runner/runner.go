@@ -134,10 +134,8 @@ func Check(p *plan.Plan) error {
 func checkMessages(p *plan.Plan) error {
 	for i, f := range p.Faults {
 		if kind := f.Degradation.Of; kind != "" && !rpc.KnownMethod(kind) {
-			return &plan.Error{
-				Field:   fmt.Sprintf("schedule.faults[%d]", i),
-				Message: fmt.Sprintf("is aimed at %s, which is no kind of message: write the name of a request, such as KvPrewrite", kind),
-			}
+			return plan.Errorf(fmt.Sprintf("schedule.faults[%d]", i),
+				"is aimed at %s, which is no kind of message: write the name of a request, such as KvPrewrite", kind)
 		}
 	}
 	return nil
