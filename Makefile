@@ -5,8 +5,8 @@ GO      ?= go
 GOBIN   := $(shell $(GO) env GOPATH)/bin
 LINTER  := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 LINT    := $(GOBIN)/golangci-lint
-# Packages in which real goroutines meet: Pebble's under the engine and the disk,
-# worker processes under the command.
+# Packages in which real goroutines meet: Pebble's under the engine and the disk, and so
+# under stores and scenarios.
 RACE    ?= ./sim/... ./nodes/engine/... ./nodes/raftstore/... ./scenarios/...
 FUZZTIME ?= 20s
 BENCH   ?= .

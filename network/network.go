@@ -90,15 +90,14 @@ func (n *Network) Clog(from, to env.Addr) bool {
 	return l.clogs == 1
 }
 
-// Unclog takes one Clog back and reports whether the link runs freely now: it
-// delivers what it held, in the order of arrival, in the same instant.
-func (n *Network) Unclog(from, to env.Addr) bool {
+// Unclog takes one Clog back. A link that runs freely then delivers what it held, in
+// the order of arrival, in the same instant.
+func (n *Network) Unclog(from, to env.Addr) {
 	l := n.link(from, to)
 	l.clogs = max(l.clogs-1, 0)
 	if l.clogs == 0 {
 		l.release()
 	}
-	return l.clogs == 0
 }
 
 // Degrade makes all links worse until Restore takes the same value back.

@@ -16,12 +16,12 @@ func (s *Scenario) checkKinds() error {
 	for i, kind := range s.Faults.Kinds {
 		field := fmt.Sprintf("faults.kinds[%d]", i)
 		if !s.mayHappen(kind) {
-			return wrong(field, "is %v, which no seed can draw: %s", kind, wanted(kind))
+			return plan.Errorf(field, "is %v, which no seed can draw: %s", kind, wanted(kind))
 		}
 		switch kind { //nolint:exhaustive // the others leave the stores as they are
 		case faults.Wipe, faults.Drain, faults.Destroy:
 			if !repairs {
-				return wrong(field, "is %v, which takes a store away, and nobody would replace what it held: set scheduling.interval and scheduling.replica-check", kind)
+				return plan.Errorf(field, "is %v, which takes a store away, and nobody would replace what it held: set scheduling.interval and scheduling.replica-check", kind)
 			}
 		}
 	}

@@ -347,8 +347,8 @@ func faultTargets(t *testing.T) string {
 	var b strings.Builder
 	b.WriteString("| target | whom it means |\n|---|---|\n")
 	for i, meaning := range meanings {
-		name := faults.TargetKind(i + 1).String()       //nolint:gosec // there are a dozen
-		switch kind := faults.TargetKind(i + 1); kind { //nolint:gosec,exhaustive // as above
+		name := faults.TargetKind(i + 1).String()
+		switch kind := faults.TargetKind(i + 1); kind { //nolint:exhaustive // the others are their own names
 		case faults.TargetNode:
 			name = "store1"
 		case faults.TargetLeader, faults.TargetFollower:

@@ -279,17 +279,17 @@ func remedy(text string) string {
 func (s *Scenario) validate() error {
 	switch {
 	case s.Name == "":
-		return wrong("name", "is missing: give the scenario a name")
+		return plan.Errorf("name", "is missing: give the scenario a name")
 	case len(s.Cluster.Stores) == 0 || slices.Min(s.Cluster.Stores) < 1:
-		return wrong("cluster.stores", "must list at least one number of stores, each at least 1")
+		return plan.Errorf("cluster.stores", "must list at least one number of stores, each at least 1")
 	case len(s.Cluster.Replicas) == 0 || slices.Min(s.Cluster.Replicas) > slices.Min(s.Cluster.Stores):
-		return wrong("cluster.replicas", "must list at least one number that is not above the smallest of cluster.stores")
+		return plan.Errorf("cluster.replicas", "must list at least one number that is not above the smallest of cluster.stores")
 	case s.Workload.Prefix == "" && !workload.OwnKeys(s.Workload.Name):
-		return wrong("workload.prefix", "is missing: it is what the workload's keys begin with")
+		return plan.Errorf("workload.prefix", "is missing: it is what the workload's keys begin with")
 	case s.Workload.Prefix != "" && workload.OwnKeys(s.Workload.Name):
-		return wrong("workload.prefix", "stands there, but the workload has keys of its own: leave it out")
+		return plan.Errorf("workload.prefix", "stands there, but the workload has keys of its own: leave it out")
 	case s.Storm.Min <= 0 || s.Storm.Max < s.Storm.Min:
-		return wrong("storm.min", "must be positive and not above storm.max")
+		return plan.Errorf("storm.min", "must be positive and not above storm.max")
 	}
 	ranges := []struct {
 		name string
@@ -302,7 +302,7 @@ func (s *Scenario) validate() error {
 	}
 	for _, f := range ranges {
 		if f.r.Min < 1 || f.r.Max < f.r.Min {
-			return wrong(f.name, ": min is %d and max is %d; min must be at least 1 and not above max", f.r.Min, f.r.Max)
+			return plan.Errorf(f.name, ": min is %d and max is %d; min must be at least 1 and not above max", f.r.Min, f.r.Max)
 		}
 	}
 	if err := s.validateFaults(); err != nil {
@@ -318,7 +318,7 @@ func (s *Scenario) validateFaults() error {
 	}{{"faults.steps", s.Faults.Steps}, {"faults.beside", s.Faults.Beside}} {
 		for i, kind := range list.kinds {
 			if !rpc.KnownMethod(kind) {
-				return wrong(fmt.Sprintf("%s[%d]", list.field, i), "is %s, which is no kind of message: write the name of a request, such as KvPrewrite", kind)
+				return plan.Errorf(fmt.Sprintf("%s[%d]", list.field, i), "is %s, which is no kind of message: write the name of a request, such as KvPrewrite", kind)
 			}
 		}
 	}
@@ -332,16 +332,12 @@ func (s *Scenario) validateFaults() error {
 		var mistake *faults.ConfigError
 		switch {
 		case errors.As(err, &mistake) && mistake.Field == "length":
-			return wrong(bound.field, "%s", mistake.Message)
+			return plan.Errorf(bound.field, "%s", mistake.Message)
 		case errors.As(err, &mistake):
-			return wrong("faults."+mistake.Field, "%s", mistake.Message)
+			return plan.Errorf("faults."+mistake.Field, "%s", mistake.Message)
 		case err != nil:
 			return err
 		}
 	}
 	return nil
-}
-
-func wrong(field, format string, args ...any) error {
-	return &plan.Error{Field: field, Message: fmt.Sprintf(format, args...)}
 }

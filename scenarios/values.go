@@ -83,7 +83,7 @@ func (s *Scenario) checkRegions() error {
 		n    int
 	}{{"min", s.Cluster.Regions.Min}, {"max", s.Cluster.Regions.Max}} {
 		if end.n > most {
-			return wrong("cluster.regions."+end.name, "is %d, but regions begin at keys of the workload, of which there are at most %d: write 1 to %d, or more for workload.keys.max", end.n, most, most)
+			return plan.Errorf("cluster.regions."+end.name, "is %d, but regions begin at keys of the workload, of which there are at most %d: write 1 to %d, or more for workload.keys.max", end.n, most, most)
 		}
 	}
 	return nil

@@ -22,7 +22,6 @@ type entry struct {
 // from last first in bit k-1. An entry moves down at most 63 times.
 type queue struct {
 	last    int64
-	length  int
 	filled  uint64 // bit k-1: bucket k > 0 is not empty
 	head    int    // how much of bucket 0 has been popped
 	buckets [65][]entry
@@ -37,7 +36,6 @@ func (q *queue) push(at int64, e Event) {
 	if k > 0 {
 		q.filled |= 1 << (k - 1)
 	}
-	q.length++
 }
 
 // ready reports whether an event is due by until, and if so moves the earliest
@@ -76,7 +74,6 @@ func (q *queue) pop() entry {
 	e := due[q.head]
 	due[q.head] = entry{}
 	q.head++
-	q.length--
 	if q.head == len(due) { // or bucket 0 would grow while time stands still
 		q.buckets[0] = due[:0]
 		q.head = 0

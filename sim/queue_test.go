@@ -58,8 +58,12 @@ func TestQueueIsAStableMonotoneQueue(t *testing.T) {
 				}
 			},
 			"": func(t *rapid.T) {
-				if q.length != len(model) {
-					t.Fatalf("length %d, want %d", q.length, len(model))
+				n := -q.head
+				for _, bucket := range q.buckets {
+					n += len(bucket)
+				}
+				if n != len(model) {
+					t.Fatalf("length %d, want %d", n, len(model))
 				}
 			},
 		})

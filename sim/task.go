@@ -49,7 +49,7 @@ type wake struct {
 // Go starts a task that belongs to no node, for harness code.
 func (k *Kernel) Go(name string, body func(env.Task)) { k.spawn(nil, name, body) }
 
-func (k *Kernel) spawn(owner *process, name string, body func(env.Task)) *task {
+func (k *Kernel) spawn(owner *process, name string, body func(env.Task)) {
 	t := take(&k.idle)
 	if t.kernel == nil { // a new one
 		t.kernel = k
@@ -66,7 +66,6 @@ func (k *Kernel) spawn(owner *process, name string, body func(env.Task)) *task {
 	t.index = len(*t.peers)
 	*t.peers = append(*t.peers, t)
 	k.schedule(k.now, t, 0)
-	return t
 }
 
 // run is the coroutine: one body after another, until it is cancelled.

@@ -34,6 +34,27 @@ func NewTraceLines(w io.Writer, world *World, from, to time.Duration) *TraceLine
 	return l
 }
 
+// WatchTrace shows the trace of a world to those who want to see it, each of whom may be
+// nil: every record to watch, and lines of those from one instant on and before another,
+// as NewTraceLines has them, to w. The lines are nil without w, and may be closed all the
+// same.
+func WatchTrace(world *World, watch func(r Record, subject string), w io.Writer, from, to time.Duration) *TraceLines {
+	if w == nil {
+		if watch != nil {
+			world.Trace.Watch(watch)
+		}
+		return nil
+	}
+	lines := NewTraceLines(w, world, from, to)
+	world.Trace.Watch(func(r Record, subject string) {
+		if watch != nil {
+			watch(r, subject)
+		}
+		lines.Record(r, subject)
+	})
+	return lines
+}
+
 // Record writes the line of a record: the instant, the node, the kind, and what it
 // is about.
 func (l *TraceLines) Record(r Record, subject string) {

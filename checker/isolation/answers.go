@@ -20,7 +20,7 @@ func (ix *index) collectAnswers() {
 	var walked batches[read]
 	w := walker{ix: ix, seen: visitor{
 		snapshot: func(r read) {
-			r.order = int32(walked.len()) //nolint:gosec // fewer than 2^31 answers
+			r.order = int32(walked.len()) // fewer than 2^31 answers
 			walked.add(r)
 			a.first[r.key+1]++
 		},

@@ -255,7 +255,7 @@ func perturb(t *rapid.T, h *history.History) {
 	op := &h.Ops[rapid.IntRange(0, len(h.Ops)-1).Draw(t, "op")]
 	x := op.Txn
 	top := h.Ops[len(h.Ops)-1].Return + 3
-	ts := rapid.Uint64Range(max(x.StartTS, 3)-2, uint64(top)).Draw(t, "timestamp") //nolint:gosec // small
+	ts := rapid.Uint64Range(max(x.StartTS, 3)-2, uint64(top)).Draw(t, "timestamp")
 	pick := func(what string, n int) int { return rapid.IntRange(0, n-1).Draw(t, what) }
 	own := slices.DeleteFunc(indexes(x.Ops), func(i int) bool { return x.Ops[i].TS == 0 })
 	locks := slices.DeleteFunc(slices.Clone(own), func(i int) bool { return x.Ops[i].Kind != history.TxnLock })

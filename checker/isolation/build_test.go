@@ -68,7 +68,7 @@ func build(txs ...tx) *history.History {
 	for i, t := range txs {
 		op := history.Op{
 			ID: i, Client: 100 + i, Kind: history.Txn, Outcome: t.outcome,
-			Invoke: int64(t.start) * 10, Return: int64(max(t.start+1, t.commit))*10 + 5, //nolint:gosec // small
+			Invoke: int64(t.start) * 10, Return: int64(max(t.start+1, t.commit))*10 + 5,
 			Txn: &history.TxnRecord{
 				StartTS: t.start, CommitTS: t.commit, Ops: t.ops, Newest: t.newest, AsOf: t.asOf,
 				Calculated: t.calculated, Pessimistic: t.pessimistic, Statements: t.statements,

@@ -35,7 +35,7 @@ func (c *checker) conflicts() {
 				continue // as nearly always, and then it need not be looked at
 			}
 			if a.txn != b.txn && c.ix.heldFrom(b.txn, k.name) < a.commit {
-				c.conflict(int32(i), a, b) //nolint:gosec // fewer than 2^31 keys
+				c.conflict(int32(i), a, b) // fewer than 2^31 keys
 			}
 		}
 	}
@@ -77,7 +77,7 @@ func (c *checker) writers(k *key, ws []writer) []writer {
 		return ws // in order already
 	}
 	for _, t := range k.locks {
-		if tx := &c.ix.txns[t]; c.ix.fates[t] == committed && tx.known() {
+		if tx := &c.ix.txns[t]; c.ix.fates[t] == committed && tx.known {
 			ws = append(ws, writer{txn: t, lock: true, commit: tx.lo})
 		}
 	}

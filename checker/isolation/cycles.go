@@ -137,7 +137,7 @@ func (c *cycles) see() bool {
 func (c *cycles) walk(seen visitor) {
 	w := walker{ix: c.ix, seen: seen}
 	for t := range c.ix.txns {
-		if t := int32(t); c.trusted(t) { //nolint:gosec // fewer than 2^31 transactions
+		if t := int32(t); c.trusted(t) { // fewer than 2^31 transactions
 			w.walk(t)
 		}
 	}
@@ -171,7 +171,7 @@ func (c *cycles) depend() {
 		}
 	}
 	for i := range c.orders {
-		o, key := &c.orders[i], int32(i) //nolint:gosec // fewer than 2^31 keys
+		o, key := &c.orders[i], int32(i) // fewer than 2^31 keys
 		if o.unclear != "" {
 			continue
 		}

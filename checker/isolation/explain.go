@@ -34,7 +34,7 @@ func newLookup(ix *index) *lookup {
 				continue
 			}
 			k := ix.keyOf(t, j)
-			w := write{txn: int32(i), found: op.Value != nil, last: true} //nolint:gosec // fewer than 2^31
+			w := write{txn: int32(i), found: op.Value != nil, last: true} // fewer than 2^31
 			if op.Value != nil {
 				w.value = *op.Value
 			}
@@ -120,7 +120,7 @@ func (c *checker) nobodys(key int32, value string) (e string, of bool) {
 func (c *checker) unjudgedLists() (n int, example string) {
 	for i := range c.ix.keys {
 		k, a := &c.ix.keys[i], &c.ix.answers
-		if (a.first[i] < a.first[i+1] && k.unjudged()) || c.passed[int32(i)] { //nolint:gosec // fewer than 2^31 keys
+		if (a.first[i] < a.first[i+1] && k.unjudged()) || c.passed[int32(i)] { // fewer than 2^31 keys
 			if n++; n == 1 {
 				example = k.name
 			}
@@ -293,7 +293,7 @@ func (c *checker) fork(r *read, d int32, other sight) (int32, bool) {
 	mine, others := &c.ix.keys[r.key], &c.ix.keys[other.key]
 	byD, byOther := mine.versionOf(d), others.versionOf(other.writer)
 	for i := range c.ix.txns {
-		t := int32(i) //nolint:gosec // fewer than 2^31 transactions
+		t := int32(i) // fewer than 2^31 transactions
 		if t == r.txn || t == d || t == other.writer {
 			continue
 		}

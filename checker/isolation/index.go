@@ -42,14 +42,12 @@ type txn struct {
 	op    *history.Op
 	rec   *history.TxnRecord
 	first int32 // index of its first operation in opKeys
-	dated bool  // the record has the commit timestamp
+	known bool  // the record has the commit timestamp
 	// lo and hi bound the commit timestamp, and are equal if the record has it. Otherwise
 	// answers bring them closer: hi is where its writes were there, lo is above its locks,
 	// and above what its writes have replaced.
 	lo, hi uint64
 }
-
-func (t *txn) known() bool { return t.dated }
 
 // initial is the number of the transaction that wrote the initial state.
 const initial = -1
@@ -95,7 +93,7 @@ func arrange(h *history.History, wanted func(*history.TxnRecord) bool) *index {
 	ix.collectKeys()
 	writers := make([]int32, len(ix.keys))
 	for t := range ix.txns {
-		ix.addWrites(int32(t), writers) //nolint:gosec // fewer than 2^31 transactions
+		ix.addWrites(int32(t), writers) // fewer than 2^31 transactions
 	}
 	for k := range ix.keys {
 		ix.sortVersions(&ix.keys[k])
@@ -113,8 +111,8 @@ func (ix *index) collectTxns(wanted func(*history.TxnRecord) bool) {
 		if op.Kind != history.Txn || op.Txn == nil || !wanted(op.Txn) {
 			continue
 		}
-		t := txn{op: op, rec: op.Txn, first: int32(ops), dated: op.Txn.CommitTS != 0, lo: op.Txn.CommitTS, hi: op.Txn.CommitTS} //nolint:gosec // fewer than 2^31 operations
-		if !t.dated {
+		t := txn{op: op, rec: op.Txn, first: int32(ops), known: op.Txn.CommitTS != 0, lo: op.Txn.CommitTS, hi: op.Txn.CommitTS} // fewer than 2^31 operations
+		if !t.known {
 			t.lo, t.hi = t.rec.HeldUntil()+1, math.MaxUint64
 		}
 		ix.txns = append(ix.txns, t)
@@ -146,7 +144,7 @@ func (ix *index) collectKeys() {
 	number := func(name string) int32 {
 		id, ok := ix.ids[name]
 		if !ok {
-			id = int32(len(names))     //nolint:gosec // fewer than 2^31 keys
+			id = int32(len(names))     // fewer than 2^31 keys
 			name = strings.Clone(name) // so that all names lie together, which are compared all the time
 			ix.ids[name] = id
 			names, writes = append(names, name), append(writes, 0)
@@ -167,7 +165,7 @@ func (ix *index) collectKeys() {
 					number(op.Pairs[p].Key)
 				}
 			}
-			if op.Kind.Writes() && t.known() && ix.fates[i] != aborted {
+			if op.Kind.Writes() && t.known && ix.fates[i] != aborted {
 				writes[id]++
 			}
 			ix.opKeys[int(t.first)+j] = id
@@ -188,7 +186,7 @@ func (ix *index) sortKeys(names []string, writes []int) {
 	numbers := make([]int32, len(names))
 	for i, name := range slices.Sorted(slices.Values(names)) {
 		met := ix.ids[name]
-		numbers[met], ix.ids[name] = int32(i), int32(i) //nolint:gosec // fewer than 2^31 keys
+		numbers[met], ix.ids[name] = int32(i), int32(i) // fewer than 2^31 keys
 		v, ok := ix.h.Initial[name]
 		versions[0] = version{txn: initial, absent: !ok, value: v}
 		end := 1 + writes[met]
@@ -225,7 +223,7 @@ func (ix *index) addWrites(n int32, writers []int32) {
 			continue
 		}
 		versions := &k.versions
-		if !t.known() {
+		if !t.known {
 			versions = &k.floating
 		}
 		if writers[id] == n+1 {
@@ -237,7 +235,7 @@ func (ix *index) addWrites(n int32, writers []int32) {
 		}
 		k.lists = k.lists || op.Kind == history.TxnAppend
 		k.plain = k.plain || op.Kind != history.TxnAppend
-		k.unsure = k.unsure || ix.fates[n] == open || !t.known()
+		k.unsure = k.unsure || ix.fates[n] == open || !t.known
 	}
 }
 

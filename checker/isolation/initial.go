@@ -65,7 +65,7 @@ func (ix *index) learnInitial() {
 	}
 	l := newLearner(ix)
 	for i := range ix.keys {
-		number := int32(i) //nolint:gosec // fewer than 2^31 keys
+		number := int32(i) // fewer than 2^31 keys
 		switch k := &ix.keys[i]; {
 		case !k.free:
 		case k.lists:
@@ -144,6 +144,6 @@ func (c *cycles) learnInitial() {
 	}})
 	for i := range c.ix.keys {
 		k := &c.ix.keys[i]
-		k.free = k.free && (k.lists || asked[int32(i)]) //nolint:gosec // fewer than 2^31 keys
+		k.free = k.free && (k.lists || asked[int32(i)]) // fewer than 2^31 keys
 	}
 }

@@ -89,7 +89,7 @@ func (m *model) lockingStep(r *running, k string, list bool, n int) bool {
 
 // statement draws a timestamp for a statement.
 func (m *model) statement(r *running) uint64 {
-	invoke := int64(m.tick()) //nolint:gosec // small
+	invoke := int64(m.tick())
 	ts := m.tick()
 	r.op.Txn.Statements = append(r.op.Txn.Statements, history.Statement{TS: ts, Invoke: invoke})
 	return ts

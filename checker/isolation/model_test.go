@@ -183,7 +183,7 @@ func (m *model) commit(r *running) {
 		m.locks.record(r, c)
 	}
 	m.locks.release(r)
-	r.op.Return = int64(m.tick()) //nolint:gosec // small
+	r.op.Return = int64(m.tick())
 }
 
 func (m *model) committed(r *running, c uint64) {
@@ -226,7 +226,7 @@ func (m *model) run(n, clients, ops int) *history.History {
 			m.finish(h, active, c)
 		case r == nil:
 			active[c] = &running{writes: map[string]modelVersion{}, left: 1 + src.intN(ops), op: history.Op{
-				ID: begun, Client: c, Kind: history.Txn, Invoke: int64(m.tick()), Txn: &history.TxnRecord{StartTS: m.tick()}, //nolint:gosec // small
+				ID: begun, Client: c, Kind: history.Txn, Invoke: int64(m.tick()), Txn: &history.TxnRecord{StartTS: m.tick()},
 			}}
 			m.locks.draw(src, active[c])
 			begun++

@@ -180,7 +180,7 @@ func (n *newest) prepare() {
 	}
 	for t := range n.ix.txns {
 		if !n.ix.txns[t].rec.Writes() { // what the others read may be their own
-			n.answered(int32(t)) //nolint:gosec // fewer than 2^31 transactions
+			n.answered(int32(t)) // fewer than 2^31 transactions
 		}
 	}
 	for _, s := range n.keys {

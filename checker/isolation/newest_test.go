@@ -367,7 +367,7 @@ func newestHistory(t *rapid.T, vague bool) *history.History {
 		}
 		op := history.Op{
 			Kind: history.Txn, Outcome: history.OK, Invoke: draw - 1 - n("before", 18), Return: at + 1 + n("answer", 60),
-			Txn: &history.TxnRecord{StartTS: uint64(draw), CommitTS: uint64(commit), Ops: []history.TxnOp{w("x", value)}}, //nolint:gosec // small
+			Txn: &history.TxnRecord{StartTS: uint64(draw), CommitTS: uint64(commit), Ops: []history.TxnOp{w("x", value)}},
 		}
 		switch rapid.IntRange(0, 6).Draw(t, "outcome") {
 		case 0:

@@ -149,7 +149,7 @@ func (ix *index) ownElements(orders []order) {
 				if _, dup := o.owners[e]; dup {
 					o.unclear = "has an element that was appended twice"
 				}
-				o.owners[e] = int32(t) //nolint:gosec // fewer than 2^31 transactions
+				o.owners[e] = int32(t) // fewer than 2^31 transactions
 			}
 		}
 	}

@@ -35,7 +35,7 @@ func (c *checker) timestamps() {
 	stamps := make([]stamp, 0, 2*len(c.ix.txns))
 	for i := range c.ix.txns {
 		t := &c.ix.txns[i]
-		n := int32(i) //nolint:gosec // fewer than 2^31 transactions
+		n := int32(i) // fewer than 2^31 transactions
 		if t.rec.AsOf {
 			continue // it was given to somebody else
 		}
@@ -145,7 +145,7 @@ func (ix *index) byInvoke() []begun {
 	all := make([]begun, len(ix.txns))
 	for i := range ix.txns {
 		op := ix.txns[i].op
-		all[i] = begun{op.Invoke, op.ID, int32(i)} //nolint:gosec // fewer than 2^31 transactions
+		all[i] = begun{op.Invoke, op.ID, int32(i)} // fewer than 2^31 transactions
 	}
 	slices.SortStableFunc(all, func(a, b begun) int {
 		if c := cmp.Compare(a.invoke, b.invoke); c != 0 {

@@ -24,7 +24,7 @@ func (ix *index) resolve() {
 
 func (ix *index) anyOpen() bool {
 	for i := range ix.txns {
-		if t, f := &ix.txns[i], ix.fates[i]; f == open || (f == committed && !t.known() && t.rec.Writes()) {
+		if t, f := &ix.txns[i], ix.fates[i]; f == open || (f == committed && !t.known && t.rec.Writes()) {
 			return true
 		}
 	}
@@ -78,7 +78,7 @@ func newResolver(ix *index) *resolver {
 			if s.k == nil {
 				*s = ix.newShelf(k)
 			}
-			a := answer{read: *rd, n: int32(n)} //nolint:gosec // fewer than 2^31 versions
+			a := answer{read: *rd, n: int32(n)} // fewer than 2^31 versions
 			if r.look(&a); r.tells(&a) {
 				answers.add(a)
 			}
@@ -110,7 +110,7 @@ func (r *resolver) tells(a *answer) bool {
 func (r *resolver) list() {
 	var seen, unseen, over []int32
 	for i := range r.answers {
-		a, at := &r.answers[i], int32(i) //nolint:gosec // fewer than 2^31 answers
+		a, at := &r.answers[i], int32(i) // fewer than 2^31 answers
 		if a.single {
 			seen = append(seen, at)
 		}
@@ -138,7 +138,7 @@ func (r *resolver) sort(answers *batches[answer]) {
 	all := make([]placed, answers.len())
 	for i := range all {
 		a := answers.at(i)
-		all[i] = placed{a.ts, a.order, int32(i)} //nolint:gosec // fewer than 2^31 answers
+		all[i] = placed{a.ts, a.order, int32(i)} // fewer than 2^31 answers
 	}
 	slices.SortFunc(all, func(a, b placed) int {
 		if c := cmp.Compare(a.ts, b.ts); c != 0 {
@@ -187,7 +187,7 @@ func (r *resolver) spread(d decision) {
 		if s.k == nil {
 			continue // nobody read it
 		}
-		if t.known() && r.ix.fates[d.txn] == committed {
+		if t.known && r.ix.fates[d.txn] == committed {
 			s.commit(r.ix, d.txn)
 		}
 		from := sort.Search(len(s.doubtful), func(i int) bool { return s.doubtful[i].ts >= d.lo })

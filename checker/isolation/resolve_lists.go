@@ -26,7 +26,7 @@ func (ix *index) resolveLists() {
 			return // a plain write may have taken elements away
 		}
 		for _, t := range elements {
-			if _, ok := present[t]; !ok && ix.txns[t].known() && ix.txns[t].lo <= r.ts && t != r.txn {
+			if _, ok := present[t]; !ok && ix.txns[t].known && ix.txns[t].lo <= r.ts && t != r.txn {
 				missed[t] = struct{}{}
 			}
 		}
@@ -48,7 +48,7 @@ func (ix *index) see(n int32, ts uint64) bool {
 		return false
 	}
 	ix.fates[n] = committed
-	if t := &ix.txns[n]; !t.known() {
+	if t := &ix.txns[n]; !t.known {
 		t.hi = t.hiIfSeen(ts)
 	}
 	return true
@@ -57,7 +57,7 @@ func (ix *index) see(n int32, ts uint64) bool {
 // news says whether see would learn something.
 func (ix *index) news(n int32, ts uint64) bool {
 	t := &ix.txns[n]
-	return ix.fates[n] != committed || !t.known() && t.hiIfSeen(ts) != t.hi
+	return ix.fates[n] != committed || !t.known && t.hiIfSeen(ts) != t.hi
 }
 
 // hiIfSeen returns the bound of a commit timestamp that is not known, of something that
@@ -69,7 +69,7 @@ func (t *txn) hiIfSeen(ts uint64) uint64 { return min(t.hi, max(ts, t.lo)) }
 // then some answer is wrong, whatever is concluded.
 func (ix *index) above(n int32, ts uint64) bool {
 	t := &ix.txns[n]
-	if t.known() || ts < t.lo || ts >= t.hi {
+	if t.known || ts < t.lo || ts >= t.hi {
 		return false
 	}
 	t.lo = ts + 1
@@ -94,7 +94,7 @@ func (ix *index) openElements() map[int32]map[string]int32 {
 				for e := range strings.FieldsSeq(v.value) {
 					_, dup := elements[e]
 					_, doubt := unsure[e]
-					mine := v.txn != initial && (ix.fates[v.txn] == open || !ix.txns[v.txn].known())
+					mine := v.txn != initial && (ix.fates[v.txn] == open || !ix.txns[v.txn].known)
 					k.vague = k.vague || dup && (doubt || mine)
 					if mine {
 						unsure[e] = struct{}{}
@@ -108,12 +108,12 @@ func (ix *index) openElements() map[int32]map[string]int32 {
 			}
 		}
 		for e, t := range elements {
-			if t == shared || (ix.fates[t] != open && ix.txns[t].known()) {
+			if t == shared || (ix.fates[t] != open && ix.txns[t].known) {
 				delete(elements, e)
 			}
 		}
 		if len(elements) > 0 {
-			owners[int32(i)] = elements //nolint:gosec // fewer than 2^31 keys
+			owners[int32(i)] = elements // fewer than 2^31 keys
 		}
 	}
 	return owners

@@ -108,7 +108,7 @@ func tangle(t *rapid.T, ties bool) *history.History {
 		if !ties {
 			at = 64*at + i
 		}
-		return uint64(at) //nolint:gosec // small
+		return uint64(at)
 	}
 	value := func() *string {
 		if v := rapid.IntRange(0, 3).Draw(t, "value"); v > 0 {
@@ -153,7 +153,7 @@ func TestResolveEqualsNaive(t *testing.T) {
 		for i := range got.txns {
 			g, w := &got.txns[i], &want.ix.txns[i]
 			if f, fw := got.fates[i], want.ix.fates[i]; f != fw || g.lo != w.lo || g.hi != w.hi {
-				t.Fatalf("%s: fate %d, commit in [%d, %d], and naively %d, [%d, %d]", got.name(int32(i)), f, g.lo, g.hi, fw, w.lo, w.hi) //nolint:gosec // small
+				t.Fatalf("%s: fate %d, commit in [%d, %d], and naively %d, [%d, %d]", got.name(int32(i)), f, g.lo, g.hi, fw, w.lo, w.hi)
 			}
 		}
 	})
@@ -184,7 +184,7 @@ func chain(n int, against bool) *history.History {
 	add := func(o history.Outcome, start, commit int, ops ...history.TxnOp) {
 		h.Ops = append(h.Ops, history.Op{
 			ID: len(h.Ops), Client: len(h.Ops), Kind: history.Txn, Return: 1 << 50, Outcome: o,
-			Txn: &history.TxnRecord{StartTS: uint64(start), CommitTS: uint64(commit), Ops: ops}, //nolint:gosec // small
+			Txn: &history.TxnRecord{StartTS: uint64(start), CommitTS: uint64(commit), Ops: ops},
 		})
 	}
 	op := func(kind history.TxnKind, i int, v *string) history.TxnOp {
@@ -216,13 +216,13 @@ func hot(n int, pick func(i int) int) *history.History {
 	for i := range n {
 		v := fmt.Sprint(i)
 		h.Ops = append(h.Ops, history.Op{ID: i, Client: i, Kind: history.Txn, Return: 1 << 50, Outcome: history.Unknown, Txn: &history.TxnRecord{
-			StartTS: uint64(10 + 2*i), CommitTS: uint64(11 + 2*i), Ops: []history.TxnOp{{Kind: history.TxnWrite, Key: "k", Value: &v}}, //nolint:gosec // small
+			StartTS: uint64(10 + 2*i), CommitTS: uint64(11 + 2*i), Ops: []history.TxnOp{{Kind: history.TxnWrite, Key: "k", Value: &v}},
 		}})
 	}
 	for i := range n {
 		v := fmt.Sprint(pick(i))
 		h.Ops = append(h.Ops, history.Op{ID: n + i, Client: n + i, Kind: history.Txn, Return: 1 << 50, Outcome: history.OK, Txn: &history.TxnRecord{
-			StartTS: uint64(20 + 2*n + i), Ops: []history.TxnOp{{Kind: history.TxnRead, Key: "k", Value: &v}}, //nolint:gosec // small
+			StartTS: uint64(20 + 2*n + i), Ops: []history.TxnOp{{Kind: history.TxnRead, Key: "k", Value: &v}},
 		}})
 	}
 	return h
@@ -246,7 +246,7 @@ func TestChainTakesLinearWork(t *testing.T) {
 		}
 		for i := range ix.txns {
 			if op := ix.txns[i].op; op.Outcome == history.Unknown && len(op.Txn.Ops) == 2 && ix.fates[i] != committed {
-				t.Fatalf("against the order %v: %s is not known to be committed", against, ix.name(int32(i))) //nolint:gosec // small
+				t.Fatalf("against the order %v: %s is not known to be committed", against, ix.name(int32(i)))
 			}
 		}
 		if got := Check(h); got.Verdict != verdict.OK {

@@ -16,7 +16,7 @@ func rising[T cmp.Ordered](list []T) []int32 {
 	}
 	all := make([]placed, len(list))
 	for i, what := range list {
-		all[i] = placed{what, int32(i)} //nolint:gosec // fewer than 2^31
+		all[i] = placed{what, int32(i)} // fewer than 2^31
 	}
 	slices.SortFunc(all, func(a, b placed) int {
 		if c := cmp.Compare(a.what, b.what); c != 0 {

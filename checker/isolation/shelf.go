@@ -41,7 +41,7 @@ type holders struct {
 func (ix *index) newShelf(k *key) shelf {
 	s := shelf{k: k, holders: map[content]*holders{}}
 	for i := range k.versions {
-		v, at := &k.versions[i], int32(i) //nolint:gosec // fewer than 2^31 versions
+		v, at := &k.versions[i], int32(i) // fewer than 2^31 versions
 		switch ix.fateOf(v) {
 		case committed:
 			s.committed = append(s.committed, at)
@@ -54,7 +54,7 @@ func (ix *index) newShelf(k *key) shelf {
 	}
 	for i := range k.floating {
 		h := s.holding(k.floating[i].content())
-		h.floating = append(h.floating, int32(i)) //nolint:gosec // as above
+		h.floating = append(h.floating, int32(i))
 	}
 	return s
 }
@@ -83,7 +83,7 @@ func (s *shelf) commit(ix *index, n int32) {
 	for s.k.versions[at].txn != n {
 		at++ // the same timestamp was given twice
 	}
-	place := int32(at) //nolint:gosec // as above
+	place := int32(at)
 	if i, found := slices.BinarySearch(s.committed, place); !found {
 		s.committed = slices.Insert(s.committed, i, place)
 	}

@@ -125,7 +125,7 @@ type linker func(from, to int32, kind dependency, order int32, phantom bool)
 func (g *graph) draw(add func(from int32, e edge)) {
 	g.vague = 0
 	for i := range g.ix.keys {
-		k, number := &g.ix.keys[i], int32(i) //nolint:gosec // fewer than 2^31 keys
+		k, number := &g.ix.keys[i], int32(i) // fewer than 2^31 keys
 		link := func(from, to int32, kind dependency, order int32, phantom bool) {
 			if from != initial && from != to {
 				add(from, edge{to: to, key: number, order: order, kind: kind, phantom: phantom})
@@ -188,14 +188,14 @@ func (g *graph) addRealTime() {
 	var ended []int32
 	for t := range ix.txns {
 		if ix.fates[t] == committed && ix.txns[t].op.Outcome == history.OK {
-			ended = append(ended, int32(t)) //nolint:gosec // fewer than 2^31 transactions
+			ended = append(ended, int32(t)) // fewer than 2^31 transactions
 		}
 	}
 	slices.SortStableFunc(ended, func(a, b int32) int { return cmp.Compare(ix.txns[a].op.Return, ix.txns[b].op.Return) })
-	first := int32(len(g.edges)) //nolint:gosec // as above
+	first := int32(len(g.edges))
 	g.edges = append(g.edges, make([][]edge, len(ended))...)
 	for i, t := range ended {
-		instant := first + int32(i) //nolint:gosec // as above
+		instant := first + int32(i)
 		g.edges[t] = append(g.edges[t], edge{to: instant, kind: rt})
 		if i+1 < len(ended) {
 			g.edges[instant] = append(g.edges[instant], edge{to: instant + 1, kind: rt})
@@ -207,8 +207,8 @@ func (g *graph) addRealTime() {
 		}
 		before, _ := slices.BinarySearchFunc(ended, ix.txns[t].op.Invoke, func(e int32, invoke int64) int { return cmp.Compare(ix.txns[e].op.Return, invoke) })
 		if before > 0 {
-			instant := first + int32(before-1)                                        //nolint:gosec // as above
-			g.edges[instant] = append(g.edges[instant], edge{to: int32(t), kind: rt}) //nolint:gosec // as above
+			instant := first + int32(before-1)
+			g.edges[instant] = append(g.edges[instant], edge{to: int32(t), kind: rt})
 		}
 	}
 }
@@ -220,7 +220,7 @@ func (g *graph) components() [][]int32 {
 	s := tarjan{g: g, index: make([]int32, len(g.edges)), low: make([]int32, len(g.edges)), on: make([]bool, len(g.edges))}
 	for v := range g.edges {
 		if s.index[v] == 0 {
-			s.visit(int32(v)) //nolint:gosec // fewer than 2^31 transactions
+			s.visit(int32(v)) // fewer than 2^31 transactions
 		}
 	}
 	slices.SortFunc(s.found, func(a, b []int32) int { return int(a[0]) - int(b[0]) })

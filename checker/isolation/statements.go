@@ -31,7 +31,7 @@ func (c *checker) statements(byReturn []int32) {
 		if len(t.rec.Statements) == 0 {
 			continue
 		}
-		n := int32(i) //nolint:gosec // fewer than 2^31 transactions
+		n := int32(i) // fewer than 2^31 transactions
 		before := stamp{ts: t.rec.StartTS, txn: n}
 		for _, s := range t.rec.Statements {
 			now := stamp{ts: s.TS, txn: n, kind: statementStamp}

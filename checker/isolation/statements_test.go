@@ -13,7 +13,7 @@ import (
 // stated gives a transaction statements, as timestamp, invocation, timestamp, ...
 func (t tx) stated(pairs ...int) tx {
 	for i := 0; i < len(pairs); i += 2 {
-		t.statements = append(t.statements, history.Statement{TS: uint64(pairs[i]), Invoke: int64(pairs[i+1])}) //nolint:gosec // small
+		t.statements = append(t.statements, history.Statement{TS: uint64(pairs[i]), Invoke: int64(pairs[i+1])})
 	}
 	return t
 }
@@ -129,7 +129,7 @@ func TestStatementsOfUnknownInstants(t *testing.T) {
 		{[]tx{ok(10, 0, r("x", ""))}, ""},
 	} {
 		for i := range c.txs {
-			c.txs[i].start += uint64(i) //nolint:gosec // small
+			c.txs[i].start += uint64(i)
 		}
 		got := isolation.Check(build(c.txs...))
 		if got.Verdict != verdict.OK || !strings.HasPrefix(got.Reason, c.want) || (c.want == "") != (got.Reason == "") {

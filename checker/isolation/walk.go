@@ -179,10 +179,10 @@ func (w *walker) scan(j int, op *history.TxnOp) {
 			next++
 		}
 		if next < len(op.Pairs) && op.Pairs[next].Key == name {
-			w.read(j, int32(i), &op.Pairs[next].Value, true) //nolint:gosec // fewer than 2^31 keys
+			w.read(j, int32(i), &op.Pairs[next].Value, true) // fewer than 2^31 keys
 			next++
 		} else {
-			w.read(j, int32(i), nil, true) //nolint:gosec // as above
+			w.read(j, int32(i), nil, true)
 		}
 		return true
 	}

@@ -53,7 +53,7 @@ func (o *object) model(anyInit bool) porcupine.Model {
 		},
 		Hash: func(s any) uint64 {
 			st := s.(state)
-			return (uint64(uint32(st.value)) + st.sum) * 0x9e3779b97f4a7c15 //nolint:gosec // a hash
+			return (uint64(uint32(st.value)) + st.sum) * 0x9e3779b97f4a7c15
 		},
 		DescribeOperation: func(input, _ any) string { return describe(input.(*call)) },
 		DescribeState:     func(s any) string { return o.describeState(s.(state)) },

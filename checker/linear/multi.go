@@ -157,7 +157,7 @@ func (m *multi) describe(packed string) string {
 func pack(values []int32) string {
 	b := make([]byte, 0, 4*len(values))
 	for _, v := range values {
-		b = binary.LittleEndian.AppendUint32(b, uint32(v)) //nolint:gosec // taken apart again in unpack
+		b = binary.LittleEndian.AppendUint32(b, uint32(v)) // taken apart again in unpack
 	}
 	return string(b)
 }
@@ -165,7 +165,7 @@ func pack(values []int32) string {
 func unpack(s string) []int32 {
 	values := make([]int32, len(s)/4)
 	for i := range values {
-		values[i] = int32(binary.LittleEndian.Uint32([]byte(s[4*i : 4*i+4]))) //nolint:gosec // made in pack
+		values[i] = int32(binary.LittleEndian.Uint32([]byte(s[4*i : 4*i+4]))) // made in pack
 	}
 	return values
 }

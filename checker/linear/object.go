@@ -62,7 +62,7 @@ func (in *interner) id(v *string) int32 {
 	}
 	id, ok := in.ids[*v]
 	if !ok {
-		id = int32(len(in.text)) //nolint:gosec // a history has fewer than 2^31 values
+		id = int32(len(in.text)) // a history has fewer than 2^31 values
 		in.ids[*v] = id
 		in.text = append(in.text, *v)
 	}

@@ -243,7 +243,7 @@ func (t *storedTable) entry(index *storedIndex, handle int64) (key, value string
 	for _, place := range index.Columns {
 		c := &t.Columns[place]
 		if place == t.PrimaryKey {
-			b.Write(integerDatum(c.Unsigned, uint64(handle))) //nolint:gosec // the same bits
+			b.Write(integerDatum(c.Unsigned, uint64(handle))) // the same bits
 			continue
 		}
 		cell, ok := t.rows[handle][c.ID]
@@ -262,8 +262,8 @@ func (t *storedTable) entry(index *storedIndex, handle int64) (key, value string
 		b.Write(datum)
 	}
 	if distinct {
-		return b.String(), string(binary.BigEndian.AppendUint64(nil, uint64(handle))), nil //nolint:gosec // the same bits
+		return b.String(), string(binary.BigEndian.AppendUint64(nil, uint64(handle))), nil // the same bits
 	}
-	b.Write(integerDatum(false, uint64(handle))) //nolint:gosec // the same bits
+	b.Write(integerDatum(false, uint64(handle))) // the same bits
 	return b.String(), "0", nil
 }

@@ -126,11 +126,11 @@ func (f *fields) compact() []byte {
 // count reads the length of a list of elements of at least size bytes each.
 func (f *fields) count(size int) int {
 	n := f.uvarint()
-	if n > uint64(len(f.b)/size) { //nolint:gosec // a length is not negative
+	if n > uint64(len(f.b)/size) { // a length is not negative
 		f.fail(errCut)
 		return 0
 	}
-	return int(n) //nolint:gosec // bounded above
+	return int(n) // bounded above
 }
 
 // lock is a decoded lock record.

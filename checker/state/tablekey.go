@@ -133,12 +133,12 @@ func takeInt(b string) (v int64, rest string, err error) {
 	if len(b) < 8 {
 		return 0, "", errCut
 	}
-	return int64(binary.BigEndian.Uint64([]byte(b[:8])) ^ 1<<63), b[8:], nil //nolint:gosec // the same bits
+	return int64(binary.BigEndian.Uint64([]byte(b[:8])) ^ 1<<63), b[8:], nil // the same bits
 }
 
 // flipped is the inverse of takeInt.
 func flipped(v int64) []byte {
-	return binary.BigEndian.AppendUint64(nil, uint64(v)^1<<63) //nolint:gosec // the same bits
+	return binary.BigEndian.AppendUint64(nil, uint64(v)^1<<63) // the same bits
 }
 
 // integerDatum returns an integer as it stands in the key of an index.
@@ -146,7 +146,7 @@ func integerDatum(unsigned bool, bits uint64) []byte {
 	if unsigned {
 		return binary.BigEndian.AppendUint64([]byte{4}, bits)
 	}
-	return append([]byte{3}, flipped(int64(bits))...) //nolint:gosec // the same bits
+	return append([]byte{3}, flipped(int64(bits))...) // the same bits
 }
 
 // datum returns a cell as it stands in the key of an index.
@@ -174,7 +174,7 @@ func (c *storedColumn) datum(cell []byte) ([]byte, error) {
 	}
 	unsigned := c.Unsigned || c.Type == "datetime"
 	if shift := 64 - 8*len(cell); !unsigned {
-		bits = uint64(int64(bits<<shift) >> shift) //nolint:gosec // extends the sign
+		bits = uint64(int64(bits<<shift) >> shift) // extends the sign
 	}
 	return integerDatum(unsigned, bits), nil
 }

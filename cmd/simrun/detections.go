@@ -40,7 +40,7 @@ type page struct {
 // that is not there is written whole. The file is read anew each time, so that
 // what somebody writes around the table during a long hunt is not lost.
 func updateDetections(name string, found []detection, limit uint64) error {
-	text, err := os.ReadFile(name) //nolint:gosec // the file that the command line names
+	text, err := os.ReadFile(name)
 	var p *page
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

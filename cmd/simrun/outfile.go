@@ -31,7 +31,7 @@ func openOut(name, sign string) (*outFile, error) {
 	case err == nil && info.IsDir():
 		return nil, fmt.Errorf("cannot write %s: it is a folder", name)
 	case err == nil && !info.Mode().IsRegular():
-		device, openErr := os.OpenFile(name, os.O_WRONLY, 0) //nolint:gosec // the file that the command line names
+		device, openErr := os.OpenFile(name, os.O_WRONLY, 0)
 		if openErr != nil {
 			return nil, fmt.Errorf("cannot write %s: %w", name, openErr)
 		}
@@ -66,7 +66,7 @@ func (f *outFile) discard() {
 
 // begins reports whether the first part of a file holds a text.
 func begins(name, text string) bool {
-	file, err := os.Open(name) //nolint:gosec // the file that the command line names
+	file, err := os.Open(name)
 	if err != nil {
 		return false
 	}

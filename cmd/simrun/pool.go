@@ -221,7 +221,7 @@ func (p *pool) worker(ctx context.Context, d *dispatcher) error {
 	if p.source != "" {
 		args = append(append(args, p.source), knobArgs(p.knobs)...)
 	}
-	cmd := exec.CommandContext(ctx, p.program, args...) //nolint:gosec // it is this program, or one that we have built
+	cmd := exec.CommandContext(ctx, p.program, args...) // it is this program, or one that we have built
 	// Garbage is collected rarely as long as there is little of it. The limit is
 	// above what a seed lives on, its recorded trace included: below, garbage
 	// would be collected all the time.

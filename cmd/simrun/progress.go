@@ -18,7 +18,7 @@ func isTerminal(w io.Writer) bool {
 		w = o.w
 	}
 	file, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(file.Fd())) //nolint:gosec // file descriptors are small
+	return ok && term.IsTerminal(int(file.Fd()))
 }
 
 // progressLine returns a function that shows how far a run is, nil where nobody

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -41,7 +40,7 @@ was cut off later does not hide what the run has found, but is UNKNOWN by itself
 				return withRemedy(err, args[0])
 			}
 			if run.Cut {
-				cutRun(args[0], run, p, checker.Options{Timeout: time.Minute})
+				cutRun(args[0], run, p, checker.Options{})
 			}
 			if err := reports.Open(args[0]).SavePage(run); err != nil {
 				return err
@@ -60,10 +59,10 @@ was cut off later does not hide what the run has found, but is UNKNOWN by itself
 func shownPlan(dir string, run *reports.Run) (*plan.Plan, error) {
 	file := filepath.Join(dir, reports.FilePlan)
 	if run.Result != nil && run.Result.Own {
-		return nil, nil //nolint:nilnil // shown as it is
+		return nil, nil // shown as it is
 	}
 	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil //nolint:nilnil // no plan, and nothing wrong
+		return nil, nil // no plan, and nothing wrong
 	}
 	p, err := parsePlan(file, run.Plan)
 	return &p, err

@@ -45,7 +45,7 @@ func (c *failing) open(out string) (*shrunkFile, error) {
 		return nil, fmt.Errorf("cannot write %s: that is the plan to be shrunk; choose another file (--out)", f.name)
 	}
 	if out == "" {
-		if err = os.MkdirAll(c.folder, 0o755); err != nil { //nolint:gosec // as the folders of runs are
+		if err = os.MkdirAll(c.folder, 0o755); err != nil {
 			return nil, fmt.Errorf("cannot make the folder %s: %w; choose a file elsewhere (--out)", c.folder, withoutPath(err))
 		}
 	}

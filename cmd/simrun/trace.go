@@ -62,7 +62,7 @@ func openLines(what, name string, stderr io.Writer) (w io.Writer, closeLines fun
 	if info, statErr := os.Stat(name); statErr == nil && info.Mode().IsRegular() && info.Size() > 0 && !begins(name, sign) {
 		return nil, nil, fmt.Errorf("cannot write the %s: %s exists and was not written by this command; not overwriting, remove it or choose another name", what, name)
 	}
-	file, err := os.Create(name) //nolint:gosec // the file that the command line names
+	file, err := os.Create(name)
 	if err != nil {
 		return nil, nil, fmt.Errorf("cannot write the %s: %w", what, err)
 	}

@@ -110,7 +110,7 @@ func (t *trials) next() (job, bool) {
 	}
 	t.given++
 	i := t.given - 1
-	return job{Seed: t.first + uint64(i), Plan: t.round[i].String()}, true //nolint:gosec // an index
+	return job{Seed: t.first + uint64(i), Plan: t.round[i].String()}, true
 }
 
 // failed reports whether a candidate of the round is known to fail.
@@ -129,7 +129,7 @@ func (t *trials) take(a answer) {
 	t.runs++
 	t.cpu += a.CPU
 	defer t.progress()
-	if t.over || a.Seed < t.first || a.Seed >= t.first+uint64(t.given) { //nolint:gosec // a number of candidates
+	if t.over || a.Seed < t.first || a.Seed >= t.first+uint64(t.given) {
 		return // of an earlier round, which did not need it any more
 	}
 	said := trialOther

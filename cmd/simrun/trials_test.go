@@ -18,6 +18,7 @@ import (
 	"simrun/scenarios"
 	"simrun/scenarios/planted"
 	"simrun/sim/plan"
+	"simrun/sim/reduce"
 	"simrun/sim/shrink"
 )
 
@@ -31,7 +32,7 @@ func TestTrialsAreInOrder(t *testing.T) {
 		faultsMin := rapid.IntRange(0, len(p.Faults)).Draw(t, "faults")
 		clientsMin := rapid.IntRange(1, p.Workload.Clients).Draw(t, "clients")
 		fails := func(p *plan.Plan) bool { return len(p.Faults) >= faultsMin && p.Workload.Clients >= clientsMin }
-		want, err := shrink.Shrink(p, shrink.Options{First: shrink.OneByOne(func(p *plan.Plan) (bool, error) { return fails(p), nil })})
+		want, err := shrink.Shrink(p, shrink.Options{First: reduce.OneByOne(func(p *plan.Plan) (bool, error) { return fails(p), nil })})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,7 +114,7 @@ func TestPoolWaits(t *testing.T) {
 			return job{later: true}, true
 		}
 		given++
-		return job{Seed: uint64(given)}, true //nolint:gosec // small
+		return job{Seed: uint64(given)}, true
 	}, func(answer) { answered++ })
 	if err != nil || answered != 6 {
 		t.Errorf("%d answers, error %v: %s", answered, err, stderr.String())

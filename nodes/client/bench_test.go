@@ -87,7 +87,7 @@ func measureCommits(tb testing.TB, options TxnOptions, regions, n int) (cost com
 	if regions == 2 {
 		splits = []string{"m"}
 	}
-	cfg := Config{Txn: options, Committed: func(_ CommitMode, n int) { cost.rounds += uint64(n) }} //nolint:gosec // not negative
+	cfg := Config{Txn: options, Committed: func(_ CommitMode, n int) { cost.rounds += uint64(n) }}
 	c := newCluster(tb, 1, cfg, false, splits...)
 	c.run(func(t env.Task) {
 		for range n {

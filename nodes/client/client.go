@@ -80,10 +80,6 @@ func (c *Client) Stats() Stats { return c.stats }
 // TxnOptions returns the options of transactions that are begun without any.
 func (c *Client) TxnOptions() TxnOptions { return c.cfg.Txn }
 
-// Background returns the number of tasks that still work on operations which
-// have returned: commits of secondary keys, rollbacks, resolutions of locks.
-func (c *Client) Background() int { return c.background }
-
 // timestamp gets a timestamp, as often as it takes within b.
 func (c *Client) timestamp(t env.Task, b *backoff) (uint64, error) {
 	for {

@@ -215,7 +215,7 @@ func (c *cluster) run(fn func(t env.Task)) {
 
 // settle lets background work end.
 func (c *cluster) settle(t env.Task) {
-	for c.client.Background() > 0 || c.inFlight > 0 {
+	for c.client.background > 0 || c.inFlight > 0 {
 		t.Sleep(10 * time.Millisecond)
 	}
 }

@@ -119,7 +119,6 @@ func (db *DB) flushTail() {
 	}
 	if db.flushing.Swap(false) {
 		db.inARow.Store(0)
-		db.flushes.Add(1)
 	}
 	db.signalFlush()
 }
@@ -152,7 +151,6 @@ func (db *DB) eventListener() *pebble.EventListener {
 		CompactionEnd: func(info pebble.CompactionInfo) {
 			if info.Err == nil {
 				db.inARow.Store(0)
-				db.compactions.Add(1)
 				db.jobs.noteCompaction(&info)
 			}
 		},
@@ -231,7 +229,5 @@ func (db *DB) awaitCleaner() { db.p.TestOnlyWaitForCleaning() }
 // clean deletes the files that Pebble has given up by now.
 func (db *DB) clean() {
 	db.awaitCleaner()
-	n, err := db.cleaner.clean()
-	db.deletions += uint64(n)
-	_ = db.check(err, "delete obsolete files") // ends the process
+	_ = db.check(db.cleaner.clean(), "delete obsolete files") // ends the process
 }

@@ -57,15 +57,12 @@ func (b *Batch) DeleteRange(cf CF, start, end []byte) {
 	mustFinish(op)
 }
 
-// Len returns the size of the batch in bytes, Count the number of its writes.
+// Len returns the size of the batch in bytes.
 func (b *Batch) Len() int { return b.p.Len() }
 
 // From returns the encoding of what was added after the batch had a length. It is
 // valid until the batch is changed.
 func (b *Batch) From(length int) []byte { return b.p.Repr()[min(length, b.p.Len()):] }
-
-// Count returns the number of writes in the batch.
-func (b *Batch) Count() int { return int(b.p.Count()) }
 
 // Empty reports whether there is nothing to write.
 func (b *Batch) Empty() bool { return b.p.Empty() }

@@ -24,7 +24,7 @@ func BenchmarkCommit(b *testing.B) {
 		}
 		m.run(100 * time.Microsecond)
 	}
-	b.ReportMetric(float64(db.Metrics().Flushes), "flushes")
+	b.ReportMetric(float64(db.p.Metrics().Flush.Count), "flushes")
 }
 
 // BenchmarkCommitUnsynced is the same batch, left to the operating system.
@@ -52,7 +52,7 @@ func filled(b *testing.B, n int) (*machine, *DB) {
 	for i := range n {
 		binary.BigEndian.PutUint64(key, uint64(i))
 		batch.Put(Default, key, value)
-		if batch.Count() == 100 {
+		if batch.p.Count() == 100 {
 			if err := db.Write(batch); err != nil {
 				b.Fatal(err)
 			}
@@ -169,7 +169,8 @@ func BenchmarkLockColumn(b *testing.B) {
 					steps += n
 				}
 			}
-			b.ReportMetric(float64(db.Metrics().BytesWritten)/float64(b.N), "written/pair")
+			total := db.p.Metrics().Total()
+			b.ReportMetric(float64(total.TableBytesFlushed+total.TableBytesCompacted)/float64(b.N), "written/pair")
 			b.ReportMetric(float64(steps)/float64(max(b.N/1000, 1)), "steps/scan")
 		})
 	}

@@ -22,8 +22,8 @@ type obsoleteFile struct {
 	path string
 }
 
-// clean deletes all files collected so far, and returns how many.
-func (c *deferringCleaner) clean() (int, error) {
+// clean deletes all files collected so far.
+func (c *deferringCleaner) clean() error {
 	c.mu.Lock()
 	files := c.files
 	c.files = nil
@@ -34,7 +34,7 @@ func (c *deferringCleaner) clean() (int, error) {
 			errs = errors.Join(errs, err)
 		}
 	}
-	return len(files), errs
+	return errs
 }
 
 // adapter returns the cleaner as Pebble's interface, one of whose types cannot

@@ -3,7 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"sync/atomic"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -57,16 +56,7 @@ type DB struct {
 	jobs  jobs
 	stall stall
 	failure
-	counters
 	closed bool
-}
-
-// counters are read by Metrics. Some are counted on goroutines of Pebble.
-type counters struct {
-	flushes     atomic.Uint64
-	compactions atomic.Uint64
-	deletions   uint64
-	commits     uint64
 }
 
 // OpenDB opens or creates the database in a directory of the node's disk.
@@ -207,7 +197,6 @@ func (db *DB) Sync() error {
 
 // makeRoom flushes the memtable if the batch might not fit into it.
 func (db *DB) makeRoom(b *Batch) error {
-	db.commits++
 	if db.floating > 0 {
 		db.settleSnapshots()
 	}

@@ -121,7 +121,7 @@ func TestL0FilesStopWrites(t *testing.T) {
 	if db.stall.flow != Stopped || seen.cause != L0Files {
 		t.Fatalf("writes %v because of %v", db.stall.flow, seen.cause)
 	}
-	if files := db.Metrics().L0Files; files+int64(db.jobs.compacting.l0) < 8 {
+	if files := db.p.Metrics().Levels[0].TablesCount; files+int64(db.jobs.compacting.l0) < 8 {
 		t.Errorf("%d files stop the writes, and %d that are being compacted", files, db.jobs.compacting.l0)
 	}
 	if err := db.Flush(); err != nil { // as a snapshot's batch does
@@ -230,7 +230,7 @@ func TestL0Compaction(t *testing.T) {
 		if err := db.Flush(); err != nil {
 			t.Fatal(err)
 		}
-		if files := db.Metrics().L0Files; files != int64(n) {
+		if files := db.p.Metrics().Levels[0].TablesCount; files != int64(n) {
 			t.Errorf("after %d flushes there are %d tables in level 0", n, files)
 		}
 		if n < 4 {
@@ -241,8 +241,8 @@ func TestL0Compaction(t *testing.T) {
 		}
 	}
 	m.run(time.Second)
-	if s := db.Metrics(); s.L0Files != 0 || s.Compactions == 0 {
-		t.Errorf("%+v", s)
+	if m := db.p.Metrics(); m.Levels[0].TablesCount != 0 || m.Compact.Count == 0 {
+		t.Errorf("%d tables are in level 0 after %d compactions", m.Levels[0].TablesCount, m.Compact.Count)
 	}
 }
 

@@ -26,6 +26,11 @@ import (
 func TestStories(t *testing.T) {
 	datadriven.Walk(t, "testdata", func(t *testing.T, path string) {
 		s := &story{t: t, machine: newMachine(1, disk.DefaultConfig())}
+		s.machine.disk.SetObserver(func(op disk.Op) {
+			if op.Kind == disk.OpRemove {
+				s.deletions++
+			}
+		})
 		datadriven.RunTest(t, path, s.command)
 	})
 }
@@ -35,13 +40,14 @@ type story struct {
 	machine   *machine
 	db        *DB
 	snapshots map[string]*Snapshot
+	deletions int // of files, since the database was opened
 }
 
 func (s *story) command(t *testing.T, d *datadriven.TestData) string {
 	switch d.Cmd {
 	case "open":
 		s.db = reopen(t, s.machine, smallOptions())
-		s.snapshots = map[string]*Snapshot{}
+		s.snapshots, s.deletions = map[string]*Snapshot{}, 0
 		return ""
 	case "write":
 		return s.write(d)
@@ -57,9 +63,10 @@ func (s *story) command(t *testing.T, d *datadriven.TestData) string {
 		s.machine.run(duration)
 		return ""
 	case "metrics":
-		m := s.db.Metrics()
-		return fmt.Sprintf("commits=%d flushes=%d compactions=%d deletions=%d L0=%d tables=%d\n",
-			m.Commits, m.Flushes, m.Compactions, m.Deletions, m.L0Files, m.Tables)
+		m := s.db.p.Metrics()
+		total := m.Total()
+		return fmt.Sprintf("logged=%d flushes=%d compactions=%d deletions=%d L0=%d tables=%d\n",
+			m.WAL.BytesIn, m.Flush.Count, m.Compact.Count, s.deletions, m.Levels[0].TablesCount, total.TablesCount)
 	case "get":
 		return s.get(d)
 	case "snapshot":

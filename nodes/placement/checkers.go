@@ -76,7 +76,7 @@ func (s *scheduler) checkLost(r *regionInfo) *operator {
 		return newOperator(ReplaceReplica, r, removePeer{lost})
 	}
 	if len(r.voters()) > s.l.s.cfg.Scheduling.Replicas {
-		return s.remove(RemoveReplica, r, lost)
+		return s.remove(r, lost)
 	}
 	to, isLearner := s.learner(r), true
 	if to == nil {
@@ -142,7 +142,7 @@ func (s *scheduler) checkExtra(r *regionInfo) *operator {
 		return cmp.Compare(s.burden(r, a), s.burden(r, b))
 	})
 	markRemoveExtra.Reached()
-	return s.remove(RemoveReplica, r, worst)
+	return s.remove(r, worst)
 }
 
 // burden is higher the sooner a peer is to be removed.
@@ -164,15 +164,15 @@ func (s *scheduler) burden(r *regionInfo, p *metapb.Peer) int64 {
 // remove takes a voter away, after its leadership if it leads. It is demoted
 // first: one that is removed at once might be elected before it knows, and be gone
 // before anybody else does.
-func (s *scheduler) remove(kind OperatorKind, r *regionInfo, p *metapb.Peer) *operator {
+func (s *scheduler) remove(r *regionInfo, p *metapb.Peer) *operator {
 	if p.Id != r.leader.Id {
-		return newOperator(kind, r, demoteVoter{p}, removePeer{p})
+		return newOperator(RemoveReplica, r, demoteVoter{p}, removePeer{p})
 	}
 	_, heir := s.heir(r)
 	if heir == nil {
 		return nil
 	}
-	return newOperator(kind, r, transferLeader{to: heir}, demoteVoter{p}, removePeer{p})
+	return newOperator(RemoveReplica, r, transferLeader{to: heir}, demoteVoter{p}, removePeer{p})
 }
 
 // checkSize splits a region that is far too large, and has been for a while. Its

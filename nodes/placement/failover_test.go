@@ -246,7 +246,7 @@ func TestStoreHealth(t *testing.T) {
 	want := func(health StoreHealth) {
 		t.Helper()
 		if got := d.statuses(now)[0]; got.Health != health {
-			t.Errorf("after %v: %v, want %v", got.Silence, got.Health, health)
+			t.Errorf("at %v: %v, want %v", now, got.Health, health)
 		}
 	}
 	beat := func() { _ = d.heartbeat(&pdpb.StoreStats{StoreId: 1}, 0, now) }

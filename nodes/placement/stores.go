@@ -56,8 +56,6 @@ func (h StoreHealth) String() string {
 type StoreStatus struct {
 	Meta   *metapb.Store
 	Health StoreHealth
-	// Silence is how long nothing was heard of it.
-	Silence time.Duration
 }
 
 // storeInfo is what is known of a store.
@@ -279,7 +277,7 @@ func (d *storeDirectory) statuses(now time.Duration) []StoreStatus {
 	statuses := make([]StoreStatus, 0, len(d.stores))
 	for _, id := range slices.Sorted(maps.Keys(d.stores)) {
 		s := d.stores[id]
-		statuses = append(statuses, StoreStatus{s.meta, d.health(s, now), now - s.heard})
+		statuses = append(statuses, StoreStatus{s.meta, d.health(s, now)})
 	}
 	return statuses
 }

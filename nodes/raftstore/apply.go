@@ -60,7 +60,7 @@ func (a *applier) init(s *Store) {
 
 func (a *applier) add(p *peer, m *raftpb.Message) {
 	if size := payload(m); size > 0 {
-		if uint64(p.applying) >= a.s.cfg.MaxSizePerMsg { //nolint:gosec // a size
+		if uint64(p.applying) >= a.s.cfg.MaxSizePerMsg {
 			invariant.Fail("raftstore: %s: %d bytes wait to be applied, raft should have stopped at %d", p, p.applying, a.s.cfg.MaxSizePerMsg)
 		}
 		p.applying += size

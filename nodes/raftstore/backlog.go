@@ -66,7 +66,7 @@ func (c *Config) tasksMax() int { return 4*c.MaxInflightMsgs + tasksSlack }
 // turnBytesMax bounds what is proposed to a region in one turn, if it is more than
 // one command.
 func (c *Config) turnBytesMax() int {
-	return int(max(c.MaxUncommittedBytes, c.MaxSizePerMsg)) //nolint:gosec // far below that
+	return int(max(c.MaxUncommittedBytes, c.MaxSizePerMsg))
 }
 
 // admits reports whether a peer can take what a message has it write. If not, the
@@ -87,7 +87,7 @@ func (p *peer) admits(m *raftpb.Message) bool {
 	if size == 0 || b.stepped > 0 && b.probe == pr {
 		return true // as many copies as a link has held back say nothing new
 	}
-	if markAppendRefused.Sometimes(uint64(b.bytes+b.stepped) >= p.s.cfg.MaxInflightBytes) { //nolint:gosec // sizes
+	if markAppendRefused.Sometimes(uint64(b.bytes+b.stepped) >= p.s.cfg.MaxInflightBytes) {
 		return false
 	}
 	b.stepped, b.latest, b.probe = b.stepped+size, size, pr
@@ -107,32 +107,35 @@ func (p *peer) growBacklog(size int) {
 	before := b.bytes
 	b.bytes += size
 	b.tasks++
-	switch most := 0; {
-	case size == 0:
-	case p.isLeader():
-		most = int(cfg.MaxUncommittedBytes) //nolint:gosec // far below that
-		if before == 0 {
-			most = max(cfg.turnBytesMax(), cfg.EntrySizeMax) + payloadSlack
-		}
-		if b.bytes > most {
+	if most := p.backlogMax(before); size > 0 && b.bytes > most {
+		if p.isLeader() {
 			invariant.Fail("raftstore: %s: %d bytes wait for the leader's own disk, %d may", p, b.bytes, most)
 		}
-	default:
-		most = int(cfg.MaxInflightBytes) + b.latest //nolint:gosec // far below that
-		if p.merge.catchingUp {
-			most += cfg.EntrySizeMax // the entries come from a command that the store has taken
-		}
-		if b.bytes > most {
-			invariant.Fail("raftstore: %s: %d bytes wait for the disk of a follower, %d may", p, b.bytes, most)
-		}
+		invariant.Fail("raftstore: %s: %d bytes wait for the disk of a follower, %d may", p, b.bytes, most)
 	}
 	cfg.Backlogs.Append.grow(size)
+}
+
+// backlogMax is how many bytes may wait for the disk once a task has joined those before
+// it.
+func (p *peer) backlogMax(before int) int {
+	cfg := &p.s.cfg
+	switch {
+	case p.isLeader() && before == 0:
+		return max(cfg.turnBytesMax(), cfg.EntrySizeMax) + payloadSlack
+	case p.isLeader():
+		return int(cfg.MaxUncommittedBytes)
+	case p.merge.catchingUp: // the entries come from a command that the store has taken
+		return int(cfg.MaxInflightBytes) + p.backlog.latest + cfg.EntrySizeMax
+	default:
+		return int(cfg.MaxInflightBytes) + p.backlog.latest
+	}
 }
 
 // overloads reports whether a leader's own disk has no room for proposals of that size.
 func (p *peer) overloads(size int) bool {
 	b := &p.backlog
-	return b.bytes > 0 && uint64(b.bytes+size) > p.s.cfg.MaxUncommittedBytes //nolint:gosec // sizes
+	return b.bytes > 0 && uint64(b.bytes+size) > p.s.cfg.MaxUncommittedBytes
 }
 
 // shrinkBacklog takes leave of a task.

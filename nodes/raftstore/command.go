@@ -88,7 +88,7 @@ func (c *command) decodeRequest(buf []byte) error {
 	err := eachField(buf, func(f field) error {
 		switch f.num {
 		case requestType:
-			w.kind = raft_cmdpb.CmdType(f.number) //nolint:gosec // as the general decoder does
+			w.kind = raft_cmdpb.CmdType(f.number) // as the general decoder does
 			return nil
 		case requestPut, requestDelete, requestDeleteRange:
 			return w.decode(f.value)

@@ -80,7 +80,7 @@ func (b *messageBlock) set(num protowire.Number, number uint64) bool {
 	m := &b.msg
 	switch num {
 	case msgType:
-		b.kind = raftpb.MessageType(number) //nolint:gosec // as the general decoder does
+		b.kind = raftpb.MessageType(number) // as the general decoder does
 		m.Type = &b.kind
 	case msgTo:
 		m.To = place(&b.to, number)
@@ -127,7 +127,7 @@ func decodeLogEntry(buf []byte) (*raftpb.Entry, error) {
 		case f.num == entryData && f.typ == protowire.BytesType:
 			e.Data = append(make([]byte, 0, len(f.value)), f.value...)
 		case f.num == entryType && f.typ == protowire.VarintType:
-			b.kind = raftpb.EntryType(f.number) //nolint:gosec // as the general decoder does
+			b.kind = raftpb.EntryType(f.number) // as the general decoder does
 			e.Type = &b.kind
 		case f.num == entryTerm && f.typ == protowire.VarintType:
 			e.Term = place(&b.term, f.number)

@@ -71,9 +71,7 @@ func (p *peer) bury(b *engine.Batch, g grave) {
 	b.Delete(engine.Raft, applyStateKey(nil, p.regionID))
 	b.Delete(engine.Raft, snapStateKey(p.regionID))
 	s.tombstones[p.regionID] = state
-	if s.env.Log.Enabled() {
-		s.env.Log.Logf("region %d: peer %d is removed", p.regionID, p.id)
-	}
+	s.logf("region %d: peer %d is removed", p.regionID, p.id)
 }
 
 // destroy ends a peer of which is known, though not from its own log, that it is

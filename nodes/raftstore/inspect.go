@@ -93,17 +93,6 @@ func (s *Store) SnapshotTraffic() (outgoing, incoming int) {
 	return s.sending, incoming
 }
 
-// RegionOf returns the region that holds key, as far as this store knows, and
-// whether it leads it; nil if it has no peer of it.
-func (s *Store) RegionOf(key []byte) (region *metapb.Region, leads bool) {
-	for _, p := range s.ranges {
-		if !p.destroyed && contains(p.region, key) {
-			return p.region, p.isLeader()
-		}
-	}
-	return nil, false
-}
-
 // String describes the peer in one line.
 func (r RegionInfo) String() string {
 	leader := "none"
@@ -117,35 +106,6 @@ func (r RegionInfo) String() string {
 	return fmt.Sprintf("region=%d peer=%d range=[%q,%q) epoch=%d/%d leader=%s term=%d log=%d..%d commit=%d applied=%d",
 		r.Region.GetId(), r.Peer, r.Region.GetStartKey(), r.Region.GetEndKey(), epoch.GetConfVer(), epoch.GetVersion(),
 		leader, r.Term, r.First, r.Last, r.Commit, r.Applied)
-}
-
-// DumpLog returns the raft log of a region in readable form; see the function
-// of that name.
-func (s *Store) DumpLog(region uint64) ([]string, error) { return DumpLog(s.eng, region) }
-
-// DumpRegions describes the regions in the databases of a store that may or may
-// not be running, in the order of region ids, each in a line.
-func DumpRegions(eng *engine.Engines) ([]string, error) {
-	states, err := regionStates(eng)
-	if err != nil {
-		return nil, err
-	}
-	lines := make([]string, len(states))
-	for i, state := range states {
-		var st localStates // of a removed peer nothing is left
-		if state.GetState() != raft_serverpb.PeerState_Tombstone {
-			if st, err = loadStates(eng, state.GetRegion()); err != nil {
-				return nil, err
-			}
-		}
-		epoch := state.GetRegion().GetRegionEpoch()
-		hard := asHardState(st.raft)
-		lines[i] = fmt.Sprintf("region=%d state=%s range=[%q,%q) epoch=%d/%d term=%d vote=%d log=%d..%d commit=%d applied=%d",
-			state.GetRegion().GetId(), state.GetState(), state.GetRegion().GetStartKey(), state.GetRegion().GetEndKey(),
-			epoch.GetConfVer(), epoch.GetVersion(), hard.term, hard.vote, st.apply.GetTruncatedState().GetIndex()+1,
-			st.raft.GetLastIndex(), hard.commit, st.apply.GetAppliedIndex())
-	}
-	return lines, nil
 }
 
 // ApplyingRegions returns the regions that the databases of a store record as

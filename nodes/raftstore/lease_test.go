@@ -274,12 +274,12 @@ func TestReplicaRead(t *testing.T) {
 func TestReadContextIsUnique(t *testing.T) {
 	c := leaseCluster(t, 7, Config{})
 	s := c.waitLeader("")
-	before := s.readContext()
+	before := s.name(&s.nextRead)
 	s.node.Crash(disk.ProcessKill)
 	s.node.Start()
 	s.nextRead = 0
 	for range 10 {
-		if s.readContext() == before {
+		if s.name(&s.nextRead) == before {
 			t.Error("two processes use the same context")
 		}
 	}

@@ -75,8 +75,8 @@ func (p *peer) obeyChanges(changes []*pdpb.ChangePeer) {
 		requests[i] = &raft_cmdpb.ChangePeerRequest{ChangeType: c.GetChangeType(), Peer: c.GetPeer()}
 	}
 	_, _, refusal := p.proposeChange(requests)
-	if refusal != nil && p.s.env.Log.Enabled() {
-		p.s.env.Log.Logf("region %d: the placement driver's change of members is refused: %s", p.regionID, refusal.GetMessage())
+	if refusal != nil {
+		p.s.logf("region %d: the placement driver's change of members is refused: %s", p.regionID, refusal.GetMessage())
 	}
 	markOrderChange.Sometimes(refusal == nil)
 	markOrderRefused.Sometimes(refusal != nil)

@@ -160,16 +160,22 @@ func (s *Store) memberPeer(ctx *kvrpcpb.Context) (*peer, *errorpb.Error) {
 	return p, nil
 }
 
+// name returns a name that no other process gives, nor this one again from the same
+// counter.
+func (s *Store) name(counter *uint64) (name [16]byte) {
+	*counter++
+	binary.BigEndian.PutUint64(name[:8], s.boot)
+	binary.BigEndian.PutUint64(name[8:], *counter)
+	return name
+}
+
 // enqueue completes a command and queues it for the next turn.
 func (p *peer) enqueue(epoch *metapb.RegionEpoch, cmd *raft_cmdpb.RaftCmdRequest) (*proposal, *errorpb.Error) {
 	s := p.s
 	if len(p.proposals.queued)+len(p.proposals.logged) >= s.cfg.PendingProposalsMax {
 		return nil, errServerIsBusy("too many undecided proposals")
 	}
-	pr := &proposal{term: p.term(), admin: cmd.AdminRequest != nil}
-	s.nextProposal++
-	binary.BigEndian.PutUint64(pr.uuid[:8], s.boot)
-	binary.BigEndian.PutUint64(pr.uuid[8:], s.nextProposal)
+	pr := &proposal{uuid: s.name(&s.nextProposal), term: p.term(), admin: cmd.AdminRequest != nil}
 	cmd.Header = &raft_cmdpb.RaftRequestHeader{
 		RegionId: p.regionID, Peer: p.meta, RegionEpoch: epoch, Term: pr.term, Uuid: pr.uuid[:],
 	}

@@ -194,13 +194,13 @@ func (p *peer) joinRead(guard []byte) *readRound {
 	markWokenByRead.Sometimes(p.asleep())
 	p.stir()
 	if len(guard) > 0 && !p.isLeader() {
-		round := &readRound{context: p.s.readContext(), term: p.term(), replica: true, guard: guard}
+		round := &readRound{context: p.s.name(&p.s.nextRead), term: p.term(), replica: true, guard: guard}
 		p.reads.guarded = append(p.reads.guarded, round)
 		p.s.markDirty(p)
 		return round
 	}
 	if p.reads.next == nil {
-		p.reads.next = &readRound{context: p.s.readContext(), term: p.term(), replica: !p.isLeader()}
+		p.reads.next = &readRound{context: p.s.name(&p.s.nextRead), term: p.term(), replica: !p.isLeader()}
 		p.s.markDirty(p)
 	} else if !p.reads.next.shared {
 		p.reads.next.shared = true

@@ -114,9 +114,7 @@ func (p *peer) changeRole(rd raft.Ready) {
 	p.s.calendar.add(p, p.s.ticks+1)
 	p.s.cfg.Observer.LeaderElected(p.regionID, p.term())
 	p.s.cfg.RoleChanged(p.regionID, p.term(), true)
-	if p.s.env.Log.Enabled() {
-		p.s.env.Log.Logf("region %d: leader in term %d", p.regionID, p.term())
-	}
+	p.s.logf("region %d: leader in term %d", p.regionID, p.term())
 	p.reportRegion()
 }
 

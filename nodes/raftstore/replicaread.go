@@ -2,7 +2,6 @@ package raftstore
 
 import (
 	"bytes"
-	"encoding/binary"
 
 	"github.com/pingcap/kvproto/pkg/errorpb"
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
@@ -129,12 +128,4 @@ func (p *peer) refusesRead(m *raftpb.Message) bool {
 	answer := append(append(bytes.Clone(data[:n]), tagRefusal), refusal...)
 	p.answerRead(m, []*raftpb.Entry{{Data: answer}})
 	return true
-}
-
-// readContext returns a name for a round that no other has.
-func (s *Store) readContext() (name [16]byte) {
-	s.nextRead++
-	binary.BigEndian.PutUint64(name[:8], s.boot)
-	binary.BigEndian.PutUint64(name[8:], s.nextRead)
-	return name
 }

@@ -62,7 +62,7 @@ func (p *peer) absorbSize(source *peer) {
 
 // divideSize is told that the region is one of as many as it was divided into.
 func (p *peer) divideSize(parts int) {
-	p.size /= uint64(parts) //nolint:gosec // a number of regions
-	p.keys /= uint64(parts) //nolint:gosec // a number of regions
+	p.size /= uint64(parts)
+	p.keys /= uint64(parts)
 	p.measured = p.measured && !p.s.cfg.ExactSizes
 }

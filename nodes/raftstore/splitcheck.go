@@ -68,8 +68,11 @@ func (sp *splitter) look() {
 // left to the next look: a region that cannot be split now, as one that merges,
 // could not be in an instant either.
 func (sp *splitter) start() {
+	if sp.running {
+		return
+	}
 	suspects := sp.suspects()
-	if sp.running || len(sp.ordered) == 0 && len(suspects) == 0 {
+	if len(sp.ordered) == 0 && len(suspects) == 0 {
 		return
 	}
 	sp.running = true

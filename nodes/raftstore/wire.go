@@ -170,7 +170,7 @@ func (ev *envelope) set(f field) error {
 func (ev *envelope) setExtra(f field) error {
 	switch f.num {
 	case extraFieldType:
-		ev.extraType = raft_serverpb.ExtraMessageType(f.number) //nolint:gosec // as the general decoder does
+		ev.extraType = raft_serverpb.ExtraMessageType(f.number) // as the general decoder does
 	case extraFieldIndex:
 		ev.extraIndex = f.number
 	case extraFieldCheckPeers:

@@ -38,23 +38,6 @@ func (db *DB) Work(t env.Task) (bool, error) {
 	return true, tx.commitChange(t)
 }
 
-// Jobs returns the jobs in the queue, the oldest first.
-func (tx *Tx) Jobs(t env.Task) ([]*Job, error) {
-	pairs, err := scanMap(t, tx.kv, jobsMap)
-	if err != nil {
-		return nil, err
-	}
-	var jobs []*Job
-	for _, p := range pairs {
-		j, err := decodeJob(p.Value)
-		if err != nil {
-			return nil, failure("jobs", err)
-		}
-		jobs = append(jobs, j)
-	}
-	return jobs, nil
-}
-
 // step takes the next step of a job.
 func (tx *Tx) step(t env.Task, j *Job) error {
 	tb := tx.schema.table(j.Table)

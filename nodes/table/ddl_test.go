@@ -10,6 +10,7 @@ import (
 
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
+	"simrun/nodes/env"
 	"simrun/nodes/table/kv"
 	"simrun/nodes/table/memory"
 )
@@ -318,7 +319,7 @@ func (s *storm) finish(rt *rapid.T) {
 	tx, err := s.clients[0].Begin(memory.Idle{})
 	must(rt, err)
 	must(rt, collect(s.store, tx.StartTS()))
-	jobs, err := tx.Jobs(memory.Idle{})
+	jobs, err := tx.jobs(memory.Idle{})
 	if err != nil || len(jobs) > 0 {
 		rt.Fatalf("%d jobs have not ended, %v", len(jobs), err)
 	}
@@ -365,4 +366,21 @@ func TestDefinitions(t *testing.T) {
 	if err := db.CreateTable(memory.Idle{}, d); !errors.Is(err, ErrSchema) {
 		t.Errorf("a second table of that name: %v", err)
 	}
+}
+
+// jobs returns the jobs in the queue, the oldest first.
+func (tx *Tx) jobs(t env.Task) ([]*Job, error) {
+	pairs, err := scanMap(t, tx.kv, jobsMap)
+	if err != nil {
+		return nil, err
+	}
+	var jobs []*Job
+	for _, p := range pairs {
+		j, err := decodeJob(p.Value)
+		if err != nil {
+			return nil, failure("jobs", err)
+		}
+		jobs = append(jobs, j)
+	}
+	return jobs, nil
 }

@@ -43,7 +43,7 @@ func (t *Table) entry(x *Index, row Row, handle int64) (key, value []byte, disti
 	if !distinct {
 		return key, []byte(entryValue), false
 	}
-	return key, codec.AppendUint64(nil, uint64(handle)), true //nolint:gosec // the same bits
+	return key, codec.AppendUint64(nil, uint64(handle)), true // the same bits
 }
 
 // decodeEntry returns the values and the handle of an entry.
@@ -64,5 +64,5 @@ func (t *Table) decodeEntry(x *Index, key, value []byte) (values []Datum, handle
 	if err != nil || len(rest) > 0 || len(data) > n {
 		return nil, 0, inconsistent("entry %x = %x of unique index %s.%s: %v", key, value, t.Name, x.Name, err)
 	}
-	return values, int64(u), nil //nolint:gosec // the same bits
+	return values, int64(u), nil // the same bits
 }

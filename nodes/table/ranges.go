@@ -78,10 +78,10 @@ func (t *Table) unsignedSpans(low, high uint64) []span {
 	const half = 1 << 63
 	var spans []span
 	if low < half {
-		spans = t.handleSpan(spans, int64(low), int64(min(high, half-1))) //nolint:gosec // below 2^63
+		spans = t.handleSpan(spans, int64(low), int64(min(high, half-1))) // below 2^63
 	}
 	if high >= half {
-		spans = t.handleSpan(spans, int64(max(low, half)), int64(high)) //nolint:gosec // the same bits
+		spans = t.handleSpan(spans, int64(max(low, half)), int64(high)) // the same bits
 	}
 	return spans
 }

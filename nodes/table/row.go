@@ -58,11 +58,11 @@ func appendRow(dst []byte, cells []cell) []byte {
 		flags = rowLarge
 	}
 	dst = append(dst, rowVersion, flags)
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(cells)-nulls)) //nolint:gosec // columnMax bounds them
-	dst = binary.LittleEndian.AppendUint16(dst, uint16(nulls))            //nolint:gosec // likewise
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(len(cells)-nulls)) // columnMax bounds them
+	dst = binary.LittleEndian.AppendUint16(dst, uint16(nulls))
 	for _, c := range cells {
 		if large {
-			dst = binary.LittleEndian.AppendUint32(dst, uint32(c.id)) //nolint:gosec // ids are small
+			dst = binary.LittleEndian.AppendUint32(dst, uint32(c.id)) // ids are small
 		} else {
 			dst = append(dst, byte(c.id))
 		}
@@ -71,9 +71,9 @@ func appendRow(dst []byte, cells []cell) []byte {
 	for _, c := range cells[:len(cells)-nulls] {
 		end += len(c.data)
 		if large {
-			dst = binary.LittleEndian.AppendUint32(dst, uint32(end)) //nolint:gosec // a value is far below 4 GiB
+			dst = binary.LittleEndian.AppendUint32(dst, uint32(end)) // a value is far below 4 GiB
 		} else {
-			dst = binary.LittleEndian.AppendUint16(dst, uint16(end)) //nolint:gosec // that is what large says
+			dst = binary.LittleEndian.AppendUint16(dst, uint16(end)) // that is what large says
 		}
 	}
 	for _, c := range cells {
@@ -143,7 +143,7 @@ func little(b []byte, size int) uint64 {
 func appendCell(dst []byte, d Datum) []byte {
 	switch d.Kind() {
 	case codec.KindInt:
-		return appendLittle(dst, uint64(d.Int()), signedSize(d.Int())) //nolint:gosec // the low bytes of two's complement
+		return appendLittle(dst, uint64(d.Int()), signedSize(d.Int())) // the low bytes of two's complement
 	case codec.KindUint:
 		return appendLittle(dst, d.Uint(), unsignedSize(d.Uint()))
 	case codec.KindFloat:
@@ -159,11 +159,11 @@ func appendLittle(dst []byte, v uint64, size int) []byte {
 
 func signedSize(v int64) int {
 	switch {
-	case int64(int8(v)) == v: //nolint:gosec // that it may not fit is the question
+	case int64(int8(v)) == v: // that it may not fit is the question
 		return 1
-	case int64(int16(v)) == v: //nolint:gosec // likewise
+	case int64(int16(v)) == v:
 		return 2
-	case int64(int32(v)) == v: //nolint:gosec // likewise
+	case int64(int32(v)) == v:
 		return 4
 	}
 	return 8
@@ -207,7 +207,7 @@ func decodeCell(kind codec.Kind, b []byte) (Datum, error) {
 		return codec.Uint(u), nil
 	}
 	shift := 64 - 8*size
-	v := int64(u<<shift) >> shift //nolint:gosec // extends the sign
+	v := int64(u<<shift) >> shift // extends the sign
 	if signedSize(v) != size {
 		return Datum{}, malformed
 	}
@@ -268,7 +268,7 @@ func (t *Table) decodeRow(key, value []byte) (handle int64, row Row, err error) 
 // handleDatum returns the primary key of a handle.
 func (t *Table) handleDatum(handle int64) Datum {
 	if t.Unsigned() {
-		return codec.Uint(uint64(handle)) //nolint:gosec // the same bits
+		return codec.Uint(uint64(handle)) // the same bits
 	}
 	return codec.Int(handle)
 }
@@ -276,7 +276,7 @@ func (t *Table) handleDatum(handle int64) Datum {
 // handleOf returns the handle of a primary key.
 func handleOf(primary Datum) int64 {
 	if primary.Kind() == codec.KindUint {
-		return int64(primary.Uint()) //nolint:gosec // the same bits
+		return int64(primary.Uint()) // the same bits
 	}
 	return primary.Int()
 }

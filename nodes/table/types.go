@@ -186,10 +186,10 @@ func roundDateTime(v uint64, precision int) uint64 {
 	if micro = (micro + unit/2) / unit * unit; micro < second {
 		return pack(d[0], d[1], d[2], c[0], c[1], c[2], micro)
 	}
-	next := time.Date(int(d[0]), time.Month(d[1]), int(d[2]), int(c[0]), int(c[1]), int(c[2])+1, 0, time.UTC) //nolint:gosec // small numbers
+	next := time.Date(int(d[0]), time.Month(d[1]), int(d[2]), int(c[0]), int(c[1]), int(c[2])+1, 0, time.UTC)
 	year, month, day := next.Date()
 	hour, minute, sec := next.Clock()
-	return pack(uint64(year), uint64(month), uint64(day), uint64(hour), uint64(minute), uint64(sec), 0) //nolint:gosec // not negative
+	return pack(uint64(year), uint64(month), uint64(day), uint64(hour), uint64(minute), uint64(sec), 0) // not negative
 }
 
 // ParseDateTime returns the packed form of "2006-01-02 15:04:05", with up to

@@ -28,9 +28,6 @@ func (s *Scheduler) raiseMaxTS(ts uint64) {
 	}
 }
 
-// MaxTS returns the greatest timestamp at which this process has read.
-func (s *Scheduler) MaxTS() uint64 { return s.maxTS }
-
 // syncRetry is the time between two questions for a timestamp.
 const syncRetry = 20 * time.Millisecond
 

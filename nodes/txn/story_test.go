@@ -338,7 +338,7 @@ var commands = map[string]func(*story, env.Task) string{
 	// dump prints the records.
 	"dump": func(s *story, _ env.Task) string { return s.dump() },
 	// max-ts prints the greatest timestamp of a read.
-	"max-ts": func(s *story, _ env.Task) string { return formatTS(s.sched.MaxTS()) + "\n" },
+	"max-ts": func(s *story, _ env.Task) string { return formatTS(s.sched.maxTS) + "\n" },
 	// asked tells how often the store was asked since the last time.
 	"asked": func(s *story, _ env.Task) string {
 		out := fmt.Sprintf("%d proposed, %d confirmed\n", s.proposed, s.confirmed)

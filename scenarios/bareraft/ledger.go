@@ -1,12 +1,12 @@
 package bareraft
 
 import (
-	"github.com/cespare/xxhash/v2"
 	"go.etcd.io/raft/v3"
 	"go.etcd.io/raft/v3/raftpb"
 
 	"simrun/checker/consensus"
 	"simrun/nodes/invariant"
+	"simrun/scenarios/cluster"
 )
 
 // ledger tells a consensus.Ledger what the members do: it is told as it happens,
@@ -43,10 +43,6 @@ const group = 1
 
 func peerOf(member uint64) consensus.Peer { return consensus.Peer{Group: group, ID: member} }
 
-func entryOf(e *raftpb.Entry) consensus.Entry {
-	return consensus.Entry{Index: e.GetIndex(), Term: e.GetTerm(), Digest: xxhash.Sum64(e.GetData()) + uint64(e.GetType())}
-}
-
 // Started implements registers.Observer.
 func (l *ledger) Started(member uint64, hs *raftpb.HardState, log raft.Storage) {
 	hard := consensus.HardState{Term: hs.GetTerm(), Vote: hs.GetVote(), Commit: hs.GetCommit()}
@@ -57,7 +53,7 @@ func (l *ledger) Started(member uint64, hs *raftpb.HardState, log raft.Storage) 
 	}
 	l.Ledger.Started(peerOf(member), l.names[member-1], consensus.Start{Hard: hard, Written: hard, Base: base, Last: l.last[member].Index})
 	for _, e := range found {
-		l.Found(peerOf(member), entryOf(e))
+		l.Found(peerOf(member), cluster.EntryOf(e))
 	}
 }
 
@@ -104,7 +100,7 @@ func (l *ledger) Stored(member uint64, hs *raftpb.HardState, entries []*raftpb.E
 		l.Promised(p, hard.Term, hard.Vote)
 	}
 	for _, e := range entries {
-		l.Appended(p, entryOf(e))
+		l.Appended(p, cluster.EntryOf(e))
 		l.last[member] = consensus.Position{Index: e.GetIndex(), Term: e.GetTerm()}
 	}
 	l.Committed(p, hard.Commit)
@@ -128,7 +124,7 @@ func (l *ledger) Sent(member uint64, m *raftpb.Message) {
 
 // Applied implements registers.Observer.
 func (l *ledger) Applied(member uint64, e *raftpb.Entry) {
-	l.Ledger.Applied(peerOf(member), entryOf(e), consensus.NoEffect)
+	l.Ledger.Applied(peerOf(member), cluster.EntryOf(e), consensus.NoEffect)
 }
 
 // commits returns how many entries were committed.

@@ -13,7 +13,7 @@ func (c *Cluster) Backlogs() []BacklogStats {
 	stats := make([]BacklogStats, len(c.stores))
 	for i, s := range c.stores {
 		stats[i] = BacklogStats{
-			Node: s.node.Name(), Append: uint64(s.backlogs.Append.Peak), Apply: uint64(s.backlogs.Apply.Peak), //nolint:gosec // sizes
+			Node: s.node.Name(), Append: uint64(s.backlogs.Append.Peak), Apply: uint64(s.backlogs.Apply.Peak),
 		}
 	}
 	return stats

@@ -182,16 +182,18 @@ func (c *Cluster) startPlacement(m *member, e *env.Env, regions []*metapb.Region
 	raft.Observer = memberObserver{c, e.Name}
 	disconnected := disconnectedBeats * time.Duration(k.StoreHeartbeat)
 	server, err := nodes.StartPlacement(e, rpc.NewEndpoint(e), nodes.PlacementConfig{
-		Members:           c.plan.PlacementNames(),
-		TimestampWindow:   time.Duration(k.TSOWindow),
-		DisconnectedAfter: disconnected,
-		DownAfter:         max(time.Duration(c.plan.Scheduling.MaxStoreDownTime), disconnected),
-		Scheduling:        scheduling(c.plan),
-		Observer:          schedulingObserver{&c.witness, e.Name},
-		Regions:           regions,
-		Engine:            c.engineOptions(e.Name),
-		Raft:              raft,
-		Grants:            &c.grants,
+		Config: placement.Config{
+			Members:           c.plan.PlacementNames(),
+			TimestampWindow:   time.Duration(k.TSOWindow),
+			DisconnectedAfter: disconnected,
+			DownAfter:         max(time.Duration(c.plan.Scheduling.MaxStoreDownTime), disconnected),
+			Scheduling:        scheduling(c.plan),
+			Observer:          schedulingObserver{&c.witness, e.Name},
+			Regions:           regions,
+			Raft:              raft,
+			Grants:            &c.grants,
+		},
+		Engine: c.engineOptions(e.Name),
 	})
 	if err != nil {
 		e.Exit(err.Error())

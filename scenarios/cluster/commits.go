@@ -30,5 +30,5 @@ func (c *Commits) count(mode client.CommitMode, rounds int) {
 		m = &c.OnePhase
 	}
 	m.Transactions++
-	m.Rounds += uint64(rounds) //nolint:gosec // a count
+	m.Rounds += uint64(rounds)
 }

@@ -68,7 +68,7 @@ func (a *auditor) PeerStarted(region *metapb.Region, peer uint64, st raftstore.P
 
 // EntryFound implements raftstore.Auditor.
 func (a *auditor) EntryFound(region, peer uint64, e *raftpb.Entry) {
-	a.ledger.Found(peerOf(region, peer), entryOf(e))
+	a.ledger.Found(peerOf(region, peer), EntryOf(e))
 }
 
 // PeerAdvanced implements raftstore.Auditor.
@@ -80,7 +80,7 @@ func (a *auditor) PeerAdvanced(region, peer uint64, adv raftstore.Advance) {
 	}
 	leads := adv.Elected || len(adv.Entries) > 0 && l.Leads(p)
 	for _, e := range adv.Entries {
-		l.Appended(p, entryOf(e))
+		l.Appended(p, EntryOf(e))
 		if leads && len(e.GetData()) > 0 {
 			a.proposals++
 		}
@@ -120,7 +120,7 @@ func (a *auditor) EntryApplied(region, peer uint64, e *raftpb.Entry, effect raft
 	if effect.Refused {
 		digest = consensus.NoEffect
 	}
-	a.ledger.Applied(peerOf(region, peer), entryOf(e), digest)
+	a.ledger.Applied(peerOf(region, peer), EntryOf(e), digest)
 }
 
 // RegionChanged implements raftstore.Auditor.
@@ -155,7 +155,7 @@ func describeRegion(r *metapb.Region) string {
 		r.StartKey, r.EndKey, r.GetRegionEpoch().GetConfVer(), r.GetRegionEpoch().GetVersion(), strings.Join(members, " "))
 }
 
-// entryOf is an entry as the ledger takes it.
-func entryOf(e *raftpb.Entry) consensus.Entry {
+// EntryOf is an entry as the ledger takes it.
+func EntryOf(e *raftpb.Entry) consensus.Entry {
 	return consensus.Entry{Index: e.GetIndex(), Term: e.GetTerm(), Digest: xxhash.Sum64(e.GetData()) + uint64(e.GetType())}
 }

@@ -122,10 +122,10 @@ func duringStorm(h *history.History) *history.History {
 func (c *coverage) addFaults(o *runner.Outcome) {
 	for _, f := range o.Result.Stats.Faults {
 		if kind, of := strings.CutPrefix(f.Kind, "minority-"); of {
-			c.count(calmSeen, kind, uint64(f.Effective)) //nolint:gosec // a count
+			c.count(calmSeen, kind, uint64(f.Effective))
 			continue
 		}
-		c.count(faultSeen, f.Kind, uint64(f.Effective)) //nolint:gosec // a count
+		c.count(faultSeen, f.Kind, uint64(f.Effective))
 	}
 	for _, e := range o.Storm.Faults {
 		if e.Stage == faults.Began && !e.Fault.Kind.Momentary() || !e.Effect {

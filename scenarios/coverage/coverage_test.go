@@ -44,7 +44,7 @@ func TestScenariosDoWhatTheyAreFor(t *testing.T) {
 	for _, name := range scenarios.Names() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^"+strings.Split(t.Name(), "/")[0]+"$", "-test.v") //nolint:gosec // this very test
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^"+strings.Split(t.Name(), "/")[0]+"$", "-test.v") // this very test
 			cmd.Env = append(os.Environ(), scenarioVariable+"="+name, "GOMAXPROCS=1", "GOGC=400")
 			out, err := cmd.CombinedOutput()
 			if err != nil {
@@ -131,7 +131,7 @@ func TestNothingIsKeptWithoutAStorm(t *testing.T) {
 			c.promise()
 			for c.seeds < 2 {
 				c.seeds++
-				p := s.Plan(uint64(c.seeds)) //nolint:gosec // small
+				p := s.Plan(uint64(c.seeds))
 				p.Faults, p.Phases.Storm = nil, plan.Duration(storm)
 				o, err := runner.Run(p, runner.Options{})
 				if err != nil {

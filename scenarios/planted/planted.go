@@ -125,7 +125,7 @@ func (b *Bug) Overlay(root, dir string) (string, error) {
 	replace := map[string]string{}
 	for i, f := range b.files {
 		original := filepath.Join(root, filepath.FromSlash(f.NewName))
-		source, err := os.ReadFile(original) //nolint:gosec // a file of the module
+		source, err := os.ReadFile(original)
 		if err != nil {
 			return "", fmt.Errorf("bug %s no longer applies: %w", b.ID, err)
 		}
@@ -178,7 +178,7 @@ func (b *Bug) compile(ctx context.Context, root string, args ...string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-overlay", overlay}, args...)...) //nolint:gosec // its arguments are ours
+	cmd := exec.CommandContext(ctx, "go", append([]string{"build", "-overlay", overlay}, args...)...)
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOTMPDIR="+dir) // else an interrupt may leave a folder of its own
 	// The compilers that the go command has started end with it.

@@ -92,7 +92,7 @@ func TestAvailabilityBesideLocks(t *testing.T) {
 		// No excuse holds for ever.
 		{"in queues beyond all bounds", func(s *story) {
 			for i := range int64(7) {
-				s.txn(2, uint64(2+i), 400*i, 400*i+400, ok).wait(1, uint64(2+i), 400*i, 400*i+400) //nolint:gosec // small
+				s.txn(2, uint64(2+i), 400*i, 400*i+400, ok).wait(1, uint64(2+i), 400*i, 400*i+400)
 			}
 			s.txn(1, 1, 0, 2800, ok)
 		}, []string{"client1 was not served, whoever"}},
@@ -102,17 +102,17 @@ func TestAvailabilityBesideLocks(t *testing.T) {
 		// Ends that are no successes.
 		{"all fail", func(s *story) {
 			for i := range int64(7) {
-				s.txn(1, uint64(2+i), 400*i, 400*i+400, failed) //nolint:gosec // small
+				s.txn(1, uint64(2+i), 400*i, 400*i+400, failed)
 			}
 		}, []string{"no transaction that locks succeeded"}},
 		{"one succeeds", func(s *story) {
 			for i := range int64(7) {
-				s.txn(1, uint64(2+i), 400*i, 400*i+400, []history.Outcome{failed, ok}[i/3%2]) //nolint:gosec // small
+				s.txn(1, uint64(2+i), 400*i, 400*i+400, []history.Outcome{failed, ok}[i/3%2])
 			}
 		}, nil},
 		{"all fail, and most of the time nobody asks", func(s *story) {
 			for i := range int64(7) {
-				s.txn(1, uint64(2+i), 600*i, 600*i+200, failed) //nolint:gosec // small
+				s.txn(1, uint64(2+i), 600*i, 600*i+200, failed)
 			}
 		}, nil},
 	} {

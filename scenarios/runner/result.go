@@ -42,7 +42,7 @@ func (r *run) finish(err error) (*Outcome, error) {
 	replicated := r.cluster.Replication()
 	res.Stats.SetCost(replicated.Proposals, replicated.Messages, h)
 	res.Checkers = append(r.ownResults(h), r.state...)
-	res.Checkers = append(res.Checkers, checker.History(h, checker.Options{Timeout: r.opts.LinearTimeout})...)
+	res.Checkers = append(res.Checkers, checker.History(h, checker.Options{})...)
 	res.Locate(h)
 	r.stateSeen(res)
 	res.Conclude()
@@ -72,7 +72,7 @@ func (r *run) interrupted(err error) bool { return errors.Is(err, ErrInterrupted
 func (r *run) ownResults(h *history.History) []checker.Result {
 	liveness := checker.Result{Checker: "liveness", Checked: len(r.sessions) + 1}
 	assertion := checker.Result{Checker: "assertion", Checked: 1}
-	raft := checker.Result{Checker: "raft", Checked: int(r.cluster.Replication().Commits)} //nolint:gosec // far below that
+	raft := checker.Result{Checker: "raft", Checked: int(r.cluster.Replication().Commits)}
 	results := []*checker.Result{&assertion, &liveness, &raft}
 	for _, f := range r.findings {
 		for _, res := range results {

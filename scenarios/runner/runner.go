@@ -54,8 +54,6 @@ type Options struct {
 	Interrupted func() bool
 	// Dump, if set, gets the raft logs of all regions at the end of the run.
 	Dump io.Writer
-	// LinearTimeout bounds the search for a linearization, in real time.
-	LinearTimeout time.Duration
 }
 
 // Progress tells how far a run is.
@@ -136,10 +134,8 @@ func Check(p *plan.Plan) error {
 func checkMessages(p *plan.Plan) error {
 	for i, f := range p.Faults {
 		if kind := f.Degradation.Of; kind != "" && !rpc.KnownMethod(kind) {
-			return &plan.Error{
-				Field:   fmt.Sprintf("schedule.faults[%d]", i),
-				Message: fmt.Sprintf("is aimed at %s, which is no kind of message: write the name of a request, such as KvPrewrite", kind),
-			}
+			return plan.Errorf(fmt.Sprintf("schedule.faults[%d]", i),
+				"is aimed at %s, which is no kind of message: write the name of a request, such as KvPrewrite", kind)
 		}
 	}
 	return nil
@@ -192,7 +188,7 @@ func (r *run) prepare(build Builder) error {
 	r.timeline.Now = r.world.Now
 	r.world.OnDisk = func(_ *sim.Node, op disk.Op) { r.timeline.diskOp(op.Complete, diskQueueMax(p)) }
 	r.rec.Observe(r.traceOp)
-	r.watchTrace()
+	r.trace = sim.WatchTrace(r.world, r.opts.Watch, r.opts.Trace, r.opts.TraceFrom, r.opts.TraceTo)
 	r.schedule = faults.NewScheduler(r.world.Kernel, sim.NewInjector(r.world, r.cluster), p.Faults, r.faultEvent)
 	r.watchProgress()
 	return nil
@@ -256,24 +252,6 @@ func (r *run) violate(f checker.Finding) {
 		}
 	}
 	r.findings = append(r.findings, f)
-}
-
-// watchTrace lets whoever wants to see the trace see it.
-func (r *run) watchTrace() {
-	watch := r.opts.Watch
-	if r.opts.Trace != nil {
-		r.trace = sim.NewTraceLines(r.opts.Trace, r.world, r.opts.TraceFrom, r.opts.TraceTo)
-		watch = r.trace.Record
-		if other := r.opts.Watch; other != nil {
-			watch = func(record sim.Record, subject string) {
-				other(record, subject)
-				r.trace.Record(record, subject)
-			}
-		}
-	}
-	if watch != nil {
-		r.world.Trace.Watch(watch)
-	}
 }
 
 // setPhase begins a phase.

@@ -72,7 +72,7 @@ func (c *Client) work(task env.Task, operate func(env.Task)) {
 			t.begun++
 		}
 		c.steps++
-		c.Rand = stream.New(t.Plan.Seed, "operation", uint64(c.ID), uint64(c.steps)) //nolint:gosec // positive
+		c.Rand = stream.New(t.Plan.Seed, "operation", uint64(c.ID), uint64(c.steps))
 		began := t.World.Now()
 		operate(task)
 		if t.World.Now() == began {

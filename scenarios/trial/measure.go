@@ -49,7 +49,7 @@ func Blame(w *sim.World, err error) (f checker.Finding, blamed bool) {
 	var violation invariant.Violation
 	var breach consensus.Breach
 	var failure *sim.Failure
-	f.Place = PlaceOf(w, err)
+	f.Place = placeOf(w, err)
 	switch {
 	case errors.As(err, &violation):
 		f.Checker, f.Anomaly, f.Message, f.Check = AssertionName, AnomalyAssertion, violation.Message, withoutValues(violation.Format)
@@ -90,8 +90,8 @@ func Calls(err error, logf func(format string, args ...any)) []string {
 	return failure.Calls()
 }
 
-// PlaceOf is where simulated code ended a world.
-func PlaceOf(w *sim.World, err error) checker.Place {
+// placeOf is where simulated code ended a world.
+func placeOf(w *sim.World, err error) checker.Place {
 	p := checker.Place{At: w.Now()}
 	var failure *sim.Failure
 	if errors.As(err, &failure) {

@@ -13,7 +13,7 @@ func (s *System) Shrink(p *Plan, signature string, tries int) (reduce.Result[*Pl
 	fails := func(p *Plan) (bool, error) {
 		run, err := s.Run(p, Options{})
 		if run == nil {
-			return false, nil //nolint:nilerr // a fault names what is no longer there
+			return false, nil // a fault names what is no longer there
 		}
 		return run.Result.Signature() == signature, err
 	}
@@ -51,7 +51,7 @@ func bound() reduce.Step[*Plan] {
 		if s.Best.Operations > 0 {
 			return nil
 		}
-		_, err := s.Try([]func(p *Plan){func(p *Plan) { p.Operations = uint64(guess(p)) }}) //nolint:gosec // positive
+		_, err := s.Try([]func(p *Plan){func(p *Plan) { p.Operations = uint64(guess(p)) }})
 		return err
 	})
 }
@@ -61,11 +61,11 @@ func operations() reduce.Step[*Plan] {
 		Least: 1,
 		Get: func(p *Plan) int64 {
 			if p.Operations > 0 {
-				return int64(p.Operations) //nolint:gosec // validated
+				return int64(p.Operations) // validated
 			}
 			return guess(p)
 		},
-		Set: func(p *Plan, n int64) { p.Operations = uint64(n) }, //nolint:gosec // positive
+		Set: func(p *Plan, n int64) { p.Operations = uint64(n) },
 	}
 }
 

@@ -114,7 +114,7 @@ func (s *System) Run(p *Plan, opts Options) (*reports.Run, error) {
 	if err := t.checkFaults(); err != nil {
 		return nil, err
 	}
-	lines := t.watch()
+	lines := sim.WatchTrace(t.World, opts.Watch, opts.Trace, 0, 0)
 	t.schedule = faults.NewScheduler(t.World.Kernel, t.injector(), p.Faults, t.faultEvent)
 	t.World.Limit(p.Events)
 	err := t.phases()
@@ -141,25 +141,6 @@ func (t *Trial) prepare() {
 	header.Scenario, header.Seed = t.system.Name, t.Plan.Seed
 	t.Recorder = history.NewRecorder(header, t.opts.History)
 	t.Recorder.Observe(t.traceOp)
-}
-
-// watch lets whoever wants to see the trace see it.
-func (t *Trial) watch() *sim.TraceLines {
-	var lines *sim.TraceLines
-	watch := t.opts.Watch
-	if t.opts.Trace != nil {
-		lines = sim.NewTraceLines(t.opts.Trace, t.World, 0, 0)
-		watch = func(r sim.Record, subject string) {
-			lines.Record(r, subject)
-			if t.opts.Watch != nil {
-				t.opts.Watch(r, subject)
-			}
-		}
-	}
-	if watch != nil {
-		t.World.Trace.Watch(watch)
-	}
-	return lines
 }
 
 // phases runs the phases in order. Its error is the kernel's, or errOver.

@@ -377,6 +377,10 @@ func TestTrace(t *testing.T) {
 	if difference, err = s.Compare(recording); err != nil || difference != "" {
 		t.Errorf("the difference is %q, %v", difference, err)
 	}
+	recording.Result.Checkers[0].Checked += 1000
+	if difference, err = s.Compare(recording); err != nil || !strings.Contains(difference, `"checked":100`) {
+		t.Errorf("the difference is %q, %v", difference, err)
+	}
 	var lines strings.Builder
 	run := runOf(t, s, s.Plan(1), trial.Options{Trace: &lines})
 	if n := uint64(strings.Count(lines.String(), "\n")); n != run.Result.Stats.Events || run.Result.TraceHash != recording.Result.TraceHash {

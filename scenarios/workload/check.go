@@ -117,20 +117,20 @@ func Check(w *plan.Workload, api plan.API) error {
 	name, params := w.Name, w.Params
 	k := find(name)
 	if k == nil {
-		return wrong("workload.name", "is %q; known are %s", name, strings.Join(Names(), ", "))
+		return plan.Errorf("workload.name", "is %q; known are %s", name, strings.Join(Names(), ", "))
 	}
 	if !slices.Contains(k.apis, api) {
-		return wrong("cluster.api", "is '%s', which does not serve the workload %s: write %s", api, name, quotedList(k.apis))
+		return plan.Errorf("cluster.api", "is '%s', which does not serve the workload %s: write %s", api, name, quotedList(k.apis))
 	}
 	for _, given := range slices.Sorted(maps.Keys(params)) {
 		i := slices.IndexFunc(k.params, func(p param) bool { return p.name == given })
 		if i < 0 {
-			return wrong("workload.params."+given, "is no parameter of the workload %s: %s", name, k.known())
+			return plan.Errorf("workload.params."+given, "is no parameter of the workload %s: %s", name, k.known())
 		}
 		if p, v := k.params[i], params[given]; v < p.min || v > p.max {
-			return wrong("workload.params."+given, "is %d: write %d to %d", v, p.min, p.max)
+			return plan.Errorf("workload.params."+given, "is %d: write %d to %d", v, p.min, p.max)
 		} else if v > 0 && api == plan.Raft && (given == "batch" || given == "scan") {
-			return wrong("workload.params."+given, "is %d, but the api raft knows single keys only: write 0", v)
+			return plan.Errorf("workload.params."+given, "is %d, but the api raft knows single keys only: write 0", v)
 		}
 	}
 	if err := k.checkScript(w); err != nil {
@@ -141,7 +141,7 @@ func Check(w *plan.Workload, api plan.API) error {
 		sum += k.param(params, share)
 	}
 	if sum > 1000 {
-		return wrong("workload.params", "has shares (%s) of %d per mille in all: write at most 1000", k.shown(params), sum)
+		return plan.Errorf("workload.params", "has shares (%s) of %d per mille in all: write at most 1000", k.shown(params), sum)
 	}
 	return nil
 }
@@ -150,7 +150,7 @@ func Check(w *plan.Workload, api plan.API) error {
 func (k *kind) checkScript(w *plan.Workload) error {
 	switch {
 	case !k.scripted && w.SQL != "":
-		return wrong("workload.sql", "stands there, but the workload %s has none: leave it out", k.name)
+		return plan.Errorf("workload.sql", "stands there, but the workload %s has none: leave it out", k.name)
 	case !k.scripted:
 		return nil
 	}
@@ -159,7 +159,7 @@ func (k *kind) checkScript(w *plan.Workload) error {
 		err = s.rehearse()
 	}
 	if err != nil {
-		return wrong("workload.sql", ": %v", err)
+		return plan.Errorf("workload.sql", ": %v", err)
 	}
 	return nil
 }
@@ -218,10 +218,6 @@ func (k *kind) shown(params map[string]int) string {
 		words = append(words, fmt.Sprintf("%s = %d", share, k.param(params, share)))
 	}
 	return strings.Join(words, ", ")
-}
-
-func wrong(field, format string, args ...any) error {
-	return &plan.Error{Field: field, Message: fmt.Sprintf(format, args...)}
 }
 
 func quotedList(apis []plan.API) string {

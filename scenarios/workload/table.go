@@ -102,7 +102,7 @@ func handleAt(n, keys int) int64 {
 func (w *tables) id(n int) table.Datum {
 	h := handleAt(n, w.cfg.Keys)
 	if w.primary == unsignedKey {
-		return codec.Uint(uint64(h)) //nolint:gosec // the same bits
+		return codec.Uint(uint64(h)) // the same bits
 	}
 	return codec.Int(h)
 }

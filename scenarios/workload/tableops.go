@@ -89,7 +89,7 @@ func (x *tableTx) pick(from tableReader, c chosen) (record table.Record, found b
 func (x *tableTx) get(from tableReader, id table.Datum) (record table.Record, found bool, err error) {
 	record.Handle = id.Int()
 	if x.tb.Unsigned() {
-		record.Handle = int64(id.Uint()) //nolint:gosec // the same bits
+		record.Handle = int64(id.Uint()) // the same bits
 	}
 	record.Row, found, err = from.Get(x.t, x.tb, record.Handle)
 	return record, found, err

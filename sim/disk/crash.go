@@ -89,7 +89,6 @@ func (d *Disk) Crash(kind CrashKind) {
 func (d *Disk) Wipe() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.stats.Wipes++
 	d.mount.zombie = true
 	d.mount = newMount(d)
 	d.death.dead, d.death.next = false, nil

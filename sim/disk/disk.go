@@ -2,7 +2,6 @@ package disk
 
 import (
 	"sync"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -164,18 +163,14 @@ func (d *Disk) Used() int64 {
 
 // Stats counts what has happened on a disk, over all its processes.
 type Stats struct {
-	Ops        uint64 // operations that took effect
-	Written    int64  // bytes written, without those of OPTIONS files
-	Read       int64  // bytes of ReadBytes
-	Syncs      uint64 // real syncs of files
-	DirSyncs   uint64 // syncs of directories
-	HandOvers  uint64 // syncs inside Unsynced
-	DeviceTime time.Duration
+	Ops      uint64 // operations that took effect
+	Written  int64  // bytes written, without those of OPTIONS files
+	Syncs    uint64 // real syncs of files
+	DirSyncs uint64 // syncs of directories
 
 	Kills      uint64 // crashes by ProcessKill
 	PowerLoss  uint64 // crashes by PowerLoss
 	Deaths     uint64 // of both, those from inside an operation
-	Wipes      uint64
 	Incomplete uint64 // syncs that had not completed at a power loss
 
 	// What became of the extents that were not durable at a power loss.

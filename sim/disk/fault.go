@@ -164,10 +164,8 @@ func (d *Disk) count(op *Op, now int64) {
 		d.stats.DirSyncs++
 		d.accept(now, &d.cfg.Sync, 0)
 	case OpHandOver:
-		d.stats.HandOvers++
 		return // it takes no time
 	case OpRead:
-		d.stats.Read += op.Length
 		d.accept(now, &d.cfg.Write, op.Length)
 	case OpCreate, OpRename, OpReuse, OpLink, OpRemove, OpMkdir:
 		d.accept(now, &d.cfg.Entry, 0)
@@ -193,9 +191,9 @@ func IsInjected(err error) bool {
 // was survived, or that met an earlier process, explains nothing.
 func Explains(before, after Stats, reason string) bool {
 	errs := func(s Stats) uint64 { return s.ReadErrors + s.WriteErrors + s.SpaceErrors }
-	return after.Deaths > before.Deaths || errs(after) > errs(before) && TellsOfInjection(reason)
+	return after.Deaths > before.Deaths || errs(after) > errs(before) && tellsOfInjection(reason)
 }
 
-// TellsOfInjection reports whether a text quotes an error that comes from a
+// tellsOfInjection reports whether a text quotes an error that comes from a
 // fault of the disk.
-func TellsOfInjection(text string) bool { return strings.Contains(text, injected) }
+func tellsOfInjection(text string) bool { return strings.Contains(text, injected) }

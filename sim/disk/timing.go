@@ -105,7 +105,6 @@ func (d *Disk) accept(now int64, l *Latency, length int64) {
 		d.stats.Stalled++
 	}
 	d.device.busy = max(d.device.clock(now), d.device.busy) + cost
-	d.stats.DeviceTime += time.Duration(cost)
 }
 
 // Freeze stops the device until Thaw, however long that takes: nothing

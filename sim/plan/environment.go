@@ -26,8 +26,8 @@ const (
 	MixedCommit CommitMode = "mixed"     // each in one of these modes
 )
 
-// CommitModes are all of them.
-func CommitModes() []CommitMode { return []CommitMode{TwoPhase, AsyncCommit, OnePhase, MixedCommit} }
+// commitModes are all of them.
+func commitModes() []CommitMode { return []CommitMode{TwoPhase, AsyncCommit, OnePhase, MixedCommit} }
 
 // Ticks is how stores tick.
 type Ticks string

@@ -22,6 +22,11 @@ type Error struct {
 	Message      string // what is wrong and what to write instead
 }
 
+// Errorf is what is wrong with a field.
+func Errorf(field, format string, args ...any) error {
+	return &Error{Field: field, Message: fmt.Sprintf(format, args...)}
+}
+
 func (e *Error) Error() string {
 	var b strings.Builder
 	if e.File != "" {

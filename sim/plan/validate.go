@@ -126,7 +126,7 @@ func (k *Knobs) validate(v *validator) {
 	v.duration("knobs.operation-timeout", k.OperationTimeout, k.RequestTimeout)
 	v.between("knobs.scan-page", int64(k.ScanPage), 1, 1_000_000)
 	v.between("knobs.batch-bytes", int64(k.BatchBytes), 1, 1_000_000)
-	v.check("knobs.commit-mode", slices.Contains(CommitModes(), k.CommitMode),
+	v.check("knobs.commit-mode", slices.Contains(commitModes(), k.CommitMode),
 		"is %q: write 'two-phase', 'async', 'one-phase' or 'mixed'", k.CommitMode)
 	v.between("knobs.async-keys", int64(k.AsyncKeys), 0, 1_000_000)
 	v.between("knobs.async-bytes", int64(k.AsyncBytes), 0, 1_000_000)

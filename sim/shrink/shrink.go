@@ -1,7 +1,7 @@
 // Package shrink looks for the smallest plan of the database that still fails in the
 // same way: few faults, few clients, few operations, a short storm, settings as usual.
 //
-//	result, err := shrink.Shrink(p, shrink.Options{First: shrink.OneByOne(fails)})
+//	result, err := shrink.Shrink(p, shrink.Options{First: reduce.OneByOne(fails)})
 //	result.Plan
 //
 // How it looks is told by package reduce, which does so for plans of any kind. This one
@@ -45,11 +45,6 @@ func Shrink(p *plan.Plan, o Options) (Result, error) {
 		k.Valid = o.Valid
 	}
 	return k.Reduce(p, reduce.Options[*plan.Plan]{First: o.First, Tries: o.Tries, Smaller: o.Smaller})
-}
-
-// OneByOne makes a First of a function that judges one plan.
-func OneByOne(fails func(p *plan.Plan) (bool, error)) func([]*plan.Plan) (int, error) {
-	return reduce.OneByOne(fails)
 }
 
 // kind is what the database's plans are made of.

@@ -11,6 +11,7 @@ import (
 
 	"simrun/faults"
 	"simrun/sim/plan"
+	"simrun/sim/reduce"
 	"simrun/sim/shrink"
 )
 
@@ -106,7 +107,7 @@ func count(p *plan.Plan, kind faults.Kind) int {
 func shrunk(t *rapid.T, p *plan.Plan, fails func(p *plan.Plan) bool) shrink.Result {
 	before, tried, adopted := p.String(), map[string]bool{}, 0
 	r, err := shrink.Shrink(p, shrink.Options{
-		First: shrink.OneByOne(func(p *plan.Plan) (bool, error) {
+		First: reduce.OneByOne(func(p *plan.Plan) (bool, error) {
 			if err := p.Validate(); err != nil {
 				t.Fatal(err)
 			}
@@ -200,7 +201,7 @@ func TestBudget(t *testing.T) {
 		n := drawNeed(t, p)
 		var smaller []string
 		whole, err := shrink.Shrink(p, shrink.Options{
-			First:   shrink.OneByOne(func(p *plan.Plan) (bool, error) { return n.met(p), nil }),
+			First:   reduce.OneByOne(func(p *plan.Plan) (bool, error) { return n.met(p), nil }),
 			Smaller: func(p *plan.Plan) { smaller = append(smaller, p.String()) },
 		})
 		if err != nil {
@@ -209,13 +210,13 @@ func TestBudget(t *testing.T) {
 		smaller = append([]string{p.String()}, smaller...)
 		tries := rapid.IntRange(1, whole.Tries).Draw(t, "tries")
 		bounded, err := shrink.Shrink(p, shrink.Options{
-			First: shrink.OneByOne(func(p *plan.Plan) (bool, error) { return n.met(p), nil }), Tries: tries,
+			First: reduce.OneByOne(func(p *plan.Plan) (bool, error) { return n.met(p), nil }), Tries: tries,
 		})
 		if err != nil || bounded.Tries > tries || !n.met(bounded.Plan) || bounded.Smallest && tries < whole.Tries {
 			t.Fatalf("%d tries of %d, smallest %v, error %v", bounded.Tries, tries, bounded.Smallest, err)
 		}
 		left, stop := tries, errors.New("stopped")
-		stopped, err := shrink.Shrink(p, shrink.Options{First: shrink.OneByOne(func(p *plan.Plan) (bool, error) {
+		stopped, err := shrink.Shrink(p, shrink.Options{First: reduce.OneByOne(func(p *plan.Plan) (bool, error) {
 			if left--; left < 0 {
 				return false, stop
 			}

@@ -32,10 +32,6 @@ func Faults(p *plan.Plan, keep func(i int, f faults.Fault) bool) {
 	p.Faults = reduce.Keep(p.Faults, keep)
 }
 
-// Storm ends the storm of a plan after length, and takes away the faults that begin
-// later.
-func Storm(p *plan.Plan, length time.Duration) { parts().EndStorm(p, length) }
-
 // operations bounds the number of operations. A plan without a bound begins about as
 // many as its rate says.
 func operations() number {
@@ -43,13 +39,13 @@ func operations() number {
 		Least: 1,
 		Get: func(p *plan.Plan) int64 {
 			if p.Workload.Operations > 0 {
-				return int64(min(p.Workload.Operations, 1<<60)) //nolint:gosec // a plan's bound is not above that
+				return int64(min(p.Workload.Operations, 1<<60)) // a plan's bound is not above that
 			}
 			perSecond := int64(p.Workload.Rate)
 			seconds := int64(time.Duration(p.Phases.Storm)/time.Second) + 1
 			return 2*perSecond*seconds + int64(p.Workload.Clients)
 		},
-		Set: func(p *plan.Plan, n int64) { Operations(p, uint64(n)) }, //nolint:gosec // positive
+		Set: func(p *plan.Plan, n int64) { Operations(p, uint64(n)) },
 	}
 }
 

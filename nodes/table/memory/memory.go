@@ -151,7 +151,7 @@ func (x *txn) BatchGet(t env.Task, keys [][]byte) (pairs []client.Pair, err erro
 	return pairs, nil
 }
 
-func (x *txn) scan(t env.Task, start, end []byte, limit int, reverse bool) (pairs []client.Pair, err error) {
+func (x *txn) scan(t env.Task, start, end []byte, limit int, reverse bool) (pairs []client.Pair) {
 	names := slices.Concat(slices.Sorted(maps.Keys(x.store.versions)), slices.Sorted(maps.Keys(x.writes)))
 	slices.Sort(names)
 	names = slices.Compact(names)
@@ -169,17 +169,17 @@ func (x *txn) scan(t env.Task, start, end []byte, limit int, reverse bool) (pair
 			}
 		}
 	}
-	return pairs, nil
+	return pairs
 }
 
 // Scan implements kv.Txn.
 func (x *txn) Scan(t env.Task, start, end []byte, limit int) ([]client.Pair, error) {
-	return x.scan(t, start, end, limit, false)
+	return x.scan(t, start, end, limit, false), nil
 }
 
 // ReverseScan implements kv.Txn.
 func (x *txn) ReverseScan(t env.Task, start, end []byte, limit int) ([]client.Pair, error) {
-	return x.scan(t, start, end, limit, true)
+	return x.scan(t, start, end, limit, true), nil
 }
 
 // Set implements kv.Txn.

@@ -114,7 +114,7 @@ func (src *source) read(t env.Task, s *Session, from reader, tb *table.Table, p 
 // handleOf returns the handle of a primary key.
 func handleOf(v table.Datum) int64 {
 	if v.Kind() == codec.KindUint {
-		return int64(v.Uint()) //nolint:gosec // the same bits
+		return int64(v.Uint()) // the same bits
 	}
 	return v.Int()
 }

@@ -243,7 +243,7 @@ func limitOf(s *scope, e expr) (int, error) {
 	const most = 1 << 30
 	switch {
 	case v.Kind() == codec.KindUint && v.Uint() <= most:
-		return int(v.Uint()), nil //nolint:gosec // it was looked at
+		return int(v.Uint()), nil // it was looked at
 	case v.Kind() == codec.KindInt && v.Int() >= 0 && v.Int() <= most:
 		return int(v.Int()), nil
 	}

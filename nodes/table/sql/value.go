@@ -121,7 +121,7 @@ type integer struct {
 
 func integerOf(v value) integer {
 	if v.Kind() == codec.KindInt && v.Int() < 0 {
-		return integer{true, -uint64(v.Int())} //nolint:gosec // the size of the least one too
+		return integer{true, -uint64(v.Int())} // the size of the least one too
 	}
 	return integer{false, v.Uint()}
 }
@@ -155,9 +155,9 @@ func arithmetic(op operator, a, b value) (value, error) {
 	case unsigned:
 		return value{Datum: codec.Uint(r.size)}, nil
 	case r.negative:
-		return value{Datum: codec.Int(-int64(r.size))}, nil //nolint:gosec // -2^63 too
+		return value{Datum: codec.Int(-int64(r.size))}, nil // -2^63 too
 	}
-	return value{Datum: codec.Int(int64(r.size))}, nil //nolint:gosec // it was looked at
+	return value{Datum: codec.Int(int64(r.size))}, nil // it was looked at
 }
 
 // negative is a number that is not NULL with the other sign: of an unsigned one, too, it is
@@ -170,9 +170,9 @@ func negative(v value) (value, error) {
 			return v, fmt.Errorf("%w: -(%v) is %w", ErrExpression, v.Datum, ErrOutOfRange)
 		}
 		if x.negative {
-			return value{Datum: codec.Int(int64(x.size))}, nil //nolint:gosec // it was looked at
+			return value{Datum: codec.Int(int64(x.size))}, nil // it was looked at
 		}
-		return value{Datum: codec.Int(-int64(x.size))}, nil //nolint:gosec // -2^63 too
+		return value{Datum: codec.Int(-int64(x.size))}, nil // -2^63 too
 	case codec.KindFloat:
 		return value{Datum: codec.Float(-v.Float())}, nil
 	case codec.KindBytes, codec.KindNull:
