@@ -43,7 +43,7 @@ func allTables(run *Run) []pageTable {
 		checkers.Rows = append(checkers.Rows, []string{c.Checker, verdict, grouped(c.Checked), grouped(len(c.Findings) + c.More)})
 	}
 	tables := []pageTable{checkers, operations}
-	tables = append(tables, programTable(programCounts(run.History))...)
+	tables = append(tables, programTable(programCounts(r, run.History))...)
 	tables = append(tables, faultTables(s.Faults, run.Cut)...)
 	tables = append(tables, commitTable(&s.Commits)...)
 	tables = append(tables, operatorTable(s.Operators)...)

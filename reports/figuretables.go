@@ -3,13 +3,13 @@ package reports
 import "strconv"
 
 // programTable is how the programs of a workload ended, if it has any.
-func programTable(programs []programCount) []pageTable {
+func programTable(programs []ProgramCount) []pageTable {
 	if len(programs) == 0 {
 		return nil
 	}
 	t := pageTable{Title: "Programs", Head: []string{"", "ok", "failed", "unknown"}}
 	for _, c := range programs {
-		t.Rows = append(t.Rows, []string{c.name, grouped(c.ok), grouped(c.failed), grouped(c.unknown)})
+		t.Rows = append(t.Rows, []string{c.Name, grouped(c.OK), grouped(c.Failed), grouped(c.Unknown)})
 	}
 	return []pageTable{t}
 }

@@ -81,6 +81,44 @@ duration = "1s"
 	}
 }
 
+// Programs are counted as the run counted them. Where it did not, their transactions are:
+// that tells nothing of what comes behind one.
+func TestProgramsAreCounted(t *testing.T) {
+	run := bankRun(110)
+	for i := range run.History.Ops[:3] {
+		run.History.Ops[i].Note, run.History.Ops[i].Outcome = "order c=4", history.OK
+	}
+	run.History.Ops[3].Note, run.History.Ops[3].Outcome = "look", history.Failed
+	for _, c := range []struct {
+		counted     []ProgramCount
+		rows        [][]string
+		line, never string
+	}{
+		{nil, [][]string{{"look", "0", "1", "0"}, {"order", "3", "0", "0"}}, "ok look NEVER/1, order 3/3", "look"},
+		{
+			[]ProgramCount{{Name: "order", Failed: 1, Unknown: 1}, {Name: "setup", OK: 1}},
+			[][]string{{"order", "0", "1", "1"}, {"setup", "1", "0", "0"}}, "ok order NEVER/2, setup 1/1", "order",
+		},
+	} {
+		run.Result.Stats.Programs = c.counted
+		tables := pageTables(run)
+		i := slices.IndexFunc(tables, func(t pageTable) bool { return t.Title == "Programs" })
+		if i < 0 || !reflect.DeepEqual(tables[i].Rows, c.rows) {
+			t.Errorf("the page has %+v, want %q", tables, c.rows)
+		}
+		var text strings.Builder
+		if err := WriteText(&text, run, TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.ReplaceAll(text.String(), noBreak, " "); !strings.Contains(got, c.line) {
+			t.Errorf("the text lacks %q:\n%s", c.line, got)
+		}
+		if never := ProgramsNever(run.Result, run.History); !slices.Equal(never, []string{c.never}) {
+			t.Errorf("never are %q, want %s", never, c.never)
+		}
+	}
+}
+
 // A row is read by what the history tells of its table. The bytes are those of a run.
 func TestRowsAreReadable(t *testing.T) {
 	customers := `7b226964223a312c226e616d65223a22637573746f6d657273222c227374617465223a227075626c6963222c22636f6c756d6e73223a5b7b226964223a312c226e616d65223a226964222c2274797065223a22696e74222c226e6f745f6e756c6c223a747275657d2c7b226964223a322c226e616d65223a226e616d65222c2274797065223a2276617263686172222c226c656e677468223a32302c226e6f745f6e756c6c223a747275657d2c7b226964223a332c226e616d65223a2273696e6365222c2274797065223a226461746574696d65227d5d2c22696e6465786573223a5b5d2c227072696d6172795f6b6579223a302c226c6173745f696e646578223a327d`

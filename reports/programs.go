@@ -12,20 +12,14 @@ import (
 	"simrun/sim/history"
 )
 
-// programCount counts the operations of one program of a workload by their outcome.
-type programCount struct {
-	name                string
-	ok, failed, unknown int
-}
-
-func (c programCount) all() int { return c.ok + c.failed + c.unknown }
-
-// programCounts counts the programs of a workload, sorted by name.
-func programCounts(h *history.History) (counts []programCount) {
-	if h == nil {
-		return nil
+// programCounts counts the runs of a workload's programs, sorted by name. Where nobody
+// did during the run, as when its process died, it counts their transactions: that is
+// more of a program that has several, and takes one for OK that ended behind them.
+func programCounts(r *Result, h *history.History) (counts []ProgramCount) {
+	if len(r.Stats.Programs) > 0 || h == nil {
+		return r.Stats.Programs
 	}
-	byName := map[string]*programCount{}
+	byName := map[string]*ProgramCount{}
 	for i := range h.Ops {
 		op := &h.Ops[i]
 		name, _, _ := strings.Cut(op.Note, " ")
@@ -34,16 +28,16 @@ func programCounts(h *history.History) (counts []programCount) {
 		}
 		c := byName[name]
 		if c == nil {
-			c = &programCount{name: name}
+			c = &ProgramCount{Name: name}
 			byName[name] = c
 		}
 		switch op.Outcome {
 		case history.OK:
-			c.ok++
+			c.OK++
 		case history.Failed:
-			c.failed++
+			c.Failed++
 		case history.Unknown:
-			c.unknown++
+			c.Unknown++
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
@@ -54,10 +48,10 @@ func programCounts(h *history.History) (counts []programCount) {
 
 // ProgramsNever returns the names of the programs of a workload that were begun and never came
 // to their end, sorted.
-func ProgramsNever(h *history.History) (names []string) {
-	for _, c := range programCounts(h) {
-		if c.ok == 0 {
-			names = append(names, c.name)
+func ProgramsNever(r *Result, h *history.History) (names []string) {
+	for _, c := range programCounts(r, h) {
+		if c.OK == 0 {
+			names = append(names, c.Name)
 		}
 	}
 	return names
@@ -67,12 +61,12 @@ func ProgramsNever(h *history.History) (names []string) {
 // never does is as good as none.
 func (t *text) programs() {
 	var words []string
-	for _, c := range programCounts(t.run.History) {
-		ok := grouped(c.ok)
-		if c.ok == 0 {
+	for _, c := range programCounts(t.r, t.run.History) {
+		ok := grouped(c.OK)
+		if c.OK == 0 {
 			ok = "NEVER"
 		}
-		words = append(words, fmt.Sprintf("%s"+noBreak+"%s/%s", c.name, ok, grouped(c.all())))
+		words = append(words, fmt.Sprintf("%s"+noBreak+"%s/%s", c.Name, ok, grouped(c.all())))
 	}
 	if len(words) > 0 {
 		t.labelled("programs", "ok "+strings.Join(words, ", "))

@@ -11,16 +11,19 @@ import (
 // Stats counts what happened in a run.
 type Stats struct {
 	Operations []OperationCount `json:"operations"`
-	Faults     []FaultCount     `json:"faults"`
-	Cluster    ClusterStats     `json:"cluster"`
-	Reads      ReadStats        `json:"reads"`
-	Commits    CommitStats      `json:"commits"`
-	Operators  []OperatorCount  `json:"operators,omitempty"`
-	Engines    []EngineStats    `json:"engines"`
-	Backlogs   []BacklogStats   `json:"backlogs,omitempty"`
-	Network    NetworkStats     `json:"network"`
-	Disk       DiskStats        `json:"disk"`
-	Cost       CostStats        `json:"cost"`
+	// Programs counts the runs of the workload's programs, sorted by name; nil if it has
+	// none, or nobody counted them.
+	Programs  []ProgramCount  `json:"programs,omitempty"`
+	Faults    []FaultCount    `json:"faults"`
+	Cluster   ClusterStats    `json:"cluster"`
+	Reads     ReadStats       `json:"reads"`
+	Commits   CommitStats     `json:"commits"`
+	Operators []OperatorCount `json:"operators,omitempty"`
+	Engines   []EngineStats   `json:"engines"`
+	Backlogs  []BacklogStats  `json:"backlogs,omitempty"`
+	Network   NetworkStats    `json:"network"`
+	Disk      DiskStats       `json:"disk"`
+	Cost      CostStats       `json:"cost"`
 	// Events is the number of events of the trace.
 	Events uint64 `json:"events"`
 	// Virtual is how long the run was in virtual nanoseconds.
@@ -37,6 +40,17 @@ type OperationCount struct {
 
 // Total returns the number of operations of the kind.
 func (c OperationCount) Total() int { return c.OK + c.Failed + c.Unknown }
+
+// ProgramCount counts the runs of one program of a workload by how they ended: at its
+// end, before it, or nobody knows. Its fields are those of workload.ProgramCount.
+type ProgramCount struct {
+	Name    string `json:"name"`
+	OK      int    `json:"ok"`
+	Failed  int    `json:"failed"`
+	Unknown int    `json:"unknown"`
+}
+
+func (c ProgramCount) all() int { return c.OK + c.Failed + c.Unknown }
 
 // FaultCount counts the scheduled faults of one kind.
 type FaultCount struct {

@@ -101,7 +101,7 @@ func (s *source) do(j job) answer {
 	r := outcome.Result
 	a.Divergence = divergence
 	a.Verdict, a.Signature, a.TraceHash, a.Stats, a.Marks = r.Verdict, r.Signature(), r.TraceHash, r.Stats, r.Marks
-	a.Never = reports.ProgramsNever(outcome.History)
+	a.Never = reports.ProgramsNever(r, outcome.History)
 	if r.Verdict != checker.OK {
 		a.Message, a.Checkers = r.Message(), r.Checkers
 	}

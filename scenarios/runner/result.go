@@ -10,6 +10,7 @@ import (
 	"simrun/reports"
 	"simrun/scenarios/cluster"
 	"simrun/scenarios/trial"
+	"simrun/scenarios/workload"
 	"simrun/sim/history"
 )
 
@@ -39,6 +40,11 @@ func (r *run) finish(err error) (*Outcome, error) {
 	trial.Measure(res, r.world, r.schedule)
 	r.countMinority(&res.Stats)
 	res.Stats.Operations = reports.CountOperations(h)
+	if load, ok := r.load.(workload.Programmed); ok {
+		for _, c := range load.Programs() {
+			res.Stats.Programs = append(res.Stats.Programs, reports.ProgramCount(c))
+		}
+	}
 	replicated := r.cluster.Replication()
 	res.Stats.SetCost(replicated.Proposals, replicated.Messages, h)
 	res.Checkers = append(r.ownResults(h), r.state...)

@@ -3,7 +3,9 @@ package workload
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
+	"slices"
 
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
@@ -26,7 +28,15 @@ type sqlLoad struct {
 	// perhaps has too.
 	done     int
 	doubtful bool
+	runs     map[string]*ProgramCount // by the note that they have
 }
+
+// What the workload runs besides the programs of its script, as the record has it.
+const (
+	noteSetup = "setup"
+	noteProbe = "probe"
+	noteCheck = "check"
+)
 
 // newSQL returns the workload of a script that Check has read before.
 func newSQL(cfg Config) *sqlLoad {
@@ -35,7 +45,7 @@ func newSQL(cfg Config) *sqlLoad {
 		panic(fmt.Errorf("workload: a script that was checked: %w", err))
 	}
 	clients := newTableClients(table.Config{RowIDBatch: 5, BackfillBatch: 3, Lease: cfg.SchemaLease})
-	return &sqlLoad{script: s, checks: cfg.param("check"), clients: clients}
+	return &sqlLoad{script: s, checks: cfg.param("check"), clients: clients, runs: map[string]*ProgramCount{}}
 }
 
 // sqlPlaces returns keys of rows all over the tables of a script.
@@ -71,7 +81,34 @@ type watched struct{ *history.TxnRecord }
 
 // Setup implements Workload.
 func (w *sqlLoad) Setup(t env.Task, s *Session) error {
-	return w.withSession(t, s, "setup", func(session *sql.Session, _ *watched) error { return w.prepare(t, session) })
+	return w.withSession(t, s, noteSetup, func(session *sql.Session, _ *watched) error { return w.prepare(t, session) })
+}
+
+// Programs implements Programmed.
+func (w *sqlLoad) Programs() (counts []ProgramCount) {
+	for _, name := range slices.Sorted(maps.Keys(w.runs)) {
+		counts = append(counts, *w.runs[name])
+	}
+	return counts
+}
+
+// counted runs fn as one run of what is called name. What becomes of a run that is not
+// over yet, or that was killed, is not known.
+func (w *sqlLoad) counted(name string, fn func() error) error {
+	c := w.runs[name]
+	if c == nil {
+		c = &ProgramCount{Name: name}
+		w.runs[name] = c
+	}
+	c.Unknown++
+	err := fn()
+	switch {
+	case err == nil:
+		c.Unknown, c.OK = c.Unknown-1, c.OK+1
+	case !errors.Is(err, client.ErrUndetermined):
+		c.Unknown, c.Failed = c.Unknown-1, c.Failed+1
+	}
+	return err
 }
 
 // withSession runs fn, whose transactions the record has under a note, with a session
@@ -81,7 +118,7 @@ func (w *sqlLoad) Setup(t env.Task, s *Session) error {
 func (w *sqlLoad) withSession(t env.Task, s *Session, note string, fn func(session *sql.Session, record *watched) error) error {
 	session, record := w.session(s)
 	s.note, s.reason = note, nil
-	err := fn(session, record)
+	err := w.counted(note, func() error { return fn(session, record) })
 	s.reason = err
 	session.Close(t)
 	s.note, s.reason = "", nil
@@ -113,25 +150,36 @@ func (w *sqlLoad) Step(t env.Task, s *Session, r *stream.Stream) {
 	g := w.script.draw(r)
 	_ = w.withSession(t, s, g.name, func(session *sql.Session, record *watched) error {
 		s.note = g.set(session, r, int64(s.ID)<<32|int64(s.Steps()))
-		for _, step := range g.steps {
-			result, err := session.Exec(t, step.Statement)
-			if errors.Is(err, table.ErrInconsistent) && record.TxnRecord != nil {
-				record.Problem = err.Error()
-			}
-			if err == nil && step.rows >= 0 && result.Affected != step.rows {
-				err = fmt.Errorf("%.60q is of %d rows, not %d", step.Text, result.Affected, step.rows)
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		return g.run(t, session, record)
 	})
+}
+
+// run runs the program up to the first statement that does not do what is expected of it.
+func (g *program) run(t env.Task, session *sql.Session, record *watched) error {
+	for _, step := range g.steps {
+		result, err := session.Exec(t, step.Statement)
+		if errors.Is(err, table.ErrInconsistent) && record.TxnRecord != nil {
+			record.Problem = err.Error()
+		}
+		switch {
+		case err == nil && step.rows >= 0 && result.Affected != step.rows:
+			return fmt.Errorf("%.60q is of %d rows, not %d", step.Text, result.Affected, step.rows)
+		case err != nil && (!step.mayFail || !leavesTransaction(err)):
+			return err
+		}
+	}
+	return nil
+}
+
+// leavesTransaction says whether an error is one of those after which a program may go
+// on: the statement has had no effect, and its transaction can go on without it.
+func leavesTransaction(err error) bool {
+	return !errors.Is(err, client.ErrUndetermined) && (errors.Is(err, client.ErrLockWait) || errors.Is(err, table.ErrDuplicate))
 }
 
 // Probe implements Workload: it writes every row as it is.
 func (w *sqlLoad) Probe(t env.Task, s *Session) error {
-	return w.withSession(t, s, "probe", func(session *sql.Session, _ *watched) error { return w.touch(t, session) })
+	return w.withSession(t, s, noteProbe, func(session *sql.Session, _ *watched) error { return w.touch(t, session) })
 }
 
 func (w *sqlLoad) touch(t env.Task, session *sql.Session) error {
@@ -154,7 +202,7 @@ func (w *sqlLoad) Audit(t env.Task, s *Session) error { return audited(w.check(t
 // check looks in one transaction whether rows and indexes agree, and whether
 // the sums and subsets of the script hold.
 func (w *sqlLoad) check(t env.Task, s *Session) error {
-	return w.withSession(t, s, "check", func(session *sql.Session, record *watched) error { return w.compare(t, session, record) })
+	return w.withSession(t, s, noteCheck, func(session *sql.Session, record *watched) error { return w.compare(t, session, record) })
 }
 
 func (w *sqlLoad) compare(t env.Task, session *sql.Session, record *watched) error {

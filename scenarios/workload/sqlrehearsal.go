@@ -3,7 +3,6 @@ package workload
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"simrun/nodes/client"
@@ -69,9 +68,6 @@ func (s *script) rehearseInvariants(session *sql.Session) error {
 
 func isInteger(c table.Column) bool { return c.Type == table.BigInt || c.Type == table.Int }
 
-// variables finds what texts name, apart from what stands in quotes.
-var variables = regexp.MustCompile(`'[^']*'|@(\w+)`)
-
 // checkVariables makes sure that the statements of programs name variables only that
 // their headings declare, and others none: a rehearsal evaluates only what its rows ask
 // for.
@@ -88,10 +84,10 @@ func (s *script) checkVariables() error {
 		}
 	}
 	for _, st := range all {
-		for _, m := range variables.FindAllStringSubmatch(st.Text, -1) {
-			is := func(p parameter) bool { return p.name == m[1] }
-			if m[1] != "" && !slices.ContainsFunc(declared[st], is) {
-				return &scriptError{s.lines[st], fmt.Sprintf("@%s has no value: name it in the heading of the program", m[1])}
+		for _, name := range st.Variables {
+			is := func(p parameter) bool { return p.name == name }
+			if !slices.ContainsFunc(declared[st], is) {
+				return &scriptError{s.lines[st], fmt.Sprintf("@%s has no value: name it in the heading of the program", name)}
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -69,11 +70,10 @@ type parameter struct {
 	unique    bool
 }
 
-// step is one statement; it ends the program unless it returns or changes rows
-// rows, if that is not negative.
+// step is one statement; it ends the program unless it does what is expected of it.
 type step struct {
 	*sql.Statement
-	rows int
+	expected
 }
 
 // sum is what the values of queries add up to.
@@ -83,14 +83,11 @@ type sum struct {
 }
 
 var (
-	heading     = regexp.MustCompile(`^--\s*(setup|program|sum|subset)\b\s*(.*)$`)
-	remark      = regexp.MustCompile(`^--\s*(\w+)`)
-	behind      = regexp.MustCompile(`;\s*--\s*([^';]*)$`)
-	expectation = regexp.MustCompile(`^rows\s+(\d+)\s*$`)
-	inRange     = regexp.MustCompile(`^([a-z]\w*) in (-?\d+)\.\.(-?\d+)$`)
-	isUnique    = regexp.MustCompile(`^([a-z]\w*) unique$`)
-	hasWeight   = regexp.MustCompile(`^weight (\d+)$`)
-	isName      = regexp.MustCompile(`^[a-z][\w-]*$`)
+	heading   = regexp.MustCompile(`^--\s*(setup|program|sum|subset)\b\s*(.*)$`)
+	inRange   = regexp.MustCompile(`^([a-z]\w*) in (-?\d+)\.\.(-?\d+)$`)
+	isUnique  = regexp.MustCompile(`^([a-z]\w*) unique$`)
+	hasWeight = regexp.MustCompile(`^weight (\d+)$`)
+	isName    = regexp.MustCompile(`^[a-z][\w-]*$`)
 )
 
 // scriptError is what is wrong with a script.
@@ -107,6 +104,7 @@ type scriptParser struct {
 	section string
 	first   int      // line at which the statement begins
 	pending []string // its lines so far
+	lexer   lexer
 	queries []*sql.Statement
 	total   int64 // of a sum
 	line    int
@@ -148,75 +146,46 @@ func (p *scriptParser) take(line string) error {
 		}
 		return p.open(m[1], m[2])
 	}
-	if len(p.pending) == 0 && (trimmed == "" || strings.HasPrefix(trimmed, "--")) {
-		return p.remark(trimmed)
+	code, comment, inner := p.lexer.line(line)
+	if len(p.pending) == 0 && strings.TrimSpace(code) == "" {
+		return p.remark(comment)
 	}
 	if len(p.pending) == 0 {
 		p.first = p.line
 	}
-	rows := -1
-	if m := behind.FindStringSubmatch(line); m != nil {
-		if n := expectation.FindStringSubmatch(m[1]); n != nil {
-			rows, _ = strconv.Atoi(n[1]) // digits; too many of them are the largest number
-		} else if strings.HasPrefix(m[1], "row") {
-			return p.wrong("-- %s: write -- rows and a number", m[1])
-		}
-		line = line[:len(line)-len(m[0])] + ";"
-	}
-	p.pending = append(p.pending, line)
-	if strings.HasSuffix(line, ";") {
-		return p.statement(rows)
-	}
-	return nil
-}
-
-// remark takes a line that is a comment, unless it looks like a heading that is written
-// wrongly: what stands below would be taken for a part of the section before.
-func (p *scriptParser) remark(line string) error {
-	m := remark.FindStringSubmatch(line)
-	if m == nil {
-		return nil
-	}
-	for _, word := range []string{"setup", "program", "sum", "subset"} {
-		if alike(strings.ToLower(m[1]), word) {
-			return p.wrong("-- %s is no heading: write -- %s, or begin the comment with another word", m[1], word)
+	for _, text := range inner {
+		if expecting.MatchString(text) {
+			return p.wrong("/* %s */ is for people: write it as -- behind the semicolon, or begin it with another word", text)
 		}
 	}
-	return nil
-}
-
-// alike says whether one word becomes the other by one letter that is added, taken
-// away or changed.
-func alike(a, b string) bool {
-	if len(a) > len(b) {
-		a, b = b, a
+	if !p.lexer.between() {
+		p.pending = append(p.pending, line)
+		return p.aside(comment)
 	}
-	at := 0
-	for at < len(a) && a[at] == b[at] {
-		at++
+	p.pending = append(p.pending, code)
+	want, err := p.expected(comment)
+	if err != nil {
+		return err
 	}
-	switch len(b) - len(a) {
-	case 0:
-		return at == len(a) || a[at+1:] == b[at+1:]
-	case 1:
-		return a[at:] == b[at+1:]
-	}
-	return false
+	return p.statement(want)
 }
 
 // statement adds the statement that ends with this line.
-func (p *scriptParser) statement(rows int) error {
+func (p *scriptParser) statement(want expected) error {
 	text := strings.Join(p.pending, "\n")
 	p.pending = nil
 	statements, err := sql.Parse(text)
 	if err != nil {
 		return p.syntax(err)
 	}
+	if err := p.expects(statements, want); err != nil {
+		return err
+	}
 	for i, st := range statements {
 		p.script.lines[st] = p.first
-		s := step{st, -1}
+		s := step{st, expected{rows: -1}}
 		if i == len(statements)-1 {
-			s.rows = rows
+			s.expected = want
 		}
 		switch p.section {
 		case "setup":
@@ -265,13 +234,16 @@ func (p *scriptParser) open(section, rest string) error {
 // program reads the heading of a program.
 func (p *scriptParser) program(rest string) error {
 	words := strings.Split(rest, ",")
-	g := program{name: strings.TrimSpace(words[0]), weight: 1}
-	if !isName.MatchString(g.name) {
-		return p.wrong("program %q has no name of small letters and digits", g.name)
+	g := program{name: strings.TrimSpace(words[0])}
+	if err := p.programName(g.name); err != nil {
+		return err
 	}
 	for _, word := range words[1:] {
 		word = strings.TrimSpace(word)
 		if m := hasWeight.FindStringSubmatch(word); m != nil {
+			if g.weight != 0 {
+				return p.wrong("%s: the program has a weight of %d already: write one", word, g.weight)
+			}
 			g.weight, _ = strconv.Atoi(m[1])
 			if g.weight < 1 || g.weight > 1000 {
 				return p.wrong("weight %s: write 1 to 1000", m[1])
@@ -290,9 +262,27 @@ func (p *scriptParser) program(rest string) error {
 		} else {
 			return p.wrong("%q: write weight 3, or n in 1..10, or o unique", word)
 		}
+		if slices.ContainsFunc(g.params, func(other parameter) bool { return other.name == q.name }) {
+			return p.wrong("%s: there is a variable %s already: write another name", word, q.name)
+		}
 		g.params = append(g.params, q)
 	}
+	g.weight = cmp.Or(g.weight, 1)
 	p.script.programs = append(p.script.programs, g)
+	return nil
+}
+
+// programName makes sure that a program has a name of its own: by it runs are counted,
+// and operations told apart.
+func (p *scriptParser) programName(name string) error {
+	switch {
+	case !isName.MatchString(name):
+		return p.wrong("program %q has no name of small letters and digits", name)
+	case slices.Contains([]string{noteSetup, noteProbe, noteCheck}, name):
+		return p.wrong("program %s: transactions of the workload itself are called so: write another name", name)
+	case slices.ContainsFunc(p.script.programs, func(g program) bool { return g.name == name }):
+		return p.wrong("program %s: there is one already: write another name", name)
+	}
 	return nil
 }
 

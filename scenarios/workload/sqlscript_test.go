@@ -102,6 +102,13 @@ func TestMalformedScripts(t *testing.T) {
 		{"-- subset", "-- subset of", "line 18: -- subset stands alone in its line"},
 		{"CREATE TABLE t (id INT PRIMARY KEY,\n  n INT, KEY n (n));", "", "line 20: the setup creates no table"},
 		{"-- program read\n", "-- program read\n-- program more\n", "line 14: program read has no statements"},
+		{"-- program read", "-- program change", "line 13: program change: there is one already: write another name"},
+		{"-- program read", "-- program check", "line 13: program check: transactions of the workload itself are called so: write another name"},
+		{"-- program read", "-- program setup", "line 13: program setup: transactions of the workload itself are called so"},
+		{"-- program read", "-- program probe", "line 13: program probe: transactions of the workload itself are called so"},
+		{"u unique", "a unique", "line 8: a unique: there is a variable a already: write another name"},
+		{"u unique", "a in 5..6", "line 8: a in 5..6: there is a variable a already: write another name"},
+		{"u unique", "u unique, weight 1", "line 8: weight 1: the program has a weight of 3 already: write one"},
 	} {
 		text := strings.Replace(smallScript, c.old, c.replacement, 1)
 		if text == smallScript {
@@ -151,6 +158,9 @@ func TestRehearsal(t *testing.T) {
 		{"SELECT n FROM t;", "SELECT m FROM t;", "line 17: not in the schema"},
 		{"SELECT id FROM t;", "SELECT id FROM s;", "line 20: not in the schema"},
 		{"n = @u", "n = @v", "line 10: @v has no value: name it in the heading of the program"},
+		{"SELECT * FROM t;", `SELECT * FROM t WHERE "it's" = "so" AND id = @v AND "it's" = "so";`, "line 14: @v has no value"},
+		{"SELECT * FROM t;", "UPDATE t SET n = n + @v;", "line 14: @v has no value"},
+		{"SELECT * FROM t;", "INSERT INTO t VALUES (3, -@v);", "line 14: @v has no value"},
 		{"SELECT * FROM t;", "DELETE FROM t WHERE id = 77 AND nosuch = 1;", `line 14: program read: not in the schema: table t has no column "nosuch"`},
 		{"SELECT * FROM t;", "UPDATE t SET nosuch = 1 WHERE id = 77;", `line 14: program read: not in the schema: table t has no column "nosuch"`},
 		{"SELECT * FROM t;", "DELETE FROM t WHERE id = 77 AND n = 'x';", `line 14: program read: expression has no value: column n and "x" cannot be compared`},
@@ -181,6 +191,9 @@ func TestRehearsal(t *testing.T) {
 		{"SELECT * FROM t;", "-- some of it\nUPDATE t SET n = n - 9223372036854775807 - 100;"},
 		{"SELECT * FROM t;", "INSERT INTO t VALUES (1, 9);"},
 		{"SELECT n FROM t;", "SELECT COUNT(*) FROM t;"},
+		{"SELECT * FROM t;", `SELECT * FROM t WHERE "@x" = "@x";`},
+		{"SELECT * FROM t;", `SELECT * FROM t WHERE 'it''s @x' = "an \"@y\"" OR 'it\'s @x' = "z";`},
+		{"SELECT * FROM t;", "SELECT * FROM t /* and not @x */ WHERE id = 1;"},
 	} {
 		text := strings.Replace(smallScript, c.old, c.replacement, 1)
 		if err := check(text); text == smallScript || err != nil {

@@ -47,6 +47,21 @@ type Workload interface {
 	Audit(t env.Task, s *Session) error
 }
 
+// Programmed is a workload that runs programs by their names. Its history has
+// transactions, of which a program may have several, or none.
+type Programmed interface {
+	// Programs counts the runs so far, sorted by name.
+	Programs() []ProgramCount
+}
+
+// ProgramCount counts the runs of one program by how they ended.
+type ProgramCount struct {
+	Name    string
+	OK      int // came to their end
+	Failed  int // ended before it
+	Unknown int // at a statement of unknown outcome, or with their client, or not yet
+}
+
 // Raw is the interface to single keys. Its errors are those of package client.
 type Raw interface {
 	RawGet(t env.Task, key []byte) (value []byte, found bool, err error)

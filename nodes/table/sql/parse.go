@@ -33,7 +33,7 @@ func Parse(text string) ([]*Statement, error) {
 		if tr.err != nil {
 			return nil, tr.err
 		}
-		statements = append(statements, &Statement{Text: strings.TrimRight(strings.TrimSpace(written), "; \t\r\n"), run: run})
+		statements = append(statements, &Statement{Text: strings.TrimRight(strings.TrimSpace(written), "; \t\r\n"), Variables: tr.variables, run: run})
 		offset += len(written)
 	}
 	return statements, nil
@@ -45,6 +45,8 @@ type translator struct {
 	text  string
 	start int // of the statement
 	err   *Error
+	// variables are those of the expressions so far.
+	variables []string
 }
 
 // fail records the first error. The parser knows where expressions stand; of

@@ -24,6 +24,7 @@ func (tr *translator) expr(node ast.ExprNode) expr {
 		if n.IsSystem || n.IsGlobal || n.Value != nil {
 			break
 		}
+		tr.variables = append(tr.variables, n.Name)
 		return variable{n.Name}
 	case *ast.BinaryOperationExpr:
 		return tr.binary(n)

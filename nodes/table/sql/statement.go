@@ -11,13 +11,37 @@ import (
 type Statement struct {
 	// Text is the statement as it was written.
 	Text string
-	run  runner
+	// Variables are the names of those that it asks for, each as often as it does.
+	Variables []string
+	run       runner
 }
 
 // Query says whether the statement returns rows.
 func (s *Statement) Query() bool {
 	_, ok := s.run.(query)
 	return ok
+}
+
+// OfRows says whether the statement returns or changes rows.
+func (s *Statement) OfRows() bool {
+	switch s.run.(type) {
+	case query, insert, update, remove:
+		return true
+	}
+	return false
+}
+
+// Contends says whether the statement can fail for what others have done or do, and leave
+// its transaction to go on: a row or a value is there already (table.ErrDuplicate), or a
+// lock is not to be had in the time that it gives (client.ErrLockWait).
+func (s *Statement) Contends() bool {
+	switch run := s.run.(type) {
+	case query:
+		return run.forUpdate && run.wait != client.WaitAlways
+	case insert, update:
+		return true
+	}
+	return false
 }
 
 // Creates returns the table that the statement creates, nil if it creates none.
