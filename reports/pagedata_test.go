@@ -97,7 +97,8 @@ func TestProgramsAreCounted(t *testing.T) {
 		{nil, [][]string{{"look", "0", "1", "0"}, {"order", "3", "0", "0"}}, "ok look NEVER/1, order 3/3", "look"},
 		{
 			[]ProgramCount{{Name: "order", Failed: 1, Unknown: 1}, {Name: "setup", OK: 1}},
-			[][]string{{"order", "0", "1", "1"}, {"setup", "1", "0", "0"}}, "ok order NEVER/2, setup 1/1", "order",
+			[][]string{{"order", "0", "1", "1"}, {"setup", "1", "0", "0"}},
+			"ok order NEVER/2, setup 1/1", "order",
 		},
 	} {
 		run.Result.Stats.Programs = c.counted

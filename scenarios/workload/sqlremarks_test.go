@@ -108,9 +108,9 @@ func TestMayFail(t *testing.T) {
 		{"UPDATE t SET n = 9 WHERE id = 9; -- rows 1, may fail\nINSERT INTO t VALUES (4, 4);", "is of 0 rows, not 1", "1 2"},
 		{"BEGIN PESSIMISTIC;\nUPDATE t SET n = 9 WHERE id = 1; -- may fail\nCOMMIT;", "deadline", "1 2"},
 	} {
-		s, err := parseScript(setup + c.text)
-		if err != nil {
-			t.Fatal(err)
+		s, parseErr := parseScript(setup + c.text)
+		if parseErr != nil {
+			t.Fatal(parseErr)
 		}
 		db := table.New(memory.New(), table.Config{})
 		other, session := sql.NewSession(db), sql.NewSession(db)
