@@ -130,7 +130,7 @@ func linearFiles(path string) []string {
 			Checker string `json:"checker"`
 		} `json:"checkers"`
 	}
-	data, err := os.ReadFile(filepath.Join(path, FileResult)) //nolint:gosec // a file of the folder
+	data, err := os.ReadFile(filepath.Join(path, FileResult))
 	if err != nil || json.Unmarshal(data, &r) != nil {
 		return names
 	}
@@ -159,7 +159,7 @@ func isRun(path string) bool {
 
 // begins reports whether the first part of a file holds all of the texts.
 func begins(file string, texts []string) bool {
-	f, err := os.Open(file) //nolint:gosec // a file of the folder
+	f, err := os.Open(file)
 	if err != nil {
 		return false
 	}

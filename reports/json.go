@@ -94,7 +94,7 @@ func loadHistory(dir string) (*history.History, error) {
 // fs.ErrNotExist if there is no such file.
 func LoadVerdict(dir string) (*Result, error) {
 	file := filepath.Join(dir, FileResult)
-	data, err := os.ReadFile(file) //nolint:gosec // a file of the folder
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, Unreadable(dir, FileResult, err)
 	}

@@ -55,7 +55,7 @@ func namesIn(t *testing.T, files, pattern string) map[string]bool {
 		if strings.HasSuffix(file, "_test.go") {
 			continue
 		}
-		text, err := os.ReadFile(file) //nolint:gosec // a source file of this repository
+		text, err := os.ReadFile(file) // a source file of this repository
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -42,7 +42,7 @@ func (f *Folder) hold(path string) error {
 
 // holder names the process that a lock says it is held by, if it does.
 func holder(name string) string {
-	text, _ := os.ReadFile(name) //nolint:gosec // a file of the folder
+	text, _ := os.ReadFile(name)
 	id, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil {
 		return ""

@@ -12,11 +12,11 @@ import (
 // somebody else has. It returns no file where the file system knows no locks.
 func lockFile(name string) (*os.File, error) {
 	for {
-		file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644) //nolint:gosec // a file of the folder
+		file, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o644)
 		if err != nil {
 			return nil, err
 		}
-		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) //nolint:gosec // a descriptor is small
+		err = syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) // a descriptor is small
 		if err == nil && isStill(name, file) {
 			return file, nil
 		}

@@ -70,7 +70,7 @@ func WritePage(w io.Writer, run *Run) error {
 	if err != nil {
 		return fmt.Errorf("reports: encode the page's data: %w", err)
 	}
-	p.Data = template.JS(encoded) //nolint:gosec // json.Marshal escapes what could end the script
+	p.Data = template.JS(encoded) // json.Marshal escapes what could end the script
 	return render(w, &p)
 }
 

@@ -129,7 +129,7 @@ func (t tables) value(key, value string) string {
 			}
 		case "_i":
 			if handle, rest, err := codec.DecodeUint64(b); err == nil && len(rest) == 0 {
-				return fmt.Sprintf("row %d", int64(handle)) //nolint:gosec // the bits are those of a signed number
+				return fmt.Sprintf("row %d", int64(handle)) // the bits are those of a signed number
 			}
 			return "present"
 		}
@@ -164,9 +164,9 @@ func (t tables) row(id int64, b []byte) (words string, ok bool) {
 	}
 	var cells []cell
 	for i, at := 0, 0; i < n; i++ {
-		c := cell{int64(little(ids[i*idSize:][:idSize])), "NULL"} //nolint:gosec // of at most four bytes
+		c := cell{int64(little(ids[i*idSize:][:idSize])), "NULL"} // of at most four bytes
 		if i < present {
-			end := int(little(offsets[i*offsetSize:][:offsetSize])) //nolint:gosec // likewise
+			end := int(little(offsets[i*offsetSize:][:offsetSize]))
 			if end < at || data+end > len(b) {
 				return "", false
 			}
@@ -203,7 +203,7 @@ func (c column) text(b []byte) string {
 	case codec.KindInt:
 		if size := len(b); size > 0 && size <= 8 {
 			shift := 64 - 8*size
-			return codec.Int(int64(little(b)<<shift) >> shift).String() //nolint:gosec // extends the sign
+			return codec.Int(int64(little(b)<<shift) >> shift).String() // extends the sign
 		}
 	case codec.KindNull:
 	}

@@ -135,7 +135,7 @@ func recordedVerdict(cmd *cobra.Command, folder string, h *history.History, ofHi
 
 // planText is the plan in a folder, "" if none can be read.
 func planText(folder string) string {
-	text, _ := os.ReadFile(filepath.Join(folder, reports.FilePlan)) //nolint:gosec // a file of the folder
+	text, _ := os.ReadFile(filepath.Join(folder, reports.FilePlan))
 	return bom.Skip(string(text))
 }
 

@@ -130,7 +130,7 @@ func TestMayFail(t *testing.T) {
 		}
 		do(other, "BEGIN PESSIMISTIC")
 		do(other, "SELECT n FROM t WHERE id = 1 FOR UPDATE")
-		err = s.programs[0].run(memory.Idle{}, session, &watched{})
+		err := s.programs[0].run(memory.Idle{}, session, &watched{})
 		if (c.want == "") != (err == nil) || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s\nended by %v, want %q", c.text, err, c.want)
 		}

@@ -85,7 +85,7 @@ func TestReplay(t *testing.T) {
 		if err := os.WriteFile(file, []byte(c.plan.String()), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestCell$", "-test.v") //nolint:gosec // this very test
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestCell$", "-test.v") // this very test
 		cmd.Env = append(os.Environ(), "SIM_PLAN="+file, "SIM_SHRINK=1", "SIM_LOGS=1", "SIM_TRACE="+trace)
 		out, err := cmd.CombinedOutput()
 		if (err == nil) != c.ok {
@@ -142,7 +142,7 @@ func TestPretended(t *testing.T) {
 // pretend runs a part of TestPretended and returns what it prints.
 func pretend(t *testing.T, what, part string, environment ...string) (out string, passed bool) {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestPretended$/^"+part+"$", "-test.v") //nolint:gosec // this very test
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestPretended$/^"+part+"$", "-test.v") // this very test
 	cmd.Env = append(append(os.Environ(), pretendVariable+"="+what, "SIM_SEED=", "SIM_SEEDS=", "SIM_PLAN="), environment...)
 	text, err := cmd.CombinedOutput()
 	return string(text), err == nil

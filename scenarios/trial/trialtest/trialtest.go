@@ -222,7 +222,7 @@ func shrink(t *testing.T, s *trial.System, p *trial.Plan, signature string, told
 
 // replay runs the plan in a file and tells what came of it.
 func replay(t *testing.T, s *trial.System, file string) {
-	text, err := os.ReadFile(file) //nolint:gosec // who runs the test names it
+	text, err := os.ReadFile(file) // who runs the test names it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +235,7 @@ func replay(t *testing.T, s *trial.System, file string) {
 		opts.Logf = func(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 	}
 	if name := os.Getenv("SIM_TRACE"); name != "" {
-		lines, failed := os.Create(name) //nolint:gosec // as above
+		lines, failed := os.Create(name)
 		if failed != nil {
 			t.Fatal(failed)
 		}
