@@ -22,7 +22,15 @@ type read struct {
 	apart bool
 }
 
-// visitor is told what a transaction read. Either function may be nil.
+// content returns what the answer says.
+func (r *read) content() content {
+	if !r.found {
+		return content{absent: true}
+	}
+	return content{value: r.value}
+}
+
+// visitor is told what a transaction read. Each function may be nil.
 type visitor struct {
 	snapshot func(r read)
 	// wrong is called for an answer that contradicts the transaction's own
