@@ -77,6 +77,10 @@ func newNewest(ix *index) *newest {
 			if k, ok := ix.ids[o.Key]; ok {
 				r.key = k
 			}
+			if r.key != unnamed && ix.strange(r.key, r.content()) {
+				ix.strangely(r.key)
+				continue
+			}
 			n.reads = append(n.reads, r)
 		}
 	}
