@@ -52,6 +52,11 @@ func TestHistory(t *testing.T) {
 	balances := txn
 	balances.Txn = &history.TxnRecord{Ops: []history.TxnOp{{Kind: history.TxnScan, Pairs: []history.Pair{{Key: "a", Value: "5"}}}}}
 	foreignBank := history.Header{Foreign: true, Bank: &history.Bank{}}
+	twoAccounts := history.Header{Initial: map[string]string{"a": "5", "b": "0"}, Bank: &history.Bank{Accounts: []string{"a", "b"}, Total: &total}}
+	aborted, dirty, both := txn, txn, txn
+	aborted.Outcome, aborted.Txn = history.Failed, &history.TxnRecord{Ops: []history.TxnOp{{Kind: history.TxnWrite, Key: "a", Value: p("999")}}}
+	dirty.Txn = &history.TxnRecord{Ops: []history.TxnOp{{Kind: history.TxnRead, Key: "a", Value: p("999")}}}
+	both.Txn = &history.TxnRecord{Ops: []history.TxnOp{{Kind: history.TxnScan, Pairs: []history.Pair{{Key: "a", Value: "5"}, {Key: "b", Value: "0"}}}}}
 	for _, c := range []struct {
 		name string
 		h    history.History
@@ -71,6 +76,10 @@ func TestHistory(t *testing.T) {
 		{"no timestamps, of values that tell nothing", history.History{Ops: []history.Op{blind}}, "[cycles UNKNOWN]"},
 		{"some without timestamps", history.History{Header: account, Ops: []history.Op{txn, unstamped}}, "[isolation UNKNOWN skew OK bank OK]"},
 		{"no timestamps, of a bank", history.History{Header: account, Ops: []history.Op{unstamped}}, "[bank OK]"},
+		{"no timestamps, of a bank, and a part of it", history.History{Header: account, Ops: []history.Op{unstamped, blind}}, "[bank OK cycles OK]"},
+		{"no timestamps, of a bank, and an aborted read", history.History{Header: twoAccounts, Ops: []history.Op{aborted, dirty, both}}, "[bank OK cycles VIOLATION]"},
+		{"no timestamps, of a bank, and a write that failed", history.History{Header: twoAccounts, Ops: []history.Op{aborted, both}}, "[bank OK cycles OK]"},
+		{"no timestamps, of a bank of another tool, and a part of it", history.History{Header: foreignBank, Ops: []history.Op{{Kind: "transfer", Outcome: history.OK}, both, unstamped}}, "[bank UNKNOWN]"},
 		{"a multi-register", history.History{Header: history.Header{Initial: account.Initial, Consistency: history.StrictSerializable}, Ops: []history.Op{unstamped}}, "[cycles OK]"},
 		{"a multi-register of values that tell nothing", history.History{Header: history.Header{Consistency: history.StrictSerializable}, Ops: []history.Op{blind}}, "[linear OK]"},
 	} {
