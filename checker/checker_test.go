@@ -52,6 +52,11 @@ func TestHistory(t *testing.T) {
 	balances := txn
 	balances.Txn = &history.TxnRecord{Ops: []history.TxnOp{{Kind: history.TxnScan, Pairs: []history.Pair{{Key: "a", Value: "5"}}}}}
 	foreignBank := history.Header{Foreign: true, Bank: &history.Bank{}}
+	twoAccounts := history.Header{Initial: map[string]string{"a": "5", "b": "0"}, Bank: &history.Bank{Accounts: []string{"a", "b"}, Total: &total}}
+	aborted, dirty, both := txn, txn, txn
+	aborted.Outcome, aborted.Txn = history.Failed, &history.TxnRecord{Ops: []history.TxnOp{{Kind: history.TxnWrite, Key: "a", Value: p("999")}}}
+	dirty.Txn = &history.TxnRecord{Ops: []history.TxnOp{{Kind: history.TxnRead, Key: "a", Value: p("999")}}}
+	both.Txn = &history.TxnRecord{Ops: []history.TxnOp{{Kind: history.TxnScan, Pairs: []history.Pair{{Key: "a", Value: "5"}, {Key: "b", Value: "0"}}}}}
 	for _, c := range []struct {
 		name string
 		h    history.History
@@ -71,6 +76,10 @@ func TestHistory(t *testing.T) {
 		{"no timestamps, of values that tell nothing", history.History{Ops: []history.Op{blind}}, "[cycles UNKNOWN]"},
 		{"some without timestamps", history.History{Header: account, Ops: []history.Op{txn, unstamped}}, "[isolation UNKNOWN skew OK bank OK]"},
 		{"no timestamps, of a bank", history.History{Header: account, Ops: []history.Op{unstamped}}, "[bank OK]"},
+		{"no timestamps, of a bank, and a part of it", history.History{Header: account, Ops: []history.Op{unstamped, blind}}, "[bank OK cycles OK]"},
+		{"no timestamps, of a bank, and an aborted read", history.History{Header: twoAccounts, Ops: []history.Op{aborted, dirty, both}}, "[bank OK cycles VIOLATION]"},
+		{"no timestamps, of a bank, and a write that failed", history.History{Header: twoAccounts, Ops: []history.Op{aborted, both}}, "[bank OK cycles OK]"},
+		{"no timestamps, of a bank of another tool, and a part of it", history.History{Header: foreignBank, Ops: []history.Op{{Kind: "transfer", Outcome: history.OK}, both, unstamped}}, "[bank UNKNOWN]"},
 		{"a multi-register", history.History{Header: history.Header{Initial: account.Initial, Consistency: history.StrictSerializable}, Ops: []history.Op{unstamped}}, "[cycles OK]"},
 		{"a multi-register of values that tell nothing", history.History{Header: history.Header{Consistency: history.StrictSerializable}, Ops: []history.Op{blind}}, "[linear OK]"},
 	} {
@@ -155,5 +164,69 @@ func TestFindingsBounded(t *testing.T) {
 	again := checker.History(&h, checker.Options{})[0]
 	if !slices.EqualFunc(r.Findings, again.Findings, func(a, b checker.Finding) bool { return a.Message == b.Message }) {
 		t.Error("the same history gives another answer")
+	}
+}
+
+// TestStrangers: a transaction without timestamps may have written what others read who
+// have them. It is not known where, so nothing is said of such an answer, and everything of
+// all others.
+func TestStrangers(t *testing.T) {
+	op := func(f history.TxnKind, key, value string) history.TxnOp {
+		o := history.TxnOp{Kind: f, Key: key}
+		if value != "" {
+			o.Value = p(value)
+		}
+		return o
+	}
+	txn := func(start, commit uint64, outcome history.Outcome, ops ...history.TxnOp) history.Op {
+		return history.Op{Kind: history.Txn, Outcome: outcome, Txn: &history.TxnRecord{StartTS: start, CommitTS: commit, Ops: ops}}
+	}
+	newest := func(o history.TxnOp) history.Op {
+		return history.Op{Kind: history.Txn, Outcome: history.OK, Txn: &history.TxnRecord{Newest: true, Ops: []history.TxnOp{o}}}
+	}
+	const r, w, d, scan, list = history.TxnRead, history.TxnWrite, history.TxnDelete, history.TxnScan, history.TxnAppend
+	all := func(pairs ...history.Pair) history.TxnOp { return history.TxnOp{Kind: scan, Pairs: pairs} }
+	first := txn(1, 2, history.OK, op(w, "x", "1"))
+	for _, c := range []struct {
+		name, want string
+		ops        []history.Op
+	}{
+		{"its value", "UNKNOWN", []history.Op{first, txn(0, 0, history.Unknown, op(w, "x", "2")), txn(5, 0, history.OK, op(r, "x", "2"))}},
+		{"not its value", "OK", []history.Op{first, txn(0, 0, history.Unknown, op(w, "x", "2")), txn(5, 0, history.OK, op(r, "x", "1"))}},
+		{"a value that it did not write", "VIOLATION", []history.Op{first, txn(0, 0, history.Unknown, op(w, "x", "2")), txn(5, 0, history.OK, op(r, "x", "3"))}},
+		{"one that failed", "VIOLATION", []history.Op{first, txn(0, 0, history.Failed, op(w, "x", "2")), txn(5, 0, history.OK, op(r, "x", "2"))}},
+		{"a value that was there before", "UNKNOWN", []history.Op{
+			first, txn(3, 4, history.OK, op(w, "x", "2")), txn(0, 0, history.Unknown, op(w, "x", "1")), txn(6, 0, history.OK, op(r, "x", "1")),
+		}},
+		{"its deletion", "UNKNOWN", []history.Op{first, txn(0, 0, history.Unknown, op(d, "x", "")), txn(6, 0, history.OK, op(r, "x", ""))}},
+		{"a key that it alone names, by a scan", "UNKNOWN", []history.Op{
+			first, txn(0, 0, history.Unknown, op(w, "y", "2")), txn(6, 0, history.OK, all(history.Pair{Key: "x", Value: "1"}, history.Pair{Key: "y", Value: "2"})),
+		}},
+		{"a key that it alone names, and nothing", "OK", []history.Op{
+			first, txn(0, 0, history.Unknown, op(w, "y", "2")), txn(6, 0, history.OK, all(history.Pair{Key: "x", Value: "1"})),
+		}},
+		{"its value, as what is newest", "UNKNOWN", []history.Op{first, txn(0, 0, history.Unknown, op(w, "x", "2")), newest(op(r, "x", "2"))}},
+		{"its value, as what is newest of a key of its own", "UNKNOWN", []history.Op{txn(0, 0, history.Unknown, op(w, "x", "2")), newest(op(r, "x", "2"))}},
+		{"what is newest, and is not its value", "VIOLATION", []history.Op{first, txn(0, 0, history.Unknown, op(w, "x", "2")), newest(op(r, "x", "3"))}},
+		{"its element", "UNKNOWN", []history.Op{
+			txn(1, 2, history.OK, op(list, "l", "a")), txn(0, 0, history.Unknown, op(list, "l", "b")), txn(6, 0, history.OK, op(r, "l", "a b")),
+		}},
+		{"two values of unknown outcome, of which one is its", "UNKNOWN", []history.Op{
+			first, txn(3, 4, history.Unknown, op(w, "x", "2"), op(w, "y", "2")), txn(0, 0, history.Unknown, op(w, "x", "2")),
+			txn(6, 0, history.OK, op(r, "x", "2")), txn(7, 0, history.OK, op(r, "y", "")),
+		}},
+		{"acknowledged", "UNKNOWN", []history.Op{first, txn(0, 0, history.OK, op(w, "x", "2")), txn(5, 0, history.OK, op(r, "x", "2"))}},
+	} {
+		var h history.History
+		for i, o := range c.ops {
+			o.ID, o.Client, o.Invoke, o.Return = i, i, int64(10*i), int64(10*i+5)
+			h.Ops = append(h.Ops, o)
+		}
+		if err := history.Validate(&h); err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if got := checker.History(&h, checker.Options{})[0]; got.Checker != "isolation" || got.Verdict.String() != c.want {
+			t.Errorf("%s: %+v, want %s", c.name, got, c.want)
+		}
 	}
 }

@@ -28,20 +28,25 @@ func History(h *history.History, opts Options) []Result {
 		}
 		results = append(results, check, skew)
 	}
-	judged := kinds.stamped > 0 || h.Bank != nil
-	if judged && kinds.stamped+kinds.unstamped > 0 && isolation.Telling(h) {
+	alone := kinds.unstamped > 0 && kinds.stamped == 0 // their values have to tell
+	var accounts Result
+	if h.Bank != nil {
+		accounts = bank.Check(h)
+		alone = alone && beyond(h, &kinds, &accounts)
+	}
+	if !alone && kinds.stamped+kinds.unstamped > 0 && isolation.Telling(h) {
 		results = append(results, isolation.Cycles(h, false))
 	}
 	if h.Tables {
 		results = append(results, answers(h))
 	}
 	if h.Bank != nil {
-		results = append(results, bank.Check(h))
+		results = append(results, accounts)
 	}
 	if kinds.timestamps > 0 {
 		results = append(results, timestamps.Check(h))
 	}
-	if kinds.unstamped > 0 && !judged {
+	if alone {
 		results = append(results, unstamped(h, opts))
 	}
 	if r, some := strange(h); some {
@@ -51,6 +56,23 @@ func History(h *history.History, opts Options) []Result {
 		results = append(results, nothing(h))
 	}
 	return results
+}
+
+// beyond says whether transactions without timestamps are to be judged by their values though
+// the history is that of a bank: some of them are no reads of all accounts, of which alone
+// the bank has judged the total. Values tell only if transactions wrote them all. A bank of
+// another tool may do that by operations of its own, and begins with accounts that it
+// does not mention; of such a one the result says how many were not judged.
+func beyond(h *history.History, kinds *kindCounts, accounts *Result) bool {
+	n := kinds.claims - accounts.Checked
+	if n <= 0 {
+		return false
+	}
+	if _, some := strange(h); some || h.Foreign {
+		accounts.Undecided(fmt.Sprintf("%d transactions are no reads of all accounts, and were not judged", n))
+		return false
+	}
+	return true
 }
 
 // nothing answers for a history without an operation that a checker knows, whoever
@@ -82,6 +104,7 @@ type kindCounts struct {
 	stamped    int // transactions with a start timestamp, and reads of what is newest
 	unstamped  int // transactions that did something without one
 	overlooked int // of them, those that were acknowledged
+	claims     int // of them, those that were acknowledged or wrote something
 }
 
 func survey(h *history.History) (s kindCounts) {
@@ -99,6 +122,9 @@ func survey(h *history.History) (s kindCounts) {
 			s.unstamped++
 			if op.Outcome == history.OK {
 				s.overlooked++
+			}
+			if op.Outcome == history.OK || op.Txn.Writes() {
+				s.claims++
 			}
 		}
 	}

@@ -24,7 +24,8 @@ func (ix *index) collectAnswers() {
 			walked.add(r)
 			a.first[r.key+1]++
 		},
-		wrong: func(t int32, _ int, _ int32, _ string, _ bool) { a.wrong = append(a.wrong, t) },
+		strange: func(r read) { ix.strangely(r.key) },
+		wrong:   func(t int32, _ int, _ int32, _ string, _ bool) { a.wrong = append(a.wrong, t) },
 	}}
 	for _, t := range ix.byStart {
 		w.walk(t)

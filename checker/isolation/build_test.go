@@ -17,6 +17,7 @@ type tx struct {
 	newest, asOf  bool
 	calculated    bool
 	pessimistic   bool
+	readCommitted bool
 	statements    []history.Statement
 }
 
@@ -71,7 +72,7 @@ func build(txs ...tx) *history.History {
 			Invoke: int64(t.start) * 10, Return: int64(max(t.start+1, t.commit))*10 + 5,
 			Txn: &history.TxnRecord{
 				StartTS: t.start, CommitTS: t.commit, Ops: t.ops, Newest: t.newest, AsOf: t.asOf,
-				Calculated: t.calculated, Pessimistic: t.pessimistic, Statements: t.statements,
+				Calculated: t.calculated, Pessimistic: t.pessimistic, ReadCommitted: t.readCommitted, Statements: t.statements,
 			},
 		}
 		if t.client != 0 {

@@ -26,6 +26,11 @@ type index struct {
 	byStart []int32  // transactions in the order of start timestamps
 	answers answers
 	undated int // transactions of which it is not known when their statements were invoked
+	// outside are transactions without timestamps that may have been committed and wrote
+	// something, strangers what they wrote by key.
+	outside   []*history.TxnRecord
+	strangers map[int32]*strangers
+	passed    passed // answers that may be of strangers
 }
 
 // fate is what became of a transaction.
@@ -90,7 +95,9 @@ func newIndex(h *history.History) *index {
 func arrange(h *history.History, wanted func(*history.TxnRecord) bool) *index {
 	ix := &index{h: h}
 	ix.collectTxns(wanted)
+	ix.collectStrangers(wanted)
 	ix.collectKeys()
+	ix.collectStrange()
 	writers := make([]int32, len(ix.keys))
 	for t := range ix.txns {
 		ix.addWrites(int32(t), writers) // fewer than 2^31 transactions
@@ -169,6 +176,13 @@ func (ix *index) collectKeys() {
 				writes[id]++
 			}
 			ix.opKeys[int(t.first)+j] = id
+		}
+	}
+	for _, t := range ix.outside {
+		for j := range t.Ops {
+			if t.Ops[j].Kind.Writes() {
+				number(t.Ops[j].Key)
+			}
 		}
 	}
 	ix.sortKeys(names, writes)

@@ -143,10 +143,13 @@ func (c *checker) result() verdict.Result {
 	switch lists, example := c.unjudgedLists(); {
 	case len(c.ix.txns) == 0 && c.others == 0:
 		r.Undecided("no transaction has timestamps")
-	case r.Checked == 0:
+	case r.Checked == 0 && c.ix.passed.count == 0:
 		r.Undecided("no transaction was committed or read anything")
 	case lists > 0:
 		r.Undecided(fmt.Sprintf("lists that were not judged, because it is not certain who wrote which element, or what was written over them: %d, one of them %q", lists, example))
+	case c.ix.passed.count > 0:
+		r.Undecided(fmt.Sprintf("answers that were not judged, because transactions without timestamps may have written what they say: %d, one of them about %q",
+			c.ix.passed.count, c.ix.keys[c.ix.passed.key].name))
 	case c.ix.undated > 0 && r.Verdict == verdict.OK:
 		r.NotJudged(fmt.Sprintf("of %d transactions it is not known when their statements were invoked: whether these see what was acknowledged before is not judged",
 			c.ix.undated))

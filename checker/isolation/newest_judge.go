@@ -36,7 +36,7 @@ func (c *checker) newestReads(n *newest) {
 		if lost := n.lost(r); lost != nil {
 			c.lostNewest(r, lost)
 		} else if oldest, ok := n.possible(r, floor.commit); ok {
-			s.recent = append(s.recent, proof{ret: r.op.Return, commit: oldest, id: r.op.ID, read: true})
+			s.read(r, oldest)
 		} else {
 			c.explainNewest(n, r, floor)
 		}
@@ -78,35 +78,22 @@ func (c *checker) changed(key string) bool {
 // possible returns the lowest commit timestamp that the version may have which the read
 // has returned, when one of no lower timestamp than floor is there already.
 func (n *newest) possible(r *newestRead, floor uint64) (oldest uint64, ok bool) {
-	k, bound := &n.ix.keys[r.key], n.bound(r.op.Return)
+	k, w := &n.ix.keys[r.key], n.window(r, floor)
+	if !k.lists {
+		return n.held[r.key].lowest(r.content(), w)
+	}
 	rest, early := n.floats[r.key].strip(r.value, r.op.Return)
-	from, to := sort.Search(len(k.versions), func(i int) bool { return k.versions[i].commit >= floor }), n.ix.upTo(k, bound)
-	for i := from; i < to && !ok; i++ {
+	if early {
+		return 0, false
+	}
+	from, to := sort.Search(len(k.versions), func(i int) bool { return k.versions[i].commit >= floor }), n.ix.upTo(k, w.bound)
+	for i := from; i < to; i++ {
 		v := &k.versions[i]
-		if v.txn != initial && n.ix.txns[v.txn].op.Invoke > r.op.Return {
-			continue
-		}
-		if k.anything(v) || k.lists && !early && v.value == rest || !k.lists && r.shows(v) {
-			oldest, ok = v.commit, true
+		if v.value == rest && (v.txn == initial || n.ix.txns[v.txn].op.Invoke <= r.op.Return) {
+			return v.commit, true
 		}
 	}
-	if k.lists {
-		return oldest, ok
-	}
-	if from < len(k.versions) && k.versions[from].commit == floor && n.ix.fateOf(&k.versions[from]) == committed {
-		floor++ // nothing else was committed at this timestamp
-	}
-	for i := range k.floating {
-		v := &k.floating[i]
-		t := &n.ix.txns[v.txn]
-		if !r.shows(v) || t.op.Invoke > r.op.Return || t.lo > bound || t.hi < floor {
-			continue
-		}
-		if lowest := max(t.lo, floor); !ok || lowest < oldest {
-			oldest, ok = lowest, true
-		}
-	}
-	return oldest, ok
+	return 0, false
 }
 
 // lost returns what a list lacks although it was there before; nil if it lacks nothing. A

@@ -22,9 +22,20 @@ type read struct {
 	apart bool
 }
 
-// visitor is told what a transaction read. Either function may be nil.
+// content returns what the answer says.
+func (r *read) content() content {
+	if !r.found {
+		return content{absent: true}
+	}
+	return content{value: r.value}
+}
+
+// visitor is told what a transaction read. Each function may be nil.
 type visitor struct {
 	snapshot func(r read)
+	// strange is called instead for an answer that may be of somebody who is not in the
+	// index (strangers.go).
+	strange func(r read)
 	// wrong is called for an answer that contradicts the transaction's own
 	// writes, or that cannot be an answer at all.
 	wrong func(t int32, op int, k int32, problem string, scan bool)
@@ -134,7 +145,12 @@ func (w *walker) read(j int, k int32, value *string, scan bool) {
 			return
 		}
 	}
-	if w.seen.snapshot != nil {
+	switch {
+	case len(w.ix.strangers) > 0 && w.ix.strange(k, r.content()):
+		if w.seen.strange != nil {
+			w.seen.strange(r)
+		}
+	case w.seen.snapshot != nil:
 		w.seen.snapshot(r)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 
 	"simrun/checker/verdict"
 	"simrun/sim/history"
@@ -29,10 +31,12 @@ func Acknowledged(h *history.History, rows Rows, safePoint uint64) verdict.Resul
 		scan:   m,
 		values: valuesOf(rows),
 	}
+	a.records = m.commits()
 	if h.Tables {
 		a.chaff.dropped, _ = drops(h, m.newest(a.values)) // what is wrong with others, Index tells
 	}
 	a.chaff.note(h)
+	a.chaff.keep(m.keys)
 	for i := range h.Ops {
 		if op := &h.Ops[i]; wrote(op) {
 			a.r.Checked++
@@ -57,6 +61,8 @@ type acknowledged struct {
 	header *history.Header
 	scan   *scan
 	values map[version][]byte
+	// records are the commit records, by key and start timestamp.
+	records map[version]*record
 }
 
 // stored is what is found of one transaction on one key.
@@ -66,20 +72,27 @@ type stored struct {
 }
 
 func (a *acknowledged) find(key string, start uint64) (s stored) {
-	k := a.scan.keys[key]
-	if k == nil {
-		return s
-	}
-	if k.lock != nil && k.lock.start == start {
+	if k := a.scan.keys[key]; k != nil && k.lock != nil && k.lock.start == start {
 		s.lock = k.lock
 	}
-	for i := range k.writes {
-		if w := &k.writes[i]; w.start == start && w.kind != 'R' {
-			s.record = w
-			return s
+	s.record = a.records[version{key, start}]
+	return s
+}
+
+// commits finds the commit records. Of two that one transaction has on a key, which MVCC
+// reports, the newer one counts.
+func (m *scan) commits() map[version]*record {
+	records := map[version]*record{}
+	for _, key := range slices.Sorted(maps.Keys(m.keys)) {
+		writes := m.keys[key].writes
+		for i := range writes {
+			w := &writes[i]
+			if before := records[version{key, w.start}]; w.kind != 'R' && (before == nil || before.commit < w.commit) {
+				records[version{key, w.start}] = w
+			}
 		}
 	}
-	return s
+	return records
 }
 
 // want is what a transaction that commits stores on one key.
@@ -131,7 +144,7 @@ func (a *acknowledged) check(op *history.Op) {
 	for _, w := range all {
 		s := a.find(w.key, t.StartTS)
 		switch {
-		case s.record == nil && s.lock == nil && a.chaff.collected(&w, commitTS, a.records(w.key)):
+		case s.record == nil && s.lock == nil && a.chaff.collected(&w, commitTS):
 		case s.record != nil:
 			found = w.key
 			a.compare(op, &w, s.record)
@@ -170,14 +183,6 @@ func (a *acknowledged) committedAt(all []want, t *history.TxnRecord) uint64 {
 		}
 	}
 	return 0
-}
-
-// records returns the records of a key.
-func (a *acknowledged) records(key string) []record {
-	if k := a.scan.keys[key]; k != nil {
-		return k.writes
-	}
-	return nil
 }
 
 // compare checks one commit record against what the client knows.

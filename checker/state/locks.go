@@ -2,6 +2,7 @@ package state
 
 import (
 	"fmt"
+	"sort"
 
 	"simrun/checker/verdict"
 	"simrun/sim/history"
@@ -25,7 +26,10 @@ func (m *scan) left(key string, l *lock, commit uint64) {
 	if m.opts.Reads == nil || (l.kind != 'P' && l.kind != 'D') {
 		return
 	}
-	reader := readerOf(m.opts.Reads, key, commit)
+	if m.readers == nil {
+		m.readers = newReaders(m.opts.Reads)
+	}
+	reader := m.readers.of(key, commit)
 	if reader == nil {
 		return
 	}
@@ -36,34 +40,86 @@ func (m *scan) left(key string, l *lock, commit uint64) {
 	})
 }
 
-// readerOf returns a transaction that read key from the stores at or after ts.
-// Those that wrote are passed over, for their reads may have been answered from
-// what they wrote.
-func readerOf(h *history.History, key string, ts uint64) *history.Op {
-	key = h.Text(key)
+// readers finds who has read a key from the stores. Those that wrote are passed over, for
+// their reads may have been answered from what they wrote; so are scans with a limit, which
+// may have ended before the key.
+type readers struct {
+	h      *history.History
+	keys   map[string]*readings
+	ranges []*rangeReadings // each range once: clients scan the same ones again and again
+}
+
+// rangeReadings are those of the keys from start to end, end excluded; an empty end is no
+// bound.
+type rangeReadings struct {
+	start, end string
+	readings
+}
+
+// readings are the places of operations in the history, without those that are of no
+// higher timestamp than one before.
+type readings []int
+
+func (r *readers) add(to *readings, place int) {
+	if n := len(*to); n == 0 || r.ts((*to)[n-1]) < r.ts(place) {
+		*to = append(*to, place)
+	}
+}
+
+func (r *readers) ts(place int) uint64 { return r.h.Ops[place].Txn.StartTS }
+
+func newReaders(h *history.History) *readers {
+	r := &readers{h: h, keys: map[string]*readings{}}
+	ranges := map[[2]string]*rangeReadings{}
 	for i := range h.Ops {
 		op := &h.Ops[i]
-		if op.Kind != history.Txn || op.Txn == nil || op.Outcome != history.OK || op.Txn.StartTS < ts || op.Txn.Writes() {
+		if op.Kind != history.Txn || op.Txn == nil || op.Outcome != history.OK || op.Txn.Writes() {
 			continue
 		}
 		for j := range op.Txn.Ops {
-			if covers(&op.Txn.Ops[j], key) {
-				return op
+			switch o := &op.Txn.Ops[j]; o.Kind {
+			case history.TxnRead:
+				if r.keys[o.Key] == nil {
+					r.keys[o.Key] = &readings{}
+				}
+				r.add(r.keys[o.Key], i)
+			case history.TxnScan:
+				if o.Limit > 0 {
+					continue
+				}
+				bounds := [2]string{o.Key, o.EndKey}
+				if ranges[bounds] == nil {
+					ranges[bounds] = &rangeReadings{start: o.Key, end: o.EndKey}
+					r.ranges = append(r.ranges, ranges[bounds])
+				}
+				r.add(&ranges[bounds].readings, i)
+			case history.TxnWrite, history.TxnAppend, history.TxnDelete, history.TxnLock:
 			}
 		}
 	}
-	return nil
+	return r
 }
 
-// covers says whether an operation read the key; a scan with a limit may have
-// ended before it.
-func covers(op *history.TxnOp, key string) bool {
-	switch op.Kind {
-	case history.TxnRead:
-		return op.Key == key
-	case history.TxnScan:
-		return op.Limit == 0 && op.Key <= key && (op.EndKey == "" || key < op.EndKey)
-	case history.TxnWrite, history.TxnAppend, history.TxnDelete, history.TxnLock:
+// of returns the first transaction that read key from the stores at or after ts, nil if
+// there is none.
+func (r *readers) of(key string, ts uint64) *history.Op {
+	key = r.h.Text(key)
+	first := len(r.h.Ops)
+	take := func(from readings) {
+		if i := sort.Search(len(from), func(i int) bool { return r.ts(from[i]) >= ts }); i < len(from) {
+			first = min(first, from[i])
+		}
 	}
-	return false
+	if at := r.keys[key]; at != nil {
+		take(*at)
+	}
+	for _, x := range r.ranges {
+		if x.start <= key && (x.end == "" || key < x.end) {
+			take(x.readings)
+		}
+	}
+	if first == len(r.h.Ops) {
+		return nil
+	}
+	return &r.h.Ops[first]
 }

@@ -94,6 +94,7 @@ type scan struct {
 	// of each the timestamp above which it has to commit, as the history tells. The records
 	// of what is committed do not have it.
 	pessimistic map[uint64]uint64
+	readers     *readers // made when a lock is left of a committed transaction
 }
 
 // locking notes the pessimistic transactions of a history.
