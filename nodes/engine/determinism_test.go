@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"runtime"
-	"slices"
 	"testing"
 	"time"
 
@@ -54,6 +53,20 @@ func traceOfWrites(t *testing.T, seed uint64) []disk.Op {
 	return ops
 }
 
+// difference describes the first difference of two lists of operations, if there
+// is one.
+func difference(want, got []disk.Op) string {
+	for j := range min(len(want), len(got)) {
+		if want[j] != got[j] {
+			return fmt.Sprintf("first difference, operation %d:\n  %v\n  %v", j, want[j], got[j])
+		}
+	}
+	if len(want) != len(got) {
+		return fmt.Sprintf("%d operations, then %d", len(want), len(got))
+	}
+	return ""
+}
+
 // TestOneTrace writes batches of all sizes at several GOMAXPROCS, on a machine
 // that is busy with something else, and compares all operations of the disk.
 func TestOneTrace(t *testing.T) {
@@ -81,14 +94,85 @@ func TestOneTrace(t *testing.T) {
 		procs := []int{1, 2, 8}[i%3]
 		runtime.GOMAXPROCS(procs)
 		got := traceOfWrites(t, 1)
-		if slices.Equal(want, got) {
-			continue
+		if d := difference(want, got); d != "" {
+			t.Fatalf("round %d, GOMAXPROCS %d: %s", i, procs, d)
 		}
-		for j := range min(len(want), len(got)) {
-			if want[j] != got[j] {
-				t.Fatalf("round %d, GOMAXPROCS %d: first difference, operation %d:\n  %v\n  %v", i, procs, j, want[j], got[j])
-			}
-		}
-		t.Fatalf("round %d, GOMAXPROCS %d: %d operations, then %d", i, procs, len(want), len(got))
 	}
+}
+
+// deleteAll deletes the whole column family, so that what compacts the deletion
+// writes no table.
+func deleteAll(t *testing.T, db *DB) {
+	t.Helper()
+	b := db.NewBatch()
+	defer b.Close()
+	b.DeleteRange(Default, nil, nil)
+	if err := db.Write(b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestRetryAwaitsCleaner lets a flush fail once, also one that Pebble does while it
+// is opened, and makes Pebble's cleaning goroutine slow, or the second attempt of
+// the flush. Which of the two comes first decides whether the compaction that
+// follows, which writes no table, has a change of the directory to sync.
+func TestRetryAwaitsCleaner(t *testing.T) {
+	for _, opening := range []bool{false, true} {
+		t.Run(fmt.Sprintf("opening=%v", opening), func(t *testing.T) {
+			slowRetry := traceOfRetry(t, opening, false)
+			slowCleaner := traceOfRetry(t, opening, true)
+			if d := difference(slowRetry, slowCleaner); d != "" {
+				t.Fatal(d)
+			}
+		})
+	}
+}
+
+func traceOfRetry(t *testing.T, opening, slowCleaner bool) []disk.Op {
+	t.Helper()
+	var ops []disk.Op
+	failed := false
+	m := newMachine(1, disk.DefaultConfig())
+	m.disk.SetObserver(func(op disk.Op) {
+		ops = append(ops, op)
+		failed = failed || op.Outcome == disk.Failed
+		if failed && op.Kind == disk.OpCreate && !slowCleaner {
+			time.Sleep(5 * time.Millisecond)
+		}
+	})
+	hinder := func(db *DB) {
+		failTableWrites(m, 1)
+		if slowCleaner {
+			db.cleaner.mu.Lock()
+			time.AfterFunc(20*time.Millisecond, db.cleaner.mu.Unlock)
+		}
+	}
+	db := reopen(t, m, smallOptions())
+	if err := fillAndFlush(db, 0); err != nil {
+		t.Fatal(err)
+	}
+	deleteAll(t, db)
+	if opening {
+		m.crash(disk.ProcessKill)
+		db.Close()
+		var err error
+		if db, err = newDB(m.process(), "db", smallOptions()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(db.Close)
+		hinder(db)
+		if err := db.open(); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		hinder(db)
+		if err := db.Flush(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m.run(time.Second)
+	if got := db.Metrics(); !failed || got.Tables != 0 {
+		t.Fatalf("an error was met: %v; %+v", failed, got)
+	}
+	return ops
 }

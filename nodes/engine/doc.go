@@ -28,6 +28,9 @@
 //     the write. The write does not ask for a sync of its own then, because the
 //     log's closing syncs it, and the two would race for the log's last bytes.
 //   - A compaction starts at a seeded instant after Pebble has asked for it.
+//   - A flush that fails is tried again by Pebble at once, also while it is opened.
+//   - No flush and no compaction begins before Pebble's cleaning goroutine has
+//     come to rest, as what that has done decides whether they sync the directory.
 //   - Obsolete files are deleted at a seeded instant after a flush, a compaction
 //     or the opening of the database.
 //
