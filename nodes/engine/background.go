@@ -151,11 +151,13 @@ func (db *DB) eventListener() *pebble.EventListener {
 		},
 		CompactionBegin: func(pebble.CompactionInfo) { db.awaitCleaner() },
 		CompactionEnd: func(info pebble.CompactionInfo) {
-			if info.Err == nil {
-				db.inARow.Store(0)
-				db.compactions.Add(1)
-				db.jobs.noteCompaction(&info)
+			if info.Err != nil {
+				db.compactionFailed(info.Err)
+				return
 			}
+			db.inARow.Store(0)
+			db.compactions.Add(1)
+			db.jobs.noteCompaction(&info)
 		},
 	}
 }

@@ -2,7 +2,9 @@ package engine
 
 import (
 	"fmt"
+	"path"
 	"runtime"
+	"strings"
 	"testing"
 	"time"
 
@@ -100,6 +102,14 @@ func TestOneTrace(t *testing.T) {
 	}
 }
 
+// errorRun is what a database did while one operation on a table failed.
+type errorRun struct {
+	ops     []disk.Op
+	writes  int // of tables, syncs included, that could have failed
+	failed  bool
+	metrics Metrics // before the log was recovered
+}
+
 // deleteAll deletes the whole column family, so that what compacts the deletion
 // writes no table.
 func deleteAll(t *testing.T, db *DB) {
@@ -109,6 +119,118 @@ func deleteAll(t *testing.T, db *DB) {
 	b.DeleteRange(Default, nil, nil)
 	if err := db.Write(b); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// runWithError lets arm arm an error, and then flushes, compacts, and recovers a
+// log into a table.
+func runWithError(t *testing.T, seed uint64, arm func(*machine) disk.ErrorID) errorRun {
+	t.Helper()
+	var r errorRun
+	m := newMachine(seed, disk.DefaultConfig())
+	m.disk.SetObserver(func(op disk.Op) {
+		r.ops = append(r.ops, op)
+		if (op.Kind == disk.OpWrite || op.Kind == disk.OpSync) && path.Ext(op.Name) == ".sst" {
+			r.writes++
+		}
+	})
+	opts := smallOptions()
+	opts.TargetFileSize, opts.LBaseMaxBytes = 2<<10, 4<<10
+	crash := func(db *DB) *DB {
+		m.crash(disk.ProcessKill) // which empties the caches
+		db.Close()
+		return reopen(t, m, opts)
+	}
+	step := func(db *DB, round int) {
+		if err := fillAndFlush(db, round); err != nil {
+			t.Fatal(err)
+		}
+		m.run(time.Second)
+	}
+	db := reopen(t, m, opts)
+	for round := range 5 { // one of which level 0 still has
+		step(db, round)
+	}
+	db = crash(db)
+	r.writes = 0
+	id := arm(m)
+	for round := range 3 {
+		step(db, 5+round)
+	}
+	deleteAll(t, db)
+	if err := db.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	m.run(time.Second)
+	step(db, 8)
+	r.metrics = db.Metrics()
+	deleteAll(t, db)
+	r.failed = m.disk.Struck(id)
+	db = crash(db)
+	m.run(time.Second)
+	step(db, 9)
+	r.failed = r.failed || m.disk.Struck(id)
+	if len(m.exits) > 0 {
+		t.Fatalf("the process ended: %q", m.exits)
+	}
+	if got := get(t, db, Default, "key07"); !strings.HasPrefix(got, "round 9") {
+		t.Fatalf("key07 is %q", got)
+	}
+	return r
+}
+
+// compareWithError compares the operations at several GOMAXPROCS. As many flushes and
+// compactions shall be done as without the error: what has failed is done at once.
+// It reports whether the error was met.
+func compareWithError(t *testing.T, seed uint64, clean Metrics, arm func(*machine) disk.ErrorID) bool {
+	t.Helper()
+	var want errorRun
+	for i, procs := range []int{1, 2, 8} {
+		runtime.GOMAXPROCS(procs)
+		got := runWithError(t, seed, arm)
+		if i == 0 {
+			want = got
+		} else if d := difference(want.ops, got.ops); d != "" {
+			t.Errorf("GOMAXPROCS %d: %s", procs, d)
+		}
+	}
+	if m := want.metrics; m.Flushes != clean.Flushes || m.Compactions != clean.Compactions {
+		t.Errorf("%+v, without the error %+v", m, clean)
+	}
+	return want.failed
+}
+
+// TestOneTraceWithErrors lets each write and sync of a table fail in turn, and the
+// first reads of one.
+func TestOneTraceWithErrors(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+	stride, seeds := 1, uint64(3)
+	if testing.Short() {
+		stride, seeds = 7, 1
+	}
+	met := 0
+	for seed := range seeds {
+		clean := runWithError(t, 1+seed, func(*machine) disk.ErrorID { return 0 })
+		for n := 1; n <= clean.writes && seed == 0; n += stride {
+			t.Run(fmt.Sprintf("write %d", n), func(t *testing.T) {
+				arm := func(m *machine) disk.ErrorID { return m.disk.FailWriteAt(disk.ClassTable, n) }
+				if !compareWithError(t, 1+seed, clean.metrics, arm) {
+					t.Error("the error was not met")
+				}
+			})
+		}
+		for n := 1; n <= 5; n += stride {
+			t.Run(fmt.Sprintf("seed %d, read %d", 1+seed, n), func(t *testing.T) {
+				arm := func(m *machine) disk.ErrorID { return m.disk.FailReadAt(n) }
+				if compareWithError(t, 1+seed, clean.metrics, arm) {
+					met++
+				}
+			})
+		}
+	}
+	t.Logf("%d reads have failed", met)
+	if met == 0 {
+		t.Error("no read has failed")
 	}
 }
 
