@@ -81,7 +81,6 @@ func (db *DB) Flush() error {
 	if db.used == 0 {
 		return nil
 	}
-	db.awaitCleaner()
 	if _, err := db.p.AsyncFlush(); err != nil {
 		return db.check(err, "flush")
 	}
@@ -142,17 +141,21 @@ func (db *DB) eventListener() *pebble.EventListener {
 		FlushBegin: func(pebble.FlushInfo) {
 			db.flushFailed.Store(false)
 			db.flushing.Store(true)
+			db.awaitCleaner()
 		},
 		FlushEnd: func(info pebble.FlushInfo) {
 			if info.Err == nil {
 				db.jobs.noteFlush(&info)
 			}
 		},
+		CompactionBegin: func(pebble.CompactionInfo) { db.awaitCleaner() },
 		CompactionEnd: func(info pebble.CompactionInfo) {
-			if info.Err == nil {
-				db.inARow.Store(0)
-				db.jobs.noteCompaction(&info)
+			if info.Err != nil {
+				db.compactionFailed(info.Err)
+				return
 			}
+			db.inARow.Store(0)
+			db.jobs.noteCompaction(&info)
 		},
 	}
 }
@@ -188,7 +191,6 @@ func (db *DB) armCompaction() {
 
 // compact runs one compaction and arms the next.
 func (db *DB) compact() {
-	db.awaitCleaner()
 	if !db.scheduler.run() {
 		db.assess()
 		return
@@ -223,8 +225,12 @@ func (db *DB) armCleaning() {
 // awaitCleaner waits until Pebble's cleaning goroutine has handed all files that Pebble
 // has given up by now to the cleaner. For Pebble they are deleted then, which changes the
 // directory: a flush or compaction that writes no table syncs it for that alone. So
-// they do not begin before.
-func (db *DB) awaitCleaner() { db.p.TestOnlyWaitForCleaning() }
+// none begins before, not even a flush that Pebble does while it is opened, or that it
+// tries again by itself: what has failed has given up the table that it had begun.
+//
+// It may be called with Pebble's mutex held, which the cleaning goroutine takes only to
+// pace deletions, and they are not paced.
+func (db *DB) awaitCleaner() { db.scheduler.db.TestOnlyWaitForCleaning() }
 
 // clean deletes the files that Pebble has given up by now.
 func (db *DB) clean() {

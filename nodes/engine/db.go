@@ -61,6 +61,18 @@ type DB struct {
 
 // OpenDB opens or creates the database in a directory of the node's disk.
 func OpenDB(e *env.Env, dir string, opts Options) (*DB, error) {
+	db, err := newDB(e, dir, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.open(); err != nil {
+		return nil, err
+	}
+	return db, nil
+}
+
+// newDB returns a database that is to be opened.
+func newDB(e *env.Env, dir string, opts Options) (*DB, error) {
 	opts = opts.withDefaults()
 	if err := opts.validate(); err != nil {
 		return nil, err
@@ -77,23 +89,28 @@ func OpenDB(e *env.Env, dir string, opts Options) (*DB, error) {
 	db.background.init(db)
 	db.apply = func() { db.logErr = db.p.Apply(db.pending, pebble.Sync) }
 	db.syncLog = func() { db.logErr = db.p.LogData(nil, pebble.Sync) }
+	return db, nil
+}
+
+// open opens the database, or closes it.
+func (db *DB) open() error {
 	opened := false
-	defer func() {
+	defer func() { // also when the process ends inside
 		if !opened {
 			db.Close()
 		}
 	}()
-	p, err := pebble.Open(dir, db.pebbleOptions())
+	p, err := pebble.Open(db.name, db.pebbleOptions())
 	if err != nil {
-		return nil, fmt.Errorf("engine: open %q: %w", dir, err)
+		return fmt.Errorf("engine: open %q: %w", db.name, err)
 	}
 	db.p = p
 	if err := db.check(nil, "open"); err != nil {
-		return nil, err
+		return err
 	}
 	db.opened()
 	opened = true
-	return db, nil
+	return nil
 }
 
 // Close frees everything that the database holds, open iterators and snapshots
@@ -150,7 +167,6 @@ func (db *DB) write(b *Batch, synced bool) error {
 		// Pebble may put the batch beside the memtable. If it does, it closes the log
 		// that the batch was written to, which syncs it: a sync of the batch's own
 		// would race with that for the log's last bytes.
-		db.awaitCleaner()
 		if err := db.check(db.p.Apply(b.p, pebble.NoSync), "write"); err != nil {
 			return err
 		}

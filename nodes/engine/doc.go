@@ -27,7 +27,12 @@
 //   - A batch that is too large for a memtable makes Pebble begin a new log within
 //     the write. The write does not ask for a sync of its own then, because the
 //     log's closing syncs it, and the two would race for the log's last bytes.
-//   - A compaction starts at a seeded instant after Pebble has asked for it.
+//   - A compaction starts at a seeded instant after Pebble has asked for it. If it
+//     fails on the file of a table, it is wanted again at once: Pebble would leave
+//     its tables alone for a while, by its own clock (tablefs.go).
+//   - A flush that fails is tried again by Pebble at once, also while it is opened.
+//   - No flush and no compaction begins before Pebble's cleaning goroutine has
+//     come to rest, as what that has done decides whether they sync the directory.
 //   - Obsolete files are deleted at a seeded instant after a flush, a compaction
 //     or the opening of the database.
 //
@@ -51,9 +56,9 @@
 // # Failure
 //
 // A storage error is never swallowed. An error that Pebble cannot survive, a
-// read that fails, corruption, and background work that fails again and again
-// end the process through env.Env.Exit. From then on every call returns
-// ErrClosed.
+// read that fails, corruption, a compaction that fails on anything but a table,
+// and background work that fails again and again end the process through
+// env.Env.Exit. From then on every call returns ErrClosed.
 //
 // After a crash the instance is abandoned. The world turns its file system
 // into one on which every operation succeeds and nothing has an effect, and

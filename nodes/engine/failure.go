@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -82,8 +83,20 @@ func (l *failureLogger) Fatalf(format string, args ...any) {
 	(*DB)(l).trap(fmt.Sprintf("engine: %s: %s", l.name, fmt.Sprintf(format, args...)))
 }
 
-// backgroundError is called by Pebble after a failed flush or compaction, with
-// Pebble's mutex held.
+// compactionFailed is called by Pebble after a failed compaction, with Pebble's
+// mutex held. Where the file of a table has failed, it is tried again like a flush.
+// After any other error Pebble avoids the tables for a while, by its own clock: the
+// process ends.
+func (db *DB) compactionFailed(err error) {
+	if errors.Is(err, pebble.ErrCancelledCompaction) {
+		db.backgroundError(err)
+		return
+	}
+	db.trap(fmt.Sprintf("engine: %s: compaction: %v", db.name, err))
+}
+
+// backgroundError is called by Pebble after a failed flush, and as part of
+// compactionFailed, with Pebble's mutex held.
 func (db *DB) backgroundError(err error) {
 	db.flushFailed.Store(db.flushing.Load()) // a compaction and a flush never run side by side
 	n := db.inARow.Add(1)

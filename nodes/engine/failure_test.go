@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
+
 	"simrun/nodes/invariant"
 	"simrun/sim/disk"
 )
@@ -174,6 +176,58 @@ func TestReadErrorInCompaction(t *testing.T) {
 	if got := get(t, db, Default, "key07"); !strings.HasPrefix(got, "round 39") {
 		t.Errorf("key07 is %q", got)
 	}
+}
+
+// failingDirs is a file system on which the next sync of a directory fails when
+// that is armed, for no reason that a disk would give.
+type failingDirs struct {
+	vfs.FS
+	armed *bool
+}
+
+type failingDir struct {
+	vfs.File
+	armed *bool
+}
+
+func (fs failingDirs) OpenDir(name string) (vfs.File, error) {
+	f, err := fs.FS.OpenDir(name)
+	return failingDir{f, fs.armed}, err
+}
+
+func (d failingDir) Sync() error {
+	if *d.armed {
+		*d.armed = false
+		return errors.New("not a table")
+	}
+	return d.File.Sync()
+}
+
+// TestOtherErrorOfACompaction lets a compaction fail, and not on a table. Pebble
+// would leave the tables alone until its own clock says otherwise, so the
+// process ends the first time.
+func TestOtherErrorOfACompaction(t *testing.T) {
+	goroutines := runtime.NumGoroutine()
+	m := newMachine(1, disk.DefaultConfig())
+	e, armed := m.process(), false
+	p := e.Disk.(*process)
+	p.fs = failingDirs{p.fs, &armed}
+	db, err := OpenDB(e, "db", smallOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	for round := range 4 {
+		if err := fillAndFlush(db, round); err != nil {
+			t.Fatal(err)
+		}
+		if round == 1 {
+			m.run(time.Second) // the second compaction reads a table below level 0 too
+		}
+	}
+	armed = true
+	m.run(time.Second)
+	checkEnded(t, m, db, goroutines, "compaction: not a table")
 }
 
 // TestFewTableWriteErrors lets fewer writes of tables fail than end a process:

@@ -155,7 +155,7 @@ const (
 func (db *DB) pebbleOptions() *pebble.Options {
 	o := &pebble.Options{
 		Comparer: comparer,
-		FS:       db.env.Disk.FS(), // nil would add health checks, which have timers
+		FS:       tableFS{db.env.Disk.FS()}, // nil would add health checks, which have timers
 		// Newer formats write into each chunk of the log how much of the log was
 		// synced, which depends on the scheduling of goroutines.
 		FormatMajorVersion: pebble.FormatColumnarBlocks,

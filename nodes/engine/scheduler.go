@@ -9,7 +9,8 @@ import (
 // compactionScheduler is Pebble's compaction scheduler. It grants nothing by
 // itself; run grants one compaction and waits until it is done.
 type compactionScheduler struct {
-	db pebble.DBForCompaction
+	// db is known before the first flush, which Pebble may do while it is opened.
+	db *pebble.DB
 	// wanted: Pebble has asked for a compaction. It does not ask again until it
 	// was told to look for one and found none.
 	wanted atomic.Bool
@@ -24,8 +25,9 @@ func newCompactionScheduler(flushTail func()) *compactionScheduler {
 	return &compactionScheduler{done: make(chan struct{}, 1), flushTail: flushTail}
 }
 
-// Register implements pebble.CompactionScheduler.
-func (s *compactionScheduler) Register(_ int, db pebble.DBForCompaction) { s.db = db }
+// Register implements pebble.CompactionScheduler. What Pebble registers is the
+// database itself.
+func (s *compactionScheduler) Register(_ int, db pebble.DBForCompaction) { s.db = db.(*pebble.DB) }
 
 // Unregister implements pebble.CompactionScheduler.
 func (s *compactionScheduler) Unregister() {}

@@ -198,6 +198,7 @@ func (db *DB) slowRate() int64 {
 // readShape asks Pebble what it looks like. It must have come to rest.
 func (db *DB) readShape() {
 	m := db.p.Metrics()
+	invariant.Check(m.Compact.NumProblemSpans == 0, "engine: %s: Pebble avoids tables by its own clock", db.name)
 	s := shape{l0Files: m.Levels[0].TablesCount, debt: m.Compact.EstimatedDebt}
 	for i := range m.Levels {
 		if m.Levels[i].TablesCount > 0 {
