@@ -25,6 +25,7 @@ var (
 	markUnlockLost       = invariant.NewMark("client: release of pessimistic locks left to those who meet them")
 	markWaitRefused      = invariant.NewMark("client: statement that was not to wait met a lock")
 	markWaitOver         = invariant.NewMark("client: statement waited for locks for as long as it was to")
+	markWaitedThere      = invariant.NewMark("client: pessimistic lock asked for again at once, for a store had waited for it")
 )
 
 // LockWait is after which time a statement gives up that meets the lock of another
@@ -218,14 +219,15 @@ func (st *statement) lockPart(t env.Task, s span) {
 		for now.hi < s.hi && r.endsAfter(st.bounds[now.hi]) {
 			now.hi++
 		}
-		v := c.attempt(t, &b, r, call{rpc.KvPessimisticLock, ctx, st.request(ctx, now), resp})
+		req, sent := st.request(ctx, now), c.env.Clock.Monotonic()
+		v := c.attempt(t, &b, r, call{rpc.KvPessimisticLock, ctx, req, resp})
 		switch {
 		case v.fate == answered && len(resp.Errors) == 0:
 			st.note(now, resp)
 			s.lo = now.hi
 			continue
 		case v.fate == answered:
-			err = st.onErrors(t, &b, resp.Errors)
+			err = st.onErrors(t, &b, resp.Errors, hasWaited(req, c.env.Clock.Monotonic()-sent))
 		case v.fate == lost:
 			markStatementLost.Reached()
 			st.noteSent(now)
@@ -257,9 +259,9 @@ func (st *statement) request(ctx *kvrpcpb.Context, s span) *kvrpcpb.PessimisticL
 	return req
 }
 
-// onErrors deals with a request that was executed in vain. It may be repeated
-// when it returns nil.
-func (st *statement) onErrors(t env.Task, b *backoff, errs []*kvrpcpb.KeyError) error {
+// onErrors deals with a request that was executed in vain, after the store has waited
+// or not. It may be repeated when it returns nil.
+func (st *statement) onErrors(t env.Task, b *backoff, errs []*kvrpcpb.KeyError, waited bool) error {
 	var locks []*kvrpcpb.LockInfo
 	for _, ke := range errs {
 		switch {
@@ -276,7 +278,7 @@ func (st *statement) onErrors(t env.Task, b *backoff, errs []*kvrpcpb.KeyError) 
 		return err
 	}
 	markStatementBlocked.Reached()
-	return st.waitFor(t, b, blocked)
+	return st.waitFor(t, b, blocked, waited)
 }
 
 // waitTimeout is for how long a store may wait on behalf of one request, in
@@ -298,12 +300,23 @@ func (st *statement) waitLeft() time.Duration {
 	return st.began + time.Duration(st.wait) - st.tx.client.env.Clock.Monotonic()
 }
 
+// hasWaited reports whether the store that answered a request so much later has waited for
+// the lock in its way, or the answer took as long as if it had. It need not be all that
+// it was to wait: stores have limits of their own, and clocks drift.
+func hasWaited(req *kvrpcpb.PessimisticLockRequest, took time.Duration) bool {
+	return took >= min(time.Duration(req.WaitTimeout)*time.Millisecond, backoffs[causeLocked].limit)/2
+}
+
 // waitFor waits for locks that no store has waited for long enough, if the statement
-// is to wait at all (ErrLockWait).
-func (st *statement) waitFor(t env.Task, b *backoff, blocked *blockage) error {
+// is to wait at all (ErrLockWait). Where a store has just waited, the client does not:
+// only while it stands in the queue it keeps its place there, and is in the wait-for graph,
+// of which a circle has to be seen whole.
+func (st *statement) waitFor(t env.Task, b *backoff, blocked *blockage, waited bool) error {
 	switch {
 	case markWaitRefused.Sometimes(st.wait < 0), st.wait > 0 && markWaitOver.Sometimes(st.waitLeft() <= 0):
 		return fmt.Errorf("%w (%v): %q: %w", ErrLockWait, st.wait, blocked.key, errLocked)
+	case markWaitedThere.Sometimes(waited && b.remaining() > 0):
+		return nil
 	case st.wait > 0:
 		blocked.left = min(cmp.Or(blocked.left, st.waitLeft()), st.waitLeft())
 	}

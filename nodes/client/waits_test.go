@@ -1,0 +1,146 @@
+package client
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/pingcap/kvproto/pkg/kvrpcpb"
+
+	"simrun/nodes/env"
+	"simrun/nodes/rpc"
+	"simrun/sim/stream"
+)
+
+// pessimist begins a pessimistic transaction and locks keys. Its client is one of its own,
+// as the others would be beside it.
+func (c *cluster) pessimist(task env.Task, name string, keys ...string) *Txn {
+	c.Helper()
+	client := NewWithTransport(c.env, c, c, c.client.cfg)
+	client.jitter = stream.New(uint64(name[0]), "jitter")
+	tx, err := client.BeginWith(task, TxnOptions{Pessimistic: true})
+	if err == nil {
+		c.tsNames[tx.StartTS()] = name
+		err = tx.Lock(task, keysIn(keys)...)
+	}
+	if err != nil {
+		c.Fatal(err)
+	}
+	return tx
+}
+
+// together runs what several clients do, to the end of all of them.
+func (c *cluster) together(task env.Task, all ...func(task env.Task)) {
+	done := 0
+	for _, fn := range all {
+		c.env.Sched.Go("beside", func(task env.Task) {
+			fn(task)
+			done++
+		})
+	}
+	for done < len(all) {
+		task.Sleep(time.Millisecond)
+	}
+}
+
+// TestLongCircle: six transactions wait for one another in a circle. It is found when all
+// the waits are in the graph at once, so whoever waits has to be there most of the time,
+// however long it has waited; and when the lock comes free it is at hand.
+func TestLongCircle(t *testing.T) {
+	const n, timeout = 6, 200 * time.Millisecond
+	for seed := range uint64(10) {
+		c := newCluster(t, seed, Config{RPCTimeout: timeout}, false)
+		c.run(func(task env.Task) {
+			var txs []*Txn
+			for i := range n {
+				txs = append(txs, c.pessimist(task, string(rune('A'+i)), string(rune('a'+i))))
+			}
+			closed, over := int64(0), false
+			var all []func(env.Task)
+			for i, tx := range txs {
+				all = append(all, func(task env.Task) {
+					if i < n-1 {
+						task.Sleep(time.Duration((i*317+int(seed)*13)%250) * time.Millisecond)
+					} else {
+						task.Sleep(3 * time.Second)
+						closed = c.world.Now()
+					}
+					err := tx.Lock(task, []byte{byte('a' + (i+1)%n)})
+					took := time.Duration(c.world.Now() - closed)
+					switch {
+					case !over && (!errors.Is(err, ErrDeadlock) || took > 5*timeout):
+						t.Errorf("seed %d: %v after the circle was closed the first wait ended: %v", seed, took, err)
+					case over && err != nil:
+						t.Errorf("seed %d: behind the one that was ended: %v", seed, err)
+					case took > 6*timeout:
+						t.Errorf("seed %d: the locks were had after %v", seed, took)
+					}
+					over = true
+					tx.Rollback(task)
+				})
+			}
+			c.together(task, all...)
+		})
+	}
+}
+
+// TestPlaceInTheQueue: whoever has waited for a lock for long gets it as soon as it is
+// released.
+func TestPlaceInTheQueue(t *testing.T) {
+	for seed := range uint64(10) {
+		c := newCluster(t, seed, Config{}, false)
+		c.run(func(task env.Task) {
+			holder, waiter := c.pessimist(task, "H", "a"), c.pessimist(task, "W", "b")
+			released := int64(0)
+			c.together(task, func(task env.Task) {
+				if err := waiter.Lock(task, []byte("a")); err != nil {
+					t.Error(err)
+				}
+				if took := time.Duration(c.world.Now() - released); took > 20*time.Millisecond {
+					t.Errorf("seed %d: the lock was had %v after its release", seed, took)
+				}
+				waiter.Rollback(task)
+			}, func(task env.Task) {
+				task.Sleep(4*time.Second + time.Duration(seed)*20*time.Millisecond)
+				holder.Rollback(task)
+				released = c.world.Now()
+			})
+		})
+	}
+}
+
+// TestStoreThatDoesNotWait: a store that answers at once that a key is locked, or that it
+// is busy, is not asked again and again without a pause.
+func TestStoreThatDoesNotWait(t *testing.T) {
+	for name, does := range map[string]func(c *cluster, holder *Txn) *rule{
+		"locked": func(_ *cluster, holder *Txn) *rule {
+			return &rule{keyError: &kvrpcpb.KeyError{Locked: &kvrpcpb.LockInfo{
+				PrimaryLock: []byte("a"), LockVersion: holder.StartTS(), Key: []byte("a"),
+				LockTtl: 3000, LockType: kvrpcpb.Op_PessimisticLock, LockForUpdateTs: holder.StartTS(),
+			}}}
+		},
+		"busy": func(*cluster, *Txn) *rule { return &rule{answer: regionErrorNamed("ServerIsBusy")} },
+	} {
+		c := newCluster(t, 1, Config{OpTimeout: 5 * time.Second}, false)
+		c.run(func(task env.Task) {
+			holder, waiter := c.pessimist(task, "H", "a"), c.pessimist(task, "W", "b")
+			asked := 0
+			c.hooks = func(_ env.Task, m rpc.Method) *rule {
+				if m != rpc.KvPessimisticLock {
+					return nil
+				}
+				asked++
+				return does(c, holder)
+			}
+			for _, wait := range []LockWait{WaitAlways, LockWait(5 * time.Second)} {
+				asked = 0
+				err := waiter.Statement(task, wait, func(uint64) ([][]byte, error) { return [][]byte{[]byte("a")}, nil })
+				if !errors.Is(err, ErrFailed) || asked < 3 || asked > 50 {
+					t.Errorf("%s, %v: asked %d times in 5 s: %v", name, wait, asked, err)
+				}
+			}
+			holder.Rollback(task)
+			waiter.Rollback(task)
+		})
+	}
+}
