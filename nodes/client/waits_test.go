@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -143,4 +144,83 @@ func TestStoreThatDoesNotWait(t *testing.T) {
 			waiter.Rollback(task)
 		})
 	}
+}
+
+// TestCircleOfStatements: transactions that hold nothing, and lock the same keys in orders
+// of their own, get all of them one after the other.
+func TestCircleOfStatements(t *testing.T) {
+	repeated := 0
+	for seed := range uint64(10) {
+		c := newCluster(t, seed, Config{}, false, "h", "p")
+		c.trace = func(line string) {
+			if strings.Contains(line, "=> deadlock") {
+				repeated++
+			}
+		}
+		late := stream.New(seed, "late")
+		c.hooks = func(_ env.Task, m rpc.Method) *rule {
+			if m != rpc.KvPessimisticLock {
+				return nil
+			}
+			return &rule{delay: time.Duration(late.IntN(5)+1) * time.Millisecond}
+		}
+		c.run(func(task env.Task) {
+			var all []func(env.Task)
+			for i := range 3 {
+				tx := c.pessimist(task, string(rune('A'+i)))
+				all = append(all, func(task env.Task) {
+					task.Sleep(time.Duration((uint64(i)*317+seed*13)%5) * time.Millisecond)
+					if err := tx.Lock(task, keysIn([]string{string(rune('a' + i)), "i", "j", "q", "r"})...); err != nil {
+						t.Errorf("seed %d: %v", seed, err)
+					}
+					task.Sleep(10 * time.Millisecond)
+					tx.Rollback(task)
+				})
+			}
+			c.together(task, all...)
+			if took := time.Duration(c.world.Now()); took > time.Second {
+				t.Errorf("seed %d: %v", seed, took)
+			}
+		})
+	}
+	if repeated < 5 {
+		t.Errorf("%d circles were closed", repeated)
+	}
+}
+
+// TestCircleForEver: a statement that is told again and again that a lock of its own closes
+// a circle tries for as long as it is to wait, with pauses, and it alone fails.
+func TestCircleForEver(t *testing.T) {
+	c := newCluster(t, 1, Config{OpTimeout: 2 * time.Second}, false)
+	c.run(func(task env.Task) {
+		tx := c.pessimist(task, "P", "b")
+		asked := 0
+		c.hooks = func(_ env.Task, m rpc.Method) *rule {
+			if m != rpc.KvPessimisticLock {
+				return nil
+			}
+			asked++
+			return &rule{keyError: &kvrpcpb.KeyError{Deadlock: &kvrpcpb.Deadlock{
+				LockTs: 1, LockKey: []byte("i"), DeadlockKey: []byte("a"), DeadlockKeyHash: 1,
+			}}}
+		}
+		for wait, want := range map[LockWait]error{WaitAlways: ErrDeadline, LockWait(time.Second): ErrLockWait} {
+			asked = 0
+			began := c.world.Now()
+			err := tx.Statement(task, wait, func(uint64) ([][]byte, error) { return [][]byte{[]byte("a"), []byte("i")}, nil })
+			took := time.Duration(c.world.Now() - began)
+			if !errors.Is(err, want) || errors.Is(err, ErrDeadlock) || asked < 5 || asked > 250 || took > 2100*time.Millisecond {
+				t.Errorf("%v: asked %d times in %v: %v", wait, asked, took, err)
+			}
+		}
+		err := tx.Statement(task, WaitAlways, func(uint64) ([][]byte, error) { return [][]byte{[]byte("i")}, nil })
+		if !errors.Is(err, ErrDeadlock) {
+			t.Errorf("others wait for another key than that of the statement: %v", err)
+		}
+		c.hooks = nil
+		if err = tx.Lock(task, []byte("c")); err != nil {
+			t.Error(err)
+		}
+		tx.Rollback(task)
+	})
 }
