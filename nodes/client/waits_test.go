@@ -224,3 +224,105 @@ func TestCircleForEver(t *testing.T) {
 		tx.Rollback(task)
 	})
 }
+
+// TestCommitsInACircle: each of two transactions prewrites a key that the other one has
+// locked. The younger one gives way, and the older one commits, whichever began to commit
+// first and wherever the keys are. Only if one has waited for about as long as it would
+// anyhow, when the other one begins, may both have given way.
+func TestCommitsInACircle(t *testing.T) {
+	const timeout = 400 * time.Millisecond
+	for _, splits := range [][]string{nil, {"h"}} {
+		for _, late := range []time.Duration{-150, -80, -10, 0, 10, 80, 150} {
+			c := newCluster(t, uint64(late+200), Config{RPCTimeout: timeout}, false, splits...)
+			c.run(func(task env.Task) {
+				p, q := c.pessimist(task, "P", "a"), c.pessimist(task, "Q", "i")
+				if p.Insert([]byte("i"), []byte("p")) != nil || q.Insert([]byte("a"), []byte("q")) != nil {
+					t.Fatal("no lazy inserts")
+				}
+				commit := func(tx *Txn, after time.Duration, want error) func(env.Task) {
+					return func(task env.Task) {
+						task.Sleep(max(after, 0) * time.Millisecond)
+						began := c.world.Now()
+						err := tx.Commit(task)
+						if took := time.Duration(c.world.Now() - began); !errors.Is(err, want) || took > 3*timeout {
+							t.Errorf("splits %v, %d begins %v after the other one: after %v %v", splits, tx.StartTS(), after*time.Millisecond, took, err)
+						}
+					}
+				}
+				c.together(task, commit(p, -late, nil), commit(q, late, ErrWriteConflict))
+				c.settle(task)
+				if locks := c.lockedKeys(); locks != "" {
+					t.Errorf("locks are left: %s", locks)
+				}
+			})
+		}
+	}
+}
+
+// TestCommitAgainstStatement: a transaction prewrites a key that another one has locked,
+// which waits on its store for a key of the first one: that gives way, older or younger.
+func TestCommitAgainstStatement(t *testing.T) {
+	const timeout = 400 * time.Millisecond
+	for _, older := range []bool{false, true} {
+		c := newCluster(t, 1, Config{RPCTimeout: timeout}, false, "h")
+		c.run(func(task env.Task) {
+			p, q := c.pessimist(task, "P"), c.pessimist(task, "Q")
+			if !older {
+				p, q = q, p
+			}
+			if err := errors.Join(p.Lock(task, []byte("a")), q.Lock(task, []byte("i"))); err != nil {
+				t.Fatal(err)
+			}
+			p.Set([]byte("i"), []byte("p"))
+			c.together(task, func(task env.Task) {
+				began := c.world.Now()
+				err := p.Commit(task)
+				if took := time.Duration(c.world.Now() - began); !errors.Is(err, ErrWriteConflict) || took > 2*timeout {
+					t.Errorf("older %v: after %v %v", older, took, err)
+				}
+			}, func(task env.Task) {
+				task.Sleep(5 * time.Millisecond)
+				if err := q.Lock(task, []byte("a")); err != nil {
+					t.Errorf("older %v: %v", older, err)
+				}
+				q.Set([]byte("i"), []byte("q"))
+				if err := q.Commit(task); err != nil {
+					t.Errorf("older %v: %v", older, err)
+				}
+			})
+		})
+	}
+}
+
+// TestPatienceAtDerivedKeys: whoever has locked a key that is written by itself is given
+// way to. The lock at a key that another one stands for is waited for: its holder is on the
+// way to its end, slow as it may be.
+func TestPatienceAtDerivedKeys(t *testing.T) {
+	for _, derived := range []bool{false, true} {
+		c := newCluster(t, 1, Config{}, false)
+		c.run(func(task env.Task) {
+			slow := c.pessimist(task, "S", "a")
+			slow.SetDerived([]byte("entry"), []byte("s"))
+			slow.BeforeCommit(func(t env.Task, _ uint64) error {
+				t.Sleep(2 * time.Second)
+				return nil
+			}, 0)
+			c.together(task, func(task env.Task) {
+				if err := slow.Commit(task); err != nil {
+					t.Error(err)
+				}
+			}, func(task env.Task) {
+				task.Sleep(20 * time.Millisecond)
+				tx := c.pessimist(task, "T", "b")
+				write, want := tx.Set, ErrWriteConflict
+				if derived {
+					write, want = tx.SetDerived, nil
+				}
+				write([]byte("entry"), []byte("t"))
+				if err := tx.Commit(task); !errors.Is(err, want) {
+					t.Errorf("derived %v: %v", derived, err)
+				}
+			})
+		})
+	}
+}
