@@ -198,7 +198,8 @@ func (st *statement) leaveCircle(t env.Task, circle *DeadlockError, released *en
 	markOwnDeadlock.Reached()
 	// If that takes too long there is no time for another attempt either.
 	_, _ = released.Await(t, st.backoff.left())
-	return st.backoff.wait(t, causeConflict, headStart, fmt.Errorf("%w: %v", errLocked, circle)) //nolint:errorlint // it is none any more
+	reason := circle.Error() // and not the error, which would end the transaction
+	return st.backoff.wait(t, causeConflict, headStart, fmt.Errorf("%w: %s", errLocked, reason))
 }
 
 // attempt locks all keys at the statement's timestamp. The primary goes first if
