@@ -28,10 +28,12 @@ var (
 // over, which begins with the statement. Each read of the body has as much time of its
 // own, so that a statement may last longer. What was read and is not locked holds as of ts
 // only. The reads themselves wait for commits that are under way, as all reads do, whatever
-// wait says.
+// wait says. The same happens if others wait for locks of the statement while it waits for
+// theirs.
 //
 // If the body fails, or the locks cannot be had within wait (ErrLockWait), the
-// transaction is as it was before. ErrDeadlock means that it must be rolled back.
+// transaction is as it was before. ErrDeadlock means that it must be rolled back: others
+// wait for what it has locked before.
 func (tx *Txn) Statement(t env.Task, wait LockWait, body func(ts uint64) (lock [][]byte, err error)) error {
 	tx.use()
 	invariant.Check(tx.options.Pessimistic, "client: statement of transaction %d, which is optimistic", tx.snapshot.ts)

@@ -29,9 +29,9 @@ var (
 	// ErrRolledBack: somebody who was waiting for the transaction's locks rolled it
 	// back after their TTL.
 	ErrRolledBack = errors.New("transaction was rolled back by another one")
-	// ErrDeadlock: a pessimistic transaction and others wait for each other's locks.
-	// It is to be rolled back, so that the others can go on. Errors of type
-	// *DeadlockError say which.
+	// ErrDeadlock: a pessimistic transaction and others wait for each other's locks, and
+	// what the others wait for was locked by an earlier statement. It is to be rolled back,
+	// so that the others can go on. Errors of type *DeadlockError say which.
 	ErrDeadlock = errors.New("deadlock")
 	// ErrLockWait: a statement met locks for longer than it was to wait (errors 3572
 	// and 1205 of TiDB). It alone has failed: the transaction may go on.
@@ -117,10 +117,12 @@ type DeadlockError struct {
 	StartTS uint64 // of the transaction that holds it
 	// Chain are the transactions that wait, each for the next one, from that one on.
 	Chain []uint64
+	// WaitedAt is the key at which the last of them waits.
+	WaitedAt []byte
 }
 
 func (e *DeadlockError) Error() string {
-	return fmt.Sprintf("deadlock: %q is locked by %d, and in turn wait %v", e.Key, e.StartTS, e.Chain)
+	return fmt.Sprintf("deadlock: %q is locked by %d, and in turn wait %v, at last for %q", e.Key, e.StartTS, e.Chain, e.WaitedAt)
 }
 
 // Is makes the error an ErrDeadlock.
@@ -151,7 +153,7 @@ func keyError(ke *kvrpcpb.KeyError) error {
 			ConflictStartTS: ke.Conflict.ConflictTs, ConflictCommitTS: ke.Conflict.ConflictCommitTs,
 		}
 	case ke.Deadlock != nil:
-		d := &DeadlockError{Key: ke.Deadlock.LockKey, StartTS: ke.Deadlock.LockTs}
+		d := &DeadlockError{Key: ke.Deadlock.LockKey, StartTS: ke.Deadlock.LockTs, WaitedAt: ke.Deadlock.DeadlockKey}
 		for _, e := range ke.Deadlock.WaitChain {
 			d.Chain = append(d.Chain, e.Txn)
 		}

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
@@ -17,6 +18,9 @@ var (
 	markPrewriteResent  = invariant.NewMark("client: prewrite sent again")
 	markPrewriteBlocked = invariant.NewMark("client: prewrite waited for a lock")
 	markImpatient       = invariant.NewMark("client: optimistic transaction gave way to a pessimistic one")
+	markCommitGaveWay   = invariant.NewMark("client: commit of a pessimistic transaction gave way to an older one")
+	markCommitLeftOver  = invariant.NewMark("client: commit of a pessimistic transaction gave way to a younger one, which did not")
+	markDerivedWaited   = invariant.NewMark("client: commit of a pessimistic transaction met a lock at a key that another one stands for")
 	markOutlived        = invariant.NewMark("client: prewrite outlived the first TTL of its primary, which heartbeats kept alive")
 	markPrewriteBatches = invariant.NewMark("client: keys of one region prewritten by several requests")
 	markPrewriteSplit   = invariant.NewMark("client: keys of one prewrite found in several regions")
@@ -173,24 +177,45 @@ func (x *committer) onPrewriteErrors(t env.Task, b *backoff, errs []*kvrpcpb.Key
 	return blocked.wait(t, b)
 }
 
-// patience makes an optimistic transaction give way, after a while, to a
-// pessimistic one. That one may wait for a lock of this one on its store, where
-// nobody knows that this one waits too: it is no part of the wait-for graph, and
-// both are kept alive by their heartbeats.
+// patience makes a transaction give way, after a while, to a pessimistic one. That one may
+// wait for a lock of this one on its store, where nobody knows that this one waits too: a
+// prewrite is no part of the wait-for graph, and both are kept alive by their heartbeats.
+// Or it is in its own prewrite and waits for this one likewise. Then the younger of two
+// pessimistic ones gives way, so that not both do: the older one is patient for twice
+// as long.
 func (x *committer) patience(blocked *blockage) error {
-	now := x.client.env.Clock.Monotonic()
-	switch lock := blocked.pessimistic; {
-	case x.tx.options.Pessimistic || lock == nil:
+	lock := blocked.pessimistic
+	switch {
+	case lock == nil:
 		return nil
-	case x.blockedSince == 0:
-		x.blockedSince = now
+	case x.tx.options.Pessimistic && markDerivedWaited.Sometimes(x.stoodFor(lock.Key)):
+		// Who holds it had the lock of the other key before, and is committed or rolled
+		// back: it does not wait for anybody.
 		return nil
-	case now-x.blockedSince < x.client.cfg.RPCTimeout/2:
-		return nil
-	default:
-		markImpatient.Reached()
-		return &WriteConflictError{Key: lock.Key, StartTS: x.startTS, ConflictStartTS: lock.LockVersion}
 	}
+	now := x.client.env.Clock.Monotonic()
+	if x.blockedSince == 0 {
+		x.blockedSince = now
+	}
+	limit := x.client.cfg.RPCTimeout / 2
+	older := x.tx.options.Pessimistic && x.startTS < lock.LockVersion
+	if older {
+		limit *= 2
+	}
+	if left := x.blockedSince + limit - now; left > 0 {
+		blocked.left = min(cmp.Or(blocked.left, left), left)
+		return nil
+	}
+	markImpatient.Sometimes(!x.tx.options.Pessimistic)
+	markCommitGaveWay.Sometimes(x.tx.options.Pessimistic && !older)
+	markCommitLeftOver.Sometimes(older)
+	return &WriteConflictError{Key: lock.Key, StartTS: x.startTS, ConflictStartTS: lock.LockVersion}
+}
+
+// stoodFor reports whether every writer of key locks another one first (Txn.SetDerived).
+func (x *committer) stoodFor(key []byte) bool {
+	w := x.tx.buffer.find(key)
+	return w != nil && w.action() == kvrpcpb.PrewriteRequest_SKIP_PESSIMISTIC_CHECK
 }
 
 // prewriteError translates what a store says about a key of a prewrite.

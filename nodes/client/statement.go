@@ -22,9 +22,11 @@ var (
 	markStatementLost    = invariant.NewMark("client: pessimistic lock of unknown outcome")
 	markStatementBlocked = invariant.NewMark("client: pessimistic lock waited for a lock")
 	markDeadlock         = invariant.NewMark("client: statement ended by a deadlock")
+	markOwnDeadlock      = invariant.NewMark("client: statement repeated, for a lock of its own had closed a circle of waits")
 	markUnlockLost       = invariant.NewMark("client: release of pessimistic locks left to those who meet them")
 	markWaitRefused      = invariant.NewMark("client: statement that was not to wait met a lock")
 	markWaitOver         = invariant.NewMark("client: statement waited for locks for as long as it was to")
+	markWaitedThere      = invariant.NewMark("client: pessimistic lock asked for again at once, for a store had waited for it")
 )
 
 // LockWait is after which time a statement gives up that meets the lock of another
@@ -53,10 +55,15 @@ func (w LockWait) String() string {
 	return "WAIT " + time.Duration(w).String()
 }
 
+// headStart is what a statement that has released locks in favour of others leaves them to
+// lock the same keys.
+const headStart = 5 * time.Millisecond
+
 // statement is one locking read of a pessimistic transaction: all its keys are
 // locked and read as of one timestamp, or none is locked. If somebody has
-// committed a key after that timestamp the statement is repeated at a later one;
-// that is its business alone, not that of the whole transaction.
+// committed a key after that timestamp, or the locks of the statement have closed a
+// circle of waits, the statement is repeated at a later one; that is its business alone,
+// not that of the whole transaction.
 type statement struct {
 	tx     *Txn
 	keys   [][]byte // sorted, distinct
@@ -154,16 +161,45 @@ func (st *statement) run(t env.Task) error {
 		if err = st.attempt(t); err == nil {
 			return nil
 		}
-		st.undo()
+		released := st.undo()
 		var conflict *WriteConflictError
-		if !errors.As(err, &conflict) {
+		var circle *DeadlockError
+		switch {
+		case errors.As(err, &conflict):
+			markStatementRetried.Reached()
+			err = st.backoff.wait(t, causeConflict, 0, err)
+		case errors.As(err, &circle) && st.closed(circle):
+			err = st.leaveCircle(t, circle, released)
+		default:
+			markDeadlock.Sometimes(circle != nil)
 			return err
 		}
-		markStatementRetried.Reached()
-		if err = st.backoff.wait(t, causeConflict, 0, err); err != nil {
+		if err != nil {
 			return err
 		}
 	}
+}
+
+// closed reports whether it is a lock of this statement that has closed the circle of waits.
+// When it is released the circle is open, whatever the transaction has locked before.
+func (st *statement) closed(circle *DeadlockError) bool {
+	_, ok := slices.BinarySearchFunc(st.keys, circle.WaitedAt, bytes.Compare)
+	return ok
+}
+
+// leaveCircle waits until the locks have been released by which the statement was part of a
+// circle of waits, and for as long as who waited for one of them may take to lock it. It
+// says if the statement is not to be repeated: then it has failed because of locks, and
+// not of a deadlock, which would end the transaction.
+func (st *statement) leaveCircle(t env.Task, circle *DeadlockError, released *env.Future[struct{}]) error {
+	if err := st.waitOver(circle.Key); err != nil {
+		return err
+	}
+	markOwnDeadlock.Reached()
+	// If that takes too long there is no time for another attempt either.
+	_, _ = released.Await(t, st.backoff.left())
+	reason := circle.Error() // and not the error, which would end the transaction
+	return st.backoff.wait(t, causeConflict, headStart, fmt.Errorf("%w: %s", errLocked, reason))
 }
 
 // attempt locks all keys at the statement's timestamp. The primary goes first if
@@ -218,14 +254,15 @@ func (st *statement) lockPart(t env.Task, s span) {
 		for now.hi < s.hi && r.endsAfter(st.bounds[now.hi]) {
 			now.hi++
 		}
-		v := c.attempt(t, &b, r, call{rpc.KvPessimisticLock, ctx, st.request(ctx, now), resp})
+		req, sent := st.request(ctx, now), c.env.Clock.Monotonic()
+		v := c.attempt(t, &b, r, call{rpc.KvPessimisticLock, ctx, req, resp})
 		switch {
 		case v.fate == answered && len(resp.Errors) == 0:
 			st.note(now, resp)
 			s.lo = now.hi
 			continue
 		case v.fate == answered:
-			err = st.onErrors(t, &b, resp.Errors)
+			err = st.onErrors(t, &b, resp.Errors, hasWaited(req, c.env.Clock.Monotonic()-sent))
 		case v.fate == lost:
 			markStatementLost.Reached()
 			st.noteSent(now)
@@ -257,15 +294,12 @@ func (st *statement) request(ctx *kvrpcpb.Context, s span) *kvrpcpb.PessimisticL
 	return req
 }
 
-// onErrors deals with a request that was executed in vain. It may be repeated
-// when it returns nil.
-func (st *statement) onErrors(t env.Task, b *backoff, errs []*kvrpcpb.KeyError) error {
+// onErrors deals with a request that was executed in vain, after the store has waited
+// or not. It may be repeated when it returns nil.
+func (st *statement) onErrors(t env.Task, b *backoff, errs []*kvrpcpb.KeyError, waited bool) error {
 	var locks []*kvrpcpb.LockInfo
 	for _, ke := range errs {
 		switch {
-		case ke.Deadlock != nil:
-			markDeadlock.Reached()
-			return keyError(ke)
 		case ke.Locked == nil:
 			return keyError(ke)
 		}
@@ -276,7 +310,7 @@ func (st *statement) onErrors(t env.Task, b *backoff, errs []*kvrpcpb.KeyError) 
 		return err
 	}
 	markStatementBlocked.Reached()
-	return st.waitFor(t, b, blocked)
+	return st.waitFor(t, b, blocked, waited)
 }
 
 // waitTimeout is for how long a store may wait on behalf of one request, in
@@ -298,16 +332,36 @@ func (st *statement) waitLeft() time.Duration {
 	return st.began + time.Duration(st.wait) - st.tx.client.env.Clock.Monotonic()
 }
 
+// hasWaited reports whether the store that answered a request so much later has waited for
+// the lock in its way, or the answer took as long as if it had. It need not be all that
+// it was to wait: stores have limits of their own, and clocks drift.
+func hasWaited(req *kvrpcpb.PessimisticLockRequest, took time.Duration) bool {
+	return took >= min(time.Duration(req.WaitTimeout)*time.Millisecond, backoffs[causeLocked].limit)/2
+}
+
 // waitFor waits for locks that no store has waited for long enough, if the statement
-// is to wait at all (ErrLockWait).
-func (st *statement) waitFor(t env.Task, b *backoff, blocked *blockage) error {
+// is to wait at all (ErrLockWait). Where a store has just waited, the client does not:
+// only while it stands in the queue it keeps its place there, and is in the wait-for graph,
+// of which a circle has to be seen whole.
+func (st *statement) waitFor(t env.Task, b *backoff, blocked *blockage, waited bool) error {
+	if err := st.waitOver(blocked.key); err != nil {
+		return err
+	}
 	switch {
-	case markWaitRefused.Sometimes(st.wait < 0), st.wait > 0 && markWaitOver.Sometimes(st.waitLeft() <= 0):
-		return fmt.Errorf("%w (%v): %q: %w", ErrLockWait, st.wait, blocked.key, errLocked)
+	case markWaitedThere.Sometimes(waited && b.remaining() > 0):
+		return nil
 	case st.wait > 0:
 		blocked.left = min(cmp.Or(blocked.left, st.waitLeft()), st.waitLeft())
 	}
 	return blocked.wait(t, b)
+}
+
+// waitOver returns ErrLockWait if the statement waits for the lock of key no longer.
+func (st *statement) waitOver(key []byte) error {
+	if markWaitRefused.Sometimes(st.wait < 0) || st.wait > 0 && markWaitOver.Sometimes(st.waitLeft() <= 0) {
+		return fmt.Errorf("%w (%v): %q: %w", ErrLockWait, st.wait, key, errLocked)
+	}
+	return nil
 }
 
 // fail notes why the statement cannot go on. The first reason counts.
@@ -356,8 +410,9 @@ func (st *statement) keep() {
 }
 
 // undo releases in the background what an attempt that failed has locked. A lock
-// that the next attempt takes is of a later timestamp, which the release respects.
-func (st *statement) undo() {
+// that the next attempt takes is of a later timestamp, which the release respects. The
+// future is resolved when the release has come to its end.
+func (st *statement) undo() *env.Future[struct{}] {
 	var keys [][]byte
 	for i, sent := range st.sent {
 		if sent {
@@ -368,10 +423,13 @@ func (st *statement) undo() {
 	if st.tx.lockCount == 0 {
 		st.tx.heartbeat.released()
 	}
-	if len(keys) > 0 {
-		markStatementUndone.Reached()
-		st.tx.client.unlockInBackground(keys, st.tx.snapshot.ts, st.ts)
+	if len(keys) == 0 {
+		done := &env.Future[struct{}]{}
+		done.Resolve(struct{}{}, nil)
+		return done
 	}
+	markStatementUndone.Reached()
+	return st.tx.client.unlockInBackground(keys, st.tx.snapshot.ts, st.ts)
 }
 
 // abandon gives up the primary if no lock is held that names it.
@@ -384,12 +442,15 @@ func (st *statement) abandon() {
 }
 
 // unlockInBackground releases pessimistic locks of the transaction startTS on
-// sorted keys, up to those that were taken at forUpdateTS.
-func (c *Client) unlockInBackground(keys [][]byte, startTS, forUpdateTS uint64) {
+// sorted keys, up to those that were taken at forUpdateTS. The future is resolved at its end.
+func (c *Client) unlockInBackground(keys [][]byte, startTS, forUpdateTS uint64) *env.Future[struct{}] {
+	done := &env.Future[struct{}]{}
 	c.inBackground("release pessimistic locks", func(t env.Task, b *backoff) {
 		err := c.unlock(t, b, keys, startTS, forUpdateTS)
 		markUnlockLost.Sometimes(err != nil)
+		done.Resolve(struct{}{}, nil)
 	})
+	return done
 }
 
 // unlock releases pessimistic locks.

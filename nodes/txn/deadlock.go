@@ -16,12 +16,13 @@ import (
 // is told of a deadlock that is none - which is allowed, and rare.
 type DetectTable struct {
 	ttl time.Duration
-	// edges are sorted by the waiting transaction and the one waited for, once
-	// each.
+	// edges are sorted by the waiting transaction, the one waited for and the key, once
+	// each: a statement waits at several keys at once, and goes on waiting for a
+	// transaction at one of them when another one has been released.
 	edges []waitEdge
 }
 
-// waitEdge says that one transaction waits for another.
+// waitEdge says that one transaction waits for another at a key.
 type waitEdge struct {
 	entry deadlock.WaitForEntry
 	seen  time.Duration // when it was reported last, on the monotonic clock
@@ -39,7 +40,7 @@ func (d *DetectTable) Len() int { return len(d.edges) }
 // transaction that is waited for, and adds nothing.
 func (d *DetectTable) Detect(now time.Duration, e deadlock.WaitForEntry) []*deadlock.WaitForEntry {
 	d.expire(now)
-	if i, found := d.search(e.Txn, e.WaitForTxn); found {
+	if i, found := d.search(e.Txn, e.WaitForTxn, e.KeyHash); found {
 		// It did not close a circle when it came, and whatever came later would
 		// have been found to.
 		d.edges[i].seen = now
@@ -49,14 +50,14 @@ func (d *DetectTable) Detect(now time.Duration, e deadlock.WaitForEntry) []*dead
 		markDeadlockFound.Reached()
 		return chain
 	}
-	i, _ := d.search(e.Txn, e.WaitForTxn)
+	i, _ := d.search(e.Txn, e.WaitForTxn, e.KeyHash)
 	d.edges = slices.Insert(d.edges, i, waitEdge{entry: e, seen: now})
 	return nil
 }
 
-// Forget takes an edge away.
+// Forget takes an edge away. Those of other keys between the same two stay.
 func (d *DetectTable) Forget(e deadlock.WaitForEntry) {
-	if i, found := d.search(e.Txn, e.WaitForTxn); found {
+	if i, found := d.search(e.Txn, e.WaitForTxn, e.KeyHash); found {
 		d.edges = slices.Delete(d.edges, i, i+1)
 	}
 }
@@ -70,9 +71,9 @@ func (d *DetectTable) expire(now time.Duration) {
 	})
 }
 
-func (d *DetectTable) search(txn, waitFor uint64) (int, bool) {
+func (d *DetectTable) search(txn, waitFor, keyHash uint64) (int, bool) {
 	return slices.BinarySearchFunc(d.edges, 0, func(e waitEdge, _ int) int {
-		return cmp.Or(cmp.Compare(e.entry.Txn, txn), cmp.Compare(e.entry.WaitForTxn, waitFor))
+		return cmp.Or(cmp.Compare(e.entry.Txn, txn), cmp.Compare(e.entry.WaitForTxn, waitFor), cmp.Compare(e.entry.KeyHash, keyHash))
 	})
 }
 
@@ -95,7 +96,7 @@ func (d *DetectTable) path(from, to uint64) []*deadlock.WaitForEntry {
 			slices.Reverse(chain)
 			return chain
 		}
-		for i, _ := d.search(steps[n].txn, 0); i < len(d.edges) && d.edges[i].entry.Txn == steps[n].txn; i++ {
+		for i, _ := d.search(steps[n].txn, 0, 0); i < len(d.edges) && d.edges[i].entry.Txn == steps[n].txn; i++ {
 			next := d.edges[i].entry.WaitForTxn
 			if !slices.ContainsFunc(steps, func(s step) bool { return s.txn == next }) {
 				steps = append(steps, step{txn: next, edge: i, prev: n})

@@ -30,7 +30,9 @@ func (c *coverage) promiseCommits() {
 		c.want(markSeen, "txn: commit timestamp not chosen, max_ts is not synchronised")
 	case "deadlock":
 		c.want(markSeen, "txn: deadlock found", "client: statement ended by a deadlock", "txn: wait for a pessimistic lock timed out",
-			"txn: several requests waited for one lock", "txn: wait for a pessimistic lock refused, too many wait")
+			"txn: several requests waited for one lock", "txn: wait for a pessimistic lock refused, too many wait",
+			"client: pessimistic lock asked for again at once, for a store had waited for it",
+			"client: statement repeated, for a lock of its own had closed a circle of waits")
 	case "tickets":
 		c.want(markSeen, "sql: deadlock ended a transaction", "table: statement ran again, for others came between",
 			"table: duplicate told at a statement that reads what is newest", "table: absent key locked",

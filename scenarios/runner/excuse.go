@@ -38,9 +38,9 @@ const limitFactor = 2
 
 // deadlockBound is how much longer a circle of waits may last when the store that
 // looks for circles has gone. Those who wait ask again and again: a request that waits
-// for half its time on a store, and then a pause. The first one goes to the store that
-// has gone, and is given up; the second one closes the circle at the next store. In
-// between nobody of the circle is in a queue, and all are under way.
+// for half its time on a store, and then a pause unless the store has waited. The first
+// one goes to the store that has gone, and is given up; the second one closes the circle
+// at the next store. In between nobody of the circle is in a queue, and all are under way.
 func deadlockBound(p *plan.Plan) time.Duration {
 	const detectionTimeout = 300 * time.Millisecond // of a store for the answer, nodes/deadlock.go
 	again := time.Duration(p.Knobs.RequestTimeout)/2 + retryPause

@@ -37,9 +37,9 @@
 // Everything else is an error that says where it stands.
 //
 // A statement outside BEGIN and COMMIT is an optimistic transaction of its own. One that
-// fails inside leaves the transaction as it was before it, except that a deadlock ends
-// the transaction (ErrDeadlock). Statements that change the schema stand outside of
-// transactions.
+// fails inside leaves the transaction as it was before it, except that a deadlock by the
+// locks of earlier statements ends the transaction (ErrDeadlock). Statements that change the
+// schema stand outside of transactions.
 //
 // In an optimistic transaction everything reads the snapshot of the start, and FOR UPDATE
 // locks the rows that are returned when the transaction commits: of two that lock the
