@@ -128,20 +128,25 @@ func (s *contests) begin(key int32) {
 
 // contest takes in an answer that has just been judged.
 func (c *checker) contest(r *read, s *contests) {
-	cand := &c.candidates
-	if cand.newest != s.newest {
-		s.flush()
-		s.newest = cand.newest
+	newest := c.candidates.newest
+	if newest != s.newest {
+		c.settleContest(s)
+		s.newest = newest
 	}
-	if c.contestable(r) {
+	if !c.ix.keys[r.key].anything(newest) {
 		s.wait = append(s.wait, r)
 		s.matter = s.matter || c.matters(r)
 	}
 }
 
-func (s *contests) flush() {
-	if s.matter {
-		s.answers = append(s.answers, s.wait...)
+// settleContest takes the answers in waiting, if they matter. An answer is passed over that
+// is not what anybody would have got at its timestamp, because what its reader wrote itself
+// may have been committed by then: that is no part of the answer.
+func (c *checker) settleContest(s *contests) {
+	for _, r := range s.wait {
+		if s.matter && !c.maySeeItself(r) {
+			s.answers = append(s.answers, r)
+		}
 	}
 	s.wait, s.matter = s.wait[:0], false
 }
@@ -149,27 +154,20 @@ func (s *contests) flush() {
 // matters says whether something was surely committed whose timestamp is perhaps above the
 // newest one that is known, or if the answer is one of two versions, one of them was.
 func (c *checker) matters(r *read) bool {
-	cand, n := &c.candidates, 0
+	cand := &c.candidates
+	if slices.ContainsFunc(cand.floating, func(v *version) bool { return c.ix.fates[v.txn] == committed }) {
+		return true
+	}
+	if len(cand.floating) < 2 || cand.newest.is(r) {
+		return false
+	}
+	n := 0
 	for _, v := range cand.floating {
-		if c.ix.fates[v.txn] == committed {
-			return true
-		}
 		if v.is(r) {
 			n++
 		}
 	}
-	return n > 1 && !cand.newest.is(r)
-}
-
-// contestable says whether an answer is what anybody would have got at its timestamp. It is
-// not where what its reader wrote itself may have been committed by then: that is no part
-// of the answer.
-func (c *checker) contestable(r *read) bool {
-	k := &c.ix.keys[r.key]
-	if k.anything(c.candidates.newest) {
-		return false
-	}
-	return !c.maySeeItself(r)
+	return n > 1
 }
 
 // maySeeItself says whether the reader itself may have committed the key by the timestamp of

@@ -15,6 +15,7 @@ func TestAnswersThatContradictEachOther(t *testing.T) {
 	one, two := unknown(5, 0, w("x", "1"), w("y", "1")).at(10, 20), unknown(6, 0, w("x", "2"), w("y", "2")).at(10, 20)
 	onlyX, alsoX := unknown(5, 0, w("x", "1")).at(10, 20), unknown(6, 0, w("x", "2")).at(10, 20)
 	a, b := unknown(5, 0, add("l", "a")).at(10, 20), unknown(6, 0, add("l", "b")).at(10, 20)
+	twin := unknown(8, 0, w("p", "1"), w("q", "1"), w("o", "1")).at(10, 20) // of some that write p, too
 	for _, c := range []struct {
 		name   string
 		want   verdict.Anomaly
@@ -73,6 +74,35 @@ func TestAnswersThatContradictEachOther(t *testing.T) {
 			ok(30, 0, r("m", "b a")), ok(30, 0, r("m", "a b")),
 		},
 		{
+			"an element that begins like another one takes its place", verdict.WriteOrder,
+			[]tx{a, unknown(7, 0, add("l", "a")).at(10, 20), ok(24, 25, add("l", "ab")), ok(22, 0, r("l", "a"))},
+			ok(30, 0, r("l", "ab")), tx{},
+		},
+		{
+			"one of two explanations was committed after a reign", verdict.GSIb,
+			[]tx{
+				ok(2, 3, w("z", "0")), unknown(5, 0, w("p", "1"), w("z", "1"), w("y", "1")).at(10, 20), twin,
+				ok(26, 0, r("z", "0")), ok(25, 0, r("p", "1")), ok(50, 0, r("y", "1")), ok(60, 0, r("o", "1")),
+			},
+			ok(28, 0, r("q", "")), ok(28, 0, r("q", "1")),
+		},
+		{
+			"one of two explanations reigned after another version", verdict.GSIb,
+			[]tx{
+				onlyX, unknown(6, 0, w("x", "2"), w("p", "1")).at(10, 20), twin,
+				ok(20, 0, r("x", "1")), ok(30, 0, r("x", "2")), ok(18, 0, r("p", "1")), ok(60, 0, r("o", "1")),
+			},
+			ok(19, 0, r("q", "")), ok(19, 0, r("q", "1")),
+		},
+		{
+			"one of two explanations was appended behind what was committed later", verdict.GSIb,
+			[]tx{
+				ok(2, 3, w("z", "0")), unknown(5, 0, add("l", "a"), w("z", "1")).at(10, 20), unknown(6, 0, add("l", "b"), w("p", "1")).at(10, 20), twin,
+				ok(20, 0, r("z", "0")), ok(50, 0, r("l", "a b")), ok(18, 0, r("p", "1")), ok(60, 0, r("o", "1")),
+			},
+			ok(19, 0, r("q", "")), ok(19, 0, r("q", "1")),
+		},
+		{
 			"before what was committed after its beginning", verdict.GSIb,
 			[]tx{ok(2, 20, w("x", "0")), unknown(9, 0, w("x", "1"), w("y", "1")), ok(25, 0, r("y", "1")), ok(27, 0, r("x", "0"))},
 			ok(19, 0, r("y", "")), ok(18, 0, r("y", "")),
@@ -88,5 +118,16 @@ func TestAnswersThatContradictEachOther(t *testing.T) {
 		if got = isolation.Check(build(append(slices.Clone(c.before), c.good)...)); got.Verdict != verdict.OK {
 			t.Errorf("%s, the right history: %+v", c.name, got)
 		}
+	}
+}
+
+// What somebody without timestamps may have written over a list may have shortened it.
+func TestListThatOthersMayHaveWritten(t *testing.T) {
+	h := build(
+		unknown(5, 0, add("l", "a")).at(10, 20), unknown(6, 0, add("l", "a")).at(10, 20), unknown(0, 0, w("l", "a")).at(10, 20),
+		ok(20, 0, r("l", "a a")), ok(30, 0, r("l", "a")),
+	)
+	if got := isolation.Check(h); got.Verdict != verdict.Unknown {
+		t.Errorf("%+v", got)
 	}
 }

@@ -36,7 +36,7 @@ func (c *checker) judgeKey(number int, wrong []bool) {
 			c.contest(r, contests)
 		}
 	})
-	if contests.flush(); len(contests.answers) > 0 {
+	if c.settleContest(contests); len(contests.answers) > 0 {
 		c.contested = append(c.contested, contests.contested)
 	}
 }

@@ -64,20 +64,22 @@ func (a *agreement) returned(g *reign, between, r *read) {
 		a.got(r), a.got(g.last), a.got(between)), []*read{g.last, between, r}, writers...)
 }
 
-// inexplicable is told of an answer that nothing explains any more, and tells of those who
-// might have been: where their commits must have been.
+// inexplicable is told of an answer that nothing explains any more, and tells where those
+// were committed who wrote what it says, or who had surely replaced that.
 func (a *agreement) inexplicable(r *read) {
 	var parts []string
 	var writers []int32
-	readers := []*read{r}
-	for _, v := range a.candidates.floating {
-		if a.ix.fates[v.txn] == committed {
-			t := &a.ix.txns[v.txn]
-			parts = append(parts, fmt.Sprintf("%s was committed from %d to %d", a.ix.name(v.txn), t.lo, t.hi))
-			writers, readers = append(writers, v.txn), append(readers, a.above[v.txn], a.below[v.txn])
+	readers, floating := []*read{r}, a.ix.keys[r.key].floating
+	for i := range floating {
+		v := &floating[i]
+		t := &a.ix.txns[v.txn]
+		if v.txn == r.txn || a.ix.fates[v.txn] != committed || !v.is(r) && t.hi > r.ts {
+			continue
 		}
+		parts = append(parts, fmt.Sprintf("%s was committed from %d to %d", a.ix.name(v.txn), t.lo, t.hi))
+		writers, readers = append(writers, v.txn), append(readers, a.above[v.txn], a.below[v.txn])
 	}
-	a.contradiction(verdict.GSIb, fmt.Sprintf("%s, which nothing explains where others leave room: %s", a.got(r), strings.Join(parts, ", ")), readers, writers...)
+	a.contradiction(verdict.GSIb, fmt.Sprintf("%s, which by what others read nobody can have left there: %s", a.got(r), strings.Join(parts, ", ")), readers, writers...)
 }
 
 // reigned concludes from an answer that one version alone explains that it was committed,
