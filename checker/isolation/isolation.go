@@ -18,7 +18,8 @@
 //
 // A transaction of unknown outcome was committed if somebody saw what it wrote,
 // and then all it wrote must be seen; it was not if somebody should have seen it
-// and did not. Nothing is concluded where neither happened.
+// and did not. Nothing is concluded where neither happened. Where it committed at a timestamp
+// that nobody knows, all answers have to agree on where that was (agreement.go).
 package isolation
 
 import (
@@ -63,6 +64,7 @@ func All(h *history.History) (check, skew verdict.Result) {
 	c.statements(byReturn)
 	c.conflicts()
 	c.reads()
+	c.agree()
 	c.newestReads(n)
 	check = c.result()
 	isolated := check.Verdict
@@ -87,7 +89,9 @@ type checker struct {
 
 	written map[string]struct{} // the keys that anybody wrote; made when it is asked for
 
-	candidates candidates // of the answer that is judged; kept for its room
+	candidates candidates  // of the answer that is judged; kept for its room
+	contested  []contested // keys of which agreement looks at some answers
+	contests   contests    // of the key that is judged; kept for its room
 }
 
 // collector collects findings.

@@ -15,17 +15,29 @@ func (c *checker) reads() {
 		wrong[t] = true
 	}
 	for k := range c.ix.keys {
-		c.ix.sweep(k, func(r *read, n int) {
-			if c.judge(r, n) != nil {
-				wrong[r.txn] = true
-			}
-		})
+		c.judgeKey(k, wrong)
 	}
 	w := walker{ix: c.ix, seen: visitor{snapshot: c.snapshot, wrong: c.wrong}}
 	for _, t := range c.ix.byStart {
 		if wrong[t] {
 			w.walk(t)
 		}
+	}
+}
+
+// judgeKey judges all answers about a key, and collects what agreement is to look at.
+func (c *checker) judgeKey(number int, wrong []bool) {
+	k, contests := &c.ix.keys[number], &c.contests
+	contests.begin(int32(number)) // fewer than 2^31 keys
+	c.ix.sweep(number, func(r *read, n int) {
+		if c.judge(r, n) != nil {
+			wrong[r.txn] = true
+		} else if k.unsure && !k.lists && len(c.candidates.floating) > 0 {
+			c.contest(r, contests)
+		}
+	})
+	if c.settleContest(contests); len(contests.answers) > 0 {
+		c.contested = append(c.contested, contests.contested)
 	}
 }
 
