@@ -27,7 +27,7 @@ func lockFile(name string) (*os.File, error) {
 			return nil, errHeld
 		case errors.Is(err, syscall.ENOSYS), errors.Is(err, syscall.ENOTSUP), errors.Is(err, syscall.ENOLCK):
 			_ = os.Remove(name)
-			return nil, nil //nolint:nilnil // no lock, and nothing wrong
+			return nil, nil // no lock, and nothing wrong
 		default:
 			return nil, err
 		}
