@@ -19,7 +19,7 @@ import (
 // coverageSeeds is how many seeds a scenario has to do everything that it is
 // for. It is a few times what it needs, for a change anywhere makes other runs
 // of the same seeds.
-const coverageSeeds = 60
+const coverageSeeds = 120
 
 // scenarioVariable names the scenario that a process of the test is for.
 const scenarioVariable = "SIM_COVER"
