@@ -61,12 +61,14 @@ func TestAnswersThatContradictEachOther(t *testing.T) {
 		{
 			"an element that two appended comes in the middle", verdict.WriteOrder,
 			[]tx{a, unknown(7, 0, add("l", "a")).at(10, 20), ok(24, 25, add("l", "c")), ok(30, 0, r("l", "c"))},
-			ok(40, 0, r("l", "a c")), tx{},
+			ok(40, 0, r("l", "a c")),
+			tx{},
 		},
 		{
 			"an element that two appended is gone", verdict.GSIb,
 			[]tx{a, unknown(7, 0, add("l", "a")).at(10, 20), ok(30, 0, r("l", "a a"))},
-			ok(40, 0, r("l", "a")), tx{},
+			ok(40, 0, r("l", "a")),
+			tx{},
 		},
 		{
 			"two lists in both orders", verdict.G0,
@@ -76,7 +78,8 @@ func TestAnswersThatContradictEachOther(t *testing.T) {
 		{
 			"an element that begins like another one takes its place", verdict.WriteOrder,
 			[]tx{a, unknown(7, 0, add("l", "a")).at(10, 20), ok(24, 25, add("l", "ab")), ok(22, 0, r("l", "a"))},
-			ok(30, 0, r("l", "ab")), tx{},
+			ok(30, 0, r("l", "ab")),
+			tx{},
 		},
 		{
 			"one of two explanations was committed after a reign", verdict.GSIb,

@@ -299,8 +299,7 @@ func (st *statement) request(ctx *kvrpcpb.Context, s span) *kvrpcpb.PessimisticL
 func (st *statement) onErrors(t env.Task, b *backoff, errs []*kvrpcpb.KeyError, waited bool) error {
 	var locks []*kvrpcpb.LockInfo
 	for _, ke := range errs {
-		switch {
-		case ke.Locked == nil:
+		if ke.Locked == nil {
 			return keyError(ke)
 		}
 		locks = append(locks, ke.Locked)
