@@ -8,6 +8,7 @@ import (
 	"simrun/nodes/client"
 	"simrun/nodes/codec"
 	"simrun/nodes/env"
+	"simrun/nodes/invariant"
 	"simrun/nodes/table/kv"
 )
 
@@ -162,13 +163,22 @@ func (db *DB) enqueue(t env.Task, table string, limit time.Duration, build func(
 	return db.wait(t, id, limit)
 }
 
-// jobPause is how long a worker waits after a step that failed, or that somebody
-// else took.
-const jobPause = 20 * time.Millisecond
+// jobPause is how long a worker waits after a step that somebody else took, or that
+// failed. It doubles, up to jobPauseMax, with each further step that fails: workers who
+// take one step at the same time conflict in all its keys, and each gives way to one
+// who began later, so that none would get through as long as all of them come back at once.
+const (
+	jobPause    = 20 * time.Millisecond
+	jobPauseMax = time.Second
+)
+
+//nolint:gochecknoglobals // marks register once
+var markJobPauseGrew = invariant.NewMark("table: several steps of a job failed in a row")
 
 // wait works until a job has ended, and returns what became of it.
 func (db *DB) wait(t env.Task, id int64, limit time.Duration) error {
 	var last error
+	failed := jobPause // how long to wait after a step that failed
 	for spent := time.Duration(0); spent < limit; {
 		j, err := db.ended(t, id)
 		switch {
@@ -186,8 +196,14 @@ func (db *DB) wait(t env.Task, id int64, limit time.Duration) error {
 		last = err
 		pause := jobPause
 		var early *LeaseError
-		if errors.As(err, &early) {
+		switch {
+		case errors.As(err, &early):
 			pause = max(jobPause, min(early.Left, limit-spent))
+		case err != nil:
+			markJobPauseGrew.Sometimes(failed > jobPause)
+			pause, failed = failed, min(2*failed, jobPauseMax)
+		default:
+			failed = jobPause
 		}
 		t.Sleep(pause)
 		spent += pause
