@@ -61,7 +61,8 @@ func writeJSON(w io.Writer, v any) error {
 }
 
 // Load reads a folder, whose files have to be of one run. What can be read is returned
-// together with the first error: a run whose process died has a plan and the part of its history that
+// together with the first error: a run whose process died has a plan and the part of its
+// history that
 // it recorded, and no result. A system of one's own has no plan.
 func Load(dir string) (*Run, error) {
 	run := &Run{}

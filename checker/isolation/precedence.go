@@ -31,10 +31,9 @@ type precedes struct {
 // same key.
 func (a *agreement) precede(first, second int32, shown *read, list bool) {
 	switch {
-	case second == initial || a.ix.txns[first].known && a.ix.txns[second].known:
-		if second == initial {
-			a.lower(first, 0, shown)
-		}
+	case second == initial:
+		a.lower(first, 0, shown)
+	case a.ix.txns[first].known && a.ix.txns[second].known:
 	case a.ix.txns[first].known:
 		a.raise(second, a.ix.txns[first].lo+1, shown)
 	case a.ix.txns[second].known:

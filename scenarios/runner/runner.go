@@ -186,7 +186,8 @@ func (r *run) prepare(build Builder) error {
 		return err
 	}
 	r.timeline.Now = r.world.Now
-	r.world.OnDisk = func(_ *sim.Node, op disk.Op) { r.timeline.diskOp(op.Complete, diskQueueMax(p)) }
+	limit := diskQueueMax(p)
+	r.world.OnDisk = func(_ *sim.Node, op disk.Op) { r.timeline.diskOp(op.Complete, limit) }
 	r.rec.Observe(r.traceOp)
 	r.trace = sim.WatchTrace(r.world, r.opts.Watch, r.opts.Trace, r.opts.TraceFrom, r.opts.TraceTo)
 	r.schedule = faults.NewScheduler(r.world.Kernel, sim.NewInjector(r.world, r.cluster), p.Faults, r.faultEvent)
