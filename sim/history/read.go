@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+
+	"simrun/sim/bom"
 )
 
 // Error is what is wrong with a history file, and where.
@@ -54,7 +56,7 @@ type Reader struct {
 // NewReader reads the header. The name is that of the file, for errors.
 func NewReader(r io.Reader, name string) (*Reader, error) {
 	hr := &Reader{name: name, in: bufio.NewReaderSize(r, 1<<16), check: NewValidator()}
-	SkipMark(hr.in)
+	bom.SkipIn(hr.in)
 	line, complete, err := hr.next()
 	if err != nil {
 		if errors.Is(err, io.EOF) {
@@ -193,14 +195,6 @@ func strict(line []byte, v any) error {
 		return errors.New("malformed line: there is something after the closing brace")
 	}
 	return checkNames(line)
-}
-
-// SkipMark skips the byte order mark that some editors put before a text.
-func SkipMark(in *bufio.Reader) {
-	const mark = "\uFEFF"
-	if head, _ := in.Peek(len(mark)); string(head) == mark {
-		_, _ = in.Discard(len(mark))
-	}
 }
 
 // Decode reads a whole history. If the file is truncated it returns what is there

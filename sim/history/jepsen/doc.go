@@ -26,6 +26,7 @@ import (
 	"io"
 	"os"
 
+	"simrun/sim/bom"
 	"simrun/sim/history"
 )
 
@@ -43,7 +44,7 @@ func Open(path string) (*history.History, error) {
 // errors.
 func Read(r io.Reader, name string) (*history.History, error) {
 	in := bufio.NewReaderSize(r, 4096)
-	history.SkipMark(in)
+	bom.SkipIn(in)
 	head, err := in.Peek(4096)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("history: read %s: %w", name, err)
