@@ -286,7 +286,8 @@ func describe(t *testing.T, s *trial.System, r *reports.Run, name string) string
 	return words + "\n" + keep(t, s, r, name)
 }
 
-// keep saves a run that failed, and says how to run it again, or why it could not be saved. The folder has the name, or that
+// keep saves a run that failed, and says how to run it again, or why it could not be
+// saved. The folder has the name, or that
 // of system and seed if there is none.
 func keep(t *testing.T, s *trial.System, r *reports.Run, name string) string {
 	t.Helper()
