@@ -64,7 +64,7 @@ func (f *file) readAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, f.fail("read", oserror.ErrInvalid)
 	}
-	if !f.mount.zombie && f.node.class == ClassTable && f.mount.disk.strikesRead(f.node) {
+	if f.node.class == ClassTable && f.mount.disk.strikesRead(f.node) {
 		return 0, f.fail("read", errInjected)
 	}
 	if off >= int64(len(f.node.data)) {
