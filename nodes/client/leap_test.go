@@ -36,8 +36,8 @@ func TestHeartbeatsWhenTimestampsRunAhead(t *testing.T) {
 				task.Sleep(5 * ttl)
 				for range 20 { // at any instant between two heartbeats
 					task.Sleep(ttl / 20)
-					if held, err := tx.Held(task); err != nil || !held {
-						t.Fatalf("held: %v, %v", held, err)
+					if held, heldErr := tx.Held(task); heldErr != nil || !held {
+						t.Fatalf("held: %v, %v", held, heldErr)
 					}
 				}
 				other, err := c.client.BeginWith(task, TxnOptions{Pessimistic: true})
