@@ -49,6 +49,7 @@ type Client struct {
 	jitter   env.Rand
 	replicas env.Rand // which reads go to followers, and to which
 
+	newest     uint64 // the greatest timestamp that placement has told
 	stats      Stats
 	open       []open // transactions that have begun and not ended
 	background int    // tasks that go on after their operation has returned
@@ -86,6 +87,7 @@ func (c *Client) timestamp(t env.Task, b *backoff) (uint64, error) {
 		c.stats.Timestamps++
 		ts, err := c.placement.GetTS(t, b.left())
 		if err == nil {
+			c.newest = max(c.newest, ts)
 			return ts, nil
 		}
 		if err = b.wait(t, causePlacement, 0, err); err != nil {

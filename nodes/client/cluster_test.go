@@ -49,6 +49,8 @@ type cluster struct {
 	known   []*hosted // what placement knows; nil: the truth
 	down    uint64    // a store that is gone; 0: none
 	lastTS  uint64
+	leap    time.Duration // of placement's clock
+	pace    float64       // of placement's clock; 0: that of time
 
 	rules    []*rule
 	hooks    func(t env.Task, m rpc.Method) *rule // if no rule applies
@@ -231,7 +233,11 @@ func (c *cluster) GetTS(t env.Task, _ time.Duration) (uint64, error) {
 
 // tick returns a timestamp without a journey.
 func (c *cluster) tick() uint64 {
-	physical := uint64(c.world.Now()/int64(time.Millisecond)) + 1
+	now := c.world.Now() + int64(c.leap)
+	if c.pace != 0 {
+		now = int64(float64(c.world.Now())*c.pace) + int64(c.leap)
+	}
+	physical := uint64(now/int64(time.Millisecond)) + 1
 	c.lastTS = max(c.lastTS+1, codec.ComposeTS(physical, 0))
 	return c.lastTS
 }

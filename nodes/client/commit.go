@@ -20,6 +20,7 @@ var (
 	markCommitTSExpired = invariant.NewMark("client: commit timestamp pushed by a reader, took a new one")
 	markCommitChecked   = invariant.NewMark("client: primary asked for the fate of our own transaction")
 	markCommitFound     = invariant.NewMark("client: unanswered commit found to have succeeded")
+	markCommitTooOld    = invariant.NewMark("client: commit refused, the transaction is older than what is settled")
 	markCommitRolled    = invariant.NewMark("client: our own transaction found rolled back")
 	markSecondaryLost   = invariant.NewMark("client: secondary left to those who meet its lock")
 )
@@ -82,6 +83,11 @@ func (x *committer) giveUp(err error) error {
 func (x *committer) onCommitError(t env.Task, ke *kvrpcpb.KeyError) (committed bool, err error) {
 	if ke.CommitTsExpired != nil && bytes.Equal(ke.CommitTsExpired.Key, x.primary()) {
 		return false, x.renewCommitTS(t, ke.CommitTsExpired)
+	}
+	if markCommitTooOld.Sometimes(ke.Abort != "" && x.unaccounted == nil) {
+		// The store knows nothing of the transaction any more, and nobody else commits its
+		// primary: neither this attempt nor an earlier one has, and none is under way.
+		return false, failed("commit", keyError(ke))
 	}
 	if ke.TxnNotFound == nil && ke.Retryable == "" {
 		// Not the answer of a primary that has no lock of ours. What this attempt

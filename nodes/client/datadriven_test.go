@@ -184,7 +184,9 @@ func (s *story) fault(f []string) {
 			r.answer = regionErrorNamed(f[1])
 			f = f[1:]
 		case "abort":
-			r.keyError = &kvrpcpb.KeyError{Abort: "out of order"}
+			r.keyError = &kvrpcpb.KeyError{Abort: "too old"}
+		case "conflict":
+			r.keyError = &kvrpcpb.KeyError{Conflict: &kvrpcpb.WriteConflict{}}
 		case "not-primary":
 			r.keyError = &kvrpcpb.KeyError{PrimaryMismatch: &kvrpcpb.PrimaryMismatch{}}
 		case "split":

@@ -68,8 +68,15 @@ func (h *heartbeat) beat(t env.Task, tx *Txn) {
 		return
 	}
 	c := tx.client
-	b := c.newBackoff(c.cfg.LockTTL / 2)
 	markHeartbeat.Reached()
+	// lockTTL has to know what others take for the present. Without an answer it counts
+	// on with what it knows: nobody else gets a timestamp either.
+	b := c.newBackoff(c.cfg.LockTTL / 4)
+	_, _ = c.timestamp(t, &b)
+	if h.stopped {
+		return
+	}
+	b = c.newBackoff(c.cfg.LockTTL / 2)
 	resp, err := tx.askPrimary(t, &b, primary, tx.lockTTL())
 	gone := err == nil && resp.Error != nil
 	if gone && since != 0 && since == h.since {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"simrun/nodes/codec"
 	"simrun/nodes/env"
 	"simrun/nodes/invariant"
 )
@@ -301,10 +302,14 @@ func (tx *Txn) checkSize() error {
 }
 
 // lockTTL returns the TTL in milliseconds, counted from the start timestamp, of
-// a lock that is to be respected for Config.LockTTL from now on.
+// a lock that is to be respected for Config.LockTTL from now on. Others compare it with
+// timestamps of their own, and these may have run ahead of this node's clock: when
+// placement gets another leader, or after its wall clock has jumped.
 func (tx *Txn) lockTTL() uint64 {
-	age := tx.client.env.Clock.Monotonic() - tx.began
-	return uint64((age + tx.client.cfg.LockTTL) / time.Millisecond)
+	c := tx.client
+	age := uint64((c.env.Clock.Monotonic() - tx.began) / time.Millisecond)
+	age = max(age, codec.PhysicalTS(c.newest)-codec.PhysicalTS(tx.snapshot.ts))
+	return age + uint64(c.cfg.LockTTL/time.Millisecond)
 }
 
 // Commit brings the writes of the transaction into the database and ends it.

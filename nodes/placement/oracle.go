@@ -50,7 +50,8 @@ type oracle struct {
 }
 
 // newOracle begins above all timestamps that any leader before can have used:
-// its first one needs a bound of its own.
+// its first one needs a bound of its own. From there it follows the wall clock as it
+// does after a jump: that of this node may be wrong where the one before was right.
 func newOracle(clock env.Clock, img Image, storage Storage, window time.Duration) (*oracle, error) {
 	o := &oracle{clock: clock, storage: storage, window: window.Milliseconds()}
 	err := img.Load(keyTimestamp, func(_ string, value []byte) error {
@@ -61,7 +62,10 @@ func newOracle(clock env.Clock, img Image, storage Storage, window time.Duration
 	if err != nil {
 		return nil, err
 	}
-	o.physical = max(o.saved+1, clock.Wall().UnixMilli())
+	o.physical = o.saved + 1
+	if o.saved == 0 { // the first leadership
+		o.physical = clock.Wall().UnixMilli()
+	}
 	markResynced.Sometimes(o.saved > clock.Wall().UnixMilli())
 	o.anchor, o.anchored = o.physical, clock.Monotonic()
 	return o, nil
@@ -120,9 +124,10 @@ func (o *oracle) tryTake(count, latest int64) bool {
 // within a millisecond are the same.
 //
 // The wall clock may jump. Backward it is not followed at all. Forward it is
-// followed at twice the speed of time, so that a jump that is taken back soon
-// does not leave timestamps far in the future, where locks would seem to have
-// expired.
+// followed at one and a half times the speed of time, so that a jump that is taken back
+// soon does not leave timestamps far in the future, where locks would seem to have
+// expired. Twice the speed would be too fast for those who keep locks alive and do it
+// whenever half of a TTL has passed.
 func (o *oracle) target() int64 {
 	now, monotonic := o.clock.Wall().UnixMilli(), o.clock.Monotonic()
 	if now <= o.physical {
@@ -130,7 +135,7 @@ func (o *oracle) target() int64 {
 		o.anchor, o.anchored = o.physical, monotonic
 		return o.physical
 	}
-	if fastest := o.anchor + 2*(monotonic-o.anchored).Milliseconds() + 1; now > fastest {
+	if fastest := o.anchor + (monotonic-o.anchored).Milliseconds()*3/2 + 1; now > fastest {
 		markClockForward.Reached()
 		return fastest
 	}

@@ -22,7 +22,8 @@ var markRangeAlive = invariant.NewMark("txn: delete of a range refused, it holds
 // says nothing of that, and to be wrong about it loses data for good. So the store
 // looks: it has settled a safe point, and the range has no lock, and no record at
 // that point or after it. Nothing comes in between, for all latches are held, since
-// the keys are not known; that is seldom, and takes as long as one proposal.
+// the keys are not known; that is seldom. While a proposal under way does not end, the
+// store is busy for it.
 // (TiKV's delete_range takes no latches and believes what it is told.) A table that
 // lives and was not written for long looks the same: that it was dropped only the
 // caller knows.

@@ -6,4 +6,4 @@ import (
 	"simrun/nodes/invariant/marktest"
 )
 
-func TestMain(m *testing.M) { marktest.Main(m, "txn: ", "safe point waits for commands below it") }
+func TestMain(m *testing.M) { marktest.Main(m, "txn: ") }

@@ -15,7 +15,8 @@ import (
 // that was let in below it. A prewrite waits for its proposal while the safe
 // point moves; another one, above it, is not waited for.
 func TestSafePointWaits(t *testing.T) {
-	invariant.Reset()
+	const waits = "txn: safe point waits for commands below it"
+	before := count(waits)
 	c := newCluster(t, 1, sim.Arrival)
 	prewrite := func(task env.Task, key string, startTS uint64) *kvrpcpb.PrewriteResponse {
 		return c.sched.Prewrite(task, &kvrpcpb.PrewriteRequest{
@@ -46,16 +47,17 @@ func TestSafePointWaits(t *testing.T) {
 	if closed < locked || closed > locked+int64(time.Second) {
 		t.Errorf("closed at %v, the command below ended at %v", time.Duration(closed), time.Duration(locked))
 	}
-	if !reached("txn: safe point waits for commands below it") {
+	if count(waits) == before {
 		t.Error("nothing was waited for")
 	}
 }
 
-func reached(name string) bool {
+// count returns how often a mark was reached.
+func count(name string) uint64 {
 	for _, m := range invariant.Counts() {
 		if m.Name == name {
-			return m.Count > 0
+			return m.Count
 		}
 	}
-	return false
+	return 0
 }

@@ -7,10 +7,17 @@ import (
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 
 	"simrun/nodes/env"
+	"simrun/nodes/invariant"
 )
 
 // noLimit makes a proposal wait until its fate is decided; doc.go says why.
 const noLimit time.Duration = -1
+
+// aloneLimit is how long a command waits to be alone: some proposals' time.
+const aloneLimit = 200 * time.Millisecond
+
+//nolint:gochecknoglobals // marks register once
+var markAloneGivesUp = invariant.NewMark("txn: command on keys that are not known gave up waiting to be alone")
 
 // anyTerm proposes in whatever term the peer is leader.
 const anyTerm = 0
@@ -20,6 +27,7 @@ const anyTerm = 0
 type Scheduler struct {
 	log     env.Logger
 	sched   env.Scheduler
+	clock   env.Clock
 	store   RegionStore
 	cfg     Config
 	latches latches
@@ -38,7 +46,7 @@ type Scheduler struct {
 func NewScheduler(e *env.Env, store RegionStore, cfg Config) *Scheduler {
 	cfg.setDefaults()
 	return &Scheduler{
-		log: e.Log, sched: e.Sched, store: store, cfg: cfg,
+		log: e.Log, sched: e.Sched, clock: e.Clock, store: store, cfg: cfg,
 		syncs:   map[uint64]*maxTSSync{},
 		waiters: waiters{sched: e.Sched, byKey: map[string][]*waiter{}},
 	}
@@ -64,26 +72,45 @@ func (s *Scheduler) run(t env.Task, ctx *kvrpcpb.Context, keys [][]byte, p proce
 	if len(keys) == 0 {
 		return outcome{key: &kvrpcpb.KeyError{Abort: "request without keys"}}
 	}
-	return s.runUnder(t, ctx, slotsOf(keys), keys, p)
+	return s.runUnder(t, ctx, slotsOf(keys), keys, p, noLimit)
 }
 
 // runAlone executes a write command on keys that are not known, from key on: no
-// other command is under way meanwhile.
+// other command is under way meanwhile. Others wait while it waits for those that are,
+// and one of a region that has lost its quorum may never end: so it soon gives up.
 func (s *Scheduler) runAlone(t env.Task, ctx *kvrpcpb.Context, key []byte, p process) outcome {
-	return s.runUnder(t, ctx, allSlots(), [][]byte{key}, p)
+	return s.runUnder(t, ctx, allSlots(), [][]byte{key}, p, aloneLimit)
 }
 
-func (s *Scheduler) runUnder(t env.Task, ctx *kvrpcpb.Context, latched latchSet, keys [][]byte, p process) outcome {
+// runUnder executes a write command under latches for which it waits within limit.
+func (s *Scheduler) runUnder(
+	t env.Task, ctx *kvrpcpb.Context, latched latchSet, keys [][]byte, p process, limit time.Duration,
+) outcome {
 	if regionErr := s.pending.admit(&s.cfg); regionErr != nil {
 		return outcome{region: regionErr}
 	}
-	s.latches.acquire(t, latched)
+	if !s.acquire(t, latched, limit) {
+		s.pending.tasks--
+		return outcome{region: busyError("a write is under way that does not end")}
+	}
 	o := s.runLatched(t, ctx, keys, p)
 	// Not deferred: if the process ends while the command waits, its latches are
 	// of no use to anybody.
 	s.latches.release(latched)
 	s.pending.tasks--
 	return o
+}
+
+// acquire takes latches within limit; otherwise it takes none and returns false.
+func (s *Scheduler) acquire(t env.Task, latched latchSet, limit time.Duration) bool {
+	if limit == noLimit {
+		s.latches.acquire(t, latched)
+		return true
+	}
+	end := s.clock.Monotonic() + limit
+	acquired := s.latches.acquireWithin(t, latched, func() time.Duration { return max(0, end-s.clock.Monotonic()) })
+	markAloneGivesUp.Sometimes(!acquired)
+	return acquired
 }
 
 func (s *Scheduler) runLatched(t env.Task, ctx *kvrpcpb.Context, keys [][]byte, p process) outcome {
