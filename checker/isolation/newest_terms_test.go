@@ -23,32 +23,38 @@ func TestNewestTerms(t *testing.T) {
 		bad, good []tx
 	}{
 		{
-			"one, two, one", []int{4, 3, 2, 0, 1},
+			"one, two, one",
+			[]int{4, 3, 2, 0, 1},
 			[]tx{one, two, newestOf("x", "1", 20, 30), newestOf("x", "2", 31, 40), newestOf("x", "1", 41, 50)},
 			[]tx{one, two, newestOf("x", "1", 20, 30), newestOf("x", "2", 31, 40), newestOf("x", "1", 40, 50)},
 		},
 		{
-			"each of them before and after the other one", []int{3, 4, 5, 2, 0, 1},
+			"each of them before and after the other one",
+			[]int{3, 4, 5, 2, 0, 1},
 			[]tx{one, two, newestOf("x", "1", 20, 30), newestOf("x", "1", 50, 60), newestOf("x", "2", 20, 30), newestOf("x", "2", 45, 55)},
 			[]tx{one, two, newestOf("x", "1", 20, 30), newestOf("x", "1", 30, 60), newestOf("x", "2", 20, 30), newestOf("x", "2", 45, 55)},
 		},
 		{
-			"the other one read again after the first", []int{3, 4, 5, 2, 0, 1},
+			"the other one read again after the first",
+			[]int{3, 4, 5, 2, 0, 1},
 			[]tx{one, two, newestOf("x", "1", 20, 30), newestOf("x", "1", 46, 60), newestOf("x", "2", 25, 45), newestOf("x", "2", 45, 80)},
 			[]tx{one, two, newestOf("x", "1", 20, 30), newestOf("x", "1", 45, 60), newestOf("x", "2", 25, 45), newestOf("x", "2", 70, 80)},
 		},
 		{
-			"the second one twice in the midst of the first", []int{5, 4, 2, 0, 1},
+			"the second one twice in the midst of the first",
+			[]int{5, 4, 2, 0, 1},
 			[]tx{one, two, newestOf("x", "1", 20, 30), newestOf("x", "2", 31, 40), newestOf("x", "2", 35, 38), newestOf("x", "1", 39, 50)},
 			[]tx{one, two, newestOf("x", "1", 20, 35), newestOf("x", "2", 31, 40), newestOf("x", "2", 35, 38), newestOf("x", "1", 39, 50)},
 		},
 		{
-			"the one between was in a snapshot", []int{4, 3, 2, 0, 1},
+			"the one between was in a snapshot",
+			[]int{4, 3, 2, 0, 1},
 			[]tx{one, two, newestOf("x", "1", 20, 30), ok(32, 0, r("x", "2")).at(31, 40), newestOf("x", "1", 41, 50)},
 			[]tx{one, two, newestOf("x", "1", 20, 31), ok(32, 0, r("x", "2")).at(31, 40), newestOf("x", "1", 41, 50)},
 		},
 		{
-			"the one before and after was in snapshots", []int{4, 3, 2, 0, 1},
+			"the one before and after was in snapshots",
+			[]int{4, 3, 2, 0, 1},
 			[]tx{one, two, ok(22, 0, r("x", "1")).at(20, 30), newestOf("x", "2", 31, 40), ok(42, 0, r("x", "1")).at(41, 50)},
 			[]tx{one, two, ok(22, 0, r("x", "1")).at(20, 30), newestOf("x", "2", 31, 40), ok(42, 0, r("x", "1")).at(40, 50)},
 		},
