@@ -8,6 +8,7 @@ package bank
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,9 +36,15 @@ func Whole(h *history.History) (r verdict.Result, whole int) {
 		r.Undecided("the history is not that of a bank: its header names no accounts")
 		return r, 0
 	}
-	c := checker{result: &r, bank: *h.Bank}
+	c := checker{result: &r, bank: *h.Bank, open: math.MaxInt64}
+	filled := len(h.Bank.Accounts) > 0
 	for _, a := range h.Bank.Accounts {
 		c.addAccount(a)
+		_, there := h.Initial[a]
+		filled = filled && there
+	}
+	if filled {
+		c.open = -1
 	}
 	for i := range h.Ops {
 		op := &h.Ops[i]
@@ -57,6 +64,9 @@ type checker struct {
 	accounts map[string]struct{}
 	first    int // id of the read that set a total that the header does not tell
 	inferred bool
+	// open is when all money is known to have been there: at first, or since a read of all
+	// accounts has returned that shows it.
+	open int64
 }
 
 func (c *checker) addAccount(a string) {
@@ -71,10 +81,11 @@ func (c *checker) addAccount(a string) {
 // What it read before its first write it has from the database, and what it locked it has
 // not changed. A pessimistic one without timestamps does not say which of its answers are of
 // its snapshot. Where the header names no accounts, who writes may well read something else
-// than all of them.
+// than all of them. And who writes while the money is not yet known to be there may be
+// somebody who puts it there.
 func (c *checker) read(op *history.Op) (whole bool) {
 	writes := op.Txn.Writes()
-	if writes && (len(c.bank.Accounts) == 0 || op.Txn.Pessimistic && op.Txn.StartTS == 0) {
+	if writes && (len(c.bank.Accounts) == 0 || op.Invoke <= c.open || op.Txn.Pessimistic && op.Txn.StartTS == 0) {
 		return false
 	}
 	whole = !writes
@@ -148,9 +159,9 @@ func (c *checker) judge(op *history.Op, view map[string]string) {
 func (c *checker) judgeTotal(op *history.Op, total int64) {
 	if c.bank.Total == nil {
 		c.bank.Total, c.first, c.inferred = &total, op.ID, true
-		return
 	}
 	if total == *c.bank.Total {
+		c.open = min(c.open, op.Return)
 		return
 	}
 	f := verdict.Finding{

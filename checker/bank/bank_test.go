@@ -41,12 +41,15 @@ func read(k, v string) history.TxnOp {
 	return history.TxnOp{Kind: history.TxnRead, Key: k, Value: p(v)}
 }
 
-// build makes a history of a bank with accounts a and b and a total of 10.
+// build makes a history of a bank with accounts a and b and a total of 10, which were there at
+// first.
 func build(ops ...[]history.TxnOp) *history.History {
 	total := int64(10)
-	h := &history.History{Header: history.Header{Bank: &history.Bank{Accounts: []string{"a", "b"}, Total: &total}}}
+	h := &history.History{Header: history.Header{
+		Initial: map[string]string{"a": "3", "b": "7"}, Bank: &history.Bank{Accounts: []string{"a", "b"}, Total: &total},
+	}}
 	for i, o := range ops {
-		h.Ops = append(h.Ops, history.Op{ID: i, Kind: history.Txn, Outcome: history.OK, Txn: &history.TxnRecord{StartTS: uint64(i + 1), Ops: o}})
+		h.Ops = append(h.Ops, history.Op{ID: i, Invoke: int64(2 * i), Return: int64(2*i + 1), Kind: history.Txn, Outcome: history.OK, Txn: &history.TxnRecord{StartTS: uint64(i + 1), Ops: o}})
 	}
 	return h
 }
@@ -158,6 +161,42 @@ func TestWriters(t *testing.T) {
 	} {
 		if got, whole := bank.Whole(c.h); got.Verdict != c.want || whole != c.whole {
 			t.Errorf("%d: %d, %+v", i, whole, got)
+		}
+	}
+}
+
+// TestOpening: who writes may be somebody who puts the money there. It was there as soon as
+// somebody else has seen it.
+func TestOpening(t *testing.T) {
+	absent := func(k string) history.TxnOp { return history.TxnOp{Kind: history.TxnRead, Key: k} }
+	fill := []history.TxnOp{absent("a"), absent("b"), write("a", "3"), write("b", "7")}
+	half := []history.TxnOp{read("a", "3"), absent("b"), write("b", "7")}
+	seen := []history.TxnOp{scan(0, "a", "3", "b", "7")}
+	for i, c := range []struct {
+		ops     [][]history.TxnOp
+		checked int
+		want    verdict.Verdict
+	}{
+		{[][]history.TxnOp{fill, seen}, 1, verdict.OK},
+		{[][]history.TxnOp{half, seen}, 1, verdict.OK},
+		{[][]history.TxnOp{half, seen, seen}, 2, verdict.OK},
+		{[][]history.TxnOp{seen, half}, 2, verdict.Violation},
+		{[][]history.TxnOp{seen, fill}, 2, verdict.Violation},
+	} {
+		for _, unknown := range []bool{false, true} { // the total
+			h := build(c.ops...)
+			h.Bank.Closable = true
+			if h.Initial = nil; unknown {
+				h.Bank.Total = nil
+			}
+			if got := bank.Check(h); got.Checked != c.checked || got.Verdict != c.want {
+				t.Errorf("%d: %+v", i, got)
+			}
+			if h.Ops[1].Invoke = h.Ops[0].Return; c.want == verdict.Violation {
+				if got := bank.Check(h); got.Checked != 1 || got.Verdict != verdict.OK {
+					t.Errorf("%d, at once: %+v", i, got)
+				}
+			}
 		}
 	}
 }
