@@ -57,6 +57,9 @@ func TestHistory(t *testing.T) {
 	aborted.Outcome, aborted.Txn = history.Failed, &history.TxnRecord{Ops: []history.TxnOp{{Kind: history.TxnWrite, Key: "a", Value: p("999")}}}
 	dirty.Txn = &history.TxnRecord{Ops: []history.TxnOp{{Kind: history.TxnRead, Key: "a", Value: p("999")}}}
 	both.Txn = &history.TxnRecord{Ops: []history.TxnOp{{Kind: history.TxnScan, Pairs: []history.Pair{{Key: "a", Value: "5"}, {Key: "b", Value: "0"}}}}}
+	deposit, deposits := both, both // each reads all accounts, and both write one of them
+	deposit.Txn = &history.TxnRecord{Ops: append(slices.Clone(both.Txn.Ops), history.TxnOp{Kind: history.TxnWrite, Key: "b", Value: p("1")})}
+	deposits.Txn = &history.TxnRecord{Ops: append(slices.Clone(both.Txn.Ops), history.TxnOp{Kind: history.TxnWrite, Key: "b", Value: p("2")})}
 	for _, c := range []struct {
 		name string
 		h    history.History
@@ -79,6 +82,7 @@ func TestHistory(t *testing.T) {
 		{"no timestamps, of a bank, and a part of it", history.History{Header: account, Ops: []history.Op{unstamped, blind}}, "[bank OK cycles OK]"},
 		{"no timestamps, of a bank, and an aborted read", history.History{Header: twoAccounts, Ops: []history.Op{aborted, dirty, both}}, "[bank OK cycles VIOLATION]"},
 		{"no timestamps, of a bank, and a write that failed", history.History{Header: twoAccounts, Ops: []history.Op{aborted, both}}, "[bank OK cycles OK]"},
+		{"no timestamps, of a bank, and a lost update", history.History{Header: twoAccounts, Ops: []history.Op{deposit, deposits}}, "[bank OK cycles VIOLATION]"},
 		{"no timestamps, of a bank of another tool, and a part of it", history.History{Header: foreignBank, Ops: []history.Op{{Kind: "transfer", Outcome: history.OK}, both, unstamped}}, "[bank UNKNOWN]"},
 		{"a multi-register", history.History{Header: history.Header{Initial: account.Initial, Consistency: history.StrictSerializable}, Ops: []history.Op{unstamped}}, "[cycles OK]"},
 		{"a multi-register of values that tell nothing", history.History{Header: history.Header{Consistency: history.StrictSerializable}, Ops: []history.Op{blind}}, "[linear OK]"},

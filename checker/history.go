@@ -31,8 +31,9 @@ func History(h *history.History, opts Options) []Result {
 	alone := kinds.unstamped > 0 && kinds.stamped == 0 // their values have to tell
 	var accounts Result
 	if h.Bank != nil {
-		accounts = bank.Check(h)
-		alone = alone && beyond(h, &kinds, &accounts)
+		var whole int
+		accounts, whole = bank.Whole(h)
+		alone = alone && beyond(h, kinds.claims-whole, &accounts)
 	}
 	if !alone && kinds.stamped+kinds.unstamped > 0 && isolation.Telling(h) {
 		results = append(results, isolation.Cycles(h, false))
@@ -59,17 +60,16 @@ func History(h *history.History, opts Options) []Result {
 }
 
 // beyond says whether transactions without timestamps are to be judged by their values though
-// the history is that of a bank: some of them are no reads of all accounts, of which alone
+// the history is that of a bank: some of them are more than reads of all accounts, of which alone
 // the bank has judged the total. Values tell only if transactions wrote them all. A bank of
 // another tool may do that by operations of its own, and begins with accounts that it
-// does not mention; of such a one the result says how many were not judged.
-func beyond(h *history.History, kinds *kindCounts, accounts *Result) bool {
-	n := kinds.claims - accounts.Checked
+// does not mention; of such a one the result says how many were not judged, which are n.
+func beyond(h *history.History, n int, accounts *Result) bool {
 	if n <= 0 {
 		return false
 	}
 	if _, some := strange(h); some || h.Foreign {
-		accounts.Undecided(fmt.Sprintf("%d transactions are no reads of all accounts, and were not judged", n))
+		accounts.Undecided(fmt.Sprintf("%d transactions are more than reads of all accounts, and were not judged", n))
 		return false
 	}
 	return true

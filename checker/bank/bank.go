@@ -8,6 +8,7 @@ package bank
 import (
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,29 +20,42 @@ import (
 // Name is the checker's name in results.
 const Name = "bank"
 
-// Check looks at every transaction that read all accounts before it wrote any,
-// be it in one scan, in several, or one by one.
-// A history without a full read that was answered is Unknown.
+// Check looks at every read of all accounts at one instant by a transaction that was
+// acknowledged, up to its first write: be it in one scan, in several, or one by one.
+// A history without one is Unknown.
 func Check(h *history.History) verdict.Result {
-	r := verdict.Result{Checker: Name}
+	r, _ := Whole(h)
+	return r
+}
+
+// Whole is Check, and counts the transactions of which it has judged everything: they wrote
+// and locked nothing, and all that they read is a part of reads of all accounts.
+func Whole(h *history.History) (r verdict.Result, whole int) {
+	r.Checker = Name
 	if h.Bank == nil {
 		r.Undecided("the history is not that of a bank: its header names no accounts")
-		return r
+		return r, 0
 	}
-	c := checker{result: &r, bank: *h.Bank}
+	c := checker{result: &r, bank: *h.Bank, open: math.MaxInt64}
+	filled := len(h.Bank.Accounts) > 0
 	for _, a := range h.Bank.Accounts {
 		c.addAccount(a)
+		_, there := h.Initial[a]
+		filled = filled && there
+	}
+	if filled {
+		c.open = -1
 	}
 	for i := range h.Ops {
 		op := &h.Ops[i]
-		if op.Kind == history.Txn && op.Txn != nil && op.Outcome == history.OK {
-			c.read(op)
+		if op.Kind == history.Txn && op.Txn != nil && op.Outcome == history.OK && c.read(op) {
+			whole++
 		}
 	}
 	if r.Checked == 0 && r.Verdict == verdict.OK {
 		r.Undecided("no transaction read all accounts")
 	}
-	return r
+	return r, whole
 }
 
 type checker struct {
@@ -50,6 +64,9 @@ type checker struct {
 	accounts map[string]struct{}
 	first    int // id of the read that set a total that the header does not tell
 	inferred bool
+	// open is when all money is known to have been there: at first, or since a read of all
+	// accounts has returned that shows it.
+	open int64
 }
 
 func (c *checker) addAccount(a string) {
@@ -59,40 +76,51 @@ func (c *checker) addAccount(a string) {
 	c.accounts[a] = struct{}{}
 }
 
-// read checks one transaction if what it read covers all accounts at one instant:
-// under read committed each read is of another.
-func (c *checker) read(op *history.Op) {
-	view := map[string]string{}
-	asked := question{}
+// read checks what one transaction read, and says whether that was all it did.
+//
+// What it read before its first write it has from the database, and what it locked it has
+// not changed. A pessimistic one without timestamps does not say which of its answers are of
+// its snapshot. Where the header names no accounts, who writes may well read something else
+// than all of them. And who writes while the money is not yet known to be there may be
+// somebody who puts it there.
+func (c *checker) read(op *history.Op) (whole bool) {
+	writes := op.Txn.Writes()
+	if writes && (len(c.bank.Accounts) == 0 || op.Invoke <= c.open || op.Txn.Pessimistic && op.Txn.StartTS == 0) {
+		return false
+	}
+	whole = !writes
+	var v view
 	for i := range op.Txn.Ops {
 		o := &op.Txn.Ops[i]
 		switch {
+		case o.Kind == history.TxnLock:
+			continue
 		case o.Kind.Writes():
-			return // what it reads afterwards is its own
-		case o.TS != op.Txn.Ops[0].TS:
-			return
-		case o.Kind == history.TxnScan:
-			for _, p := range o.Pairs {
-				view[p.Key] = p.Value
-			}
-			asked.scan(o)
-		default:
-			if o.Value != nil {
-				view[o.Key] = *o.Value
-			}
-			asked.ranges = append(asked.ranges, keyRange{start: o.Key, end: o.Key + "\x00"})
+			c.full(op, &v)
+			return false // what it reads afterwards is its own
+		case v.got != nil && o.TS != v.ts:
+			whole = c.full(op, &v) && whole
+			v = view{}
 		}
+		v.add(o)
 	}
-	if known := c.accounts != nil; known && !asked.coversAll(c.accounts) || !known && !asked.whole {
-		return
+	return c.full(op, &v) && whole
+}
+
+// full checks what was read at one instant if that covers all accounts, and says whether it
+// does.
+func (c *checker) full(op *history.Op, v *view) bool {
+	if known := c.accounts != nil; known && !v.asked.coversAll(c.accounts) || !known && !v.asked.whole {
+		return false
 	}
 	if c.accounts == nil {
-		for _, a := range slices.Sorted(maps.Keys(view)) {
+		for _, a := range slices.Sorted(maps.Keys(v.got)) {
 			c.addAccount(a)
 		}
 	}
 	c.result.Checked++
-	c.judge(op, view)
+	c.judge(op, v.got)
+	return true
 }
 
 func (c *checker) judge(op *history.Op, view map[string]string) {
@@ -131,9 +159,9 @@ func (c *checker) judge(op *history.Op, view map[string]string) {
 func (c *checker) judgeTotal(op *history.Op, total int64) {
 	if c.bank.Total == nil {
 		c.bank.Total, c.first, c.inferred = &total, op.ID, true
-		return
 	}
 	if total == *c.bank.Total {
+		c.open = min(c.open, op.Return)
 		return
 	}
 	f := verdict.Finding{

@@ -1,6 +1,7 @@
 package bank_test
 
 import (
+	"slices"
 	"testing"
 
 	"simrun/checker/bank"
@@ -40,15 +41,24 @@ func read(k, v string) history.TxnOp {
 	return history.TxnOp{Kind: history.TxnRead, Key: k, Value: p(v)}
 }
 
-// build makes a history of a bank with accounts a and b and a total of 10.
+// build makes a history of a bank with accounts a and b and a total of 10, which were there at
+// first.
 func build(ops ...[]history.TxnOp) *history.History {
 	total := int64(10)
-	h := &history.History{Header: history.Header{Bank: &history.Bank{Accounts: []string{"a", "b"}, Total: &total}}}
+	h := &history.History{Header: history.Header{
+		Initial: map[string]string{"a": "3", "b": "7"}, Bank: &history.Bank{Accounts: []string{"a", "b"}, Total: &total},
+	}}
 	for i, o := range ops {
-		h.Ops = append(h.Ops, history.Op{ID: i, Kind: history.Txn, Outcome: history.OK, Txn: &history.TxnRecord{StartTS: uint64(i + 1), Ops: o}})
+		h.Ops = append(h.Ops, history.Op{ID: i, Invoke: int64(2 * i), Return: int64(2*i + 1), Kind: history.Txn, Outcome: history.OK, Txn: &history.TxnRecord{StartTS: uint64(i + 1), Ops: o}})
 	}
 	return h
 }
+
+func write(k, v string) history.TxnOp {
+	return history.TxnOp{Kind: history.TxnWrite, Key: k, Value: p(v)}
+}
+
+func lock(k string) history.TxnOp { return history.TxnOp{Kind: history.TxnLock, Key: k} }
 
 func at(ts uint64, op history.TxnOp) history.TxnOp { op.TS = ts; return op }
 
@@ -76,7 +86,15 @@ func TestCheck(t *testing.T) {
 		{"a limit that leaves accounts out", verdict.Unknown, "", ops{scan(1, "a", "3")}},
 		{"each read at an instant of its own", verdict.Unknown, "", ops{at(5, read("a", "3")), at(6, read("b", "8"))}},
 		{"total, at one later instant", verdict.Violation, verdict.BankTotal, ops{at(5, read("a", "3")), at(5, read("b", "8"))}},
-		{"its own writes", verdict.Unknown, "", ops{{Kind: history.TxnWrite, Key: "a", Value: p("9")}, scan(0, "a", "9", "b", "7")}},
+		{"total, at the second of two instants", verdict.Violation, verdict.BankTotal, ops{scan(0, "a", "3", "b", "7"), at(6, scan(0, "a", "3", "b", "8"))}},
+		{"its own writes", verdict.Unknown, "", ops{write("a", "9"), scan(0, "a", "9", "b", "7")}},
+		{"its own writes, between the reads", verdict.Unknown, "", ops{read("a", "3"), write("b", "8"), read("b", "8")}},
+		{"in order, before its own writes", verdict.OK, "", ops{read("a", "3"), read("b", "7"), write("a", "9"), scan(0, "a", "9", "b", "7")}},
+		{"total, before its own writes", verdict.Violation, verdict.BankTotal, ops{read("a", "3"), read("b", "8"), write("a", "4"), write("b", "6")}},
+		{"total, and it locks what it reads", verdict.Violation, verdict.BankTotal, ops{lock("a"), read("a", "3"), lock("b"), read("b", "8"), write("b", "7")}},
+		{"total, in one statement for update", verdict.Violation, verdict.BankTotal, ops{at(5, lock("a")), at(5, lock("b")), at(5, read("a", "3")), at(5, read("b", "8"))}},
+		{"each read for update at an instant of its own", verdict.Unknown, "", ops{at(5, lock("a")), at(5, read("a", "3")), at(6, lock("b")), at(6, read("b", "8"))}},
+		{"a part for update", verdict.Unknown, "", ops{read("a", "3"), at(6, lock("b")), at(6, read("b", "8"))}},
 	} {
 		got := bank.Check(build(c.ops))
 		if got.Verdict != c.want || (c.anomaly != "" && got.Findings[0].Anomaly != c.anomaly) {
@@ -115,6 +133,71 @@ func TestForeign(t *testing.T) {
 	got := bank.Check(h)
 	if got.Verdict != verdict.Violation || len(got.Findings[0].Evidence) != 2 {
 		t.Errorf("%+v", got)
+	}
+}
+
+// TestWriters: of a pessimistic transaction without timestamps nobody knows which answers are of
+// its snapshot, and where no accounts are named nobody knows whether a writer has read them
+// all. Of one that is judged not everything is: it has written, or locked.
+func TestWriters(t *testing.T) {
+	reads := []history.TxnOp{read("a", "3"), read("b", "8")}
+	writer := slices.Concat(reads, []history.TxnOp{write("b", "7")})
+	whole := build([]history.TxnOp{scan(0, "a", "3", "b", "7")})
+	pessimistic, stamped, unnamed := build(writer), build(writer), build([]history.TxnOp{scan(0, "a", "3"), write("a", "4")})
+	pessimistic.Ops[0].Txn.Pessimistic, pessimistic.Ops[0].Txn.StartTS = true, 0
+	stamped.Ops[0].Txn.Pessimistic = true
+	unnamed.Bank.Accounts = nil
+	for i, c := range []struct {
+		h     *history.History
+		want  verdict.Verdict
+		whole int
+	}{
+		{pessimistic, verdict.Unknown, 0},
+		{stamped, verdict.Violation, 0},
+		{unnamed, verdict.Unknown, 0},
+		{build(writer), verdict.Violation, 0},
+		{build([]history.TxnOp{lock("a"), scan(0, "a", "3", "b", "7")}), verdict.OK, 0},
+		{whole, verdict.OK, 1},
+	} {
+		if got, whole := bank.Whole(c.h); got.Verdict != c.want || whole != c.whole {
+			t.Errorf("%d: %d, %+v", i, whole, got)
+		}
+	}
+}
+
+// TestOpening: who writes may be somebody who puts the money there. It was there as soon as
+// somebody else has seen it.
+func TestOpening(t *testing.T) {
+	absent := func(k string) history.TxnOp { return history.TxnOp{Kind: history.TxnRead, Key: k} }
+	fill := []history.TxnOp{absent("a"), absent("b"), write("a", "3"), write("b", "7")}
+	half := []history.TxnOp{read("a", "3"), absent("b"), write("b", "7")}
+	seen := []history.TxnOp{scan(0, "a", "3", "b", "7")}
+	for i, c := range []struct {
+		ops     [][]history.TxnOp
+		checked int
+		want    verdict.Verdict
+	}{
+		{[][]history.TxnOp{fill, seen}, 1, verdict.OK},
+		{[][]history.TxnOp{half, seen}, 1, verdict.OK},
+		{[][]history.TxnOp{half, seen, seen}, 2, verdict.OK},
+		{[][]history.TxnOp{seen, half}, 2, verdict.Violation},
+		{[][]history.TxnOp{seen, fill}, 2, verdict.Violation},
+	} {
+		for _, unknown := range []bool{false, true} { // the total
+			h := build(c.ops...)
+			h.Bank.Closable = true
+			if h.Initial = nil; unknown {
+				h.Bank.Total = nil
+			}
+			if got := bank.Check(h); got.Checked != c.checked || got.Verdict != c.want {
+				t.Errorf("%d: %+v", i, got)
+			}
+			if h.Ops[1].Invoke = h.Ops[0].Return; c.want == verdict.Violation {
+				if got := bank.Check(h); got.Checked != 1 || got.Verdict != verdict.OK {
+					t.Errorf("%d, at once: %+v", i, got)
+				}
+			}
+		}
 	}
 }
 

@@ -2,6 +2,32 @@ package bank
 
 import "simrun/sim/history"
 
+// view is what a transaction read at one instant: under read committed, and for update, it may
+// read at several.
+type view struct {
+	ts    uint64 // as history.TxnOp.TS
+	asked question
+	got   map[string]string
+}
+
+// add adds a read or a scan.
+func (v *view) add(o *history.TxnOp) {
+	if v.got == nil {
+		v.ts, v.got = o.TS, map[string]string{}
+	}
+	if o.Kind == history.TxnScan {
+		for _, p := range o.Pairs {
+			v.got[p.Key] = p.Value
+		}
+		v.asked.scan(o)
+		return
+	}
+	if o.Value != nil {
+		v.got[o.Key] = *o.Value
+	}
+	v.asked.ranges = append(v.asked.ranges, keyRange{start: o.Key, end: o.Key + "\x00"})
+}
+
 // question is what a transaction asked for, whatever it was answered.
 type question struct {
 	ranges []keyRange

@@ -29,7 +29,8 @@ const CyclesName = "cycles"
 // unless they were promised a snapshot by a timestamp.
 //
 // With alone, nobody else judges the transactions: the result is Unknown if the
-// order of some versions is not told, and what is wrong beside cycles is found too.
+// order of some versions is not told, and what is wrong beside cycles is found too, lost
+// updates among it (lost.go).
 func Cycles(h *history.History, alone bool) verdict.Result {
 	r := verdict.Result{Checker: CyclesName}
 	c := newCycles(h, alone)
@@ -147,17 +148,20 @@ func (c *cycles) walk(seen visitor) {
 func (c *cycles) settle() {
 	for i := range c.orders {
 		o, k := &c.orders[i], &c.ix.keys[i]
+		if !o.list || o.unclear != "" {
+			c.lost(o, k, c.ix.writersOf(k))
+		}
 		switch {
 		case o.unclear != "":
 		case o.list:
 			c.ix.settleList(o, k, func(a verdict.Anomaly, reader int32, element string, owner int32) {
 				c.wrong(a, reader, fmt.Sprintf("%s: %q", c.got(reader, k, o.longest, true), element), owner)
 			})
+			if o.unclear == "" && !c.serial { // otherwise they are a cycle
+				c.lost(o, k, o.tail)
+			}
 		default:
-			c.ix.settleRegister(o, k, c.trusted, func(first, second int32, v *version) {
-				c.wrong(verdict.LostUpdate, second, fmt.Sprintf("%s wrote %s to %q in the place of the version that %s replaced too",
-					c.name(second), show(v.value, !v.absent), k.name, c.name(first)), first)
-			})
+			c.ix.settleRegister(o, k, c.trusted)
 		}
 	}
 }

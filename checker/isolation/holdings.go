@@ -157,16 +157,57 @@ func (h *holdings) lowest(c content, w window) (lowest uint64, ok bool) {
 	return lowest, ok
 }
 
+// newestOf returns the place of the newest of so many versions that was surely committed,
+// not by the reader itself.
+func (h *holdings) newestOf(r *read, of int) int32 {
+	i, _ := slices.BinarySearch(h.committed, int32(of)) // fewer than 2^31 versions
+	for i--; h.k.versions[h.committed[i]].txn == r.txn; i-- {
+	}
+	return h.committed[i]
+}
+
+// onlyShown returns the version that alone explains what a snapshot has shown, nil if there
+// is none or another one. Of versions are there up to its timestamp.
+func (h *holdings) onlyShown(r *read, of int) (only *version) {
+	k, at := h.k, h.newestOf(r, of)
+	newest := &k.versions[at]
+	x := h.of[r.content()]
+	if x == nil || k.anything(newest) {
+		return nil
+	}
+	from, _ := slices.BinarySearch(x.known, at)
+	for _, place := range x.known[from:] {
+		if int(place) >= of {
+			break
+		}
+		if v := &k.versions[place]; v.txn != r.txn && h.ix.fateOf(v) != aborted {
+			if only != nil {
+				return nil
+			}
+			only = v
+		}
+	}
+	for _, place := range x.floating {
+		v := &k.floating[place]
+		if v.commit > r.ts {
+			break
+		}
+		if h.ix.mayShow(v, r, newest.commit) {
+			if only != nil {
+				return nil
+			}
+			only = v
+		}
+	}
+	return only
+}
+
 // oldest returns the lowest timestamp that the version may have which a snapshot has
 // shown, 0 if nothing explains the answer or it is what was there at first. Of versions
 // are there up to its timestamp. It has not shown what is older than the newest one that
 // was surely committed.
 func (h *holdings) oldest(r *read, of int) uint64 {
-	k := h.k
-	i, _ := slices.BinarySearch(h.committed, int32(of)) // fewer than 2^31 versions
-	for i--; k.versions[h.committed[i]].txn == r.txn; i-- {
-	}
-	at := h.committed[i]
+	k, at := h.k, h.newestOf(r, of)
 	newest := &k.versions[at]
 	if newest.is(r) || k.anything(newest) {
 		return newest.commit

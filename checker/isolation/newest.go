@@ -20,7 +20,8 @@ import (
 // The latter is certain if its transaction was invoked later, or if the commit
 // timestamp is above one that the oracle gave out later. The other way round, a version
 // whose commit timestamp is not known is below every one that was given out after the
-// return, so that whatever begins then has to see it.
+// return, so that whatever begins then has to see it. And what was replaced does not return
+// (newest_terms.go), nor does a list lose elements or change their order (newest_lists.go).
 type newest struct {
 	ix     *index
 	reads  []newestRead         // by invocation

@@ -37,9 +37,14 @@ func (c *checker) newestReads(n *newest) {
 			c.lostNewest(r, lost)
 		} else if oldest, ok := n.possible(r, floor.commit); ok {
 			s.read(r, oldest)
+			n.sighted(r, floor.commit)
 		} else {
 			c.explainNewest(n, r, floor)
 		}
+	}
+	if c.wrongs == 0 { // for a wrong answer proves nothing
+		c.newestTerms(n)
+		c.newestLists(n)
 	}
 }
 

@@ -1,9 +1,13 @@
 package isolation
 
 import (
+	"cmp"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
+	"simrun/checker/verdict"
 	"simrun/sim/history"
 )
 
@@ -93,4 +97,60 @@ func (f *floatable) strip(list string, ret int64) (rest string, early bool) {
 		}
 	}
 	return rest, early
+}
+
+// newestLists judges the answers about each list against one another, as agreement does those
+// of snapshots (prefixes.go): where elements are only added, of any two answers one is the
+// beginning of the other, and what is read later is no shorter. So it matters neither who
+// appended what, nor when. Of a list about which everything is known each answer is judged
+// alone.
+func (c *checker) newestLists(n *newest) {
+	of := map[int32][]*newestRead{} // by invocation
+	for i := range n.reads {
+		r := &n.reads[i]
+		if r.key == unnamed {
+			continue
+		}
+		if k := &n.ix.keys[r.key]; k.lists && !k.plain && (len(k.floating) > 0 || k.vague || k.free) {
+			of[r.key] = append(of[r.key], r)
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(of)) {
+		if !c.shrunk(of[key]) {
+			c.forked(of[key])
+		}
+	}
+}
+
+// shrunk says whether one of the answers is shorter than one that was there before it was
+// asked for.
+func (c *checker) shrunk(reads []*newestRead) bool {
+	returned := slices.Clone(reads)
+	slices.SortStableFunc(returned, func(a, b *newestRead) int { return cmp.Compare(a.op.Return, b.op.Return) })
+	var longest *newestRead
+	for _, r := range reads {
+		for ; returned[0].op.Return < r.op.Invoke; returned = returned[1:] {
+			if longest == nil || len(returned[0].value) > len(longest.value) {
+				longest = returned[0]
+			}
+		}
+		if longest != nil && len(r.value) < len(longest.value) {
+			c.wrongs++
+			c.addNewest(verdict.StaleRead, r, fmt.Sprintf("less than id %d had read before: %s", longest.op.ID, show(longest.value, true)), longest.op.ID)
+			return true
+		}
+	}
+	return false
+}
+
+// forked looks for two answers of which neither is the beginning of the other one.
+func (c *checker) forked(reads []*newestRead) {
+	slices.SortStableFunc(reads, func(a, b *newestRead) int { return cmp.Compare(len(a.value), len(b.value)) })
+	for i := 1; i < len(reads); i++ {
+		if a, b := reads[i-1], reads[i]; !begins(b.value, a.value) {
+			c.wrongs++
+			c.addNewest(verdict.WriteOrder, b, fmt.Sprintf("which does not begin with what id %d read: %s", a.op.ID, show(a.value, a.found)), a.op.ID)
+			return
+		}
+	}
 }

@@ -22,6 +22,7 @@ type proofs struct {
 	passed int     // how many of known the sweep has passed
 	recent []proof // of the reads judged so far, those not passed
 	latest proof   // of all passed, the one with the highest commit timestamp
+	terms  terms
 }
 
 // prepare collects what is known from others. The lists must be written out.
@@ -84,6 +85,7 @@ func (n *newest) shown(s *proofs, r *read, of int) {
 		n.floats[r.key].show(r.value, op)
 	case k.unsure:
 		oldest = n.held[r.key].oldest(r, of)
+		n.snapshotSighted(s, r, of)
 	case k.same(v, r):
 		oldest = v.commit
 	}

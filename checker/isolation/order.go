@@ -63,11 +63,20 @@ func (o *order) begin(k *key) {
 	}
 }
 
+// writersOf returns the transactions that wrote a key and were committed.
+func (ix *index) writersOf(k *key) (writers []int32) {
+	for _, v := range slices.Concat(k.versions[1:], k.floating) {
+		if ix.fateOf(&v) == committed {
+			writers = append(writers, v.txn)
+		}
+	}
+	return writers
+}
+
 // settleRegister puts the versions of a register in order. A writer that has read
 // another version replaces just that one: snapshot isolation and serializability
-// let nobody else replace it too, if it was promised one snapshot, as trusted says. lost
-// is told of those who did.
-func (ix *index) settleRegister(o *order, k *key, trusted func(t int32) bool, lost func(first, second int32, v *version)) {
+// let nobody else replace it too (lost.go), if it was promised one snapshot, as trusted says.
+func (ix *index) settleRegister(o *order, k *key, trusted func(t int32) bool) {
 	var writers []version
 	for _, v := range slices.Concat(k.versions[1:], k.floating) {
 		if ix.fateOf(&v) == committed {
@@ -76,7 +85,7 @@ func (ix *index) settleRegister(o *order, k *key, trusted func(t int32) bool, lo
 	}
 	next := map[held]version{}
 	for _, v := range writers {
-		from, known := ix.replaces(&v, k)
+		from, known := ix.replaces(v.txn, k)
 		if !known || !trusted(v.txn) {
 			if len(writers) > 1 {
 				o.unclear = "written several times by those who had not read it"
@@ -84,8 +93,7 @@ func (ix *index) settleRegister(o *order, k *key, trusted func(t int32) bool, lo
 			}
 			from = k.versions[0].held()
 		}
-		if other, twice := next[from]; twice {
-			lost(other.txn, v.txn, &v)
+		if _, twice := next[from]; twice {
 			o.unclear = "updated twice from one version"
 			return
 		}
@@ -108,10 +116,10 @@ func (ix *index) settleRegister(o *order, k *key, trusted func(t int32) bool, lo
 	}
 }
 
-// replaces returns what the writer of a version has read of the key before.
-func (ix *index) replaces(v *version, k *key) (from held, known bool) {
-	for i := range ix.txns[v.txn].rec.Ops {
-		op := &ix.txns[v.txn].rec.Ops[i]
+// replaces returns what a transaction that wrote a key has read of it before.
+func (ix *index) replaces(writer int32, k *key) (from held, known bool) {
+	for i := range ix.txns[writer].rec.Ops {
+		op := &ix.txns[writer].rec.Ops[i]
 		switch {
 		case op.Kind == history.TxnScan && op.Key <= k.name && (op.EndKey == "" || k.name < op.EndKey):
 			at := slices.IndexFunc(op.Pairs, func(p history.Pair) bool { return p.Key == k.name })
