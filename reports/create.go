@@ -42,6 +42,9 @@ func (f *Folder) take(path, input string) error {
 	if err := f.hold(path); err != nil {
 		return err
 	}
+	if err := f.resume(path); err != nil {
+		return err
+	}
 	earlier, err := ownFiles(path)
 	if err != nil || len(earlier) == 0 {
 		return err
@@ -51,7 +54,7 @@ func (f *Folder) take(path, input string) error {
 		return err
 	}
 	// Of a run that died before: it is recorded again now, or another one is.
-	if err := removeAll(f.path, ""); err != nil {
+	if err := f.removeAll(f.path, nil); err != nil {
 		return err
 	}
 	f.keepInput(input)
@@ -62,7 +65,7 @@ func (f *Folder) take(path, input string) error {
 // in a folder and has not come to its end, "" if there is none.
 func Unfinished(path string) string {
 	path = filepath.Join(path, FolderNew)
-	if _, err := os.Stat(filepath.Join(path, FilePlan)); err != nil {
+	if _, err := os.Stat(filepath.Join(path, FilePlan)); err != nil || isWhole(path) {
 		return ""
 	}
 	return path
@@ -170,21 +173,21 @@ func begins(file string, texts []string) bool {
 
 const headBytes = 4096
 
-// removeAll removes the files of a run from a folder, but for one.
-func removeAll(path, except string) error {
+// removeAll removes the files of a run from a folder, but for some.
+func (f *Folder) removeAll(path string, except []string) error {
 	for _, name := range slices.Concat(linearFiles(path), fixedFiles()) {
-		if name == except {
+		if slices.Contains(except, name) {
 			continue
 		}
 		file := filepath.Join(path, name)
-		if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := f.remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return &Error{File: file, Problem: "left by an earlier run, it cannot be removed: " + reason(err), Remedy: remedyOther, Err: err}
 		}
 	}
 	return nil
 }
 
-// keepInput has publish leave the folder's plan as it is if it is the input.
+// keepInput has the publication leave the folder's plan as it is if it is the input.
 func (f *Folder) keepInput(input string) {
 	given, err := os.Stat(input)
 	if err != nil {
@@ -192,34 +195,4 @@ func (f *Folder) keepInput(input string) {
 	}
 	there, err := os.Stat(filepath.Join(f.into, FilePlan))
 	f.keepPlan = err == nil && os.SameFile(given, there)
-}
-
-// publish puts the files of a whole run in the place of the earlier one's.
-func (f *Folder) publish() error {
-	if f.into == "" {
-		return nil
-	}
-	kept := ""
-	if f.keepPlan {
-		kept = FilePlan
-	}
-	linear := linearFiles(f.path)
-	if err := removeAll(f.into, kept); err != nil {
-		return err
-	}
-	for _, name := range slices.Concat(linear, fixedFiles()) {
-		from := f.file(name)
-		var err error
-		if name == kept {
-			err = f.remove(from)
-		} else {
-			err = os.Rename(from, filepath.Join(f.into, name))
-		}
-		if err != nil && (!errors.Is(err, fs.ErrNotExist) || !mayLack(name)) {
-			return &Error{File: from, Problem: "cannot be moved to " + f.into + ": " + reason(err), Remedy: remedySpace, Err: err}
-		}
-	}
-	_ = f.remove(f.path) // fails if somebody has put something there
-	f.path, f.into = f.into, ""
-	return nil
 }

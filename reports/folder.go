@@ -31,15 +31,17 @@ type Folder struct {
 	made     []string       // folders that Create has made, the innermost first
 	lock     *os.File       // nil: others may write there too
 	stream   *historyStream // nil: the history is written by Save
-	// create makes a temporary file in the folder, remove takes it away.
+	// create makes a temporary file in the folder, remove takes it away, and rename moves
+	// files within the folder.
 	create func(dir, pattern string) (*os.File, error)
 	remove func(name string) error
+	rename func(from, to string) error
 }
 
 // Open returns a folder that Create made earlier, to write some of its files
 // anew.
 func Open(path string) *Folder {
-	return &Folder{path: path, create: os.CreateTemp, remove: os.Remove}
+	return &Folder{path: path, create: os.CreateTemp, remove: os.Remove, rename: os.Rename}
 }
 
 // Path returns the folder's path: where the files are when all are written.
@@ -206,7 +208,7 @@ func (f *Folder) saveOne(p part) (err error) {
 	if err := tmp.Close(); err != nil {
 		return err
 	}
-	return os.Rename(tmp.Name(), f.file(p.name))
+	return f.rename(tmp.Name(), f.file(p.name))
 }
 
 func unwritable(file string, err error, missing []string) error {

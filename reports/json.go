@@ -66,6 +66,9 @@ func writeJSON(w io.Writer, v any) error {
 // it recorded, and no result. A system of one's own has no plan.
 func Load(dir string) (*Run, error) {
 	run := &Run{}
+	if err := Complete(dir); err != nil {
+		return run, err
+	}
 	plan, err := os.ReadFile(filepath.Join(dir, FilePlan))
 	if err != nil && (!errors.Is(err, os.ErrNotExist) || !isRun(dir)) {
 		return run, Unreadable(dir, FilePlan, err)

@@ -69,8 +69,14 @@ func check(cmd *cobra.Command, file string, limit time.Duration, edn, consistenc
 	}
 	folder := ""
 	if info, err := os.Stat(file); err == nil && info.IsDir() {
-		tellUnfinished(cmd.ErrOrStderr(), file)
+		if err := settle(cmd.ErrOrStderr(), file); err != nil {
+			return err
+		}
 		folder, file = file, filepath.Join(file, reports.FileHistory)
+	} else if filepath.Base(file) == reports.FileHistory {
+		if err := reports.Complete(filepath.Dir(file)); err != nil {
+			return err
+		}
 	}
 	h, err := jepsen.Open(file)
 	cut := isCut(h, err)

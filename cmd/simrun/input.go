@@ -46,6 +46,11 @@ func findSource(name string) (*source, error) {
 	case err != nil:
 		return nil, fmt.Errorf("cannot read %s: %w", name, withoutPath(err))
 	}
+	if filepath.Base(name) == reports.FilePlan {
+		if err = reports.Complete(filepath.Dir(name)); err != nil {
+			return nil, err
+		}
+	}
 	text, err := os.ReadFile(name)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read %s: %w", name, withoutPath(err))

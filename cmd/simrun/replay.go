@@ -33,7 +33,9 @@ runs of the plan differ from each other, 2 if the recording is not one of this p
 var errInterrupted = errors.New("interrupted")
 
 func replay(cmd *cobra.Command, dir string) error {
-	tellUnfinished(cmd.ErrOrStderr(), dir)
+	if err := settle(cmd.ErrOrStderr(), dir); err != nil {
+		return err
+	}
 	recorded, err := reports.Load(dir)
 	if err != nil {
 		return withRemedy(err, dir)

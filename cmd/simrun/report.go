@@ -23,7 +23,9 @@ was cut off later does not hide what the run has found, but is UNKNOWN by itself
 		Example: "  simrun report out/bank-7",
 		Args:    one("the folder of one run"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			tellUnfinished(cmd.ErrOrStderr(), args[0])
+			if err := settle(cmd.ErrOrStderr(), args[0]); err != nil {
+				return err
+			}
 			run, err := reports.Load(args[0])
 			switch {
 			case isCut(run.History, err):

@@ -145,11 +145,16 @@ func (s *source) keepsPlan(out string, seed uint64) error {
 	return fmt.Errorf("%s is the plan of the run in %s, and has another seed: choose another folder (--out)", s.name, out)
 }
 
-// tellUnfinished says where else something was recorded for a folder.
-func tellUnfinished(stderr io.Writer, dir string) {
+// settle makes a folder that of one run, if the process was killed that was at it, and says
+// where else something was recorded for it.
+func settle(stderr io.Writer, dir string) error {
+	if err := reports.Complete(dir); err != nil {
+		return err
+	}
 	if left := reports.Unfinished(dir); left != "" {
 		fmt.Fprintf(stderr, "simrun: %s is an earlier run; one that is to take its place has not come to its end, and what it recorded is in %s\n", dir, left)
 	}
+	return nil
 }
 
 // tell prints the verdict of a run. saveErr is why the run, or a part of it,

@@ -140,7 +140,9 @@ func (f *shrinkFlags) find(cmd *cobra.Command, name string) (*failing, error) {
 
 // findRecorded reads the folder of a run that failed.
 func findRecorded(cmd *cobra.Command, dir string) (*failing, error) {
-	tellUnfinished(cmd.ErrOrStderr(), dir)
+	if err := settle(cmd.ErrOrStderr(), dir); err != nil {
+		return nil, err
+	}
 	recorded, err := reports.Load(dir)
 	if err != nil {
 		return nil, withRemedy(err, dir)

@@ -19,6 +19,8 @@ type builder struct {
 	// casFails says that a failed compare-and-swap is one that found another
 	// value, rather than one that may have failed for any reason.
 	casFails bool
+	keys     map[string]string // by its text, what each key is exactly
+	mapNames bool              // keys of maps are texts whatever they were, as in JSON
 }
 
 // event is one operation: its beginning, and its end if there was one.
@@ -26,6 +28,7 @@ type event struct {
 	id           int
 	process      int64
 	line         int // of the beginning, for errors
+	endLine      int // of the end, 0 if there is none
 	invoke       int64
 	ret          int64
 	kind         string // :f
@@ -45,11 +48,38 @@ type event struct {
 }
 
 func newBuilder(name string) *builder {
-	return &builder{name: name, pending: map[int64]*event{}, h: history.History{Header: history.Header{Foreign: true}}}
+	return &builder{name: name, pending: map[int64]*event{}, keys: map[string]string{}, h: history.History{Header: history.Header{Foreign: true}}}
 }
 
 func (b *builder) fail(line int, format string, args ...any) error {
 	return &history.Error{File: b.name, Line: line, Problem: fmt.Sprintf(format, args...)}
+}
+
+// key is the text of a key. Two keys of one text, as 1 and "1" are, would be one here.
+func (b *builder) key(line int, v any) (string, error) {
+	s, _ := text(v)
+	is := exact(v)
+	was, there := b.keys[s]
+	switch {
+	case !there:
+		b.keys[s] = is
+	case was != is:
+		return "", &history.Error{
+			File: b.name, Line: line,
+			Problem: fmt.Sprintf("key %s is not told from key %s of another operation", is, was),
+			Remedy:  "write one key in one way everywhere, and give several keys different texts",
+		}
+	}
+	return s, nil
+}
+
+// keyInMap is the text of a key of a map.
+func (b *builder) keyInMap(line int, v any) (string, error) {
+	if b.mapNames {
+		s, _ := text(v)
+		return s, nil
+	}
+	return b.key(line, v)
 }
 
 // nemesis is the process that brings about faults. It is the only one that Jepsen names;
@@ -81,7 +111,7 @@ func (b *builder) add(f form) error {
 	if err := b.sameOperation(e, f); err != nil {
 		return err
 	}
-	e.ret, e.end = at, f.fields["value"]
+	e.ret, e.end, e.endLine = at, f.fields["value"], f.line
 	if v, ok := text(f.fields["error"]); ok {
 		e.err = v
 	}
@@ -127,9 +157,8 @@ func (b *builder) sameOperation(e *event, f form) error {
 	case v != e.kind:
 		return b.fail(f.line, "process %d ends a :%s, and what it began in line %d is a :%s", e.process, v, e.line, e.kind)
 	}
-	key, there := text(f.fields["key"])
-	if began, _ := text(e.key); there && (key != began || !e.hasKey) {
-		return b.fail(f.line, "process %d ends an operation of :key %q, and what it began in line %d is not of that", e.process, key, e.line)
+	if key := f.fields["key"]; key != nil && exact(key) != exact(e.key) {
+		return b.fail(f.line, "process %d ends an operation of :key %s, and what it began in line %d is not of that", e.process, exact(key), e.line)
 	}
 	return nil
 }
@@ -201,7 +230,7 @@ func surveyEvents(events []*event) shape {
 			s.independent = s.independent && isTuple(e)
 			s.keyed = s.keyed || e.hasKey
 		case "txn", "":
-			for _, o := range micros(e.begin) {
+			for _, o := range slices.Concat(triples(e.begin), triples(e.end)) {
 				s.lists = s.lists || word(o[0]) == "append"
 			}
 		}
@@ -223,9 +252,9 @@ func isTuple(e *event) bool {
 	return true
 }
 
-// micros takes apart the value of a transaction; operations that are not
+// triples takes apart the value of a transaction; operations that are not
 // triples are passed over here and rejected by convert.
-func micros(v any) [][]any {
+func triples(v any) [][]any {
 	list, _ := v.([]any)
 	var out [][]any
 	for _, o := range list {

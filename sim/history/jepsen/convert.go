@@ -1,9 +1,9 @@
 package jepsen
 
 import (
+	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 
 	"simrun/sim/history"
 )
@@ -17,18 +17,13 @@ func (b *builder) convert(e *event, s shape) (history.Op, error) {
 	switch e.kind {
 	case "read", "write", "cas":
 		if balances(e) {
-			return b.bankRead(op, e), nil
+			return b.bankRead(op, e)
 		}
 		return b.register(op, e, s)
 	case "get", "put", "append":
 		return b.keyValue(op, e)
 	case "acquire", "release":
-		op.Kind = history.Kind(e.kind)
-		op.Key, _ = text(e.begin)
-		if e.hasKey {
-			op.Key, _ = text(e.key)
-		}
-		return op, nil
+		return b.mutex(op, e)
 	case "timestamp":
 		op.Kind = history.Timestamp
 		if op.Outcome == history.OK {
@@ -46,25 +41,59 @@ func (b *builder) convert(e *event, s shape) (history.Op, error) {
 	return op, nil
 }
 
+// mutex converts an operation on a mutex, which its value names if there is no key. An end
+// may say what its beginning has left open, such as a number of the grant.
+func (b *builder) mutex(op history.Op, e *event) (history.Op, error) {
+	op.Kind = history.Kind(e.kind)
+	name := e.key
+	if !e.hasKey {
+		name = e.begin
+	}
+	var err error
+	if op.Key, err = b.key(e.line, name); err != nil || e.hasKey || name == nil {
+		return op, err
+	}
+	return op, b.sameValue(e, e.begin, e.end)
+}
+
+// sameValue checks that an operation that was done was the one that had begun: that its end
+// repeats the value, if it has one. Of an operation that failed, or whose outcome is
+// unknown, the beginning alone tells what was tried.
+func (b *builder) sameValue(e *event, begin, end any) error {
+	began, there := text(begin)
+	ended, repeated := text(end)
+	if !repeated || !b.answered(e) || there && began == ended {
+		return nil
+	}
+	return &history.Error{
+		File: b.name, Line: e.endLine,
+		Problem: fmt.Sprintf("process %d ends a :%s of %s, and what it began in line %d is one of %s", e.process, e.kind, exact(end), e.line, exact(begin)),
+		Remedy:  "repeat the :value of the beginning or leave it out",
+	}
+}
+
 // register converts an operation on a register; key and value may come as a
 // tuple, or the key may stand beside.
 func (b *builder) register(op history.Op, e *event, s shape) (history.Op, error) {
 	begin, end := e.begin, e.end
 	switch {
 	case s.independent:
-		both := begin.([]any) // as every beginning is
-		op.Key, _ = text(both[0])
-		begin = both[1]
-		if t, ok := end.([]any); ok && len(t) == 2 {
-			if key, _ := text(t[0]); key != op.Key && op.Outcome == history.OK {
-				return op, b.fail(e.line, "the :%s of %q ends as one of %q", e.kind, op.Key, key)
-			}
-			end = t[1]
+		var err error
+		if op.Key, begin, end, err = b.tuple(e); err != nil {
+			return op, err
 		}
 	case e.hasKey:
-		op.Key, _ = text(e.key)
+		var err error
+		if op.Key, err = b.key(e.line, e.key); err != nil {
+			return op, err
+		}
 	case s.keyed:
 		return op, b.fail(e.line, "the :%s has no :key, and others have one", e.kind)
+	}
+	if e.kind != "read" {
+		if err := b.sameValue(e, begin, end); err != nil {
+			return op, err
+		}
 	}
 	op.Kind = history.Kind(e.kind)
 	switch e.kind {
@@ -84,23 +113,52 @@ func (b *builder) register(op history.Op, e *event, s shape) (history.Op, error)
 			return op, b.fail(e.line, "a :cas to nil is not known here")
 		}
 		op.Swapped = op.Outcome == history.OK
-		if op.Outcome == history.Failed && b.casFails {
+		if b.answered(e) {
 			op.Outcome = history.OK
 		}
 	}
 	return op, nil
 }
 
+// answered says whether the outcome of an operation is known and not that it was never done.
+func (b *builder) answered(e *event) bool {
+	return e.outcome == history.OK || e.outcome == history.Failed && e.kind == "cas" && b.casFails && e.err == ""
+}
+
+// tuple takes the values of an operation apart that are [k v]. The end of one that did not
+// succeed may be anything.
+func (b *builder) tuple(e *event) (key string, begin, end any, err error) {
+	both := e.begin.([]any) // as the caller knows
+	if key, err = b.key(e.line, both[0]); err != nil {
+		return key, nil, nil, err
+	}
+	t, ok := e.end.([]any)
+	if !ok || len(t) != 2 {
+		return key, both[1], e.end, nil
+	}
+	if was, is := exact(both[0]), exact(t[0]); was != is && e.outcome == history.OK {
+		return key, nil, nil, b.fail(e.endLine, "the :%s of %s, begun in line %d, ends as one of %s", e.kind, was, e.line, is)
+	}
+	return key, both[1], t[1], nil
+}
+
 // keyValue converts an operation of a store of strings, in which a key that was
 // never written holds the empty one.
 func (b *builder) keyValue(op history.Op, e *event) (history.Op, error) {
-	op.Key, _ = text(e.key)
-	begin := e.begin
+	begin, ended := e.begin, e.end
+	var err error
 	if t, ok := begin.([]any); ok && len(t) == 2 && !e.hasKey {
-		op.Key, _ = text(t[0])
-		begin = t[1]
+		op.Key, begin, ended, err = b.tuple(e)
+	} else {
+		op.Key, err = b.key(e.line, e.key)
 	}
-	v, end := value(begin), value(e.end)
+	if err == nil && e.kind != "get" {
+		err = b.sameValue(e, begin, ended)
+	}
+	if err != nil {
+		return op, err
+	}
+	v, end := value(begin), value(ended)
 	for _, p := range []**string{&v, &end} {
 		if *p != nil && **p == "" {
 			*p = nil
@@ -131,116 +189,22 @@ func balances(e *event) bool {
 }
 
 // bankRead converts a read of all accounts to a transaction with one scan.
-func (b *builder) bankRead(op history.Op, e *event) history.Op {
+func (b *builder) bankRead(op history.Op, e *event) (history.Op, error) {
 	if b.h.Bank == nil {
 		b.h.Bank = &history.Bank{Negative: true} // whether accounts may be overdrawn is not told
 	}
 	scan := history.TxnOp{Kind: history.TxnScan}
-	for k, v := range e.end.(map[any]any) {
-		key, _ := text(k)
-		balance, _ := text(v)
+	balances := e.end.(map[any]any)
+	for _, k := range sortedKeys(balances) {
+		key, err := b.keyInMap(e.endLine, k)
+		if err != nil {
+			return op, err
+		}
+		balance, _ := text(balances[k])
 		scan.Pairs = append(scan.Pairs, history.Pair{Key: key, Value: balance})
 	}
 	slices.SortFunc(scan.Pairs, func(a, b history.Pair) int { return strings.Compare(a.Key, b.Key) })
 	op.Kind = history.Txn
 	op.Txn = &history.TxnRecord{Ops: []history.TxnOp{scan}}
-	return op
-}
-
-// txn converts a transaction. What it read is known only if it ended well.
-func (b *builder) txn(op history.Op, e *event, s shape) (history.Op, error) {
-	op.Kind = history.Txn
-	op.Txn = &history.TxnRecord{
-		StartTS: e.start, CommitTS: e.commit, Calculated: e.calculated, Newest: e.newest, AsOf: e.asOf,
-		Pessimistic: e.pessimistic, ReadCommitted: e.readCommitted,
-	}
-	if err := b.statements(e, op.Txn); err != nil {
-		return op, err
-	}
-	list, ends := e.begin, e.end
-	if op.Outcome == history.OK && ends != nil {
-		list = ends
-	}
-	ops, ok := list.([]any)
-	if !ok && list != nil {
-		return op, b.fail(e.line, "the value of a transaction is a vector of [f k v]")
-	}
-	for i, o := range ops {
-		micro, ok := o.([]any)
-		if !ok || len(micro) != 3 {
-			return op, b.fail(e.line, "an operation of a transaction is [f k v]")
-		}
-		t, err := b.micro(e, micro, s)
-		if err != nil {
-			return op, err
-		}
-		if t.Kind == history.TxnRead && op.Outcome != history.OK {
-			continue
-		}
-		if i < len(e.opTS) {
-			t.TS = timestamp(e.opTS[i])
-		}
-		op.Txn.Ops = append(op.Txn.Ops, t)
-	}
 	return op, nil
-}
-
-func (b *builder) micro(e *event, micro []any, s shape) (history.TxnOp, error) {
-	var t history.TxnOp
-	t.Key, _ = text(micro[1])
-	f := word(micro[0])
-	switch f {
-	case "r", "read":
-		t.Kind, t.Value = history.TxnRead, value(micro[2])
-		if list, ok := micro[2].([]any); ok && s.lists {
-			var err error
-			if t.Value, err = b.joined(e, list); err != nil {
-				return t, err
-			}
-		}
-	case "w", "write":
-		t.Kind, t.Value = history.TxnWrite, value(micro[2])
-		if t.Value == nil {
-			t.Kind = history.TxnDelete
-		}
-	case "append":
-		t.Kind, t.Value = history.TxnAppend, value(micro[2])
-		if t.Value == nil {
-			return t, b.fail(e.line, "nothing is appended")
-		}
-		if _, err := b.element(e, micro[2]); err != nil {
-			return t, err
-		}
-	default:
-		return t, b.fail(e.line, "operation %q of a transaction is none of :r, :w, :append", f)
-	}
-	if f == "read" || f == "write" { // the words of Knossos's multi-register
-		b.h.Consistency, b.h.InitialUnknown = history.StrictSerializable, true
-	}
-	return t, nil
-}
-
-// joined is a list as a space-separated string; an empty one is absent.
-func (b *builder) joined(e *event, list []any) (value *string, err error) {
-	if len(list) == 0 {
-		return value, nil
-	}
-	parts := make([]string, len(list))
-	for i := range list {
-		if parts[i], err = b.element(e, list[i]); err != nil {
-			return nil, err
-		}
-	}
-	s := strings.Join(parts, " ")
-	return &s, nil
-}
-
-// element prints an element of a list. Two lists are not to look the same when they are
-// joined, so it has to be one word.
-func (b *builder) element(e *event, v any) (string, error) {
-	s, ok := text(v)
-	if !ok || s == "" || strings.ContainsFunc(s, unicode.IsSpace) {
-		return "", b.fail(e.line, "element %q of a list is empty or has white space, and is not told from several", s)
-	}
-	return s, nil
 }

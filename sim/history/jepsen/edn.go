@@ -1,15 +1,10 @@
 package jepsen
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
-	"slices"
-	"strconv"
-	"strings"
 
 	"olympos.io/encoding/edn"
 
@@ -31,8 +26,7 @@ func ReadEDN(r io.Reader, name string) (*history.History, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{name: name, data: data, src: bytes.NewReader(data)}
-	p.in = bufio.NewReaderSize(p.src, 4096)
+	p := &parser{name: name, data: data}
 	b := newBuilder(name)
 	for {
 		f, err := p.next()
@@ -63,19 +57,19 @@ func readAll(r io.Reader, name string) ([]byte, error) {
 type parser struct {
 	name  string
 	data  []byte
-	src   *bytes.Reader
-	in    *bufio.Reader
+	at    int  // the next byte
 	close byte // the bracket that ends the file; 0: none was opened
 	ended bool
-	at    int // up to where lines are counted
-	lines int // newlines before at
+	depth int // how many values are being read, one inside of the other
+
+	counted int // up to where lines are counted
+	lines   int // newlines before counted
 }
 
 // line returns the line of the next byte.
 func (p *parser) line() int {
-	pos := len(p.data) - p.src.Len() - p.in.Buffered()
-	p.lines += bytes.Count(p.data[p.at:pos], []byte{'\n'})
-	p.at = pos
+	p.lines += bytes.Count(p.data[p.counted:p.at], []byte{'\n'})
+	p.counted = p.at
 	return p.lines + 1
 }
 
@@ -97,15 +91,15 @@ func (p *parser) next() (form, error) {
 			}
 			return form{}, io.EOF
 		case err != nil:
-			return form{}, err
+			return form{}, p.whole(err, p.line())
 		case p.ended:
 			return form{}, p.fail("there is something after the closing bracket")
 		case p.close == 0 && (c == '[' || c == '('):
 			p.close = map[byte]byte{'[': ']', '(': ')'}[c]
-			_, _ = p.in.Discard(1)
+			p.at++
 		case c == p.close && p.close != 0:
 			p.ended = true
-			_, _ = p.in.Discard(1)
+			p.at++
 		case c == '{' || c == '#':
 			return p.form()
 		default:
@@ -114,42 +108,12 @@ func (p *parser) next() (form, error) {
 	}
 }
 
-// skipSpace skips what separates maps and returns the byte after it, unread.
-func (p *parser) skipSpace() (byte, error) {
-	for {
-		b, err := p.in.Peek(1)
-		if err != nil {
-			return 0, err
-		}
-		switch b[0] {
-		case ' ', '\t', '\r', '\n', ',':
-			_, _ = p.in.Discard(1)
-		case ';':
-			if _, err := p.in.ReadSlice('\n'); err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-				return 0, err
-			}
-		default:
-			return b[0], nil
-		}
-	}
-}
-
-// form reads one map. The library panics on some malformed input; that is an
-// error here as any other.
-func (p *parser) form() (f form, err error) {
-	f.line = p.line()
-	defer func() {
-		if r := recover(); r != nil {
-			err = &history.Error{File: p.name, Line: f.line, Problem: fmt.Sprintf("malformed EDN: %v", r)}
-		}
-	}()
-	var v any
-	if err := edn.NewDecoder(p.in).Decode(&v); err != nil {
-		e := &history.Error{File: p.name, Line: f.line, Problem: "malformed EDN: " + err.Error()}
-		if p.src.Len() == 0 && p.in.Buffered() == 0 {
-			e.Problem, e.Truncated = "the file ends in the middle of an operation: it is truncated", true
-		}
-		return f, e
+// form reads one map.
+func (p *parser) form() (form, error) {
+	f := form{line: p.line()}
+	v, err := p.value()
+	if err != nil {
+		return f, p.whole(err, f.line)
 	}
 	if tag, ok := v.(edn.Tag); ok { // #jepsen.history.Op{...}
 		v = tag.Value
@@ -167,64 +131,10 @@ func (p *parser) form() (f form, err error) {
 	return f, nil
 }
 
-// text prints a value as history.Op holds it; ok is false for nil.
-func text(v any) (s string, ok bool) {
-	switch v := v.(type) {
-	case nil:
-		return "", false
-	case string:
-		return v, true
-	case bool:
-		return strconv.FormatBool(v), true
-	case int64:
-		return strconv.FormatInt(v, 10), true
-	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64), true
-	case big.Int:
-		return v.String(), true
-	case *big.Int:
-		return v.String(), true
-	case edn.Keyword:
-		return ":" + string(v), true
-	case []any:
-		parts := make([]string, len(v))
-		for i := range v {
-			if parts[i], ok = text(v[i]); !ok {
-				parts[i] = "nil"
-			}
-		}
-		return "[" + strings.Join(parts, " ") + "]", true
-	case map[any]any:
-		var parts []string
-		for k, e := range v {
-			ks, _ := text(k)
-			es, _ := text(e)
-			parts = append(parts, ks+" "+es)
-		}
-		slices.Sort(parts)
-		return "{" + strings.Join(parts, ", ") + "}", true
-	case *any: // a composite key
-		return text(*v)
+// whole names the line of a form inside of which the file ends.
+func (p *parser) whole(err error, line int) error {
+	if !errors.Is(err, errCut) {
+		return err
 	}
-	return fmt.Sprint(v), true
-}
-
-// value is text as a pointer.
-func value(v any) *string {
-	s, ok := text(v)
-	if !ok {
-		return nil
-	}
-	return &s
-}
-
-// word is a keyword's name, or a string.
-func word(v any) string {
-	switch v := v.(type) {
-	case edn.Keyword:
-		return string(v)
-	case string:
-		return strings.TrimPrefix(v, ":")
-	}
-	return ""
+	return &history.Error{File: p.name, Line: line, Truncated: true, Problem: "the file ends in the middle of an operation: it is truncated"}
 }

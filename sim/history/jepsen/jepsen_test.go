@@ -109,7 +109,7 @@ func TestImport(t *testing.T) {
 			[]string{"read 7 nil>nil ok", "append 7 nil>x 1 ok", "write 7 nil>y ok"},
 		},
 		{
-			"lists", `{:process 0, :type :invoke, :f :txn, :value [[:r 8 nil] [:append 8 1]]}
+			"lists", `{:process 0, :type :invoke, :f :txn, :value [[:r 8 nil] [:append 8 1] [:r 9 nil]]}
 {:process 0, :type :ok, :f :txn, :value [[:r 8 [4 5]] [:append 8 1] [:r 9 nil]]}
 {:process 0, :type :invoke, :value [[:r 8 nil] [:append 8 2]]}
 {:process 0, :type :info, :value [[:r 8 nil] [:append 8 2]]}`,
@@ -177,12 +177,12 @@ func TestMalformed(t *testing.T) {
 		{"an end of another kind", begin + `{:process 0, :type :ok, :f :write, :value 9}`, "h:2: process 0 ends a :write, and what it began in line 1 is a :read", false},
 		{"an end of another key", `{:process 0, :type :invoke, :f :read, :key "x"}` + "\n" + `{:process 0, :type :ok, :f :read, :key "y"}`, `h:2: process 0 ends an operation of :key "y", and what it began in line 1 is not of that`, false},
 		{"an end with a key of its own", begin + `{:process 0, :type :ok, :f :read, :key ""}`, `h:2: process 0 ends an operation of :key ""`, false},
-		{"a tuple of another key", `{:process 0, :type :invoke, :f :read, :value ["x" nil]} {:process 0, :type :ok, :f :read, :value ["y" 1]}`, `h:1: the :read of "x" ends as one of "y"`, false},
+		{"a tuple of another key", `{:process 0, :type :invoke, :f :read, :value ["x" nil]} {:process 0, :type :ok, :f :read, :value ["y" 1]}`, `h:1: the :read of "x", begun in line 1, ends as one of "y"`, false},
 		{"registers with a key and without", `{:process 1, :type :invoke, :f :read, :key "x"}` + "\n" + begin, "h:2: the :read has no :key, and others have one", false},
 		{"an element with white space", `{:process 0, :type :invoke, :f :txn, :value [[:append "k" "a b"]]}`, `h:1: element "a b" of a list is empty or has white space`, false},
 		{
 			"an element that was read with white space", `{:process 0, :type :invoke, :f :txn, :value [[:append 1 1]]} {:process 1, :type :invoke, :f :txn, :value [[:r 1 nil]]}
-{:process 1, :type :ok, :f :txn, :value [[:r 1 [1 "2\u00a03"]]]}`, `h:1: element "2\u00a03" of a list`, false,
+{:process 1, :type :ok, :f :txn, :value [[:r 1 [1 "2\u00a03"]]]}`, `h:2: element "2\u00a03" of a list`, false,
 		},
 		{"an empty element", `{:process 0, :type :invoke, :f :txn, :value [[:append "k" ""]]}`, `h:1: element "" of a list`, false},
 		{"an element that is nil", `{:process 0, :type :invoke, :f :txn, :value [[:append 1 1] [:r 1 nil]]} {:process 0, :type :ok, :f :txn, :value [[:append 1 1] [:r 1 [nil 1]]]}`, `h:1: element "" of a list`, false},
@@ -192,6 +192,14 @@ func TestMalformed(t *testing.T) {
 		{"transaction of words", `{:process 0, :type :invoke, :f :txn, :value [[:x :y 1]]}`, `h:1: operation "x" of a transaction`, false},
 		{"transaction of a number", `{:process 0, :type :invoke, :f :txn, :value 1}`, "h:1: the value of a transaction is a vector", false},
 		{"bad EDN", "[" + begin + "{:process 1 :x}\n]", "h:2: malformed EDN", false},
+		{"EDN out of place", "[" + begin + "{:process 1, :value [1}]", "h:2: malformed EDN: '}' is out of place", false},
+		{"bad EDN in a comment", begin + "#_ [1} " + begin, "h:2: malformed EDN", false},
+		{"a cut comment", begin + "#_ [1", "h:2: the file ends in the middle of an operation", true},
+		{"a cut text", begin + `{:process 1, :value "ab\`, "h:2: the file ends in the middle of an operation", true},
+		{"a set for an operation", begin + "#{1}", "h:2: a jepsen.set stands where an operation {...} should", false},
+		{"nested deep", begin + strings.Repeat("#_", 1<<20), "h:2: malformed EDN: values are nested too deep", false},
+		{"nested deep in JSON", `[{"value":` + strings.Repeat("[", 1<<20), "h:1: malformed JSON: values are nested too deep", false},
+		{"an operation of JSON that is a list", `[{"process":0,"type":"invoke"},` + "\n[]]", "h:2: a []interface {} stands where an operation {...} should", false},
 		{"cut JSON", `[{"process":0,"type":"invoke"}`, "h:1: the file ends before its closing bracket", true},
 		{"bad JSON", "[{\"process\":0,\"type\":\"invoke\"},\n{\"process\":}]", "h:2: malformed JSON", false},
 		{"bad log line", "INFO  jepsen.util - 0 :invoke :read nil\nINFO what\n", "h:2: \"INFO what\" is no line", false},
@@ -207,6 +215,99 @@ func TestMalformed(t *testing.T) {
 				t.Errorf("truncated is %t", e.Truncated)
 			}
 		})
+	}
+}
+
+// TestContradictions: an end that says something else than its beginning, a name that
+// stands for two things and a map that says two things of one key are refused: whatever was
+// made of them, the verdict would be of another history.
+func TestContradictions(t *testing.T) {
+	const (
+		repeated = "; repeat the :value of the beginning or leave it out"
+		filledIn = "; repeat the operations of the beginning and fill in what its reads returned"
+		oneWay   = "; write one key in one way everywhere, and give several keys different texts"
+		keepOne  = "; keep the one that is right"
+	)
+	ops := func(begin, end string) string {
+		return "{:process 0, :type :invoke, " + begin + "}\n{:process 0, :type :ok, " + end + "}"
+	}
+	for _, c := range []struct{ name, text, want string }{
+		{"a write of another value", ops(":f :write, :value 1", ":f :write, :value 9"), "h:2: process 0 ends a :write of 9, and what it began in line 1 is one of 1" + repeated},
+		{"a deletion that wrote", ops(":f :write, :value nil", ":f :write, :value 9"), "h:2: process 0 ends a :write of 9, and what it began in line 1 is one of nil" + repeated},
+		{"a write in a tuple", ops(":f :write, :value [:x 1]", ":f :write, :value [:x 9]"), "h:2: process 0 ends a :write of 9, and what it began in line 1 is one of 1" + repeated},
+		{"a write with a key", ops(":f :write, :key 7, :value 1", ":f :write, :value 9"), "h:2: process 0 ends a :write of 9, and what it began in line 1 is one of 1" + repeated},
+		{"a cas of others", ops(":f :cas, :value [1 2]", ":f :cas, :value [1 3]"), "h:2: process 0 ends a :cas of [1 3], and what it began in line 1 is one of [1 2]" + repeated},
+		{"a cas of a log", "INFO  jepsen.util - 0 :invoke :cas [1 2]\nINFO  jepsen.util - 0 :fail :cas [1 3]\n", "h:2: process 0 ends a :cas of [1 3], and what it began in line 1 is one of [1 2]" + repeated},
+		{"a put of another value", ops(`:f :put, :key "k", :value "a"`, `:f :put, :key "k", :value "b"`), `h:2: process 0 ends a :put of "b", and what it began in line 1 is one of "a"` + repeated},
+		{"an append in a tuple", ops(`:f :append, :value ["k" "a"]`, `:f :append, :value ["k" "b"]`), `h:2: process 0 ends a :append of "b", and what it began in line 1 is one of "a"` + repeated},
+		{"a get of another key", ops(`:f :get, :value ["k" nil]`, `:f :get, :value ["l" "b"]`), `h:2: the :get of "k", begun in line 1, ends as one of "l"`},
+		{"another mutex", ops(":f :acquire, :value :a", ":f :acquire, :value :b"), "h:2: process 0 ends a :acquire of :b, and what it began in line 1 is one of :a" + repeated},
+
+		{"a transaction without its operations", ops(":f :txn, :value [[:r 1 nil]]", ":f :txn, :value nil"), "h:2: process 0 ends a transaction that was done, begun in line 1, without its operations" + filledIn},
+		{"a transaction of no operations known", ops(":f :txn", ":f :txn"), "h:2: process 0 ends a transaction that was done, begun in line 1, without its operations" + filledIn},
+		{"a transaction with less", ops(":f :txn, :value [[:r 1 nil] [:w 1 2]]", ":f :txn, :value [[:r 1 1]]"), "h:2: process 0 ends a transaction with another number of operations, 1, than it began with in line 1, 2" + filledIn},
+		{"another write of a transaction", ops(":f :txn, :value [[:r 1 nil] [:w 1 2]]", ":f :txn, :value [[:r 1 1] [:w 1 3]]"), "h:2: process 0 ends a transaction with [:w 1 3], and what it began in line 1 has [:w 1 2] there" + filledIn},
+		{"a write of a transaction that is a deletion", ops(":f :txn, :value [[:w 1 2]]", ":f :txn, :value [[:w 1 nil]]"), "h:2: process 0 ends a transaction with [:w 1 nil], and what it began in line 1 has [:w 1 2] there" + filledIn},
+		{"another element", ops(":f :txn, :value [[:append 1 2]]", ":f :txn, :value [[:append 1 3]]"), "h:2: process 0 ends a transaction with [:append 1 3], and what it began in line 1 has [:append 1 2] there" + filledIn},
+		{"another key of a transaction", ops(":f :txn, :value [[:r 1 nil]]", ":f :txn, :value [[:r 2 5]]"), "h:2: process 0 ends a transaction with [:r 2 5], and what it began in line 1 has [:r 1 nil] there" + filledIn},
+		{"another operation of a transaction", ops(":f :txn, :value [[:w 1 5]]", ":f :txn, :value [[:r 1 5]]"), "h:2: process 0 ends a transaction with [:r 1 5], and what it began in line 1 has [:w 1 5] there" + filledIn},
+
+		{"a key as a number and a text", ops(":f :write, :key 1, :value 1", ":f :write") + ops(`:f :read, :key "1"`, ":f :read, :value nil"), `h:2: key "1" is not told from key 1 of another operation` + oneWay},
+		{"a tuple's key", ops(`:f :write, :value ["1" 1]`, ":f :write") + "\n" + ops(":f :read, :value [1 nil]", ":f :read, :value [1 1]"), `h:3: key 1 is not told from key "1" of another operation` + oneWay},
+		{"the key of a tuple at the end", ops(":f :read, :value [1 nil]", `:f :read, :value ["1" 1]`), `h:2: the :read of 1, begun in line 1, ends as one of "1"`},
+		{"the :key at the end", ops(":f :read, :key 1", `:f :read, :key "1", :value 1`), `h:2: process 0 ends an operation of :key "1", and what it began in line 1 is not of that`},
+		{"a keyword and a text", ops(":f :txn, :value [[:r :x nil] [:w \":x\" 1]]", ":f :txn, :value []"), `h:1: key ":x" is not told from key :x of another operation` + oneWay},
+		{"a number and a fraction", ops(":f :get, :key 1", ":f :get") + "\n" + ops(":f :get, :key 1.0", ":f :get"), `h:3: key 1.0 is not told from key 1 of another operation` + oneWay},
+		{"nothing and an empty text", ops(":f :acquire, :value nil", ":f :acquire") + "\n" + ops(`:f :acquire, :value ""`, ":f :acquire"), `h:3: key "" is not told from key nil of another operation` + oneWay},
+		{"keys of several parts", ops(":f :read, :key [1 2]", ":f :read") + "\n" + ops(`:f :read, :key ["1" 2]`, ":f :read"), `h:3: key ["1" 2] is not told from key [1 2] of another operation` + oneWay},
+		{"an account", ops(":f :read", `:f :read, :value {1 10, "1" 10}`), `h:2: key 1 is not told from key "1" of another operation` + oneWay},
+		{"a lock", ops(":f :txn, :value [[:r 1 nil]]", `:f :txn, :value [[:r 1 1]], :locks [["1" 2]]`), `h:1: key 1 is not told from key "1" of another operation`},
+		{"what a key held", ops(`:f :txn, :value [[:r 1 nil]], :initial {"1" 1}`, ":f :txn, :value [[:r 1 1]]"), `h:1: key 1 is not told from key "1" of another operation` + oneWay},
+		{"a key of JSON", `[{"process":0,"type":"invoke","f":"read","key":1},` + "\n" + `{"process":1,"type":"invoke","f":"read","key":"1"}]`, `h:2: key "1" is not told from key 1 of another operation` + oneWay},
+
+		{"a field twice", "{:process 0, :type :invoke, :f :write,\n :value 1, :value 2}", "h:2: key :value stands twice in a map" + keepOne},
+		{"an account twice", ops(":f :read", ":f :read, :value {1 10, 2 10,\n1 10}"), "h:3: key 1 stands twice in a map" + keepOne},
+		{"an account twice in other words", ops(":f :read", `:f :read, :value {"a" 10, "\u0061" 10}`), `h:2: key "a" stands twice in a map` + keepOne},
+		{"a key of several parts twice", ops(":f :read", ":f :read, :value {[1 {2 #{3 4}}] 10, [1 {2 #{4 3}}] 10}"), `h:2: key [1 {2 #{3 4}}] stands twice in a map` + keepOne},
+		{"a field of JSON twice", `[{"process":0,"type":"invoke","f":"read",` + "\n" + `"f":"write"}]`, `h:2: key "f" stands twice in a map` + keepOne},
+		{"an account of JSON twice", `[{"process":0,"type":"invoke","f":"read","value":{"1":1,"\u0031":1}}]`, `h:1: key "1" stands twice in a map` + keepOne},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if _, err := jepsen.Read(strings.NewReader(c.text), "h"); err == nil || !strings.HasPrefix(err.Error(), c.want) {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+		})
+	}
+}
+
+// TestNoContradiction: what an end leaves out, what one says of an operation that was not
+// done, and what is written in several ways and is the same, is accepted.
+func TestNoContradiction(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"{:process 0, :type :invoke, :f :write, :value 1} {:process 0, :type :ok, :f :write, :value nil}", "write  nil>1 ok"},
+		{"{:process 0, :type :invoke, :f :write, :value [:x 1]} {:process 0, :type :ok, :f :write, :value [:x nil]}", "write :x nil>1 ok"},
+		{"{:process 0, :type :invoke, :f :write, :value 1} {:process 0, :type :ok}", "write  nil>1 ok"},
+		{"{:process 0, :type :invoke, :f :write, :value 1} {:process 0, :type :info, :f :write, :value :timeout}", "write  nil>1 unknown"},
+		{"{:process 0, :type :invoke, :f :write, :value [:x 1]} {:process 0, :type :info, :f :write, :value [:y 2]}", "write :x nil>1 unknown"},
+		{"{:process 0, :type :invoke, :f :write, :value 1} {:process 0, :type :fail, :f :write, :value 2}", "write  nil>1 failed"},
+		{"{:process 0, :type :invoke, :f :cas, :value [1 2]} {:process 0, :type :fail, :f :cas, :value 7}", "cas  1>2 failed"},
+		{"{:process 0, :type :invoke, :f :cas, :value [1 2]} {:process 0, :type :ok, :f :cas}", "cas  1>2 ok swapped"},
+		{"INFO  jepsen.util - 0 :invoke :cas [1 2]\nINFO  jepsen.util - 0 :fail :cas :timed-out", "cas  1>2 failed"},
+		{`{:process 0, :type :invoke, :f :get, :value ["k" nil]} {:process 0, :type :ok, :f :get, :value ["k" "a"]}`, "read k nil>a ok"},
+		{"{:process 0, :type :invoke, :f :acquire, :value nil} {:process 0, :type :ok, :f :acquire, :value 17}", "acquire  nil>nil ok"},
+		{"{:process 0, :type :invoke, :f :txn, :value [[:r 1] [:w 1 2]]} {:process 0, :type :ok, :f :txn, :value ((:r 1 7) (:w 1 2))}", "txn  nil>nil ok [r 1 7] [w 1 2]"},
+		{"{:process 0, :type :invoke, :f :txn, :value [[:r 1 5]]} {:process 0, :type :ok, :f :txn, :value [[:r 1N 7]]}", "txn  nil>nil ok [r 1 7]"},
+		{"{:process 0, :type :invoke, :f :txn, :value [[:append 1 2]]} {:process 0, :type :info, :f :txn, :value nil}", "txn  nil>nil unknown [append 1 2]"},
+		{"{:process 0, :type :invoke, :f :txn, :value [[:append 1 2]]} {:process 0, :type :fail, :f :txn, :value [[:append 1 3]]}", "txn  nil>nil failed [append 1 2]"},
+		{"{:process 0, :type :invoke, :f :txn, :value nil} {:process 0, :type :ok, :f :txn, :value [[:append 1 2] [:r 1 [2]]]}", "txn  nil>nil ok [append 1 2] [r 1 2]"},
+		{`[{"process":0,"type":"invoke","f":"txn","value":[["r",1,null]],"initial":{"1":5}},{"process":0,"type":"ok","f":"txn","value":[["r",1,5]]}]`, "txn  nil>nil ok [r 1 5]"},
+		{"{:process :nemesis, :type :info, :f :start, :value 1} {:process :nemesis, :type :info, :f :stop, :value 2} {:process 0, :type :invoke, :f :read, :key 1}", "read 1 nil>nil unknown"},
+		{"{:process 0, :type :invoke, :f :read, #_ :value #_ 2 ; none\n :key #_x 1, :error #error{:via [{:type java.lang.Error, :at [a.b$c \\} \\newline 1.5M]}]}}", "read 1 nil>nil unknown"},
+	} {
+		h := readAll(t, c.text)
+		if got := show(&h.Ops[0]); len(h.Ops) != 1 || got != c.want {
+			t.Errorf("%s\ngot  %s\nwant %s", c.text, got, c.want)
+		}
 	}
 }
 
@@ -338,6 +439,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(`[{"type":"invoke","f":"read","process":0}, {"type":"ok","f":"read","process":0,"value":{"0":100}}]`)
 	f.Add(`{:process 0, :type :invoke, :f :txn, :value [[:r 8 nil]]} {:process 0, :type :ok, :f :txn, :value [[:r 8 1]], :start-ts 2, ` +
 		`:read-committed true, :statements [[5 1]], :op-ts [5], :locks [[8 5]]}`)
+	f.Add(`#jepsen.history.Op{:process 0, :type :invoke, #_ :x :f :read, :key [1 #{2.5 \a}], :value {"\u0061" 1N, :b #inst "2020-01-01T00:00:00Z"}}`)
 	f.Add("INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		h, err := jepsen.Read(strings.NewReader(text), "h")

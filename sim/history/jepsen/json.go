@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 
 	"simrun/sim/history"
 )
@@ -30,15 +31,25 @@ func ReadJSON(r io.Reader, name string) (*history.History, error) {
 		return nil, fail(err)
 	}
 	b := newBuilder(name)
+	b.mapNames = true
+	in := &jsonValues{dec: dec, twice: func(key string) error { return keyTwice(name, lineAt(data, dec.InputOffset()), strconv.Quote(key)) }}
 	for dec.More() {
 		f := form{line: lineAt(data, dec.InputOffset())}
-		var fields map[string]any
-		if err := dec.Decode(&fields); err != nil {
+		v, err := in.next()
+		var told *history.Error
+		switch {
+		case errors.As(err, &told):
+			return nil, err
+		case err != nil:
 			return nil, fail(err)
+		}
+		fields, ok := v.(map[any]any)
+		if !ok {
+			return nil, &history.Error{File: name, Line: f.line, Problem: fmt.Sprintf("a %T stands where an operation {...} should", v)}
 		}
 		f.fields = make(map[string]any, len(fields))
 		for k, v := range fields {
-			f.fields[k] = fromJSON(v)
+			f.fields[k.(string)] = v // as every name of JSON is
 		}
 		if err := b.add(f); err != nil {
 			return nil, err
@@ -62,25 +73,68 @@ func lineAt(data []byte, offset int64) int {
 	return 1 + bytes.Count(data[:at], []byte{'\n'})
 }
 
-// fromJSON turns a JSON value into what the EDN parser would give.
-func fromJSON(v any) any {
-	switch v := v.(type) {
-	case json.Number:
-		if n, err := v.Int64(); err == nil {
-			return n
-		}
-		return fmt.Sprint(v)
-	case []any:
-		for i := range v {
-			v[i] = fromJSON(v[i])
-		}
-		return v
-	case map[string]any:
-		m := make(map[any]any, len(v))
-		for k, e := range v {
-			m[k] = fromJSON(e)
-		}
-		return m
+// jsonValues reads values one by one, as those that the EDN parser would give.
+type jsonValues struct {
+	dec   *json.Decoder
+	depth int
+	twice func(key string) error // the error of a name that stands twice in an object
+}
+
+// next reads the next value.
+func (j *jsonValues) next() (any, error) {
+	if j.depth++; j.depth > depthMax {
+		return nil, errors.New("values are nested too deep")
 	}
-	return v
+	defer func() { j.depth-- }()
+	token, err := j.dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	switch token := token.(type) {
+	case json.Delim:
+		if token == '{' {
+			return j.object()
+		}
+		return j.array()
+	case json.Number:
+		if n, err := token.Int64(); err == nil {
+			return n, nil
+		}
+	}
+	return token, nil
+}
+
+func (j *jsonValues) array() ([]any, error) {
+	list := []any{}
+	for j.dec.More() {
+		v, err := j.next()
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, v)
+	}
+	_, err := j.dec.Token()
+	return list, err
+}
+
+func (j *jsonValues) object() (map[any]any, error) {
+	m := map[any]any{}
+	for j.dec.More() {
+		token, err := j.dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		name, ok := token.(string)
+		if !ok {
+			return nil, fmt.Errorf("%v stands where a name should", token)
+		}
+		if _, there := m[name]; there {
+			return nil, j.twice(name)
+		}
+		if m[name], err = j.next(); err != nil {
+			return nil, err
+		}
+	}
+	_, err := j.dec.Token()
+	return m, err
 }

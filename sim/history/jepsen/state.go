@@ -54,11 +54,14 @@ func (b *builder) state(f form) error {
 			return b.fail(f.line, ":initial is a map of keys and what they held")
 		}
 		b.h.Initial = map[string]string{}
-		for k, v := range held {
-			key, isKey := text(k)
-			value, isValue := text(v)
-			if !isKey || !isValue {
+		for _, k := range sortedKeys(held) {
+			value, isValue := text(held[k])
+			if k == nil || !isValue {
 				return b.fail(f.line, ":initial has no nil: a key that it does not name is absent")
+			}
+			key, err := b.keyInMap(f.line, k)
+			if err != nil {
+				return err
 			}
 			b.h.Initial[key] = value
 		}

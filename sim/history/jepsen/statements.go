@@ -107,7 +107,10 @@ func (b *builder) statements(e *event, t *history.TxnRecord) error {
 		if len(lock) != 2 {
 			return b.fail(e.line, "one of :locks is [key timestamp]")
 		}
-		key, _ := text(lock[0])
+		key, err := b.key(e.endLine, lock[0])
+		if err != nil {
+			return err
+		}
 		t.Ops = append(t.Ops, history.TxnOp{Kind: history.TxnLock, Key: key, TS: timestamp(lock[1])})
 	}
 	return nil
