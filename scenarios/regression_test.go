@@ -47,6 +47,10 @@ var regressions = map[string]string{
 	// that began before the first one's statement after it, and then a copy of the request
 	// for the lock arrives, and the prewrite behind it. The lock is refused.
 	"late-lock-after-rollback.toml": "txn: pessimistic lock met its own rollback",
+	// The power fails while part of an engine's log is not synced, and the sector is lost in
+	// which one record begins, a few bytes before the end of a block. Pebble alone replays
+	// those after it: the store had applied an entry without its writes.
+	"log-without-a-beginning.toml": "engine: log ends before a record whose beginning is lost",
 	// A pessimistic transaction meets entries that others have written for a row that it
 	// has changed, since its locks are gone. That accuses nobody: it is rolled back.
 	"locks-lost-unnoticed.toml": "table: rows and entries disagreed in a transaction whose locks were gone",

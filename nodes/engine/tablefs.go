@@ -10,7 +10,7 @@ import (
 )
 
 // tableFS is a file system on which whatever fails on a table fails with a
-// tableError.
+// tableError, and which mends logs (openLog).
 type tableFS struct{ vfs.FS }
 
 // tableError is an error of a table's file. For Pebble it is also the
@@ -46,6 +46,9 @@ func (fs tableFS) Create(name string, category vfs.DiskWriteCategory) (vfs.File,
 // Open implements vfs.FS.
 func (fs tableFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 	f, err := fs.FS.Open(name, opts...)
+	if err == nil && path.Ext(name) == ".log" {
+		return openLog(name, f)
+	}
 	return asTable(name, f, err)
 }
 
