@@ -350,6 +350,13 @@ func (s *script) tables() (names, columns []string) {
 	return names, columns
 }
 
+// comesAndGoes says whether a program drops the table: then it may be missing at any time,
+// or be another one.
+func (s *script) comesAndGoes(table string) bool {
+	drops := func(st step) bool { return st.Drops() == table }
+	return slices.ContainsFunc(s.programs, func(g program) bool { return slices.ContainsFunc(g.steps, drops) })
+}
+
 // draw returns one of the programs.
 func (s *script) draw(r *stream.Stream) *program {
 	all := 0
