@@ -24,8 +24,8 @@ type sqlLoad struct {
 	script  *script
 	checks  int
 	clients tableClients
-	// done is how much of the setup has succeeded, doubtful that the next statement
-	// perhaps has too.
+	// done is how much of the setup has succeeded, doubtful that an attempt at the next
+	// statement perhaps has too.
 	done     int
 	doubtful bool
 	runs     map[string]*ProgramCount // by the note that they have
@@ -81,7 +81,8 @@ type watched struct{ *history.TxnRecord }
 
 // Setup implements Workload.
 func (w *sqlLoad) Setup(t env.Task, s *Session) error {
-	return w.withSession(t, s, noteSetup, func(session *sql.Session, _ *watched) error { return w.prepare(t, session) })
+	db := w.clients.database(s)
+	return w.withSession(t, s, noteSetup, func(session *sql.Session, _ *watched) error { return w.prepare(t, session, db) })
 }
 
 // Programs implements Programmed.
@@ -125,20 +126,39 @@ func (w *sqlLoad) withSession(t env.Task, s *Session, note string, fn func(sessi
 	return err
 }
 
-func (w *sqlLoad) prepare(t env.Task, session *sql.Session) error {
+// prepare goes on with the setup. Each of its statements is a transaction of its own, and
+// one that was perhaps done can be run again (rehearseSetup): either that changes nothing,
+// or it fails because of what is there already, and then it was done.
+func (w *sqlLoad) prepare(t env.Task, session *sql.Session, db *table.DB) error {
 	for w.done < len(w.script.setup) {
 		_, err := session.Exec(t, w.script.setup[w.done].Statement)
-		// What perhaps succeeded before and now cannot be done again has succeeded.
-		if w.doubtful && (errors.Is(err, table.ErrDuplicate) || errors.Is(err, table.ErrSchema)) {
-			err = nil
+		if w.doubtful && wasDone(err) {
+			err = endJobs(t, db)
 		}
 		if err != nil {
-			w.doubtful = errors.Is(err, client.ErrUndetermined)
+			// Of a later attempt that has failed nobody learns what became of an earlier one.
+			w.doubtful = w.doubtful || errors.Is(err, client.ErrUndetermined)
 			return err
 		}
 		w.done, w.doubtful = w.done+1, false
 	}
 	return nil
+}
+
+// wasDone says whether a statement of the setup cannot be done because it was.
+func wasDone(err error) bool {
+	exists := errors.Is(err, table.ErrDuplicate) || errors.Is(err, table.ErrSchema)
+	return exists && !errors.Is(err, client.ErrUndetermined)
+}
+
+// endJobs takes the changes of the schema that are under way to their ends: that a table
+// is not there any more does not say that its name is free.
+func endJobs(t env.Task, db *table.DB) error {
+	for {
+		if worked, err := db.Work(t); err != nil || !worked {
+			return err
+		}
+	}
 }
 
 // Step implements Workload.
