@@ -116,6 +116,13 @@ func (c *Column) integer(v Datum) (Datum, error) {
 	case !c.Unsigned && v.Kind() == codec.KindUint && v.Uint() <= uint64(highest):
 		return codec.Int(int64(v.Uint())), nil
 	}
+	switch v.Kind() {
+	case codec.KindFloat:
+		return v, valueError("%v, a DOUBLE as numbers with a point are, is no %s for column %s", v, c.Type, c.Name)
+	case codec.KindBytes:
+		return v, valueError("%v is no %s for column %s", v, c.Type, c.Name)
+	case codec.KindInt, codec.KindUint, codec.KindNull:
+	}
 	return v, valueError("%v is out of range for column %s", v, c.Name)
 }
 

@@ -100,3 +100,21 @@ func TestConvert(t *testing.T) {
 		}
 	}
 }
+
+// TestConvertErrors: what is no integer is not called out of range.
+func TestConvertErrors(t *testing.T) {
+	for _, c := range []struct {
+		in   Datum
+		want string
+	}{
+		{codec.Int(1 << 31), "2147483648 is out of range for column n"},
+		{codec.Uint(1 << 63), "9223372036854775808 is out of range for column n"},
+		{codec.Bytes("abc"), `"abc" is no int for column n`},
+		{codec.Float(7), "7, a DOUBLE as numbers with a point are, is no int for column n"},
+	} {
+		column := Column{Name: "n", Type: Int}
+		if _, err := column.Convert(c.in); err == nil || err.Error() != "value does not fit: "+c.want {
+			t.Errorf("%v: %v, want %s", c.in, err, c.want)
+		}
+	}
+}
