@@ -169,7 +169,7 @@ func (w *sqlLoad) Step(t env.Task, s *Session, r *stream.Stream) {
 	}
 	g := w.script.draw(r)
 	_ = w.withSession(t, s, g.name, func(session *sql.Session, record *watched) error {
-		s.note = g.set(session, r, int64(s.ID)<<32|int64(s.Steps()))
+		s.note = g.set(session, r, uniqueValue(s.ID, s.Steps()))
 		return g.run(t, session, record)
 	})
 }

@@ -136,14 +136,22 @@ var errLeftOpen = errors.New("leaves a transaction open: end it by COMMIT or ROL
 
 func (s *script) rehearseProgram(session *sql.Session, g *program) error {
 	session.Clear()
+	var varying []string
 	for _, p := range g.params {
-		session.Set(p.name, codec.Int(p.low))
+		v := p.low
+		if p.unique {
+			v = uniqueValue(1, 0)
+		} else {
+			varying = append(varying, p.name)
+		}
+		session.Set(p.name, codec.Int(v))
 	}
 	for _, st := range g.steps {
 		_, err := session.Exec(memory.Idle{}, st.Statement)
-		switch {
-		case errors.Is(err, sql.ErrOutOfRange):
-		case errors.Is(err, table.ErrSchema), errors.Is(err, sql.ErrTransaction), errors.Is(err, sql.ErrExpression):
+		if !hopeless(err) {
+			err = session.Misfit(memory.Idle{}, st.Statement, varying)
+		}
+		if hopeless(err) || errors.Is(err, table.ErrValue) || errors.Is(err, sql.ErrOutOfRange) {
 			return s.mistake(st.Statement, "program "+g.name+": ", err)
 		}
 	}
@@ -151,6 +159,12 @@ func (s *script) rehearseProgram(session *sql.Session, g *program) error {
 		return s.mistake(g.steps[len(g.steps)-1].Statement, "program "+g.name+" ", errLeftOpen)
 	}
 	return nil
+}
+
+// hopeless says whether a statement has failed for what other rows and values cannot mend.
+func hopeless(err error) bool {
+	expression := errors.Is(err, sql.ErrExpression) && !errors.Is(err, sql.ErrOutOfRange)
+	return expression || errors.Is(err, table.ErrSchema) || errors.Is(err, sql.ErrTransaction)
 }
 
 // invariants are the queries of sums and subsets.

@@ -373,6 +373,9 @@ func (s *script) draw(r *stream.Stream) *program {
 	return nil
 }
 
+// uniqueValue is the value of unique variables in a step of a client; those are counted from 1.
+func uniqueValue(client, step int) int64 { return int64(client)<<32 | int64(step) }
+
 // set gives the variables of a program their values. It returns the program's name
 // and these.
 func (g *program) set(s *sql.Session, r *stream.Stream, unique int64) (note string) {
