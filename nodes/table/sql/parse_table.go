@@ -2,6 +2,7 @@ package sql
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -30,7 +31,28 @@ func (tr *translator) createTable(n *ast.CreateTableStmt) runner {
 		}
 	}
 	tr.notNull(n.Cols, d.Primary)
+	nameKeys(d.Indexes)
 	return createTable{d, n.IfNotExists}
+}
+
+// nameKeys gives keys without names theirs, as TiDB does: that of the first column, or with
+// _2, _3 and so on behind it, whichever nobody has. Names that were written come first, and
+// PRIMARY is the name of the primary key.
+func nameKeys(keys []table.IndexDefinition) {
+	taken := func(name string) bool {
+		is := func(k table.IndexDefinition) bool { return strings.EqualFold(k.Name, name) }
+		return strings.EqualFold(name, mysql.PrimaryKeyName) || slices.ContainsFunc(keys, is)
+	}
+	for i := range keys {
+		if keys[i].Name != "" || len(keys[i].Columns) == 0 {
+			continue
+		}
+		name := keys[i].Columns[0]
+		for n := 2; taken(name); n++ {
+			name = keys[i].Columns[0] + "_" + strconv.Itoa(n)
+		}
+		keys[i].Name = name
+	}
 }
 
 // column adds a column, and the key that its options may make of it.
@@ -57,7 +79,7 @@ func (tr *translator) column(d *table.Definition, n *ast.ColumnDef) {
 			d.Primary = []string{c.Name}
 		case ast.ColumnOptionUniqKey:
 			tr.not(o.StrValue != "", "UNIQUE GLOBAL")
-			d.Indexes = append(d.Indexes, table.IndexDefinition{Name: c.Name, Unique: true, Columns: []string{c.Name}})
+			d.Indexes = append(d.Indexes, table.IndexDefinition{Unique: true, Columns: []string{c.Name}})
 		default:
 			tr.fail(o.Expr, "column %s: an option other than NULL, NOT NULL, PRIMARY KEY and UNIQUE is not offered", c.Name)
 		}
@@ -106,8 +128,7 @@ func (tr *translator) columnType(n *ast.ColumnDef) (table.Type, int) {
 	return "", 0
 }
 
-// constraint returns a key of a table. A key without a name has that of its
-// first column.
+// constraint returns a key of a table.
 func (tr *translator) constraint(n *ast.Constraint) (def table.IndexDefinition, primary bool) {
 	tr.not(n.IfNotExists, "an index IF NOT EXISTS")
 	tr.indexOption(n.Option)
@@ -120,9 +141,6 @@ func (tr *translator) constraint(n *ast.Constraint) (def table.IndexDefinition, 
 		def.Unique = true
 	default:
 		tr.fail(nil, "a constraint other than PRIMARY KEY, UNIQUE and INDEX is not offered")
-	}
-	if def.Name == "" && len(def.Columns) > 0 {
-		def.Name = def.Columns[0]
 	}
 	return def, false
 }
