@@ -126,6 +126,9 @@ func (db *DB) CreateTable(t env.Task, d Definition) error {
 // client.ErrUndetermined.
 func (db *DB) AddIndex(t env.Task, table string, def IndexDefinition, limit time.Duration) error {
 	return db.enqueue(t, table, limit, func(tb *Table) (*Job, error) {
+		if err := def.checkName(table); err != nil {
+			return nil, err
+		}
 		if _, err := tb.withIndex(def, DeleteOnly); err != nil {
 			return nil, err
 		}

@@ -88,6 +88,14 @@ type IndexDefinition struct {
 // primaryName is the name of the index of a primary key that is no handle.
 const primaryName = "PRIMARY"
 
+// checkName refuses the name of the primary key for another index.
+func (d *IndexDefinition) checkName(table string) error {
+	if strings.EqualFold(d.Name, primaryName) {
+		return schemaError("table %s: index %s has the name of the primary key", table, d.Name)
+	}
+	return nil
+}
+
 // columnMax bounds the columns of a table: their ids fit the small form of rows.
 const columnMax = 255
 
@@ -120,6 +128,11 @@ func (d *Definition) build(id int64) (*Table, error) {
 			t.PrimaryKey = places[0]
 		} else {
 			indexes = append([]IndexDefinition{{Name: primaryName, Unique: true, Columns: d.Primary}}, indexes...)
+		}
+	}
+	for _, def := range d.Indexes {
+		if err := def.checkName(d.Name); err != nil {
+			return nil, err
 		}
 	}
 	for _, def := range indexes {
