@@ -21,8 +21,9 @@
 //	BEGIN [PESSIMISTIC | OPTIMISTIC]    START TRANSACTION    COMMIT    ROLLBACK
 //	ADMIN CHECK TABLE t
 //
-// Types are those of package table, DATETIME(n) with n digits of a second, none without n,
-// to which what is stored is rounded, as in MySQL. Expressions have columns, constants,
+// Types are those of package table: VARCHAR(n) has n characters, VARBINARY(n), or VARCHAR(n)
+// CHARACTER SET binary, n bytes, and DATETIME(n) n digits of a second, none without n, to
+// which what is stored is rounded, as in MySQL. Expressions have columns, constants,
 // variables (@name), + - * over numbers, = <> < <= > >= and <=>, AND, OR, NOT,
 // IS [NOT] NULL, [NOT] BETWEEN and [NOT] IN over a list. NULL is neither true nor
 // false, as ever. Nothing is converted silently: a text compared with a number is

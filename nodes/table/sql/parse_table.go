@@ -63,6 +63,7 @@ func (tr *translator) column(d *table.Definition, n *ast.ColumnDef) {
 		c.Precision = max(n.Tp.GetDecimal(), 0) // none is 0
 		tr.not(c.Precision > table.PrecisionMax, "DATETIME with more than 6 digits of a second")
 	}
+	c.Binary = c.Type == table.VarChar && n.Tp.GetCharset() == charset.CharsetBin
 	c.Unsigned = mysql.HasUnsignedFlag(n.Tp.GetFlag())
 	tr.not(mysql.HasZerofillFlag(n.Tp.GetFlag()), "ZEROFILL")
 	for _, o := range n.Options {
@@ -119,7 +120,7 @@ func (tr *translator) columnType(n *ast.ColumnDef) (table.Type, int) {
 		if length := n.Tp.GetFlen(); length > 0 && length <= varCharMax {
 			return table.VarChar, length
 		}
-		tr.fail(nil, "column %s: a VARCHAR has 1 to %d bytes", n.Name.Name.O, varCharMax)
+		tr.fail(nil, "column %s: a VARCHAR has a length of 1 to %d", n.Name.Name.O, varCharMax)
 	case mysql.TypeDatetime:
 		return table.DateTime, 0
 	default:
