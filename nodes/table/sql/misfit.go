@@ -37,11 +37,11 @@ func (in insert) misfit(s *Session, tx *table.Tx, varying []string) error {
 	}
 	for _, list := range in.rows {
 		for p := range tb.Columns {
-			value := expr(constant{codec.Null()})
+			e := expr(constant{codec.Null()})
 			if i := slices.Index(places, p); i >= 0 && i < len(list) {
-				value = list[i]
+				e = list[i]
 			}
-			if err := s.misfit(&tb.Columns[p], value, varying); err != nil {
+			if err := s.misfit(&tb.Columns[p], e, varying); err != nil {
 				return err
 			}
 		}
@@ -73,9 +73,9 @@ func (s *Session) misfit(c *table.Column, e expr, varying []string) error {
 	if hasColumn(e) || hasVariable(e) && !alone || alone && slices.Contains(varying, v.name) {
 		return nil
 	}
-	value, err := e.eval(s.scope(nil, nil))
+	got, err := e.eval(s.scope(nil, nil))
 	if err == nil {
-		_, err = c.Convert(value.Datum)
+		_, err = c.Convert(got.Datum)
 	}
 	return err
 }
