@@ -25,6 +25,7 @@ type SafePoints struct {
 // Index compares the rows of all tables with the entries of their indexes, as the
 // newest committed versions of the keys have them: the entries of an index that
 // is public are those of the rows, one to one; one that is not may lack some.
+// No row has NULL where its table allows none, or a hidden id that nobody was given.
 // Nothing is left of a table or an index that is not in the schema, unless its keys
 // are to be removed yet; those that were removed or are to be are what the history
 // says was dropped. The rows cover the whole key space.
@@ -48,6 +49,7 @@ func Index(h *history.History, rows Rows, at SafePoints) verdict.Result {
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(schema.tables)) {
+		x.rows(schema.tables[id], schema.rowIDs[id])
 		x.table(schema.tables[id])
 	}
 	x.ranges(m, rows, schema, list, at)
@@ -185,6 +187,22 @@ func (x *indexCheck) deal(s *storedSchema, key string, value []byte) {
 		t.entries[index][key] = string(value)
 		if t.index(index) == nil && !s.leaving[dropped{table, index}] {
 			x.add(verdict.IndexOrphan, "key %x is of index %d of table %s, which is not in the schema", key, index, t.Name)
+		}
+	}
+}
+
+// rows looks at the rows of a table by themselves. The highest hidden row id that was given
+// to a client is last.
+func (x *indexCheck) rows(t *storedTable, last int64) {
+	for _, handle := range slices.Sorted(maps.Keys(t.rows)) {
+		if t.PrimaryKey < 0 && (handle < 1 || handle > last) {
+			x.add(verdict.RecordConflict, "row %d of table %s has an id that nobody was given: the highest is %d", handle, t.Name, last)
+		}
+		for i := range t.Columns {
+			c := &t.Columns[i]
+			if cell, ok := t.rows[handle][c.ID]; ok && cell == nil && c.NotNull && i != t.PrimaryKey {
+				x.add(verdict.RecordCorrupt, "row %d of table %s has NULL for column %s, which is NOT NULL", handle, t.Name, c.Name)
+			}
 		}
 	}
 }

@@ -41,6 +41,11 @@ const nullDatum = "\x00"
 // rowOf is the value of a row: a one-byte integer, or NULL.
 func rowOf(a int8) string { return "\x80\x00\x01\x00\x00\x00\x02\x01\x00" + string([]byte{byte(a)}) }
 
+// columnsOf is the value of a row with both columns in it.
+func columnsOf(id, a int8) string {
+	return "\x80\x00\x02\x00\x00\x00\x01\x02\x01\x00\x02\x00" + string([]byte{byte(id), byte(a)})
+}
+
 const rowOfNull = "\x80\x00\x00\x00\x01\x00\x02"
 
 // rowsOf returns the records of keys and values that were each committed.
@@ -71,6 +76,13 @@ func TestIndex(t *testing.T) {
 		entryKey(intDatum(-7), intDatum(1)): "0",
 		entryKey(intDatum(-7), intDatum(2)): "0",
 	}
+	counter := metaKey("TID:1", "0000000000000001")
+	hidden := map[string]string{
+		table:     `{"id":1,"name":"t","primary_key":-1,"columns":[{"id":1,"name":"id","type":"bigint"},{"id":2,"name":"a","type":"int"}]}`,
+		rowKey(1): columnsOf(4, 5),
+		rowKey(2): columnsOf(4, 6),
+		counter:   "2",
+	}
 	for _, c := range []struct {
 		name    string
 		base    map[string]string
@@ -94,6 +106,13 @@ func TestIndex(t *testing.T) {
 		{"a table that is not there", plain, "t" + bigEndian(1<<63+9) + "_r" + bigEndian(5), rowOf(1), verdict.IndexOrphan, "table 9"},
 		{"a descriptor that is none", plain, table, "{", verdict.RecordCorrupt, "descriptor"},
 		{"a descriptor of columns that are not there", plain, table, strings.Replace(descriptor("", "public"), `[1]`, `[5]`, 1), verdict.RecordCorrupt, "descriptor"},
+		{"NULL where there is to be none", unique, table, strings.Replace(descriptor(uniqueIndex, "public"), `"int"`, `"int","not_null":true`, 1), verdict.RecordCorrupt, "row 3 of table t has NULL for column a"},
+		{"no NULL", plain, table, strings.Replace(descriptor("", "public"), `"int"`, `"int","not_null":true`, 1), "", ""},
+		{"hidden ids", hidden, "", "", "", ""},
+		{"a hidden id above those that were given", hidden, counter, "1", verdict.RecordConflict, "row 2 of table t has an id that nobody was given: the highest is 1"},
+		{"hidden ids without a counter", hidden, counter, "", verdict.RecordConflict, "row 1 of table t"},
+		{"a hidden id below 1", hidden, rowKey(0), columnsOf(0, 0), verdict.RecordConflict, "row 0 of table t"},
+		{"a counter that is none", hidden, counter, "x", verdict.RecordCorrupt, "counter of row ids"},
 		{"a dropped range that is none", plain, metaKey("GCDeleteRange", "1"), "{", verdict.RecordConflict, "record 1 of a dropped range"},
 	} {
 		pairs := map[string]string{}

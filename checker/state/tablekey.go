@@ -1,10 +1,12 @@
 package state
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"simrun/checker/verdict"
@@ -18,6 +20,8 @@ type storedSchema struct {
 	tables map[int64]*storedTable
 	// leaving is what is in no schema any more and whose keys are to be removed.
 	leaving map[dropped]bool
+	// rowIDs are the highest hidden row ids that were given to clients, by table.
+	rowIDs map[int64]int64
 }
 
 // dropped is a table, or an index of one.
@@ -39,6 +43,7 @@ type storedColumn struct {
 	Name     string
 	Type     string
 	Unsigned bool
+	NotNull  bool `json:"not_null"`
 }
 
 type storedIndex struct {
@@ -58,16 +63,28 @@ func (t *storedTable) index(id int64) *storedIndex {
 	return nil
 }
 
-// tablesMap is the map of the schema that has the descriptors of tables.
-const tablesMap = "DB:1"
+// tablesMap is the map of the schema that has the descriptors of tables, rowIDMap that of
+// their counters of hidden row ids.
+const (
+	tablesMap = "DB:1"
+	rowIDMap  = "TID:1"
+)
 
-// schema reads the descriptors of tables.
+// schema reads the descriptors of tables, and their counters.
 func (x *indexCheck) schema(data map[string]stamped) *storedSchema {
-	s := &storedSchema{tables: map[int64]*storedTable{}, leaving: map[dropped]bool{}}
+	s := &storedSchema{tables: map[int64]*storedTable{}, leaving: map[dropped]bool{}, rowIDs: map[int64]int64{}}
 	for key, p := range data {
 		name, field, ok := splitMetaKey(key)
 		if !ok {
 			continue
+		}
+		if name == rowIDMap {
+			id, err := strconv.ParseInt(field, 16, 64)
+			last, err2 := strconv.ParseInt(string(p.value), 10, 64)
+			if err = cmp.Or(err, err2); err != nil {
+				x.add(verdict.RecordCorrupt, "counter of row ids %s = %s: %v", field, p.value, err)
+			}
+			s.rowIDs[id] = last
 		}
 		if name != tablesMap || !strings.HasPrefix(field, "Table:") {
 			continue

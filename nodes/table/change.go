@@ -1,7 +1,6 @@
 package table
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -131,7 +130,7 @@ func (s *Statement) addEntry(t env.Task, tb *Table, x *Index, row Row, handle in
 			return err
 		}
 		if found && string(there) != string(value) {
-			return &DuplicateError{tb.Name, x.Name, describe(x.values(row))}
+			return &DuplicateError{tb.Name, x.Name, tb.describe(x, x.values(row))}
 		}
 	}
 	s.stage(key, value, !distinct)
@@ -162,11 +161,14 @@ func (s *Statement) removeEntry(t env.Task, tb *Table, x *Index, row Row, handle
 	return nil
 }
 
-// describe lists values for a message.
-func describe(values []Datum) string {
+// describe lists the values of an entry of an index, for a message.
+func (t *Table) describe(x *Index, values []Datum) string {
 	words := make([]string, len(values))
 	for i, v := range values {
-		words[i] = fmt.Sprint(v)
+		words[i] = v.String()
+		if c := &t.Columns[x.Columns[i]]; c.Type == DateTime {
+			words[i] = c.Format(v)
+		}
 	}
 	return strings.Join(words, ", ")
 }

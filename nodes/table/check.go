@@ -45,7 +45,7 @@ func (tx *Tx) checkIndex(t env.Task, tb *Table, x *Index, records []Record) erro
 	for _, r := range records {
 		key, value, _ := tb.entry(x, r.Row, r.Handle)
 		if there, found := stored[string(key)]; !found || there != string(value) {
-			return tb.disagree("row %d of table %s has no entry (%s) in index %s", r.Handle, tb.Name, describe(x.values(r.Row)), x.Name)
+			return tb.disagree("row %d of table %s has no entry (%s) in index %s", r.Handle, tb.Name, tb.describe(x, x.values(r.Row)), x.Name)
 		}
 	}
 	// Entries have different keys, so as many entries as rows are those of the rows,

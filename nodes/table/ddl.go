@@ -144,10 +144,11 @@ func (tx *Tx) backfill(t env.Task, tb *Table, x *Index, j *Job) error {
 		}
 		return nil
 	})
+	var duplicate *DuplicateError
 	switch {
-	case errors.Is(err, ErrDuplicate):
+	case errors.As(err, &duplicate):
 		markDuplicate.Reached()
-		j.Failure = err.Error()
+		j.Failure, j.Duplicate = duplicate.Error(), duplicate
 		return tx.save(j)
 	case err != nil:
 		return err

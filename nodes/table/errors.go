@@ -45,8 +45,9 @@ func (e *disagreement) Is(target error) bool { return target == ErrInconsistent 
 
 // DuplicateError says what exists already. It is ErrDuplicate.
 type DuplicateError struct {
-	Table, Index string
-	Values       string
+	Table  string `json:"table"`
+	Index  string `json:"index"`
+	Values string `json:"values"`
 }
 
 func (e *DuplicateError) Error() string {

@@ -3,6 +3,7 @@ package table
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"simrun/nodes/client"
@@ -40,6 +41,19 @@ type Job struct {
 	Filled bool   `json:"filled,omitempty"` // every row is
 	// Failure is why an index cannot be added. The job then goes back.
 	Failure string `json:"failure,omitempty"`
+	// Duplicate is set where the reason is that values are not unique.
+	Duplicate *DuplicateError `json:"duplicate,omitempty"`
+}
+
+// failed returns why a job that has ended did not do what it was to do, nil if it did.
+func (j *Job) failed() error {
+	switch {
+	case j.Duplicate != nil:
+		return failure("job", j.Duplicate)
+	case j.Failure != "": // perhaps the text of an ErrSchema, which is not to be said twice
+		return failure("job", fmt.Errorf("%w: %s", ErrSchema, strings.TrimPrefix(j.Failure, ErrSchema.Error()+": ")))
+	}
+	return nil
 }
 
 func (j *Job) encode() []byte { return encodeRecord(j) }
@@ -112,6 +126,9 @@ func (db *DB) CreateTable(t env.Task, d Definition) error {
 // client.ErrUndetermined.
 func (db *DB) AddIndex(t env.Task, table string, def IndexDefinition, limit time.Duration) error {
 	return db.enqueue(t, table, limit, func(tb *Table) (*Job, error) {
+		if err := def.checkName(table); err != nil {
+			return nil, err
+		}
 		if _, err := tb.withIndex(def, DeleteOnly); err != nil {
 			return nil, err
 		}
@@ -181,11 +198,8 @@ func (db *DB) wait(t env.Task, id int64, limit time.Duration) error {
 	failed := jobPause // how long to wait after a step that failed
 	for spent := time.Duration(0); spent < limit; {
 		j, err := db.ended(t, id)
-		switch {
-		case err == nil && j != nil && j.Failure != "":
-			return failure("job", fmt.Errorf("%w: %s", ErrSchema, j.Failure))
-		case err == nil && j != nil:
-			return nil
+		if err == nil && j != nil {
+			return j.failed()
 		}
 		for err == nil {
 			var worked bool

@@ -194,7 +194,7 @@ func (tx *Tx) resolve(t env.Task, tb *Table, x *Index, entries []client.Pair, fr
 	for i, r := range records {
 		if !slices.Equal(x.values(r.Row), values[i]) {
 			return nil, tb.disagree("index %s.%s has (%s) for row %d, which has (%s)",
-				tb.Name, x.Name, describe(values[i]), r.Handle, describe(x.values(r.Row)))
+				tb.Name, x.Name, tb.describe(x, values[i]), r.Handle, tb.describe(x, x.values(r.Row)))
 		}
 	}
 	return records, nil

@@ -38,7 +38,9 @@ type Column struct {
 	ID     int64  `json:"id"`
 	Name   string `json:"name"`
 	Type   Type   `json:"type"`
-	Length int    `json:"length,omitempty"` // of a VARCHAR, in bytes
+	Length int    `json:"length,omitempty"` // of a VARCHAR, in characters, or in bytes if it is binary
+	// Binary is set for a VARCHAR that holds bytes and no text: VARBINARY.
+	Binary bool `json:"binary,omitempty"`
 	// Precision is to how many digits of a second a DATETIME is rounded.
 	Precision int  `json:"precision,omitempty"`
 	Unsigned  bool `json:"unsigned,omitempty"`
@@ -88,6 +90,14 @@ type IndexDefinition struct {
 // primaryName is the name of the index of a primary key that is no handle.
 const primaryName = "PRIMARY"
 
+// checkName refuses the name of the primary key for another index.
+func (d *IndexDefinition) checkName(table string) error {
+	if strings.EqualFold(d.Name, primaryName) {
+		return schemaError("table %s: index %s has the name of the primary key", table, d.Name)
+	}
+	return nil
+}
+
 // columnMax bounds the columns of a table: their ids fit the small form of rows.
 const columnMax = 255
 
@@ -122,6 +132,11 @@ func (d *Definition) build(id int64) (*Table, error) {
 			indexes = append([]IndexDefinition{{Name: primaryName, Unique: true, Columns: d.Primary}}, indexes...)
 		}
 	}
+	for _, def := range d.Indexes {
+		if err := def.checkName(d.Name); err != nil {
+			return nil, err
+		}
+	}
 	for _, def := range indexes {
 		next, err := t.withIndex(def, Public)
 		if err != nil {
@@ -142,6 +157,8 @@ func (t *Table) addColumn(c Column) error {
 		return schemaError("column %s.%s: a length of %d for a %s", t.Name, c.Name, c.Length, c.Type)
 	case c.Precision != 0 && c.Type != DateTime, c.Precision < 0 || c.Precision > PrecisionMax:
 		return schemaError("column %s.%s: a %s with %d digits of a second", t.Name, c.Name, c.Type, c.Precision)
+	case c.Binary && c.Type != VarChar:
+		return schemaError("column %s.%s: a binary %s", t.Name, c.Name, c.Type)
 	case c.Unsigned && !c.Type.integer():
 		return schemaError("column %s.%s: an unsigned %s", t.Name, c.Name, c.Type)
 	}

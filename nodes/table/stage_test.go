@@ -103,8 +103,9 @@ func TestDuplicateValues(t *testing.T) {
 		return store.Keys()
 	}
 	err = db.AddIndex(memory.Idle{}, "t", IndexDefinition{Name: "a", Unique: true, Columns: []string{"a"}}, time.Hour)
-	if !errors.Is(err, ErrSchema) || errors.Is(err, client.ErrUndetermined) {
-		t.Errorf("error %v", err)
+	const want = "job: failed without effect: duplicate entry (0) for key t.a"
+	if !errors.Is(err, ErrDuplicate) || errors.Is(err, ErrSchema) || errors.Is(err, client.ErrUndetermined) || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 	if after := len(collected()); after != before+2 { // the job, in the history, and its range
 		t.Errorf("%d keys, and %d afterwards: %q", before, after, store.Keys())

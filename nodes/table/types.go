@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"simrun/nodes/codec"
 )
@@ -18,7 +19,7 @@ const (
 	BigInt   Type = "bigint"
 	Int      Type = "int"
 	Double   Type = "double"
-	VarChar  Type = "varchar" // of Column.Length bytes
+	VarChar  Type = "varchar" // of Column.Length
 	DateTime Type = "datetime"
 )
 
@@ -69,13 +70,26 @@ func (c *Column) Convert(v Datum) (Datum, error) {
 	case Double:
 		return c.double(v)
 	case VarChar:
-		if v.Kind() == codec.KindBytes && len(v.Bytes()) <= c.Length {
+		if v.Kind() == codec.KindBytes && c.lengthOf(v.Bytes()) <= c.Length {
 			return v, nil
 		}
-		return v, valueError("%v is no %s(%d) for column %s", v, c.Type, c.Length, c.Name)
+		name := string(c.Type)
+		if c.Binary {
+			name = "varbinary"
+		}
+		return v, valueError("%v is no %s(%d) for column %s", v, name, c.Length, c.Name)
 	case DateTime:
 	}
 	return c.dateTime(v)
+}
+
+// lengthOf returns the length of a text as the column counts it: a byte that is no UTF-8 is a
+// character.
+func (c *Column) lengthOf(text string) int {
+	if c.Binary {
+		return len(text)
+	}
+	return utf8.RuneCountInString(text)
 }
 
 func (c *Column) dateTime(v Datum) (Datum, error) {
@@ -115,6 +129,13 @@ func (c *Column) integer(v Datum) (Datum, error) {
 		return v, nil
 	case !c.Unsigned && v.Kind() == codec.KindUint && v.Uint() <= uint64(highest):
 		return codec.Int(int64(v.Uint())), nil
+	}
+	switch v.Kind() {
+	case codec.KindFloat:
+		return v, valueError("%v, a DOUBLE as numbers with a point are, is no %s for column %s", v, c.Type, c.Name)
+	case codec.KindBytes:
+		return v, valueError("%v is no %s for column %s", v, c.Type, c.Name)
+	case codec.KindInt, codec.KindUint, codec.KindNull:
 	}
 	return v, valueError("%v is out of range for column %s", v, c.Name)
 }

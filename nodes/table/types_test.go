@@ -82,6 +82,11 @@ func TestConvert(t *testing.T) {
 		{Column{Type: VarChar, Length: 2}, codec.Bytes("ab"), `"ab"`},
 		{Column{Type: VarChar, Length: 2}, codec.Bytes("abc"), "error"},
 		{Column{Type: VarChar, Length: 2}, codec.Int(1), "error"},
+		{Column{Type: VarChar, Length: 2}, codec.Bytes("éß"), `"éß"`},
+		{Column{Type: VarChar, Length: 2}, codec.Bytes("éße"), "error"},
+		{Column{Type: VarChar, Length: 2}, codec.Bytes("\xff\xfe"), `"\xff\xfe"`},
+		{Column{Type: VarChar, Length: 2, Binary: true}, codec.Bytes("éß"), "error"},
+		{Column{Type: VarChar, Length: 4, Binary: true}, codec.Bytes("éß"), `"éß"`},
 		{Column{Type: DateTime}, codec.Bytes("tomorrow"), "error"},
 		{Column{Type: DateTime}, codec.Uint(5), "error"},
 		{Column{Type: BigInt}, codec.Null(), "NULL"},
@@ -97,6 +102,24 @@ func TestConvert(t *testing.T) {
 		}
 		if text != c.want {
 			t.Errorf("%v for %+v: %s, want %s", c.in, c.column, text, c.want)
+		}
+	}
+}
+
+// TestConvertErrors: what is no integer is not called out of range.
+func TestConvertErrors(t *testing.T) {
+	for _, c := range []struct {
+		in   Datum
+		want string
+	}{
+		{codec.Int(1 << 31), "2147483648 is out of range for column n"},
+		{codec.Uint(1 << 63), "9223372036854775808 is out of range for column n"},
+		{codec.Bytes("abc"), `"abc" is no int for column n`},
+		{codec.Float(7), "7, a DOUBLE as numbers with a point are, is no int for column n"},
+	} {
+		column := Column{Name: "n", Type: Int}
+		if _, err := column.Convert(c.in); err == nil || err.Error() != "value does not fit: "+c.want {
+			t.Errorf("%v: %v, want %s", c.in, err, c.want)
 		}
 	}
 }

@@ -24,8 +24,8 @@ type sqlLoad struct {
 	script  *script
 	checks  int
 	clients tableClients
-	// done is how much of the setup has succeeded, doubtful that the next statement
-	// perhaps has too.
+	// done is how much of the setup has succeeded, doubtful that an attempt at the next
+	// statement perhaps has too.
 	done     int
 	doubtful bool
 	runs     map[string]*ProgramCount // by the note that they have
@@ -81,7 +81,8 @@ type watched struct{ *history.TxnRecord }
 
 // Setup implements Workload.
 func (w *sqlLoad) Setup(t env.Task, s *Session) error {
-	return w.withSession(t, s, noteSetup, func(session *sql.Session, _ *watched) error { return w.prepare(t, session) })
+	db := w.clients.database(s)
+	return w.withSession(t, s, noteSetup, func(session *sql.Session, _ *watched) error { return w.prepare(t, session, db) })
 }
 
 // Programs implements Programmed.
@@ -125,20 +126,39 @@ func (w *sqlLoad) withSession(t env.Task, s *Session, note string, fn func(sessi
 	return err
 }
 
-func (w *sqlLoad) prepare(t env.Task, session *sql.Session) error {
+// prepare goes on with the setup. Each of its statements is a transaction of its own, and
+// one that was perhaps done can be run again (rehearseSetup): either that changes nothing,
+// or it fails because of what is there already, and then it was done.
+func (w *sqlLoad) prepare(t env.Task, session *sql.Session, db *table.DB) error {
 	for w.done < len(w.script.setup) {
 		_, err := session.Exec(t, w.script.setup[w.done].Statement)
-		// What perhaps succeeded before and now cannot be done again has succeeded.
-		if w.doubtful && (errors.Is(err, table.ErrDuplicate) || errors.Is(err, table.ErrSchema)) {
-			err = nil
+		if w.doubtful && wasDone(err) {
+			err = endJobs(t, db)
 		}
 		if err != nil {
-			w.doubtful = errors.Is(err, client.ErrUndetermined)
+			// Of a later attempt that has failed nobody learns what became of an earlier one.
+			w.doubtful = w.doubtful || errors.Is(err, client.ErrUndetermined)
 			return err
 		}
 		w.done, w.doubtful = w.done+1, false
 	}
 	return nil
+}
+
+// wasDone says whether a statement of the setup cannot be done because it was.
+func wasDone(err error) bool {
+	exists := errors.Is(err, table.ErrDuplicate) || errors.Is(err, table.ErrSchema)
+	return exists && !errors.Is(err, client.ErrUndetermined)
+}
+
+// endJobs takes the changes of the schema that are under way to their ends: that a table
+// is not there any more does not say that its name is free.
+func endJobs(t env.Task, db *table.DB) error {
+	for {
+		if worked, err := db.Work(t); err != nil || !worked {
+			return err
+		}
+	}
 }
 
 // Step implements Workload.
@@ -149,7 +169,7 @@ func (w *sqlLoad) Step(t env.Task, s *Session, r *stream.Stream) {
 	}
 	g := w.script.draw(r)
 	_ = w.withSession(t, s, g.name, func(session *sql.Session, record *watched) error {
-		s.note = g.set(session, r, int64(s.ID)<<32|int64(s.Steps()))
+		s.note = g.set(session, r, uniqueValue(s.ID, s.Steps()))
 		return g.run(t, session, record)
 	})
 }
@@ -189,18 +209,25 @@ func (w *sqlLoad) touch(t env.Task, session *sql.Session) error {
 		if err != nil {
 			return err
 		}
-		if _, err := session.Exec(t, statements[0]); err != nil {
+		if _, err := session.Exec(t, statements[0]); err != nil && !w.gone(name, err) {
 			return err
 		}
 	}
 	return nil
 }
 
+// gone says whether an error is that a table is not there, or is another one of that name,
+// as it may be if programs drop it. There is nothing to wait for then.
+func (w *sqlLoad) gone(name string, err error) bool {
+	return errors.Is(err, table.ErrSchema) && w.script.comesAndGoes(name)
+}
+
 // Audit implements Workload.
 func (w *sqlLoad) Audit(t env.Task, s *Session) error { return audited(w.check(t, s)) }
 
 // check looks in one transaction whether rows and indexes agree, and whether
-// the sums and subsets of the script hold.
+// the sums and subsets of the script hold. It passes over tables that were dropped, and
+// over the sums and subsets that are about one.
 func (w *sqlLoad) check(t env.Task, s *Session) error {
 	return w.withSession(t, s, noteCheck, func(session *sql.Session, record *watched) error { return w.compare(t, session, record) })
 }
@@ -218,7 +245,7 @@ func (w *sqlLoad) compare(t env.Task, session *sql.Session, record *watched) err
 	}
 	names, _ := w.script.tables()
 	for _, name := range names {
-		if err := run(fmt.Sprintf("ADMIN CHECK TABLE `%s`", name)); err != nil {
+		if err := run(fmt.Sprintf("ADMIN CHECK TABLE `%s`", name)); err != nil && !w.gone(name, err) {
 			if errors.Is(err, table.ErrInconsistent) {
 				record.Problem = err.Error()
 			}
@@ -237,17 +264,15 @@ func (w *sqlLoad) compare(t env.Task, session *sql.Session, record *watched) err
 
 func (w *sqlLoad) checkSums(t env.Task, session *sql.Session, record *watched) error {
 	for _, sum := range w.script.sums {
-		total := new(big.Int)
-		for _, q := range sum.queries {
-			values, err := column(t, session, q)
-			if err != nil {
-				return err
-			}
-			for _, v := range values {
-				total.Add(total, integer(v))
-			}
+		lists, err := w.columns(t, session, sum.queries...)
+		if err != nil {
+			return err
 		}
-		if total.Cmp(big.NewInt(sum.total)) != 0 {
+		total := new(big.Int)
+		for _, v := range slices.Concat(lists...) {
+			total.Add(total, integer(v))
+		}
+		if lists != nil && total.Cmp(big.NewInt(sum.total)) != 0 {
 			record.fault("the values of %q add up to %d, not %d", texts(sum.queries), total, sum.total)
 		}
 	}
@@ -256,25 +281,40 @@ func (w *sqlLoad) checkSums(t env.Task, session *sql.Session, record *watched) e
 
 func (w *sqlLoad) checkSubsets(t env.Task, session *sql.Session, record *watched) error {
 	for _, pair := range w.script.subsets {
-		parts, err := column(t, session, pair[0])
+		lists, err := w.columns(t, session, pair[0], pair[1])
 		if err != nil {
 			return err
 		}
-		all, err := column(t, session, pair[1])
-		if err != nil {
-			return err
+		if lists == nil {
+			continue
 		}
-		there := make(map[table.Datum]bool, len(all))
-		for _, v := range all {
+		there := make(map[table.Datum]bool, len(lists[1]))
+		for _, v := range lists[1] {
 			there[unsigned(v)] = true
 		}
-		for _, v := range parts {
+		for _, v := range lists[0] {
 			if !there[unsigned(v)] {
 				record.fault("%q returns %v, which %q does not", pair[0].Text, v, pair[1].Text)
 			}
 		}
 	}
 	return nil
+}
+
+// columns returns the values of the first columns of queries, nil if the table of one is
+// gone.
+func (w *sqlLoad) columns(t env.Task, session *sql.Session, queries ...*sql.Statement) (lists [][]table.Datum, err error) {
+	for _, q := range queries {
+		values, err := column(t, session, q)
+		switch {
+		case err != nil && w.gone(q.Table(), err):
+			return nil, nil
+		case err != nil:
+			return nil, err
+		}
+		lists = append(lists, values)
+	}
+	return lists, nil
 }
 
 // integer returns the value of a column that the rehearsal has found to be one of integers.

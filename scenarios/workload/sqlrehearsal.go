@@ -3,6 +3,8 @@ package workload
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 
 	"simrun/nodes/client"
@@ -20,15 +22,11 @@ func (s *script) rehearse() error {
 	if err := s.checkVariables(); err != nil {
 		return err
 	}
-	session := sql.NewSession(table.New(memory.New(), table.Config{}))
+	store := memory.New()
+	session := sql.NewSession(table.New(store, table.Config{}))
 	defer func() { session.Close(memory.Idle{}) }()
-	for _, st := range s.setup {
-		if _, err := session.Exec(memory.Idle{}, st.Statement); err != nil {
-			return s.mistake(st.Statement, "the setup fails: ", err)
-		}
-	}
-	if session.Open() {
-		return s.mistake(s.setup[len(s.setup)-1].Statement, "the setup ", errLeftOpen)
+	if err := s.rehearseSetup(session, store); err != nil {
+		return err
 	}
 	for i := range s.programs {
 		if err := s.rehearseProgram(session, &s.programs[i]); err != nil {
@@ -37,6 +35,45 @@ func (s *script) rehearse() error {
 	}
 	session.Clear()
 	return s.rehearseInvariants(session)
+}
+
+// What is wrong with statements of the setup, which is run by one client before all others,
+// and goes on at the statement that failed. So it needs no transactions, and each statement
+// has to bear being run again by a client that has not learnt whether it was done.
+var (
+	errBegins = errors.New("begins a transaction: leave BEGIN and COMMIT out, nobody else is there yet")
+	errTwice  = errors.New("runs a statement again if it is not known whether it was done, and this one would be done twice: " +
+		"insert rows into tables with a primary key, and have UPDATE and DELETE change nothing the second time")
+)
+
+// rehearseSetup runs each statement of the setup, and once more, as in a run one is whose
+// outcome is unknown: either it fails because of what is there, or it changes nothing.
+// The setup has no variables and nobody beside it, so what is true here is in a run.
+func (s *script) rehearseSetup(session *sql.Session, store *memory.Store) error {
+	for _, st := range s.setup {
+		if _, err := session.Exec(memory.Idle{}, st.Statement); err != nil {
+			return s.mistake(st.Statement, "the setup fails: ", err)
+		}
+		if session.Open() {
+			return s.mistake(st.Statement, "the setup ", errBegins)
+		}
+		before := contents(store)
+		_, err := session.Exec(memory.Idle{}, st.Statement)
+		if !wasDone(err) && (err != nil || !maps.Equal(contents(store), before)) {
+			return s.mistake(st.Statement, "the setup ", errTwice)
+		}
+	}
+	return nil
+}
+
+// contents are the keys of a store that have values, and these.
+func contents(store *memory.Store) map[string]string {
+	values := map[string]string{}
+	for _, key := range store.Keys() {
+		value, _, _ := store.GetAt(memory.Idle{}, math.MaxUint64, []byte(key)) // it never fails
+		values[key] = string(value)
+	}
+	return values
 }
 
 // rehearseInvariants runs the queries of sums and subsets, and looks whether there is
@@ -99,14 +136,22 @@ var errLeftOpen = errors.New("leaves a transaction open: end it by COMMIT or ROL
 
 func (s *script) rehearseProgram(session *sql.Session, g *program) error {
 	session.Clear()
+	var varying []string
 	for _, p := range g.params {
-		session.Set(p.name, codec.Int(p.low))
+		v := p.low
+		if p.unique {
+			v = uniqueValue(1, 0)
+		} else {
+			varying = append(varying, p.name)
+		}
+		session.Set(p.name, codec.Int(v))
 	}
 	for _, st := range g.steps {
 		_, err := session.Exec(memory.Idle{}, st.Statement)
-		switch {
-		case errors.Is(err, sql.ErrOutOfRange):
-		case errors.Is(err, table.ErrSchema), errors.Is(err, sql.ErrTransaction), errors.Is(err, sql.ErrExpression):
+		if !hopeless(err) {
+			err = session.Misfit(memory.Idle{}, st.Statement, varying)
+		}
+		if hopeless(err) || errors.Is(err, table.ErrValue) || errors.Is(err, sql.ErrOutOfRange) {
 			return s.mistake(st.Statement, "program "+g.name+": ", err)
 		}
 	}
@@ -114,6 +159,12 @@ func (s *script) rehearseProgram(session *sql.Session, g *program) error {
 		return s.mistake(g.steps[len(g.steps)-1].Statement, "program "+g.name+" ", errLeftOpen)
 	}
 	return nil
+}
+
+// hopeless says whether a statement has failed for what other rows and values cannot mend.
+func hopeless(err error) bool {
+	expression := errors.Is(err, sql.ErrExpression) && !errors.Is(err, sql.ErrOutOfRange)
+	return expression || errors.Is(err, table.ErrSchema) || errors.Is(err, sql.ErrTransaction)
 }
 
 // invariants are the queries of sums and subsets.

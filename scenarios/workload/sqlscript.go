@@ -350,6 +350,13 @@ func (s *script) tables() (names, columns []string) {
 	return names, columns
 }
 
+// comesAndGoes says whether a program drops the table: then it may be missing at any time,
+// or be another one.
+func (s *script) comesAndGoes(table string) bool {
+	drops := func(st step) bool { return st.Drops() == table }
+	return slices.ContainsFunc(s.programs, func(g program) bool { return slices.ContainsFunc(g.steps, drops) })
+}
+
 // draw returns one of the programs.
 func (s *script) draw(r *stream.Stream) *program {
 	all := 0
@@ -365,6 +372,9 @@ func (s *script) draw(r *stream.Stream) *program {
 	invariant.Fail("workload: of programs of weight %d none is drawn", all)
 	return nil
 }
+
+// uniqueValue is the value of unique variables in a step of a client; those are counted from 1.
+func uniqueValue(client, step int) int64 { return int64(client)<<32 | int64(step) }
 
 // set gives the variables of a program their values. It returns the program's name
 // and these.

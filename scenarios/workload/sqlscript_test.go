@@ -23,7 +23,7 @@ INSERT INTO t VALUES (1, 5), (2, 6);
 
 -- program change, weight 3, a in -1..2, u unique
 BEGIN;
-UPDATE t SET n = @u
+UPDATE t SET n = @a
   WHERE id = @a; -- rows 1
 COMMIT;
 -- program read
@@ -157,13 +157,21 @@ func TestRehearsal(t *testing.T) {
 		{"SELECT * FROM t;", "SELECT * FROM tt;", "line 14: program read: not in the schema: there is no table tt"},
 		{"SELECT n FROM t;", "SELECT m FROM t;", "line 17: not in the schema"},
 		{"SELECT id FROM t;", "SELECT id FROM s;", "line 20: not in the schema"},
-		{"n = @u", "n = @v", "line 10: @v has no value: name it in the heading of the program"},
+		{"n = @a", "n = @v", "line 10: @v has no value: name it in the heading of the program"},
 		{"SELECT * FROM t;", `SELECT * FROM t WHERE "it's" = "so" AND id = @v AND "it's" = "so";`, "line 14: @v has no value"},
 		{"SELECT * FROM t;", "UPDATE t SET n = n + @v;", "line 14: @v has no value"},
 		{"SELECT * FROM t;", "INSERT INTO t VALUES (3, -@v);", "line 14: @v has no value"},
 		{"SELECT * FROM t;", "DELETE FROM t WHERE id = 77 AND nosuch = 1;", `line 14: program read: not in the schema: table t has no column "nosuch"`},
 		{"SELECT * FROM t;", "UPDATE t SET nosuch = 1 WHERE id = 77;", `line 14: program read: not in the schema: table t has no column "nosuch"`},
 		{"SELECT * FROM t;", "DELETE FROM t WHERE id = 77 AND n = 'x';", `line 14: program read: expression has no value: column n and "x" cannot be compared`},
+		{"SELECT * FROM t;", "INSERT INTO t VALUES (3, 'abc');", `line 14: program read: expression has no value: column n, which is int, cannot be set to "abc"`},
+		{"SELECT * FROM t;", "UPDATE t SET n = n * 1.5 WHERE id = 77;", "line 14: program read: expression has no value: column n, which is int, cannot be set to an expression: a number with a point is a DOUBLE"},
+		{"SELECT * FROM t;", "INSERT INTO t (n) VALUES (3);", "line 14: program read: value does not fit: column id cannot be NULL"},
+		{"SELECT * FROM t;", "INSERT INTO t VALUES (1, 9999999999);", "line 14: program read: value does not fit: 9999999999 is out of range for column n"},
+		{"SELECT * FROM t;", "UPDATE t SET n = 2147483647 + 1 WHERE id = 77;", "line 14: program read: value does not fit: 2147483648 is out of range for column n"},
+		{"SELECT * FROM t;", "UPDATE t SET n = 9223372036854775807 + 1;", "line 14: program read: expression has no value: 9223372036854775807 + 1 is out of range"},
+		{"SELECT * FROM t;", "INSERT INTO t VALUES (3, 4);\n-- program long, a in 1..2\nINSERT INTO u VALUES ('long', @a, NULL); -- FROM u;", `line 16: program long: value does not fit: "long" is no varchar(3) for column s`},
+		{"SELECT * FROM t;", "SELECT n FROM t;\n-- program add, o unique, a in 1..2\nBEGIN;\nINSERT INTO t VALUES (@o, @a);\nCOMMIT;", "line 17: program add: value does not fit: 4294967296 is out of range for column id"},
 		{"SELECT n FROM t;", "SELECT s FROM u;", "line 17: column s is varchar, and a sum is of integers"},
 		{"SELECT n FROM t;", "SELECT f FROM u;", "line 17: column f is double, and a sum is of integers"},
 		{"SELECT n FROM t;", "SELECT n FROM t;\nSELECT d FROM u;", "line 18: column d is datetime, and a sum is of integers"},
@@ -173,7 +181,13 @@ func TestRehearsal(t *testing.T) {
 		{"COMMIT;", "", "line 10: program change leaves a transaction open"},
 		{"BEGIN;", "", "line 12: program change: transaction: none is under way"},
 		{"(2, 6);", "(1, 6);", "line 6: the setup fails: duplicate entry"},
-		{"(2, 6);", "(2, 6); BEGIN;", "line 6: the setup leaves a transaction open"},
+		{"(2, 6);", "(2, 6); BEGIN; COMMIT;", "line 6: the setup begins a transaction: leave BEGIN and COMMIT out"},
+		{"(2, 6);", "(2, 5);\nCREATE UNIQUE INDEX m ON t (n);", "line 7: the setup fails: duplicate entry (5) for key t.m"},
+		{"(2, 6);", "(2, 6); COMMIT;", "line 6: the setup fails: transaction: none is under way"},
+		{"(2, 6);", "(2, 6);\nUPDATE t SET n = n + 1;", "line 7: the setup runs a statement again if it is not known whether it was done"},
+		{"(2, 6);", "(2, 6);\nUPDATE t SET n = n * 50000;", "line 7: the setup runs a statement again"},
+		{"(2, 6);", "(2, 6);\nDELETE FROM t LIMIT 1;", "line 7: the setup runs a statement again"},
+		{"(2, 6);", "(2, 6);\nCREATE TABLE u (a INT, b INT UNIQUE);\nINSERT INTO u VALUES (1, NULL), (1, NULL);", "line 8: the setup runs a statement again"},
 		{"-- program read", "-- progam read", "line 13: -- progam is no heading: write -- program"},
 		{"-- sum 11", "-- sums 11", "line 16: -- sums is no heading"},
 		{"-- rows 1", "-- row 1", "line 11: -- row 1: write -- rows and a number"},
@@ -190,7 +204,13 @@ func TestRehearsal(t *testing.T) {
 		{"COMMIT;", "COMMIT; -- and that is all"},
 		{"SELECT * FROM t;", "-- some of it\nUPDATE t SET n = n - 9223372036854775807 - 100;"},
 		{"SELECT * FROM t;", "INSERT INTO t VALUES (1, 9);"},
+		{"(2, 6);", "(2, 6); CREATE TABLE u (a INT, b INT UNIQUE); INSERT INTO u VALUES (1, NULL), (1, 2); SELECT * FROM u FOR UPDATE;"},
+		{"(2, 6);", "(2, 5); UPDATE t SET n = 6 WHERE id = 2; DELETE FROM t WHERE id = 3; CREATE UNIQUE INDEX m ON t (n); DROP INDEX m ON t; ADMIN CHECK TABLE t;"},
+		{"(2, 6);", "(2, 6); DROP TABLE t; CREATE TABLE IF NOT EXISTS t (n INT, id INT); CREATE TABLE IF NOT EXISTS t (n INT);"},
 		{"SELECT n FROM t;", "SELECT COUNT(*) FROM t;"},
+		{"SELECT * FROM t;", "SELECT n FROM t;\n-- program add, o unique, a in -5000000000..2\nINSERT INTO t VALUES (@o - 9999999999, @a);"},
+		{"SELECT * FROM t;", "UPDATE t SET n = NULL, id = (n = 1.5) + 1;"},
+		{"(2, 6);", "(2, 5);\n-- program unique\nCREATE UNIQUE INDEX m ON t (n);"},
 		{"SELECT * FROM t;", `SELECT * FROM t WHERE "@x" = "@x";`},
 		{"SELECT * FROM t;", `SELECT * FROM t WHERE 'it''s @x' = "an \"@y\"" OR 'it\'s @x' = "z";`},
 		{"SELECT * FROM t;", "SELECT * FROM t /* and not @x */ WHERE id = 1;"},

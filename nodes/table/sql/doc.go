@@ -21,13 +21,16 @@
 //	BEGIN [PESSIMISTIC | OPTIMISTIC]    START TRANSACTION    COMMIT    ROLLBACK
 //	ADMIN CHECK TABLE t
 //
-// Types are those of package table, DATETIME(n) with n digits of a second, none without n,
-// to which what is stored is rounded, as in MySQL. Expressions have columns, constants,
+// Types are those of package table: VARCHAR(n) has n characters, VARBINARY(n), or VARCHAR(n)
+// CHARACTER SET binary, n bytes, and DATETIME(n) n digits of a second, none without n, to
+// which what is stored is rounded, as in MySQL. Expressions have columns, constants,
 // variables (@name), + - * over numbers, = <> < <= > >= and <=>, AND, OR, NOT,
 // IS [NOT] NULL, [NOT] BETWEEN and [NOT] IN over a list. NULL is neither true nor
 // false, as ever. Nothing is converted silently: a text compared with a number is
 // an error, not zero, except that a constant or a variable that is a text beside a
-// DATETIME is one; DATETIME goes with nothing else. Names are resolved, and operands
+// DATETIME is one; DATETIME goes with nothing else. No column is set to what is of another
+// kind: texts, numbers and DATETIME are three, and an integer is set to no floating point
+// number either. Names are resolved, and operands
 // looked at, before anything is read, whether a row would come upon them or not. An
 // UPDATE sees the old values of all columns, as in TiDB; of a column that is set twice the
 // last value counts. A result out of range is an error. An integer of more than 64 bits is

@@ -207,23 +207,33 @@ func fixed(s *scope, e expr) (v table.Datum, ok bool, err error) {
 }
 
 func hasColumn(e expr) bool {
-	switch e := e.(type) {
-	case columnRef:
+	return contains(e, func(e expr) bool { _, is := e.(columnRef); return is })
+}
+
+func hasVariable(e expr) bool {
+	return contains(e, func(e expr) bool { _, is := e.(variable); return is })
+}
+
+// contains says whether an expression is what is asked for, or a part of it is.
+func contains(e expr, is func(e expr) bool) bool {
+	if is(e) {
 		return true
+	}
+	switch e := e.(type) {
 	case calculated:
-		return hasColumn(e.a) || hasColumn(e.b)
+		return contains(e.a, is) || contains(e.b, is)
 	case opposite:
-		return hasColumn(e.a)
+		return contains(e.a, is)
 	case compared:
-		return hasColumn(e.a) || hasColumn(e.b)
+		return contains(e.a, is) || contains(e.b, is)
 	case conjunction:
-		return hasColumn(e.a) || hasColumn(e.b)
+		return contains(e.a, is) || contains(e.b, is)
 	case disjunction:
-		return hasColumn(e.a) || hasColumn(e.b)
+		return contains(e.a, is) || contains(e.b, is)
 	case negation:
-		return hasColumn(e.a)
+		return contains(e.a, is)
 	case isNull:
-		return hasColumn(e.a)
+		return contains(e.a, is)
 	}
 	return false
 }

@@ -285,6 +285,10 @@ func (tr *translator) alterTable(n *ast.AlterTableStmt) runner {
 	switch {
 	case spec.Tp == ast.AlterTableAddConstraint && spec.Constraint != nil:
 		if def, primary := tr.constraint(spec.Constraint); !primary {
+			// What other names the table has is not known here.
+			if def.Name == "" && len(def.Columns) > 0 {
+				def.Name = def.Columns[0]
+			}
 			return createIndex{name, def}
 		}
 	case spec.Tp == ast.AlterTableDropIndex:

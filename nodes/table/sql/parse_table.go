@@ -2,6 +2,7 @@ package sql
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -30,7 +31,28 @@ func (tr *translator) createTable(n *ast.CreateTableStmt) runner {
 		}
 	}
 	tr.notNull(n.Cols, d.Primary)
+	nameKeys(d.Indexes)
 	return createTable{d, n.IfNotExists}
+}
+
+// nameKeys gives keys without names theirs, as TiDB does: that of the first column, or with
+// _2, _3 and so on behind it, whichever nobody has. Names that were written come first, and
+// PRIMARY is the name of the primary key.
+func nameKeys(keys []table.IndexDefinition) {
+	taken := func(name string) bool {
+		is := func(k table.IndexDefinition) bool { return strings.EqualFold(k.Name, name) }
+		return strings.EqualFold(name, mysql.PrimaryKeyName) || slices.ContainsFunc(keys, is)
+	}
+	for i := range keys {
+		if keys[i].Name != "" || len(keys[i].Columns) == 0 {
+			continue
+		}
+		name := keys[i].Columns[0]
+		for n := 2; taken(name); n++ {
+			name = keys[i].Columns[0] + "_" + strconv.Itoa(n)
+		}
+		keys[i].Name = name
+	}
 }
 
 // column adds a column, and the key that its options may make of it.
@@ -41,6 +63,7 @@ func (tr *translator) column(d *table.Definition, n *ast.ColumnDef) {
 		c.Precision = max(n.Tp.GetDecimal(), 0) // none is 0
 		tr.not(c.Precision > table.PrecisionMax, "DATETIME with more than 6 digits of a second")
 	}
+	c.Binary = c.Type == table.VarChar && n.Tp.GetCharset() == charset.CharsetBin
 	c.Unsigned = mysql.HasUnsignedFlag(n.Tp.GetFlag())
 	tr.not(mysql.HasZerofillFlag(n.Tp.GetFlag()), "ZEROFILL")
 	for _, o := range n.Options {
@@ -57,7 +80,7 @@ func (tr *translator) column(d *table.Definition, n *ast.ColumnDef) {
 			d.Primary = []string{c.Name}
 		case ast.ColumnOptionUniqKey:
 			tr.not(o.StrValue != "", "UNIQUE GLOBAL")
-			d.Indexes = append(d.Indexes, table.IndexDefinition{Name: c.Name, Unique: true, Columns: []string{c.Name}})
+			d.Indexes = append(d.Indexes, table.IndexDefinition{Unique: true, Columns: []string{c.Name}})
 		default:
 			tr.fail(o.Expr, "column %s: an option other than NULL, NOT NULL, PRIMARY KEY and UNIQUE is not offered", c.Name)
 		}
@@ -97,7 +120,7 @@ func (tr *translator) columnType(n *ast.ColumnDef) (table.Type, int) {
 		if length := n.Tp.GetFlen(); length > 0 && length <= varCharMax {
 			return table.VarChar, length
 		}
-		tr.fail(nil, "column %s: a VARCHAR has 1 to %d bytes", n.Name.Name.O, varCharMax)
+		tr.fail(nil, "column %s: a VARCHAR has a length of 1 to %d", n.Name.Name.O, varCharMax)
 	case mysql.TypeDatetime:
 		return table.DateTime, 0
 	default:
@@ -106,8 +129,7 @@ func (tr *translator) columnType(n *ast.ColumnDef) (table.Type, int) {
 	return "", 0
 }
 
-// constraint returns a key of a table. A key without a name has that of its
-// first column.
+// constraint returns a key of a table.
 func (tr *translator) constraint(n *ast.Constraint) (def table.IndexDefinition, primary bool) {
 	tr.not(n.IfNotExists, "an index IF NOT EXISTS")
 	tr.indexOption(n.Option)
@@ -120,9 +142,6 @@ func (tr *translator) constraint(n *ast.Constraint) (def table.IndexDefinition, 
 		def.Unique = true
 	default:
 		tr.fail(nil, "a constraint other than PRIMARY KEY, UNIQUE and INDEX is not offered")
-	}
-	if def.Name == "" && len(def.Columns) > 0 {
-		def.Name = def.Columns[0]
 	}
 	return def, false
 }

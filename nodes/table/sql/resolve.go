@@ -65,14 +65,18 @@ func (s *scope) classOfColumn(e columnRef) (class, error) {
 	if err != nil {
 		return nullClass, err
 	}
-	switch s.tb.Columns[p].Type {
+	return classOfType(s.tb.Columns[p].Type), nil
+}
+
+func classOfType(t table.Type) class {
+	switch t {
 	case table.DateTime:
-		return timeClass, nil
+		return timeClass
 	case table.VarChar:
-		return textClass, nil
+		return textClass
 	case table.BigInt, table.Int, table.Double:
 	}
-	return numberClass, nil
+	return numberClass
 }
 
 // numbers makes sure that an operator has numbers to work on.
@@ -144,19 +148,44 @@ func (s *scope) isTime(e expr) error {
 	return nil
 }
 
-// assignable makes sure that a column can be set to an expression: between DATETIME and
-// everything else nothing is converted. What else does not fit is a matter of values.
+// assignable makes sure that a column can be set to an expression: nothing is converted
+// between numbers, texts and DATETIME, nor a floating point number to an integer. What else
+// does not fit is a matter of values.
 func (s *scope) assignable(c *table.Column, e expr) error {
 	got, err := s.classOf(e)
+	whole := c.Type == table.BigInt || c.Type == table.Int
 	switch {
 	case err != nil:
 		return err
-	case got == nullClass, (got == timeClass) == (c.Type == table.DateTime):
+	case got == nullClass:
 		return nil
-	case c.Type == table.DateTime && fixedText(e):
+	case got != timeClass && c.Type == table.DateTime && fixedText(e):
 		return s.isTime(e)
+	case got == numberClass && whole && s.floating(e):
+		return exprError("column %s, which is %s, cannot be set to %s: a number with a point is a DOUBLE", c.Name, c.Type, spelled(e))
+	case got == classOfType(c.Type):
+		return nil
 	}
 	return exprError("column %s, which is %s, cannot be set to %s", c.Name, c.Type, spelled(e))
+}
+
+// floating says whether an expression, of numbers, is a floating point number if it is not
+// NULL.
+func (s *scope) floating(e expr) bool {
+	switch e := e.(type) {
+	case constant:
+		return e.Kind() == codec.KindFloat
+	case variable:
+		return s.variables[e.name].Kind() == codec.KindFloat
+	case columnRef:
+		p, err := s.place(e)
+		return err == nil && s.tb.Columns[p].Type == table.Double
+	case calculated:
+		return s.floating(e.a) || s.floating(e.b)
+	case opposite:
+		return s.floating(e.a)
+	}
+	return false // a condition
 }
 
 // spelled is an expression in a message.

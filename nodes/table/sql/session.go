@@ -160,17 +160,30 @@ func (c createTable) exec(t env.Task, s *Session) (*Result, error) {
 	if err := s.outside(); err != nil {
 		return nil, err
 	}
-	if c.ifNotExists {
-		tx, err := s.db.BeginIn(t, kv.Optimistic)
-		if err != nil {
-			return nil, err
-		}
-		_, missing := tx.Table(c.definition.Name)
-		if err := tx.Commit(t); err != nil || missing == nil {
-			return &Result{}, err
+	if !c.ifNotExists {
+		return &Result{}, s.db.CreateTable(t, c.definition)
+	}
+	if exists, err := s.exists(t, c.definition.Name); err != nil || exists {
+		return &Result{}, err
+	}
+	err := s.db.CreateTable(t, c.definition)
+	if errors.Is(err, table.ErrSchema) || errors.Is(err, client.ErrWriteConflict) {
+		// Somebody else has perhaps created it since.
+		if exists, failed := s.exists(t, c.definition.Name); failed == nil && exists {
+			return &Result{}, nil
 		}
 	}
-	return &Result{}, s.db.CreateTable(t, c.definition)
+	return &Result{}, err
+}
+
+// exists says whether there is a table of that name.
+func (s *Session) exists(t env.Task, name string) (bool, error) {
+	tx, err := s.db.BeginIn(t, kv.Optimistic)
+	if err != nil {
+		return false, err
+	}
+	_, missing := tx.Table(name)
+	return missing == nil, tx.Commit(t)
 }
 
 func (d dropTable) exec(t env.Task, s *Session) (*Result, error) {

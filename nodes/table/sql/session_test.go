@@ -5,7 +5,9 @@ import (
 	"testing"
 
 	"simrun/nodes/client"
+	"simrun/nodes/env"
 	"simrun/nodes/table"
+	"simrun/nodes/table/kv"
 	"simrun/nodes/table/memory"
 )
 
@@ -57,5 +59,43 @@ func TestDeadlockEndsTheTransaction(t *testing.T) {
 	must(err)
 	if text := r.Text(); text[0][0] != "101" || text[1][0] != "2" {
 		t.Errorf("the rows are %v", text)
+	}
+}
+
+// interrupted is a store in which something happens at the beginning of a transaction.
+type interrupted struct {
+	kv.Store
+	in     int // how many transactions are begun before
+	happen func()
+}
+
+// Begin implements kv.Store.
+func (i *interrupted) Begin(t env.Task, mode kv.Mode) (kv.Txn, error) {
+	x, err := i.Store.Begin(t, mode)
+	if i.in--; i.in == -1 {
+		i.happen()
+	}
+	return x, err
+}
+
+// Goal: of two who create a table if it is not there, the one who comes too late succeeds as
+// well: behind the look at the schema, and inside the transaction that changes it.
+func TestTwoCreateATable(t *testing.T) {
+	create, err := Parse("CREATE TABLE IF NOT EXISTS t (id INT PRIMARY KEY); CREATE TABLE t (id INT PRIMARY KEY)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for in, st := range []*Statement{create[0], create[0], create[1]} {
+		store := memory.New()
+		other := NewSession(table.New(store, table.Config{}))
+		meanwhile := func() {
+			if _, err := other.Exec(memory.Idle{}, create[1]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := NewSession(table.New(&interrupted{store, in % 2, meanwhile}, table.Config{}))
+		if _, err := s.Exec(memory.Idle{}, st); (err == nil) != (st == create[0]) {
+			t.Errorf("%s, created by somebody else at transaction %d: %v", st.Text, in%2, err)
+		}
 	}
 }

@@ -143,22 +143,23 @@ func TestWhatStatementsTell(t *testing.T) {
 		text             string
 		variables        string
 		ofRows, contends bool
+		table, drops     string
 	}{
-		{"SELECT a FROM t WHERE a = @x AND b IN (@y, '@z', \"@z\") OR NOT (c BETWEEN @v AND -@w) LIMIT 1", "x y v w", true, false},
-		{"SELECT a FROM t WHERE '@a' IS NULL FOR UPDATE", "", true, false},
-		{"SELECT a FROM t FOR UPDATE NOWAIT /* @a */", "", true, true},
-		{"SELECT a FROM t FOR UPDATE WAIT 0", "", true, true},
-		{"SELECT a FROM t FOR UPDATE WAIT 7", "", true, true},
-		{"INSERT INTO t VALUES (@x, 1 + @Y), (3, @x)", "x Y x", true, true},
-		{"UPDATE t SET a = @x WHERE b IS NULL", "x", true, true},
-		{"DELETE FROM t WHERE a <=> @x", "x", true, false},
-		{"BEGIN", "", false, false},
-		{"COMMIT", "", false, false},
-		{"ROLLBACK", "", false, false},
-		{"CREATE TABLE t (a INT PRIMARY KEY)", "", false, false},
-		{"CREATE UNIQUE INDEX a ON t (a)", "", false, false},
-		{"DROP TABLE t", "", false, false},
-		{"ADMIN CHECK TABLE t", "", false, false},
+		{"SELECT a FROM t WHERE a = @x AND b IN (@y, '@z', \"@z\") OR NOT (c BETWEEN @v AND -@w) LIMIT 1", "x y v w", true, false, "t", ""},
+		{"SELECT a FROM t WHERE '@a' IS NULL FOR UPDATE", "", true, false, "t", ""},
+		{"SELECT a FROM t FOR UPDATE NOWAIT /* @a */", "", true, true, "t", ""},
+		{"SELECT a FROM t FOR UPDATE WAIT 0", "", true, true, "t", ""},
+		{"SELECT a FROM t FOR UPDATE WAIT 7", "", true, true, "t", ""},
+		{"INSERT INTO t VALUES (@x, 1 + @Y), (3, @x)", "x Y x", true, true, "t", ""},
+		{"UPDATE t SET a = @x WHERE b IS NULL", "x", true, true, "t", ""},
+		{"DELETE FROM t WHERE a <=> @x", "x", true, false, "t", ""},
+		{"BEGIN", "", false, false, "", ""},
+		{"COMMIT", "", false, false, "", ""},
+		{"ROLLBACK", "", false, false, "", ""},
+		{"CREATE TABLE t (a INT PRIMARY KEY)", "", false, false, "", ""},
+		{"CREATE UNIQUE INDEX a ON t (a)", "", false, false, "", ""},
+		{"DROP TABLE t", "", false, false, "", "t"},
+		{"ADMIN CHECK TABLE t", "", false, false, "", ""},
 	} {
 		statements, err := Parse("COMMIT; " + c.text + "; SELECT a FROM t WHERE a = @other")
 		if err != nil {
@@ -167,6 +168,9 @@ func TestWhatStatementsTell(t *testing.T) {
 		st := statements[1]
 		if got := strings.Join(st.Variables, " "); got != c.variables || st.OfRows() != c.ofRows || st.Contends() != c.contends {
 			t.Errorf("%s: variables %q, of rows %v, contends %v", c.text, got, st.OfRows(), st.Contends())
+		}
+		if st.Table() != c.table || st.Drops() != c.drops {
+			t.Errorf("%s: table %q, drops %q", c.text, st.Table(), st.Drops())
 		}
 	}
 }

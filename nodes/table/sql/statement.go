@@ -52,6 +52,27 @@ func (s *Statement) Creates() *table.Definition {
 	return nil
 }
 
+// Drops returns the table that the statement drops, "" if it drops none.
+func (s *Statement) Drops() string {
+	d, _ := s.run.(dropTable)
+	return d.table
+}
+
+// Table returns the table whose rows a statement returns or changes (OfRows).
+func (s *Statement) Table() string {
+	switch run := s.run.(type) {
+	case query:
+		return run.table
+	case insert:
+		return run.table
+	case update:
+		return run.table
+	case remove:
+		return run.table
+	}
+	return ""
+}
+
 // runner is what a statement does.
 type runner interface {
 	exec(t env.Task, s *Session) (*Result, error)
