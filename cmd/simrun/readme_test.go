@@ -39,6 +39,25 @@ func TestReadmeShowsTheVerdict(t *testing.T) {
 	t.Errorf("README shows (rewrite with go test ./cmd/simrun -run Readme -args -rewrite)\n%s\nand the command prints\n%s", shown, printed)
 }
 
+// The picture in README shows the run of the verdict above it. Rewriting the verdict
+// does not make it so: the comment that names the picture's trace is written by make
+// picture, which draws the picture.
+func TestReadmePictureShowsTheVerdict(t *testing.T) {
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	verdict := regexp.MustCompile(`(?m)^ {6}trace +([0-9a-f]{16})$`).FindSubmatch(readme)
+	picture := regexp.MustCompile(`\(docs/report\.png\)\n\n<!-- report\.png: trace ([0-9a-f]{16}) -->\n`).FindSubmatch(readme)
+	if verdict == nil || picture == nil {
+		t.Fatal("README names no trace of its verdict, or none of its picture")
+	}
+	if string(verdict[1]) != string(picture[1]) {
+		t.Errorf("README has the verdict of trace %s and the picture of trace %s: draw the picture anew with make picture, which needs chromium",
+			verdict[1], picture[1])
+	}
+}
+
 var rewriteReadme = flag.Bool("rewrite", false, "write the verdict in README.md anew")
 
 // verdictOf returns what is told of a seed, up to the trace.
