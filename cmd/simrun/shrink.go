@@ -54,7 +54,7 @@ nothing to shrink because the run passes; 3 if the run has no verdict.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return shrinkOne(cmd, args[0], &f) },
 	}
 	addSeedFlag(cmd, &f.seed)
-	cmd.Flags().StringVar(&f.out, "out", "", "file of the smallest plan (default "+fileShrunk+" in the folder of the run)")
+	cmd.Flags().StringVar(&f.out, "out", "", "file of the minimal plan (default "+fileShrunk+" in the folder of the run)")
 	cmd.Flags().DurationVar(&f.limit, "for", 0, "stop after this much real time")
 	cmd.Flags().IntVar(&f.runs, "runs", 0, "stop after this many runs")
 	addPoolFlags(cmd, &f.workers, &f.seedTimeout)
