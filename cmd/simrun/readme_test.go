@@ -71,9 +71,10 @@ func TestReadmeCountsThePlantedBugs(t *testing.T) {
 		t.Fatal(err)
 	}
 	bugs, first, within, slowest, plans := 0, 0, 0, 0, 0
-	for _, row := range regexp.MustCompile(`(?m)^\| [KP]\d+b? \|.* \| (plan )?[a-z-]+ \| (\d+) \| [0-9.]+ \| [^|]+ \|$`).FindAllStringSubmatch(string(table), -1) {
-		seeds, err := strconv.Atoi(row[2])
-		if err != nil {
+	form := regexp.MustCompile(`(?m)^\| [KP]\d+b? \|.* \| (plan )?[a-z-]+ \| (\d+) \| [0-9.]+ \| [^|]+ \|$`)
+	for _, row := range form.FindAllStringSubmatch(string(table), -1) {
+		var seeds int
+		if seeds, err = strconv.Atoi(row[2]); err != nil {
 			t.Fatal(err)
 		}
 		bugs++
