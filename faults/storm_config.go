@@ -45,10 +45,10 @@ type StormConfig struct {
 	// that such links are drawn like all others.
 	AnswerChance int `toml:"answer-chance"`
 
-	// Aimed is the probability, per mille, that a storm has spells of faults aimed at
-	// single kinds of messages from clients to stores: those of one of
-	// Steps are overtaken by their repetitions, those of the next one are late, some
-	// of Beside are lost. Zero means never.
+	// Aimed is the probability, per mille, that a storm has periods in which faults hit
+	// single kinds of requests from clients to stores: requests of one kind of Steps are
+	// overtaken by their retries, those of the next kind are delayed, and those of some
+	// kinds of Beside are lost. Zero means never.
 	Aimed int `toml:"aimed"`
 	// Steps are kinds of requests in the order in which a client sends them,
 	// Beside those that it sends in the meantime.

@@ -18,7 +18,7 @@ import (
 	"simrun/sim/plan"
 )
 
-var rewriteReference = flag.Bool("rewrite", false, "write the tables of docs/plans.md and docs/history.md anew")
+var rewriteReference = flag.Bool("rewrite", false, "write the tables of docs/plans.md, history.md and verdict.md anew")
 
 // blocks are the parts of the documents that are made from the code: a block stands
 // between <!-- from NAME --> and <!-- end -->.
@@ -51,11 +51,13 @@ func blocks(t *testing.T) map[string]string {
 		"history.Statement":    fieldTable(t, "../sim/history", "json", history.Statement{}),
 		"history.TxnOp":        fieldTable(t, "../sim/history", "json", history.TxnOp{}),
 		"history.Pair":         fieldTable(t, "../sim/history", "json", history.Pair{}),
+		"verdict.Anomaly":      anomalyTable(t),
 	}
 }
 
 // Goal: the reference is complete and as the code is. Its tables are made from the
-// fields, their comments and what they are by default; after a change,
+// fields, their comments and what they are by default, and from the anomalies that
+// checkers name; after a change,
 //
 //	go test ./scenarios -run TestReference -args -rewrite
 //
@@ -64,7 +66,7 @@ func TestReference(t *testing.T) {
 	made := blocks(t)
 	unused := maps.Clone(made)
 	block := regexp.MustCompile(`(?s)(<!-- from (\S+) -->\n\n)(.*?)(\n<!-- end -->)`)
-	for _, name := range []string{"plans.md", "history.md"} {
+	for _, name := range []string{"plans.md", "history.md", "verdict.md"} {
 		file := filepath.Join("..", "docs", name)
 		text, err := os.ReadFile(file)
 		if err != nil {

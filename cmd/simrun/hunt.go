@@ -31,15 +31,20 @@ type huntFlags struct {
 func huntCommand() *cobra.Command {
 	var f huntFlags
 	cmd := &cobra.Command{
-		Use:   "hunt SCENARIO|PLAN.toml",
+		Use:   "hunt SCENARIO|FILE.toml",
 		Short: "Run many seeds in many processes and list the failures",
-		Long: `hunt runs the plans that a scenario has for the seeds, or one plan under each of them
-in the place of its own. It tells each failure when it is met, and at the end all of them
-grouped by what was found, each with the commands that run its first seed again and that
-shrink it. An interrupt ends the hunt and tells what was found so far; the exit status is
-then 3, or 1 if that was a violation. When --for is over, seeds that are almost done are
-waited for, and those that were still under way are told: one that had run far longer than
-all others is UNKNOWN. The exit status is 3 also if some of --seeds were not run.`,
+		Long: `hunt draws the plan of each seed from a scenario, which is named or given by its file, and
+runs it. Given a plan, it runs the plan under each seed in place of its own. It prints each failure as it comes (of one kind
+the first three), and at the end all failures grouped by what was found, each with the
+commands that run its first seed again and that shrink it.
+
+An interrupt ends the hunt and prints what was found so far. When --for is over, seeds
+that are almost done are waited for, and unfinished seeds are listed; one that has run far
+longer than all others is UNKNOWN.
+
+Exit status: 1 if there was a violation; otherwise 3 after an interrupt; otherwise 2 if a
+seed could not be run; otherwise 3 if a seed is UNKNOWN or UNRECOVERABLE, or some of
+--seeds were not run.`,
 		Example: `  simrun hunt bank --seeds 1-2000
   simrun hunt bank --for 10m
   simrun hunt bank --seeds 1-500 --knob commit-mode=async

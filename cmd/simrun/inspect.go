@@ -14,11 +14,11 @@ func inspectCommand() *cobra.Command {
 		knobs []string
 	)
 	cmd := &cobra.Command{
-		Use:   "inspect SCENARIO|PLAN.toml",
+		Use:   "inspect SCENARIO|FILE.toml",
 		Short: "Run a seed and print the raft log of every region at its end",
 		Long: `inspect prints one line for each log entry that a store still holds, such as
 4_7 term=6 PUT default key="reg/0001" value="3.1": entry 7 of region 4.
-The verdict is told on standard error unless it is OK, and by the exit status.`,
+A verdict other than OK is printed on standard error. The exit status is that of the verdict.`,
 		Example: "  simrun inspect bank --seed 7",
 		Args:    one("one scenario or plan"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -1,5 +1,5 @@
 // Command simrun runs a distributed database inside a simulator, breaks it by
-// faults, and tells whether it kept its promises.
+// faults, and reports whether it kept its promises.
 package main
 
 import (
@@ -16,7 +16,7 @@ import (
 // The exit statuses.
 const (
 	exitOK        = 0
-	exitViolation = 1 // a promise was broken
+	exitViolation = 1 // a promise was broken; also by the simulator (two runs differ) or the checkers (a planted bug is missed)
 	exitUsage     = 2 // the command could not be carried out as it was given
 	exitUnknown   = 3 // no verdict: out of budget, interrupted, undecided, or nothing left to judge
 )
@@ -47,11 +47,21 @@ func run(args []string, stdout, stderr io.Writer) int {
 	root := &cobra.Command{
 		Use:   "simrun",
 		Short: "Deterministic simulation testing of a distributed database",
-		Long: `simrun runs a complete transactional key-value database - Pebble, raft, Percolator -
+		Long: `simrun runs a complete distributed SQL database - Pebble, raft, Percolator, tables -
 inside a seeded simulator with faults, and checks what its clients saw.
 
-Exit status: 0 OK, 1 violation found, 2 usage or input error, 3 no verdict (UNKNOWN, or
-UNRECOVERABLE: the faults have destroyed the data).`,
+Exit status:
+  0  OK.
+  1  A violation. Also: two runs of one plan differ (verify, replay, shrink), or a planted
+     bug was not found. shrink exits with 1 when it succeeds, because the plan that it
+     leaves fails.
+  2  The command could not be carried out: bad input, a plan that cannot be run, output
+     that cannot be written.
+  3  No verdict: UNKNOWN, UNRECOVERABLE (the faults have destroyed the data), interrupted,
+     or seeds that were not run.
+For many seeds (hunt, verify) the first of these that applies decides: a violation or a
+difference (1), an interrupt (3), a seed that could not be run (2), a seed without a
+verdict or not run (3).`,
 		Version:       version(),
 		SilenceUsage:  true,
 		SilenceErrors: true,
@@ -67,9 +77,9 @@ UNRECOVERABLE: the faults have destroyed the data).`,
 	root.AddCommand(
 		runCommand(),     // one seed or plan: verdict and output folder
 		replayCommand(),  // an output folder again, compared with what was recorded
-		verifyCommand(),  // every seed twice: name the first difference
+		verifyCommand(),  // every seed several times: name the first difference
 		huntCommand(),    // many seeds in many processes
-		shrinkCommand(),  // a failure: the smallest plan that fails in the same way
+		shrinkCommand(),  // a failure: a minimal plan that fails in the same way
 		checkCommand(),   // a history file, without the simulator
 		inspectCommand(), // the raft logs at the end of a run
 		reportCommand(),  // the text and the page of an output folder

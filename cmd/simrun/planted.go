@@ -33,8 +33,11 @@ func plantedCommand() *cobra.Command {
 		Short: "Build the database with a planted bug and hunt for it",
 		Long: `planted builds this program from a copy in which one bug was planted, and hunts
 with it until the bug is found. A bug that is not found means that the simulator
-is blind to its kind; seeds that had no verdict are named then. A seed that cannot
-be run ends it: that is no answer. It needs the source and the go command.
+is blind to its kind. Seeds without a verdict are counted, and the first is named. A
+seed that cannot be run ends the command. It needs the source and the go command.
+
+Exit status: 0 if every bug was found, 1 if one was not, 2 if the command could not be
+carried out, 3 after an interrupt.
 
 With --markdown the row of each bug is put into the table of a file as soon as it
 is known, in the place of the row that the bug had; other rows, and what people

@@ -22,7 +22,8 @@ func replayCommand() *cobra.Command {
 		Short: "Run what an output folder holds again and compare",
 		Long: `replay runs the plan of an output folder again, compares trace and history with what
 was recorded, and writes nothing. The exit status is that of the verdict; 1 also if two
-runs of the plan differ from each other, 2 if the recording is not one of this program.`,
+runs of the plan differ from each other; 2 if the run is deterministic and differs from
+the recording, which then comes from another build or another plan.`,
 		Example: "  simrun replay out/bank-7",
 		Args:    one("the folder of one run"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return replay(cmd, args[0]) },

@@ -17,9 +17,10 @@ func reportCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "report FOLDER",
 		Short: "Print the verdict of an output folder and write its page again",
-		Long: `report writes the page of a folder again from its other files. Of a run that was killed
-it tells what the plan and the part of the history hold that were recorded. A history that
-was cut off later does not hide what the run has found, but is UNKNOWN by itself.`,
+		Long: `report prints the verdict of a folder and writes its page again from the other files. For
+a killed run, the page shows the plan and the part of the history that was recorded. A
+history that was cut off later does not hide what the run has found, but is UNKNOWN by
+itself. The exit status is that of the verdict.`,
 		Example: "  simrun report out/bank-7",
 		Args:    one("the folder of one run"),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -34,14 +34,15 @@ type runFlags struct {
 func runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run SCENARIO|PLAN.toml",
+		Use:   "run SCENARIO|FILE.toml",
 		Short: "Run one seed of a scenario, or a plan, and print the verdict",
 		Long: `run takes the name of a scenario, or the path of a scenario or plan file. A plan has its
 seed inside; --seed runs it under another one. The output folder gets the plan, the history
 while it is recorded, and at the end the verdict, the trace and a page. A folder that holds
 an earlier run keeps it until the new one is whole; till then that is in its subfolder ` + reports.FolderNew + `.
 While a run writes into a folder, another one is refused there.
-An interrupt ends the run early: what was recorded is checked and kept.`,
+An interrupt ends the run early: what was recorded is checked and kept. The exit status is
+that of the verdict.`,
 		Example: `  simrun run bank --seed 7
   simrun run bank --seed 7 --trace events.txt --trace-from 2s --trace-to 3s
   simrun run bank --seed 7 --knob commit-mode=async --knob pessimistic=1000

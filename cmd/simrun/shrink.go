@@ -32,18 +32,21 @@ type shrinkFlags struct {
 func shrinkCommand() *cobra.Command {
 	var f shrinkFlags
 	cmd := &cobra.Command{
-		Use:   "shrink FOLDER|PLAN.toml|SCENARIO",
-		Short: "Find the smallest plan that still fails in the same way",
+		Use:   "shrink FOLDER|SCENARIO|FILE.toml",
+		Short: "Find a minimal plan that still fails in the same way",
 		Long: `shrink runs a failing plan again and again, each time with something taken away -
 faults, operations, clients, the end of the storm, stores, regions, parts of faults,
 settings that are not as usual - and keeps what still fails in the same way: with the
-same verdict, checker and anomaly. It ends when no single step makes the plan smaller. The
-lengths of boot, calm and audit stay as they are.
+same verdict, checker and anomaly. It ends with a minimal plan: no single step makes it
+smaller. The lengths of boot, calm and audit stay as they are.
 
 The plan is kept whenever it has become smaller, in the folder of the run, as
 ` + fileShrunk + `, or in the file of --out, and is run once more at the end, as simrun run
 does. An interrupt leaves the smallest plan so far; so does the end of --for or --runs.
-Without --for, the result is independent of --workers.`,
+Without --for, the result is independent of --workers.
+
+Exit status: 1 after a shrink, because the plan that it leaves fails; 2 if there is
+nothing to shrink because the run passes; 3 if the run has no verdict.`,
 		Example: `  simrun shrink out/bank-7
   simrun shrink bank --seed 7 --for 10m
   simrun shrink plan.toml --out small.toml`,
@@ -51,7 +54,7 @@ Without --for, the result is independent of --workers.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return shrinkOne(cmd, args[0], &f) },
 	}
 	addSeedFlag(cmd, &f.seed)
-	cmd.Flags().StringVar(&f.out, "out", "", "file of the smallest plan (default "+fileShrunk+" in the folder of the run)")
+	cmd.Flags().StringVar(&f.out, "out", "", "file of the minimal plan (default "+fileShrunk+" in the folder of the run)")
 	cmd.Flags().DurationVar(&f.limit, "for", 0, "stop after this much real time")
 	cmd.Flags().IntVar(&f.runs, "runs", 0, "stop after this many runs")
 	addPoolFlags(cmd, &f.workers, &f.seedTimeout)

@@ -22,12 +22,14 @@ type verifyFlags struct {
 func verifyCommand() *cobra.Command {
 	var f verifyFlags
 	cmd := &cobra.Command{
-		Use:   "verify SCENARIO|PLAN.toml",
+		Use:   "verify SCENARIO|FILE.toml",
 		Short: "Run each seed several times and name the first event that differs",
 		Long: `verify runs each seed once to record its trace and then once for each number of
 processors, and compares event by event, and then the histories and the results. A
 divergence means that the simulation is not a function of its seed, so nothing that
-it finds can be trusted.`,
+it finds can be trusted.
+
+Exit status: 1 if a seed diverged or violated something; otherwise as for hunt.`,
 		Example: "  simrun verify bank --seeds 1-200",
 		Args:    one("one scenario or plan"),
 		RunE:    func(cmd *cobra.Command, args []string) error { return verify(cmd, args[0], &f) },

@@ -74,8 +74,8 @@ type Cluster struct {
 // Workload is what the clients do. The operations are drawn by the workload of
 // that name from the seed, the client and the operation's number alone.
 type Workload struct {
-	// Name is the name of a registered workload; whoever runs the plan checks it. It
-	// must not be empty.
+	// Name is the name of a workload, checked when the plan is run, not when it is
+	// parsed. It must not be empty.
 	Name string `toml:"name"`
 	// Clients is the number of clients, named client1, ...: 1 to 1000.
 	Clients int `toml:"clients"`
@@ -106,8 +106,8 @@ type Phases struct {
 	// region and every client is served again; if it takes longer, the run has
 	// failed. Not zero.
 	Calm Duration `toml:"calm"`
-	// Minority is what one store, without which everybody can do, goes on suffering until
-	// all are served and the audit begins: none, kill, pause, mute, deaf or cut.
+	// Minority is a fault of one store that lasts through the calm: none, kill, pause,
+	// mute, deaf or cut. The cluster must serve everybody without that store.
 	Minority Minority `toml:"minority"`
 	// Audit is how long the final reads and state checks may take. Not zero.
 	Audit Duration `toml:"audit"`
@@ -115,7 +115,7 @@ type Phases struct {
 
 // Limits end a run that would not end by itself, as out of budget.
 type Limits struct {
-	// Events is the maximum number of events that the loop runs. Not zero. A verdict tells
-	// the number of records of the trace, which is another.
+	// Events is the maximum number of kernel events; a run that reaches it is cut off. Not
+	// zero. The events of a verdict are the records of the trace, a different number.
 	Events uint64 `toml:"events"`
 }

@@ -12,7 +12,7 @@
 //
 //	SIM_SEED=7 SIM_SEEDS=1000   the first seed, and how many
 //	SIM_PLAN=plan.toml          run this plan instead, and tell what came of it
-//	SIM_SHRINK=1                with SIM_PLAN: look for the smallest plan that fails in the same way
+//	SIM_SHRINK=1                with SIM_PLAN: look for a minimal plan that fails in the same way
 //	SIM_LOGS=1                  with SIM_PLAN: print what the nodes log
 //	SIM_TRACE=trace.txt         with SIM_PLAN: write a line for every event there
 package trialtest
