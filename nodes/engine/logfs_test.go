@@ -24,8 +24,8 @@ func lostBeginning(t *testing.T, before int, on func(vfs.FS) vfs.FS) []string {
 		t.Fatal(err)
 	}
 	set := func(key string, value int) {
-		if err := db.Set([]byte(key), make([]byte, value), pebble.NoSync); err != nil {
-			t.Fatal(err)
+		if setErr := db.Set([]byte(key), make([]byte, value), pebble.NoSync); setErr != nil {
+			t.Fatal(setErr)
 		}
 	}
 	const batch = 12 + 1 + 1 + 1 // header, kind, length of a key of one byte, the key
@@ -50,12 +50,12 @@ func lostBeginning(t *testing.T, before int, on func(vfs.FS) vfs.FS) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	it, err := db.NewIter(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer it.Close()
+	defer func() { _ = it.Close() }()
 	var keys []string
 	for it.First(); it.Valid(); it.Next() {
 		keys = append(keys, string(it.Key()))
