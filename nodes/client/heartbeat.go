@@ -73,7 +73,7 @@ func (h *heartbeat) beat(t env.Task, tx *Txn) {
 	// on with what it knows: nobody else gets a timestamp either.
 	b := c.newBackoff(c.cfg.LockTTL / 4)
 	_, _ = c.timestamp(t, &b)
-	if h.stopped {
+	if h.stopped || !bytes.Equal(tx.primary, primary) {
 		return
 	}
 	b = c.newBackoff(c.cfg.LockTTL / 2)

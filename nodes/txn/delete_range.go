@@ -21,9 +21,7 @@ var markRangeAlive = invariant.NewMark("txn: delete of a range refused, it holds
 // below the safe point, so that nobody reads or locks them any more. The request
 // says nothing of that, and to be wrong about it loses data for good. So the store
 // looks: it has settled a safe point, and the range has no lock, and no record at
-// that point or after it. Nothing comes in between, for all latches are held, since
-// the keys are not known; that is seldom. While a proposal under way does not end, the
-// store is busy for it.
+// that point or after it. Nothing comes in between, for the range is claimed (ranges).
 // (TiKV's delete_range takes no latches and believes what it is told.) A table that
 // lives and was not written for long looks the same: that it was dropped only the
 // caller knows.
@@ -32,7 +30,7 @@ func (s *Scheduler) DeleteRange(t env.Task, req *kvrpcpb.DeleteRangeRequest) *kv
 	if len(start) == 0 || len(end) == 0 {
 		return &kvrpcpb.DeleteRangeResponse{Error: "delete of a range without bounds"}
 	}
-	o := s.runAlone(t, req.Context, start, func(snapshot Snapshot, b *batch) error {
+	o := s.runRange(t, req.Context, keyRange{start, end}, func(snapshot Snapshot, b *batch) error {
 		if region := snapshot.Region(); len(region.EndKey) > 0 && bytes.Compare(end, region.EndKey) > 0 {
 			return &regionError{keyNotInRegion(region, end)}
 		}

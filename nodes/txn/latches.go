@@ -2,7 +2,6 @@ package txn
 
 import (
 	"slices"
-	"time"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -38,46 +37,21 @@ func slotsOf(keys [][]byte) latchSet {
 	return slices.Compact(set)
 }
 
-// allSlots returns every slot.
-func allSlots() latchSet {
-	set := make(latchSet, latchSlots)
-	for i := range set {
-		set[i] = uint16(i)
-	}
-	return set
-}
-
 // acquire waits until the task holds all slots of the set. Slots are taken in
 // ascending order, so that no circle of waiting commands can form.
 func (l *latches) acquire(t env.Task, set latchSet) {
-	l.acquireWithin(t, set, func() time.Duration { return noLimit })
-}
-
-// acquireWithin does the same as long as left returns how long to wait for the next
-// slot. When that is over it holds no slot and returns false.
-func (l *latches) acquireWithin(t env.Task, set latchSet, left func() time.Duration) bool {
-	for i, slot := range set {
+	for _, slot := range set {
 		latch := &l.slots[slot]
 		if !latch.held {
 			latch.held = true
 			continue
 		}
 		markLatchWait.Reached()
-		w := t.Waker()
-		latch.waiters = append(latch.waiters, w)
+		latch.waiters = append(latch.waiters, t.Waker())
 		// Whoever releases the latch hands it over: it is never free between two
-		// owners, so that nobody can overtake those who wait. So who is in line no
-		// more has it, even if the time was over in the same instant.
-		if t.Park(left()) {
-			continue
-		}
-		if place := slices.Index(latch.waiters, w); place >= 0 {
-			latch.waiters = slices.Delete(latch.waiters, place, place+1)
-			l.release(set[:i])
-			return false
-		}
+		// owners, so that nobody can overtake those who wait.
+		t.Park(-1)
 	}
-	return true
 }
 
 // release hands each slot to the next in line.

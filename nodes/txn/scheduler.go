@@ -7,17 +7,10 @@ import (
 	"github.com/pingcap/kvproto/pkg/kvrpcpb"
 
 	"simrun/nodes/env"
-	"simrun/nodes/invariant"
 )
 
 // noLimit makes a proposal wait until its fate is decided; doc.go says why.
 const noLimit time.Duration = -1
-
-// aloneLimit is how long a command waits to be alone: some proposals' time.
-const aloneLimit = 200 * time.Millisecond
-
-//nolint:gochecknoglobals // marks register once
-var markAloneGivesUp = invariant.NewMark("txn: command on keys that are not known gave up waiting to be alone")
 
 // anyTerm proposes in whatever term the peer is leader.
 const anyTerm = 0
@@ -31,6 +24,7 @@ type Scheduler struct {
 	store   RegionStore
 	cfg     Config
 	latches latches
+	ranges  ranges
 	pending pending
 	// maxTS is the greatest timestamp of a read; see raiseMaxTS. syncs says for
 	// each region that this store leads or led whether it covers the reads of
@@ -72,28 +66,16 @@ func (s *Scheduler) run(t env.Task, ctx *kvrpcpb.Context, keys [][]byte, p proce
 	if len(keys) == 0 {
 		return outcome{key: &kvrpcpb.KeyError{Abort: "request without keys"}}
 	}
-	return s.runUnder(t, ctx, slotsOf(keys), keys, p, noLimit)
-}
-
-// runAlone executes a write command on keys that are not known, from key on: no
-// other command is under way meanwhile. Others wait while it waits for those that are,
-// and one of a region that has lost its quorum may never end: so it soon gives up.
-func (s *Scheduler) runAlone(t env.Task, ctx *kvrpcpb.Context, key []byte, p process) outcome {
-	return s.runUnder(t, ctx, allSlots(), [][]byte{key}, p, aloneLimit)
-}
-
-// runUnder executes a write command under latches for which it waits within limit.
-func (s *Scheduler) runUnder(
-	t env.Task, ctx *kvrpcpb.Context, latched latchSet, keys [][]byte, p process, limit time.Duration,
-) outcome {
 	if regionErr := s.pending.admit(&s.cfg); regionErr != nil {
 		return outcome{region: regionErr}
 	}
-	if !s.acquire(t, latched, limit) {
-		s.pending.tasks--
-		return outcome{region: busyError("a write is under way that does not end")}
+	latched := slotsOf(keys)
+	s.latches.acquire(t, latched)
+	o := outcome{region: s.ranges.enter(keys)}
+	if o.region == nil {
+		o = s.runLatched(t, ctx, keys, p)
+		s.ranges.leave(keys)
 	}
-	o := s.runLatched(t, ctx, keys, p)
 	// Not deferred: if the process ends while the command waits, its latches are
 	// of no use to anybody.
 	s.latches.release(latched)
@@ -101,16 +83,19 @@ func (s *Scheduler) runUnder(
 	return o
 }
 
-// acquire takes latches within limit; otherwise it takes none and returns false.
-func (s *Scheduler) acquire(t env.Task, latched latchSet, limit time.Duration) bool {
-	if limit == noLimit {
-		s.latches.acquire(t, latched)
-		return true
+// runRange executes a write command on the keys of a range, which are not known.
+func (s *Scheduler) runRange(t env.Task, ctx *kvrpcpb.Context, r keyRange, p process) outcome {
+	if regionErr := s.pending.admit(&s.cfg); regionErr != nil {
+		return outcome{region: regionErr}
 	}
-	end := s.clock.Monotonic() + limit
-	acquired := s.latches.acquireWithin(t, latched, func() time.Duration { return max(0, end-s.clock.Monotonic()) })
-	markAloneGivesUp.Sometimes(!acquired)
-	return acquired
+	end := s.clock.Monotonic() + rangeLimit
+	o := outcome{region: s.ranges.claim(t, r, func() time.Duration { return max(0, end-s.clock.Monotonic()) })}
+	if o.region == nil {
+		o = s.runLatched(t, ctx, [][]byte{r.start}, p)
+		s.ranges.release(r)
+	}
+	s.pending.tasks--
+	return o
 }
 
 func (s *Scheduler) runLatched(t env.Task, ctx *kvrpcpb.Context, keys [][]byte, p process) outcome {
@@ -157,7 +142,11 @@ func (s *Scheduler) runBlind(t env.Task, ctx *kvrpcpb.Context, keys [][]byte, b 
 	s.pending.bytes += size
 	latched := slotsOf(keys)
 	s.latches.acquire(t, latched)
-	o := s.propose(t, ctx, anyTerm, b)
+	o := outcome{region: s.ranges.enter(keys)}
+	if o.region == nil {
+		o = s.propose(t, ctx, anyTerm, b)
+		s.ranges.leave(keys)
+	}
 	s.latches.release(latched)
 	s.pending.tasks--
 	s.pending.bytes -= size

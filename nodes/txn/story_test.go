@@ -48,7 +48,8 @@ func TestStories(t *testing.T) {
 // concurrent are the marks that need commands under way at the same time.
 var concurrent = []string{
 	"txn: command waited for a latch", "txn: safe point waits for commands below it",
-	"txn: command on keys that are not known gave up waiting to be alone",
+	"txn: command on a range gave up waiting for the writes to it that were under way",
+	"txn: write refused, a command on the range of its key is under way",
 }
 
 type story struct {
