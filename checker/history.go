@@ -34,6 +34,10 @@ func History(h *history.History, opts Options) []Result {
 		var whole int
 		accounts, whole = bank.Whole(h)
 		alone = alone && beyond(h, kinds.claims-whole, &accounts)
+		if reason := mixed(h); reason != "" {
+			accounts = Result{Checker: bank.Name}
+			accounts.Undecided(reason)
+		}
 	}
 	if !alone && kinds.stamped+kinds.unstamped > 0 && isolation.Telling(h) {
 		results = append(results, isolation.Cycles(h, false))
@@ -73,6 +77,27 @@ func beyond(h *history.History, n int, accounts *Result) bool {
 		return false
 	}
 	return true
+}
+
+// mixed says why the total of a bank of another tool is not judged: there are operations besides
+// its transfers that may have changed what accounts hold. It is empty if there are none.
+func mixed(h *history.History) string {
+	if !h.Foreign {
+		return ""
+	}
+	if _, some := strange(h); some {
+		return "the total is not judged: operations of kinds that no checker knows may have changed it"
+	}
+	for i := range h.Ops {
+		switch op := &h.Ops[i]; op.Kind {
+		case history.Write, history.CAS, history.Append:
+			if op.Outcome != history.Failed {
+				return fmt.Sprintf("the total is not judged: id %d is a %s, which may have changed it", op.ID, op.Kind)
+			}
+		case history.Read, history.Txn, history.Acquire, history.Release, history.Timestamp:
+		}
+	}
+	return ""
 }
 
 // nothing answers for a history without an operation that a checker knows, whoever

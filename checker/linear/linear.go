@@ -50,8 +50,14 @@ const (
 )
 
 // Check decides every key of the history. Transactions and timestamps are passed
-// over. A key with operations of a kind that nobody knows cannot be decided.
+// over. A key with operations of a kind that nobody knows cannot be decided, and
+// nothing can if the values of registers are not understood.
 func Check(h *history.History, opts Options) verdict.Result {
+	if h.Unjudged != "" {
+		r := verdict.Result{Checker: Name}
+		r.Undecided(h.Unjudged)
+		return r
+	}
 	return proven(h, decideAll(split(h), opts))
 }
 

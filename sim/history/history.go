@@ -15,6 +15,9 @@ import "encoding/hex"
 type History struct {
 	Header
 	Ops []Op
+	// Unjudged is why operations on registers cannot be judged: what another tool recorded of
+	// them is of a form that is not understood. Empty: they can. No file holds it.
+	Unjudged string
 }
 
 // Header says where a history comes from and in which state the system was

@@ -21,6 +21,7 @@ type builder struct {
 	casFails bool
 	keys     map[string]string // by its text, what each key is exactly
 	mapNames bool              // keys of maps are texts whatever they were, as in JSON
+	forms    valueForms
 }
 
 // event is one operation: its beginning, and its end if there was one.
@@ -198,6 +199,9 @@ func (b *builder) finish() (*history.History, error) {
 	slices.SortFunc(b.open, func(a, c *event) int { return cmp.Compare(a.id, c.id) })
 	b.events = append(b.events, b.open...)
 	shape := surveyEvents(b.events)
+	if shape.bank {
+		b.h.Bank = &history.Bank{Negative: true} // whether accounts may be overdrawn is not told
+	}
 	for i, e := range b.events {
 		op, err := b.convert(e, shape)
 		if err != nil {
@@ -207,6 +211,7 @@ func (b *builder) finish() (*history.History, error) {
 		b.events[i] = nil
 		b.h.Ops = append(b.h.Ops, op)
 	}
+	b.h.Unjudged = b.forms.doubt(&b.h.Header)
 	if err := history.Validate(&b.h); err != nil {
 		return nil, &history.Error{File: b.name, Problem: err.Error()}
 	}
@@ -218,13 +223,20 @@ type shape struct {
 	independent bool // values of registers are [k v] tuples
 	keyed       bool // registers have a :key
 	lists       bool // transactions append
+	versioned   bool // values of registers are [version v]
+	bank        bool // there are transfers, so that a :read that returns a map is one of all accounts
 }
 
 func surveyEvents(events []*event) shape {
 	s := shape{independent: true}
 	seen := false
 	for _, e := range events {
+		if isTransaction(e) {
+			e.kind = "txn"
+		}
 		switch e.kind {
+		case "transfer":
+			s.bank = true
 		case "read", "write", "cas":
 			seen = true
 			s.independent = s.independent && isTuple(e)
@@ -236,7 +248,28 @@ func surveyEvents(events []*event) shape {
 		}
 	}
 	s.independent = s.independent && seen && !s.keyed
+	s.versioned = areVersioned(events, s)
 	return s
+}
+
+// isTransaction says whether a :read or :write is in truth a transaction, for its value is
+// a list of [f k v].
+func isTransaction(e *event) bool {
+	if e.kind != "read" && e.kind != "write" {
+		return false
+	}
+	value := e.begin
+	if value == nil {
+		value = e.end
+	}
+	list, _ := value.([]any)
+	for _, o := range list {
+		micro, _ := o.([]any)
+		if len(micro) != 3 || !slices.Contains([]string{"r", "w", "append"}, word(micro[0])) {
+			return false
+		}
+	}
+	return len(list) > 0
 }
 
 // isTuple says whether an operation's values look like [k v].

@@ -16,7 +16,7 @@ func (b *builder) convert(e *event, s shape) (history.Op, error) {
 	}
 	switch e.kind {
 	case "read", "write", "cas":
-		if balances(e) {
+		if s.bank && balances(e) {
 			return b.bankRead(op, e)
 		}
 		return b.register(op, e, s)
@@ -32,10 +32,6 @@ func (b *builder) convert(e *event, s shape) (history.Op, error) {
 		return op, nil
 	case "txn", "":
 		return b.txn(op, e, s)
-	case "transfer":
-		if b.h.Bank == nil {
-			b.h.Bank = &history.Bank{Negative: true}
-		}
 	}
 	op.Kind = history.Kind(e.kind) // passed over by the checkers
 	return op, nil
@@ -90,6 +86,9 @@ func (b *builder) register(op history.Op, e *event, s shape) (history.Op, error)
 	case s.keyed:
 		return op, b.fail(e.line, "the :%s has no :key, and others have one", e.kind)
 	}
+	if s.versioned {
+		begin, end = unversioned(begin), unversioned(end)
+	}
 	if e.kind != "read" {
 		if err := b.sameValue(e, begin, end); err != nil {
 			return op, err
@@ -100,9 +99,11 @@ func (b *builder) register(op history.Op, e *event, s shape) (history.Op, error)
 	case "read":
 		if op.Outcome == history.OK {
 			op.Value = value(end)
+			b.forms.returned(op.Key, begin, end, e)
 		}
 	case "write":
 		op.Value = value(begin)
+		b.forms.written(op.Key, begin)
 	case "cas":
 		pair, ok := begin.([]any)
 		if !ok || len(pair) != 2 {
@@ -112,6 +113,7 @@ func (b *builder) register(op history.Op, e *event, s shape) (history.Op, error)
 		if op.Value == nil {
 			return op, b.fail(e.line, "a :cas to nil is not known here")
 		}
+		b.forms.written(op.Key, pair[1])
 		op.Swapped = op.Outcome == history.OK
 		if b.answered(e) {
 			op.Outcome = history.OK
@@ -169,9 +171,11 @@ func (b *builder) keyValue(op history.Op, e *event) (history.Op, error) {
 		op.Kind = history.Read
 		if op.Outcome == history.OK {
 			op.Value = end
+			b.forms.returned(op.Key, nil, ended, e)
 		}
 	case "put":
 		op.Kind, op.Value = history.Write, v
+		b.forms.written(op.Key, begin)
 	case "append":
 		op.Kind, op.Value = history.Append, v
 		if v == nil {
@@ -190,9 +194,6 @@ func balances(e *event) bool {
 
 // bankRead converts a read of all accounts to a transaction with one scan.
 func (b *builder) bankRead(op history.Op, e *event) (history.Op, error) {
-	if b.h.Bank == nil {
-		b.h.Bank = &history.Bank{Negative: true} // whether accounts may be overdrawn is not told
-	}
 	scan := history.TxnOp{Kind: history.TxnScan}
 	balances := e.end.(map[any]any)
 	for _, k := range sortedKeys(balances) {

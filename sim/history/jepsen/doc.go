@@ -5,15 +5,18 @@
 //
 //   - EDN, one map an operation's beginning or end, in a vector, a list or one
 //     after another: registers (:read :write :cas), also independent ones with
-//     [k v] tuples or with :key, mutexes (:acquire :release), key-value stores with :key
+//     [k v] tuples or with :key, and those of values with a version, mutexes (:acquire :release), key-value stores with :key
 //     (:get :put :append), transactions (:txn, or no :f at all, with [[:r k v]
 //     [:w k v] [:append k v]], or Knossos's [:read k v] and [:write k v]), banks
-//     (:read of a map, :transfer) and timestamps (:timestamp);
+//     (:transfer, :read of a map) and timestamps (:timestamp);
 //   - the same as a JSON array;
 //   - the text log of porcupine's test data (INFO jepsen.util - 0 :invoke ...).
 //
 // Foreign histories are ordered by their lines, so an operation's instants are
 // the positions of its beginning and end, not nanoseconds.
+//
+// Values of registers that are of no form that is understood make the history
+// one whose registers are not judged: see history.History.Unjudged.
 //
 // WriteEDN writes a history for Elle, Knossos and other checkers.
 package jepsen

@@ -33,7 +33,12 @@ import (
 // :initial-unknown, and the :consistency that is promised: see state.go.
 //
 // A process that has an operation of unknown outcome goes on as another one.
+//
+// A history of which registers cannot be judged is refused: the forms of its values would be lost.
 func WriteEDN(w io.Writer, h *history.History) error {
+	if h.Unjudged != "" {
+		return fmt.Errorf("history: cannot be written for other checkers: %s", h.Unjudged)
+	}
 	all := moments(h)
 	out := &exporter{w: bufio.NewWriter(w), header: &h.Header, lists: listKeys(h), lines: newLines(all)}
 	for i, m := range all {

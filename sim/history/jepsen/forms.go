@@ -172,6 +172,10 @@ func (p *parser) tagged() (any, error) {
 	}
 	end := p.atom(p.at)
 	name := string(p.data[p.at:end])
+	if len(name) > 1 && name[0] == '#' { // ##NaN, ##Inf
+		p.at = end
+		return edn.Symbol("#" + name), nil
+	}
 	if first, _ := utf8.DecodeRuneInString(name); !unicode.IsLetter(first) {
 		return nil, p.malformed("after a # a tag should stand")
 	}
@@ -182,6 +186,9 @@ func (p *parser) tagged() (any, error) {
 	}
 	switch v.(type) {
 	case map[any]any, []any, set, edn.Tag:
+		return edn.Tag{Tagname: name, Value: v}, nil
+	}
+	if _, ok := v.(edn.Symbol); ok {
 		return edn.Tag{Tagname: name, Value: v}, nil
 	}
 	return p.decode(p.data[from:p.at]) // #inst and others that the library knows
@@ -195,7 +202,12 @@ func (p *parser) literal() (any, error) {
 		if p.at == from {
 			return nil, p.malformed(fmt.Sprintf("%q is out of place", p.data[from]))
 		}
-		return p.decode(p.data[from:p.at])
+		bare := p.data[from:p.at]
+		v, err := p.decode(bare)
+		if err != nil && bare[0] != '\\' && bare[0] != ':' {
+			return edn.Symbol(bare), nil // such as 1/3, or the 0x5f2 of an object
+		}
+		return v, err
 	}
 	for at := from + 1; at < len(p.data); at++ {
 		switch p.data[at] {

@@ -125,8 +125,9 @@ func TestImport(t *testing.T) {
 			[]string{"txn  nil>nil ok [scan  nil 10=5 9=-1]", "transfer  nil>nil ok"},
 		},
 		{
-			"bank in JSON", `[{"type":"invoke","f":"read","process":0,"time":1}, {"type":"ok","f":"read","process":0,"value":{"0":100,"7":0}}]`,
-			[]string{"txn  nil>nil ok [scan  nil 0=100 7=0]"},
+			"bank in JSON", `[{"type":"invoke","f":"read","process":0,"time":1}, {"type":"ok","f":"read","process":0,"value":{"0":100,"7":0}},
+{"type":"invoke","f":"transfer","process":0}]`,
+			[]string{"txn  nil>nil ok [scan  nil 0=100 7=0]", "transfer  nil>nil unknown"},
 		},
 		{
 			"log", "INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]\nINFO  jepsen.util - 1 :invoke :read nil\n" +
@@ -260,7 +261,7 @@ func TestContradictions(t *testing.T) {
 		{"a number and a fraction", ops(":f :get, :key 1", ":f :get") + "\n" + ops(":f :get, :key 1.0", ":f :get"), `h:3: key 1.0 is not told from key 1 of another operation` + oneWay},
 		{"nothing and an empty text", ops(":f :acquire, :value nil", ":f :acquire") + "\n" + ops(`:f :acquire, :value ""`, ":f :acquire"), `h:3: key "" is not told from key nil of another operation` + oneWay},
 		{"keys of several parts", ops(":f :read, :key [1 2]", ":f :read") + "\n" + ops(`:f :read, :key ["1" 2]`, ":f :read"), `h:3: key ["1" 2] is not told from key [1 2] of another operation` + oneWay},
-		{"an account", ops(":f :read", `:f :read, :value {1 10, "1" 10}`), `h:2: key 1 is not told from key "1" of another operation` + oneWay},
+		{"an account", ops(":f :read", `:f :read, :value {1 10, "1" 10}`) + ops(":f :transfer", ":f :transfer"), `h:2: key 1 is not told from key "1" of another operation` + oneWay},
 		{"a lock", ops(":f :txn, :value [[:r 1 nil]]", `:f :txn, :value [[:r 1 1]], :locks [["1" 2]]`), `h:1: key 1 is not told from key "1" of another operation`},
 		{"what a key held", ops(`:f :txn, :value [[:r 1 nil]], :initial {"1" 1}`, ":f :txn, :value [[:r 1 1]]"), `h:1: key 1 is not told from key "1" of another operation` + oneWay},
 		{"a key of JSON", `[{"process":0,"type":"invoke","f":"read","key":1},` + "\n" + `{"process":1,"type":"invoke","f":"read","key":"1"}]`, `h:2: key "1" is not told from key 1 of another operation` + oneWay},
@@ -440,6 +441,7 @@ func FuzzRead(f *testing.F) {
 	f.Add(`{:process 0, :type :invoke, :f :txn, :value [[:r 8 nil]]} {:process 0, :type :ok, :f :txn, :value [[:r 8 1]], :start-ts 2, ` +
 		`:read-committed true, :statements [[5 1]], :op-ts [5], :locks [[8 5]]}`)
 	f.Add(`#jepsen.history.Op{:process 0, :type :invoke, #_ :x :f :read, :key [1 #{2.5 \a}], :value {"\u0061" 1N, :b #inst "2020-01-01T00:00:00Z"}}`)
+	f.Add(`{:process 0, :type :invoke, :f :write, :value [0 [nil 1/3]]} {:process 0, :type :ok, :f :write, :value [0 [##NaN 1/3]]}`)
 	f.Add("INFO  jepsen.util - 0\t:invoke\t:cas\t[1 2]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		h, err := jepsen.Read(strings.NewReader(text), "h")
