@@ -19,7 +19,8 @@ func TestForeignForms(t *testing.T) {
 	totals := op(":read", "nil", "{0 1, 1 1}") + op(":read", "nil", "{0 1, 1 2}") // they differ
 	for _, c := range []struct{ name, text, want string }{
 		{"counters", op(":inc", "1", "{1 1}") + totals, "[linear UNKNOWN history UNKNOWN]"},
-		{"maps", totals, "[linear UNKNOWN]"},
+		{"maps", totals, "[bank UNKNOWN]"},
+		{"maps of one total", op(":read", "nil", "{0 1, 1 1}") + op(":read", "nil", "{0 2, 1 0}"), "[bank OK]"},
 		{"a bank with a kind that nobody knows", transfer + op(":deposit", "1", "1") + totals, "[bank UNKNOWN history UNKNOWN]"},
 		{"a bank in which somebody writes", transfer + write + totals, "[linear UNKNOWN bank UNKNOWN]"},
 		{"sequential", write + op(":read", "7", `[7 ["7_1" "7_0"]]`), "[linear UNKNOWN]"},

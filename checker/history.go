@@ -2,6 +2,7 @@ package checker
 
 import (
 	"fmt"
+	"slices"
 
 	"simrun/checker/bank"
 	"simrun/checker/isolation"
@@ -34,7 +35,7 @@ func History(h *history.History, opts Options) []Result {
 		var whole int
 		accounts, whole = bank.Whole(h)
 		alone = alone && beyond(h, kinds.claims-whole, &accounts)
-		if reason := mixed(h); reason != "" {
+		if reason := mixed(h, accounts.Verdict); reason != "" {
 			accounts = Result{Checker: bank.Name}
 			accounts.Undecided(reason)
 		}
@@ -80,10 +81,14 @@ func beyond(h *history.History, n int, accounts *Result) bool {
 }
 
 // mixed says why the total of a bank of another tool is not judged: there are operations besides
-// its transfers that may have changed what accounts hold. It is empty if there are none.
-func mixed(h *history.History) string {
+// its transfers that may have changed what accounts hold, or it has no transfers, so that what
+// was found may just tell that it is no bank. It is empty if there is no reason.
+func mixed(h *history.History, found Verdict) string {
 	if !h.Foreign {
 		return ""
+	}
+	if found == Violation && !slices.ContainsFunc(h.Ops, func(op history.Op) bool { return op.Kind == kindTransfer }) {
+		return "the total is not judged: without a transfer nothing tells that the history is one of a bank"
 	}
 	if _, some := strange(h); some {
 		return "the total is not judged: operations of kinds that no checker knows may have changed it"

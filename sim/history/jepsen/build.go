@@ -224,15 +224,22 @@ type shape struct {
 	keyed       bool // registers have a :key
 	lists       bool // transactions append
 	versioned   bool // values of registers are [version v]
-	bank        bool // there are transfers, so that a :read that returns a map is one of all accounts
+	bank        bool // there are transfers, or nothing but such reads: a :read that returns a map is one of all accounts
 }
 
 func surveyEvents(events []*event) shape {
 	s := shape{independent: true}
 	seen := false
+	maps, others := 0, 0
 	for _, e := range events {
 		if isTransaction(e) {
 			e.kind = "txn"
+		}
+		switch {
+		case e.kind == "read" && balances(e):
+			maps++
+		case e.kind != "read" || e.end != nil:
+			others++
 		}
 		switch e.kind {
 		case "transfer":
@@ -247,6 +254,7 @@ func surveyEvents(events []*event) shape {
 			}
 		}
 	}
+	s.bank = s.bank || maps > 0 && others == 0
 	s.independent = s.independent && seen && !s.keyed
 	s.versioned = areVersioned(events, s)
 	return s

@@ -19,7 +19,8 @@ func TestUnjudged(t *testing.T) {
 	const none = ", and nobody wrote a value of that form"
 	for _, c := range []struct{ name, text, want string }{
 		{"a map of counters", op("0", ":inc", "1", "{1 1}") + op("1", ":read", "nil", "{0 0, 1 1}"), "line 4 returned {0 0, 1 1}" + none + ", nor is it the read of a bank, which would have a :transfer"},
-		{"a value and its time", op("1", ":read", "nil", "{:x 1 :ts 5}"), "line 2 returned {:ts 5, :x 1}" + none + ", nor"},
+		{"a value and its time", op("0", ":write", "1", "1") + op("1", ":read", "nil", "{:x 1 :ts 5}"), "line 4 returned {:ts 5, :x 1}" + none + ", nor"},
+		{"nothing but balances", op("1", ":read", "nil", "{0 1 1 5}"), ""},
 		{"several keys of one number", op("0", ":write", "7", "7") + op("1", ":read", "7", `[7 ["7_1" "7_0"]]`), `line 4 began as one of 7 and returned [7 ["7_1" "7_0"]]`},
 		{"another number beside", op("0", ":write", "[1 7]", "[1 7]") + op("1", ":read", "[1 7]", "[1 8]"), "line 4 began as one of 7 and returned 8"},
 		{"a set of what was written", op("0", ":write", "[5 1]", "[5 1]") + op("1", ":read", "[5 nil]", "[5 #{1}]"), "line 4 returned #{1}" + none},
