@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"io"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -66,20 +68,32 @@ func replayable(log []byte) int {
 			at += left
 			continue
 		}
+		length := logHeader + int(binary.LittleEndian.Uint16(header[4:6]))
+		if length > left || !bytes.Equal(header[7:logHeader], log[7:logHeader]) || checksum(log[at+6:at+length]) != binary.LittleEndian.Uint32(header) {
+			return len(log) // Pebble stops here
+		}
 		switch kind := header[6]; {
 		case kind < chunkWhole || kind > chunkLast:
-			return len(log) // the end
+			return len(log) // and here
 		case (kind == chunkMiddle || kind == chunkLast) && !inside:
 			return whole
 		default:
 			inside = kind == chunkFirst || kind == chunkMiddle
 		}
-		at += logHeader + int(binary.LittleEndian.Uint16(header[4:6]))
+		at += length
 		if !inside {
 			whole = at
 		}
 	}
 	return len(log)
+}
+
+var castagnoli = crc32.MakeTable(crc32.Castagnoli) //nolint:gochecknoglobals // a constant
+
+// checksum is that of a chunk from its kind on: masked, as LevelDB does it.
+func checksum(p []byte) uint32 {
+	sum := crc32.Checksum(p, castagnoli)
+	return (sum>>15 | sum<<17) + 0xa282ead8
 }
 
 func zeros(p []byte) bool {
