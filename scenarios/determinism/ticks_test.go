@@ -45,5 +45,5 @@ func ticksSeeds() uint64 {
 	if testing.Short() {
 		return 1
 	}
-	return 5
+	return 3
 }
