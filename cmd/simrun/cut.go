@@ -45,9 +45,8 @@ func judgeCut(h *history.History, opts checker.Options) []checker.Result {
 // return: those that were under way when the recording ended are missing, and
 // others may have seen what they wrote. Their ids are missing too, and if ids were
 // given in the order of invocation (history.Header.Numbered), whatever returned before
-// the last invocation
-// that precedes the first missing id has seen nothing of them. Of what was under
-// way at that instant only the writes are kept, with an unknown outcome, for what
+// the last invocation that precedes the first missing id has seen nothing of them. Of what was
+// under way at that instant only the writes are kept, with an unknown outcome, for what
 // it returned later may come from what is missing. If ids tell nothing, then what is
 // missing may have begun before everything else, and nothing is left.
 func settled(h *history.History) *history.History {

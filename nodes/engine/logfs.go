@@ -41,12 +41,9 @@ const (
 // the next one, and replays those after it. A store would have applied an entry of the
 // raft log without its writes.
 func openLog(name string, f vfs.File) (vfs.File, error) {
-	stat, err := f.Stat()
+	data, err := contents(f)
 	if err != nil {
-		return nil, err
-	}
-	data := make([]byte, stat.Size())
-	if n, err := f.ReadAt(data, 0); n < len(data) {
+		_ = f.Close()
 		return nil, fmt.Errorf("engine: read log %q: %w", name, err)
 	}
 	end := replayable(data)
@@ -54,6 +51,18 @@ func openLog(name string, f vfs.File) (vfs.File, error) {
 		return f, nil
 	}
 	return &logFile{File: f, left: end}, nil
+}
+
+func contents(f vfs.File) ([]byte, error) {
+	stat, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	data := make([]byte, stat.Size())
+	if n, err := f.ReadAt(data, 0); n < len(data) {
+		return nil, err
+	}
+	return data, nil
 }
 
 // replayable returns the length of a log up to the record of which the beginning is lost

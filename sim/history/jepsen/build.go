@@ -282,15 +282,19 @@ func isTransaction(e *event) bool {
 
 // isTuple says whether an operation's values look like [k v].
 func isTuple(e *event) bool {
-	t, ok := e.begin.([]any)
-	if !ok || len(t) != 2 {
-		return false
+	_, v, ok := pairOf(e.begin)
+	if ok && e.kind == "cas" {
+		_, _, ok = pairOf(v)
 	}
-	if e.kind == "cas" {
-		pair, ok := t[1].([]any)
-		return ok && len(pair) == 2
+	return ok
+}
+
+// pairOf takes a vector of two apart.
+func pairOf(v any) (first, second any, ok bool) {
+	if t, is := v.([]any); is && len(t) == 2 {
+		return t[0], t[1], true
 	}
-	return true
+	return nil, nil, false
 }
 
 // triples takes apart the value of a transaction; operations that are not

@@ -142,21 +142,19 @@ func areVersioned(events []*event, s shape) bool {
 			continue
 		}
 		if s.independent {
-			begin = begin.([]any)[1] // as the survey found
-			if t, ok := end.([]any); ok && len(t) == 2 {
-				end = t[1]
+			_, begin, _ = pairOf(begin)
+			if _, v, ok := pairOf(end); ok {
+				end = v
 			}
 		}
-		t, ok := begin.([]any)
-		if !ok || len(t) != 2 || t[0] != nil || e.kind == "read" && t[1] != nil {
+		version, v, ok := pairOf(begin)
+		if !ok || version != nil || e.kind == "read" && v != nil {
 			return false
 		}
-		if e.kind == "cas" {
-			if pair, ok := t[1].([]any); !ok || len(pair) != 2 {
-				return false
-			}
+		if _, _, ok = pairOf(v); e.kind == "cas" && !ok {
+			return false
 		}
-		if t, ok := end.([]any); e.outcome == history.OK && end != nil && (!ok || len(t) != 2) {
+		if _, _, ok = pairOf(end); e.outcome == history.OK && end != nil && !ok {
 			return false
 		}
 		told = told || e.kind != "cas"
@@ -166,8 +164,8 @@ func areVersioned(events []*event, s shape) bool {
 
 // unversioned drops the version of [version v].
 func unversioned(v any) any {
-	if t, ok := v.([]any); ok && len(t) == 2 {
-		return t[1]
+	if _, without, ok := pairOf(v); ok {
+		return without
 	}
 	return v
 }
